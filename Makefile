@@ -1,0 +1,49 @@
+# Two commands do all: `make demo` and `make test`. The others are their parts.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+STAYS ?= 1000
+DEMO := data/demo
+
+# The demo's world: synthetic data, a warehouse beside it.
+demo: export CHARTHOUSE_MIMICIV := $(DEMO)/mimic-iv
+demo: export CHARTHOUSE_NOTE := $(DEMO)/mimic-iv-note
+demo: export CHARTHOUSE_CXR := $(DEMO)/mimic-cxr
+demo: export CHARTHOUSE_WAREHOUSE := data/demo.duckdb
+
+.PHONY: demo test lint docs clean
+.DEFAULT_GOAL := demo
+
+## the synthetic MIMIC, then every mart, in data/demo.duckdb
+demo: .venv/installed $(DEMO)/SYNTHETIC.json
+	$(BIN)/dbt build --profiles-dir profiles
+
+$(DEMO)/SYNTHETIC.json: | .venv/installed
+	$(BIN)/charthouse synth --stays $(STAYS) --seed 7 --out $(DEMO)
+
+## all tests: clinical rules, promises of the marts, faults, the real demo where it is at hand
+test: .venv/installed
+	$(BIN)/python -m pytest
+
+## no database needed
+lint: .venv/installed
+	$(BIN)/ruff check python tests benchmarks
+	$(BIN)/ruff format --check python tests benchmarks
+	$(BIN)/mypy
+	$(BIN)/sqlfluff lint --processes 2 models tests
+	$(BIN)/dbt parse --profiles-dir profiles --quiet
+
+## the data dictionary and lineage of the demo's warehouse, one HTML file: target/static_index.html
+docs: demo
+	CHARTHOUSE_WAREHOUSE=data/demo.duckdb $(BIN)/dbt docs generate --static --profiles-dir profiles
+
+# torch first and with its dependencies (on a machine with the registry's CUDA build they are
+# libraries that it cannot be imported without), everything else exactly as locked.
+.venv/installed: requirements.lock pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --constraint requirements.lock torch==$(shell sed -n 's/^torch==//p' requirements.lock)
+	$(BIN)/pip install --quiet --no-deps --requirement requirements.lock
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+clean:
+	rm -rf .venv target logs $(DEMO) data/demo.duckdb

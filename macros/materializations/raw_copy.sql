@@ -1,0 +1,52 @@
+{#- A table read from a raw file, once: it is read again only when the file (path, bytes, time of last
+    change) or what we want of it (the compiled SQL: columns, types, items) has changed. The
+    fingerprint of both ends the table's comment, so it goes wherever the table goes. -#}
+{% materialization raw_copy, adapter='duckdb' %}
+    {%- set existing = load_cached_relation(this) -%}
+    {%- set target_table = this.incorporate(type='table') -%}
+    {%- set node = raw_source(model) -%}
+    {%- set path = raw_path(node) -%}
+    {%- set origin = raw_origin(path, sql) -%}
+
+    {%- if existing is not none and origin in table_comment(existing) and not should_full_refresh() -%}
+        {%- call statement('main') -%}
+            select 1 as unchanged -- {{ path or 'no file' }}: not read again
+        {%- endcall -%}
+        {%- do log('  unchanged, not read again: ' ~ (path or node.source_meta.root ~ ' (not set)'), info=True) -%}
+    {%- else -%}
+        {{ run_hooks(pre_hooks, inside_transaction=True) }}
+        {%- do set_aside(existing) -%}
+        {% call statement('main') -%}
+            {{ create_table_as(False, target_table, sql) }}
+        {%- endcall %}
+        {%- if path is not none -%}{%- do stop_at_rejects(model.name, node, path) -%}{%- endif -%}
+        {{ run_hooks(post_hooks, inside_transaction=True) }}
+        {%- do persist_docs(target_table, model) -%}
+        {%- do alter_relation_comment(target_table, model.description ~ '\n\n' ~ origin) -%}
+    {%- endif -%}
+    {{ adapter.commit() }}
+
+    {{ return({'relations': [target_table]}) }}
+{% endmaterialization %}
+
+
+{#- One line that says what a raw_copy holds: the file as it was, and a hash of what was asked of it. -#}
+{% macro raw_origin(path, sql) %}
+    {%- set asked = local_md5(sql ~ ' empty' if flags.EMPTY else sql) -%}
+    {%- if path is none -%}
+        {{ return('Source not set; rows none; query ' ~ asked ~ '.') }}
+    {%- endif -%}
+    {%- set file = run_query(
+        "select size, epoch_us(last_modified) as modified from read_blob('" ~ path | replace("'", "''") ~ "')"
+    ).rows[0] -%}
+    {{ return('Read from ' ~ path ~ '; bytes ' ~ file['size'] ~ '; modified ' ~ file['modified'] ~ '; query ' ~ asked ~ '.') }}
+{% endmacro %}
+
+
+{% macro table_comment(relation) %}
+    {%- set found = run_query(
+        "select comment from duckdb_tables() where schema_name = '" ~ relation.schema
+        ~ "' and table_name = '" ~ relation.identifier ~ "'"
+    ).rows -%}
+    {{ return(found[0][0] or '' if found | length else '') }}
+{% endmacro %}

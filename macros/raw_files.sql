@@ -1,0 +1,170 @@
+{#- How raw MIMIC files become tables: found by name, read by declared column, never sniffed.
+    What is declared stands in models/staging/_staging__sources.yml: the columns that we need with
+    their types, and in each source's meta the environment variable of its root folder, the folder
+    below it, and whether the whole source may be absent. -#}
+
+{% macro source_node(source_name, table_name) %}
+    {%- set key = 'source.' ~ project_name ~ '.' ~ source_name ~ '.' ~ table_name -%}
+    {{ return(graph.sources[key]) }}
+{% endmacro %}
+
+
+{#- The one source of a raw_copy model. -#}
+{% macro raw_source(model_node) %}
+    {%- for parent in model_node.depends_on.nodes if parent.startswith('source.') -%}
+        {{ return(graph.sources[parent]) }}
+    {%- endfor -%}
+{% endmacro %}
+
+
+{#- The folder of a source as the environment gives it; '' where an optional one is not set. -#}
+{% macro raw_folder(node) %}
+    {%- set meta = node.source_meta -%}
+    {%- set root = env_var(meta.root, '') -%}
+    {%- if root == '' and not meta.optional -%}
+        {{ stop(meta.root ~ ' is not set: it names the folder of ' ~ meta.title ~ '. Run: export ' ~ meta.root ~ '=/path/to/' ~ meta.title ~ ' (or make demo, which needs no data).') }}
+    {%- endif -%}
+    {{ return(root.rstrip('/') ~ meta.folder if root else '') }}
+{% endmacro %}
+
+
+{#- The path of a table's file, whichever of the three forms it has; none where an optional source
+    is not there. -#}
+{% macro raw_path(node) %}
+    {%- set folder = raw_folder(node) -%}
+    {%- if folder == '' -%}{{ return(none) }}{%- endif -%}
+    {%- set stem = folder ~ '/' ~ node.identifier -%}
+    {%- for ending in ['.csv.gz', '.csv', '.parquet'] -%}
+        {%- set found = run_query("select file from glob('" ~ (stem ~ ending) | replace("'", "''") ~ "')") -%}
+        {%- if found.rows | length -%}{{ return(stem ~ ending) }}{%- endif -%}
+    {%- endfor -%}
+    {%- set there = run_query("select count(*) from glob('" ~ folder | replace("'", "''") ~ "/*')").rows[0][0] -%}
+    {%- if there -%}
+        {{ stop(stem ~ '.csv.gz is missing (nor is there a .csv or .parquet). Fetch it from PhysioNet, or correct ' ~ node.source_meta.root ~ '.') }}
+    {%- endif -%}
+    {{ stop(folder ~ ' is missing, empty or not readable by you. Correct ' ~ node.source_meta.root ~ ', or the rights of the folder (ls -ld).') }}
+{% endmacro %}
+
+
+{#- The names of a file's columns, in the file's order. -#}
+{% macro raw_header(path) %}
+    {%- set literal = "'" ~ path | replace("'", "''") ~ "'" -%}
+    {%- if path.endswith('.parquet') -%}
+        {%- set described = run_query('describe select * from read_parquet(' ~ literal ~ ')') -%}
+        {{ return(described.columns[0].values() | list) }}
+    {%- endif -%}
+    {%- set first = run_query(
+        "select line from read_csv(" ~ literal ~ ", auto_detect = false, header = false, delim = '\x01',"
+        ~ " quote = '', escape = '', columns = {'line': 'VARCHAR'}) limit 1"
+    ) -%}
+    {%- if not first.rows | length -%}
+        {{ stop(path ~ ' is empty. Fetch it again.') }}
+    {%- endif -%}
+    {%- set names = [] -%}
+    {%- for name in first.rows[0][0].split(',') -%}
+        {%- do names.append(name | replace('\ufeff', '') | replace('"', '') | trim) -%}
+    {%- endfor -%}
+    {{ return(names) }}
+{% endmacro %}
+
+
+{#- Stops at a file whose header lacks a column that a model needs. -#}
+{% macro check_raw_header(node, path) %}
+    {%- set present = raw_header(path) | map('lower') | list -%}
+    {%- for column in node.columns.values() if column.name | lower not in present and not column.meta.optional -%}
+        {{ stop(path ~ ': column ' ~ column.name ~ ' is missing. Fetch the file again, or rename the column back.') }}
+    {%- endfor -%}
+{% endmacro %}
+
+
+{#- on-run-start: every raw file that this run reads is there, with the columns we need. Cheap, and
+    before anything is touched. -#}
+{% macro check_raw_files() %}
+    {%- if execute -%}
+        {%- for node in graph.nodes.values() if node.unique_id in selected_resources and node.config.materialized == 'raw_copy' -%}
+            {%- set path = raw_path(raw_source(node)) -%}
+            {%- if path is not none -%}{%- do check_raw_header(raw_source(node), path) -%}{%- endif -%}
+        {%- endfor -%}
+    {%- endif -%}
+{% endmacro %}
+
+
+{#- The declared columns of a raw table as a FROM item: by name, without case, in any order; a column
+    that is declared optional and absent is null; an absent optional source has no rows.
+    Faulty rows go to DuckDB's table of rejects, which raw_copy looks at. -#}
+{% macro read_raw(source_name, table_name) %}
+    {%- do source(source_name, table_name) -%}
+    {%- if not execute -%}{{ return('(select 1)') }}{%- endif -%}
+    {%- set node = source_node(source_name, table_name) -%}
+    {%- set path = raw_path(node) -%}
+    {%- set header = raw_header(path) if path is not none else [] -%}
+    {%- set in_file = {} -%}
+    {%- for name in header -%}{%- do in_file.update({name | lower: name}) -%}{%- endfor -%}
+
+    {%- set wanted = [] -%}
+    {%- set types = {} -%}
+    {%- for column in node.columns.values() -%}
+        {%- if column.name | lower in in_file -%}
+            {%- set name = in_file[column.name | lower] -%}
+            {%- do types.update({name: column.data_type}) -%}
+            {%- do wanted.append('cast("' ~ name ~ '" as ' ~ column.data_type ~ ') as ' ~ column.name | lower) -%}
+        {%- else -%}
+            {%- do wanted.append('cast(null as ' ~ column.data_type ~ ') as ' ~ column.name | lower) -%}
+        {%- endif -%}
+    {%- endfor -%}
+
+    {%- if path is none or flags.EMPTY -%}
+        {%- set typed_nulls = [] -%}
+        {%- for column in node.columns.values() -%}
+            {%- do typed_nulls.append('cast(null as ' ~ column.data_type ~ ') as ' ~ column.name | lower) -%}
+        {%- endfor -%}
+        {{ return('(select ' ~ typed_nulls | join(', ') ~ ' where false)') }}
+    {%- endif -%}
+
+    {%- set literal = "'" ~ path | replace("'", "''") ~ "'" -%}
+    {%- if path.endswith('.parquet') -%}
+        {{ return('(select ' ~ wanted | join(', ') ~ ' from read_parquet(' ~ literal ~ '))') }}
+    {%- endif -%}
+    {%- set columns = [] -%}
+    {%- for name in header -%}
+        {%- do columns.append('"' ~ name ~ "\": '" ~ types.get(name, 'VARCHAR') ~ "'") -%}
+    {%- endfor -%}
+    {{ return(
+        '(select ' ~ wanted | join(', ') ~ ' from read_csv(' ~ literal
+        ~ ", auto_detect = false, header = true, delim = ',', quote = '\"', escape = '\"'"
+        ~ ", columns = {" ~ columns | join(', ') ~ "}"
+        ~ ", store_rejects = true, rejects_table = 'rejects_" ~ model.name ~ "'"
+        ~ ", rejects_scan = 'reject_scans_" ~ model.name ~ "', rejects_limit = 100))"
+    ) }}
+{% endmacro %}
+
+
+{#- Stops at rows that could not be read as declared, naming the first by line and column, never by
+    its content: it may be a patient's. -#}
+{% macro stop_at_rejects(model_name, node, path) %}
+    {%- set tables = run_query("select 1 from duckdb_tables() where table_name = 'rejects_" ~ model_name ~ "'") -%}
+    {%- if not tables.rows | length -%}{{ return('') }}{%- endif -%}
+    {%- set rejects = run_query(
+        'select line, column_name, cast(error_type as varchar) as error_type, count(distinct line) over () as faulty_lines'
+        ~ ' from rejects_' ~ model_name ~ ' order by line, column_idx limit 1'
+    ) -%}
+    {%- if rejects.rows | length -%}
+        {%- set fault = rejects.rows[0] -%}
+        {%- set types = {} -%}
+        {%- for column in node.columns.values() -%}
+            {%- do types.update({column.name | lower: column.data_type | lower}) -%}
+        {%- endfor -%}
+        {%- set type = types.get((fault['column_name'] or '') | lower, 'varchar') -%}
+        {%- set problem = {
+            'CAST': 'a date or time that does not exist' if type in ['timestamp', 'date'] else 'text where a number belongs',
+            'MISSING COLUMNS': 'a row with too few fields',
+            'TOO MANY COLUMNS': 'a row with too many fields',
+            'UNQUOTED VALUE': 'a quote that is never closed',
+            'INVALID ENCODING': 'bytes that are not UTF-8',
+        }.get(fault['error_type'], fault['error_type'] | lower) -%}
+        {%- set where = ', column ' ~ fault['column_name'] if fault['error_type'] == 'CAST' else '' -%}
+        {%- set lines = fault['faulty_lines'] | int -%}
+        {%- set many = '; at least ' ~ lines ~ ' faulty lines, the file may be damaged: gzip -t tells' if lines >= 100 else ('; ' ~ lines ~ ' faulty lines' if lines > 1 else '') -%}
+        {{ stop(path ~ ', line ' ~ fault['line'] ~ where ~ ': ' ~ problem ~ many ~ '. Correct the file or fetch it again.') }}
+    {%- endif -%}
+{% endmacro %}

@@ -1,0 +1,25 @@
+{#- Seeds that must stand in a query as literals: the items for which chartevents is streamed. As
+    literals they are part of the compiled SQL, so that raw_copy notices when they change. -#}
+
+{% macro vital_itemids() %}
+    {%- set found = run_query('select distinct itemid from ' ~ ref('vital_signs') ~ ' order by all') if execute else none -%}
+    {{ return(found.columns[0].values() | join(', ') if execute else 'null') }}
+{% endmacro %}
+
+
+{#- `case itemid when 223900 then 'No Response-ETT' end`: the text that says the patient is intubated. -#}
+{% macro intubated_text(itemid) %}
+    {%- set found = run_query(
+        'select itemid, intubated_text from ' ~ ref('vital_signs') ~ ' where intubated_text is not null order by all'
+    ).rows if execute else [] -%}
+    case {{ itemid }}
+        {%- for row in found %} when {{ row['itemid'] }} then {{ dbt.string_literal(row['intubated_text']) }}{% endfor %}
+        {%- if not found %} when null then null{% endif %} end
+{%- endmacro %}
+
+
+{#- The columns of the cohort that seeds/tabular_variables.csv names, in its order. -#}
+{% macro tabular_variables() %}
+    {%- set found = run_query('select variable from ' ~ ref('tabular_variables') ~ ' order by position') if execute else none -%}
+    {{ return(found.columns[0].values() | list if execute else ['age']) }}
+{% endmacro %}

@@ -1,0 +1,35 @@
+{#- Ends the run with one line: what is wrong, where, how to mend it. -#}
+{% macro stop(message) %}
+    {%- do exceptions.raise_compiler_error(message) -%}
+{% endmacro %}
+
+
+{#- A post-hook that undoes a model whose rows break a rule that nothing can be built on.
+    `query` returns the offending rows, first column the one to name; `message` says what is wrong
+    with them, `mend` what to do. -#}
+{% macro stop_at_rows(query, message, mend) %}
+    {%- if execute and not flags.EMPTY -%}
+        {%- set offenders = run_query(
+            'select count(*) as n, min(offender) as first from (' ~ query ~ ') as rows(offender)'
+        ).rows[0] -%}
+        {%- if offenders['n'] -%}
+            {{ stop(message ~ ' (' ~ offenders['n'] ~ ' of them, the first ' ~ offenders['first'] ~ '). ' ~ mend) }}
+        {%- endif -%}
+    {%- endif -%}
+{% endmacro %}
+
+
+{#- A post-hook of the screening: a cohort without stays is a mistake in the settings. -#}
+{% macro stop_at_no_cohort(screened) %}
+    {%- if execute and not flags.EMPTY -%}
+        {%- set dropped = run_query(
+            'select dropped_for_not, count(*) as n from ' ~ screened ~ ' group by all order by n desc'
+        ).rows -%}
+        {%- set kept = dropped | selectattr('dropped_for_not', 'none') | list -%}
+        {%- if not kept -%}
+            {%- set reasons = [] -%}
+            {%- for row in dropped -%}{%- do reasons.append('"' ~ row['dropped_for_not'] ~ '" drops ' ~ row['n']) -%}{%- endfor -%}
+            {{ stop('No stay is left after the rules of the cohort: ' ~ reasons | join(', ') ~ '. Loosen the settings (docs/configuration.md).') }}
+        {%- endif -%}
+    {%- endif -%}
+{% endmacro %}

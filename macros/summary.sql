@@ -1,0 +1,66 @@
+{#- true where the data that a run reads say that they are synthetic: `charthouse synth` leaves a
+    SYNTHETIC.txt in each of its folders. -#}
+{% macro is_synthetic() %}
+    {%- if not execute -%}{{ return('false') }}{%- endif -%}
+    {%- set found = [] -%}
+    {%- for root in ['CHARTHOUSE_MIMICIV', 'CHARTHOUSE_NOTE', 'CHARTHOUSE_CXR'] if env_var(root, '') -%}
+        {%- set marker = env_var(root) ~ '/SYNTHETIC.txt' -%}
+        {%- do found.extend(run_query("select 1 from glob('" ~ marker | replace("'", "''") ~ "')").rows) -%}
+    {%- endfor -%}
+    {{ return('true' if found else 'false') }}
+{% endmacro %}
+
+
+{#- on-run-end: what stands now, or what failed and how to mend it, in a few lines. -#}
+{% macro print_summary(results) %}
+    {%- if not execute -%}{{ return('') }}{%- endif -%}
+    {%- set failed = results | selectattr('status', 'in', ['error', 'fail', 'runtime error']) | list -%}
+    {%- if failed -%}
+        {%- do log('', info=True) -%}
+        {%- for result in failed -%}
+            {%- do log('FAILED ' ~ result.node.name ~ ': ' ~ advice_on(result.message or ''), info=True) -%}
+        {%- endfor -%}
+        {%- do log('Nothing was changed: ' ~ target.path ~ ' is as it was before this run.', info=True) -%}
+    {%- elif 'model.' ~ project_name ~ '.cohort_definition' in selected_resources and invocation_args_dict.which in ['build', 'run'] -%}
+        {%- set definition = run_query('select * from ' ~ ref_of('cohort_definition')).rows[0] -%}
+        {%- do log('', info=True) -%}
+        {%- if definition['is_synthetic'] -%}
+            {%- do log('SYNTHETIC DATA: nothing below is about real patients.', info=True) -%}
+        {%- endif -%}
+        {%- do log('Cohort ' ~ definition['cohort_hash'][:12] ~ ', protocol ' ~ definition['protocol'] ~ ', in ' ~ target.path, info=True) -%}
+        {%- for row in run_query('select * from ' ~ ref_of('cohort_attrition') ~ ' order by step').rows -%}
+            {%- do log('  %8d stays %8d patients  %s' | format(row['stays'], row['patients'], row['criterion']), info=True) -%}
+        {%- endfor -%}
+        {%- for row in run_query('select task, sum(label) as n, avg(label) as rate from ' ~ ref_of('labels') ~ ' group by task order by task').rows -%}
+            {%- do log('  %8d positive (%4.1f %%)  %s' | format(row['n'], 100 * row['rate'], row['task']), info=True) -%}
+        {%- endfor -%}
+        {%- set modalities = run_query('select avg(has_vitals::int) as vitals, avg(has_image::int) as image, avg(has_text::int) as text from ' ~ ref_of('cohort')).rows[0] -%}
+        {%- do log('  with vitals %.0f %%, image %.0f %%, text %.0f %%' | format(100 * modalities['vitals'], 100 * modalities['image'], 100 * modalities['text']), info=True) -%}
+    {%- endif -%}
+{% endmacro %}
+
+
+{#- The relation of a model, where ref() may not be called (hooks see no graph of their own). -#}
+{% macro ref_of(name) %}
+    {{ return(graph.nodes['model.' ~ project_name ~ '.' ~ name].relation_name) }}
+{% endmacro %}
+
+
+{#- The line of an error that a person needs, and what to do where DuckDB does not say. -#}
+{% macro advice_on(message) %}
+    {%- set lines = [] -%}
+    {%- for line in message.split('\n') if line.strip() and ' Error in ' not in line -%}
+        {%- do lines.append(line.strip()) -%}
+    {%- endfor -%}
+    {%- set line = (lines + [message])[0] -%}
+    {%- if 'GZIP' in line or 'gzip' in line -%}
+        {{ return(line ~ '. The file is cut or damaged: fetch it again.') }}
+    {%- elif 'No space left' in line or 'out of disk' in line -%}
+        {{ return(line ~ '. Free space on the disk of the warehouse, or set CHARTHOUSE_WAREHOUSE to another.') }}
+    {%- elif 'ermission denied' in line -%}
+        {{ return(line ~ '. Give yourself the right to read it.') }}
+    {%- elif 'Out of Memory' in line -%}
+        {{ return(line ~ '. Give more with CHARTHOUSE_MEMORY=4GB.') }}
+    {%- endif -%}
+    {{ return(line) }}
+{% endmacro %}

@@ -1,0 +1,30 @@
+-- Radiology reports matched to stays: same patient, the same admission where the report names one,
+-- charted from the earliest of admission, ED registration and ICU admission to the end of the stay.
+-- Grain: one row per stay and report.
+with reports as (
+    select * from {{ ref('stg_mimiciv__radiology') }}
+),
+
+stays as (
+    select * from {{ ref('int_stays') }}
+),
+
+final as (
+    select
+        stays.stay_id,
+        reports.note_id,
+        reports.charttime as observed_at,
+        {{ available_at('reports.charttime', 'reports.storetime') }} as available_at,
+        {{ hours_since('stays.intime', 'reports.charttime') }} as hours,
+        reports.text
+    from reports
+    inner join stays
+        on
+            reports.subject_id = stays.subject_id
+            and coalesce(reports.hadm_id, stays.hadm_id) = stays.hadm_id
+            and reports.charttime >= stays.matched_from
+            and reports.charttime <= stays.outtime
+    where trim(reports.text) != ''
+)
+
+select * from final

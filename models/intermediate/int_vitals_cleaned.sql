@@ -1,0 +1,61 @@
+-- Vital signs of every stay, cleaned: outliers removed or pulled to the valid bound, one unit a
+-- variable, the stay's clock. Rows that come to nothing stay, with their reason, to be counted.
+-- Ranges: seeds/vital_signs.csv, after Xie et al. 2022 (mimic4ed).
+-- Grain: one row per row of stg_mimiciv__chartevents that has a known stay.
+with events as (
+    select * from {{ ref('stg_mimiciv__chartevents') }}
+),
+
+vital_signs as (
+    select * from {{ ref('vital_signs') }}
+),
+
+stays as (
+    select * from {{ ref('int_stays') }}
+),
+
+judged as (
+    select
+        events.stay_id,
+        events.itemid,
+        vital_signs.variable,
+        vital_signs.conversion,
+        events.charttime as observed_at,
+        {{ available_at('events.charttime', 'events.storetime') }} as available_at,
+        {{ hours_since('stays.intime', 'events.charttime') }} as hours,
+        events.valuenum,
+        least(greatest(events.valuenum, vital_signs.valid_low), vital_signs.valid_high) as in_range,
+        events.is_intubated,
+        case
+            when events.valuenum is null or isnan(events.valuenum) then 'no number'
+            when events.valuenum < vital_signs.outlier_low or events.valuenum > vital_signs.outlier_high then 'outlier, removed'
+            {%- if setting('celsius') == 'drop' %}
+            when vital_signs.conversion = 'celsius_to_fahrenheit' then 'Celsius, dropped'
+            {%- endif %}
+            when events.valuenum < vital_signs.valid_low or events.valuenum > vital_signs.valid_high then 'pulled to the valid bound'
+            else 'kept'
+        end as fate
+    from events
+    inner join vital_signs on events.itemid = vital_signs.itemid
+    inner join stays on events.stay_id = stays.stay_id
+),
+
+final as (
+    select
+        stay_id,
+        variable,
+        itemid,
+        observed_at,
+        available_at,
+        hours,
+        case
+            when fate not in ('kept', 'pulled to the valid bound') then null
+            when conversion = 'celsius_to_fahrenheit' then in_range * 9 / 5 + 32
+            else in_range
+        end as value,
+        is_intubated,
+        fate
+    from judged
+)
+
+select * from final

@@ -1,0 +1,96 @@
+-- Each stay as a text for multimodal learners: demographics (seeds/tabular_variables.csv), the vital
+-- signs of the last hours of the window, the radiology reports; all on one clock, hours from ICU
+-- admission. And the X-ray to show beside it: the latest.
+-- Grain: one row per stay of the cohort.
+with cohort as (
+    select * from {{ ref('cohort') }}
+),
+
+tabular_values as (
+    unpivot (
+        select
+            stay_id,
+            {%- for variable in tabular_variables() %}
+            coalesce(cast({{ variable }} as varchar), 'UNKNOWN') as {{ variable }}{{ ',' if not loop.last }}
+            {%- endfor %}
+        from cohort
+    )
+    on columns(* exclude (stay_id)) into name variable value value -- noqa
+),
+
+demographics as (
+    select
+        tabular_values.stay_id,
+        string_agg(
+            concat(variables.profile_text, ' ', tabular_values.value), '; '
+            order by variables.position
+        ) as text
+    from tabular_values
+    inner join {{ ref('tabular_variables') }} as variables on tabular_values.variable = variables.variable
+    group by tabular_values.stay_id
+),
+
+labels_of_variables as (
+    select
+        variable,
+        label,
+        unit
+    from {{ ref('vital_signs') }}
+    where conversion is null
+),
+
+vitals as (
+    select
+        events.stay_id,
+        string_agg(
+            printf(
+                '- %.1f h: %s %g %s%s', events.hours, labels_of_variables.label, round(events.value, 1),
+                labels_of_variables.unit, if(events.is_intubated, ' (intubated)', '')
+            ),
+            chr(10) order by events.observed_at, labels_of_variables.label, events.value
+        ) as text
+    from {{ ref('vitals_events') }} as events
+    inner join labels_of_variables on events.variable = labels_of_variables.variable
+    where events.hours >= {{ setting('window_end_hours') - setting('profile_hours') }}
+    group by events.stay_id
+),
+
+reports as (
+    select
+        stay_id,
+        string_agg(
+            printf('- %.1f h: %s', hours, trim(text)), chr(10) order by observed_at, note_id
+        ) as text
+    from {{ ref('reports') }}
+    group by stay_id
+),
+
+latest_images as (
+    select
+        stay_id,
+        arg_max(dicom_id, (available_at, dicom_id)) as dicom_id
+    from {{ ref('images') }}
+    group by stay_id
+),
+
+final as (
+    select
+        cohort.stay_id,
+        concat_ws(
+            chr(10),
+            'Demographics: ' || demographics.text || '.',
+            'Vital signs of the last {{ setting("profile_hours") }} h, with hours from ICU admission:',
+            coalesce(vitals.text, 'none recorded'),
+            'Radiology reports, with hours from ICU admission:',
+            coalesce(reports.text, 'none available')
+        ) as profile,
+        latest_images.dicom_id as latest_dicom_id
+    from cohort
+    inner join demographics on cohort.stay_id = demographics.stay_id
+    left join vitals on cohort.stay_id = vitals.stay_id
+    left join reports on cohort.stay_id = reports.stay_id
+    left join latest_images on cohort.stay_id = latest_images.stay_id
+    order by cohort.stay_id
+)
+
+select * from final

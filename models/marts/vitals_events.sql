@@ -1,0 +1,28 @@
+-- Vital signs of the cohort in the window: cleaned, in one unit a variable, not imputed.
+-- Grain: one row per measurement; one charted twice at a time stands twice.
+with vitals as (
+    select * from {{ ref('int_vitals_cleaned') }}
+    where value is not null
+),
+
+cohort as (
+    select * from {{ ref('cohort') }}
+),
+
+final as (
+    select
+        vitals.stay_id,
+        vitals.variable,
+        vitals.observed_at,
+        vitals.available_at,
+        vitals.hours,
+        vitals.value,
+        vitals.itemid,
+        vitals.is_intubated
+    from vitals
+    inner join cohort on vitals.stay_id = cohort.stay_id
+    where {{ in_window('vitals', 'cohort') }}
+    order by vitals.stay_id, vitals.observed_at, vitals.variable, vitals.value, vitals.available_at
+)
+
+select * from final

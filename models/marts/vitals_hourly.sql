@@ -1,0 +1,96 @@
+-- Vital signs on a complete grid: the mean of each bin, missing bins filled as the setting imputation
+-- says. `forward`: the last bin before it, else the median of the variable over the train split.
+-- `forward_backward`: as the paper, the first bin after it before the median. `none`: null.
+-- Grain: one row per stay, bin and variable; `hour` is where the bin starts, in hours since intime.
+{%- set start = setting('window_start_hours') %}
+{%- set width = setting('bin_hours') %}
+{%- set bins = ((setting('window_end_hours') - start) / width) | int %}
+with cohort as (
+    select * from {{ ref('cohort') }}
+),
+
+-- A variable measured in two units is one variable; its fallback is the one of the unit kept.
+variables as (
+    select
+        variable,
+        fallback_value
+    from {{ ref('vital_signs') }}
+    where conversion is null
+),
+
+binned as (
+    select
+        stay_id,
+        variable,
+        cast(floor((hours - {{ start }}) / {{ width }}) as integer) as bin,
+        avg(value) as value
+    from {{ ref('vitals_events') }}
+    group by stay_id, variable, bin
+),
+
+-- Only the train split may say what is typical.
+typical as (
+    select
+        variables.variable,
+        coalesce(medians.value, variables.fallback_value) as value
+    from variables
+    left join (
+        select
+            binned.variable,
+            median(binned.value) as value
+        from binned
+        inner join cohort on binned.stay_id = cohort.stay_id
+        where cohort.split = 'train'
+        group by binned.variable
+    ) as medians on variables.variable = medians.variable
+),
+
+first_measured as (
+    select
+        stay_id,
+        variable,
+        arg_min(value, bin) as value
+    from binned
+    group by stay_id, variable
+),
+
+grid as (
+    select
+        cohort.stay_id,
+        cast(bins.bin as integer) as bin,
+        typical.variable,
+        typical.value as typical_value
+    from cohort
+    cross join typical
+    cross join range({{ bins }}) as bins(bin)
+),
+
+final as (
+    select
+        grid.stay_id,
+        cast({{ start }} + grid.bin * {{ width }} as double) as hour,
+        grid.variable,
+        {%- if setting('imputation') == 'forward' %}
+        coalesce(binned.value, grid.typical_value) as value,
+        {%- elif setting('imputation') == 'forward_backward' %}
+        coalesce(binned.value, first_measured.value, grid.typical_value) as value,
+        {%- else %}
+        if(binned.bin = grid.bin, binned.value, null) as value,
+        {%- endif %}
+        coalesce(binned.bin = grid.bin, false) as measured
+    from grid
+    -- the last bin measured up to this one: forward fill without a window over the whole grid
+    asof left join binned
+        on
+            grid.stay_id = binned.stay_id
+            and grid.variable = binned.variable
+            and grid.bin >= binned.bin
+    {%- if setting('imputation') == 'forward_backward' %}
+    left join first_measured
+        on
+            grid.stay_id = first_measured.stay_id
+            and grid.variable = first_measured.variable
+    {%- endif %}
+)
+
+select * from final

@@ -1,0 +1,21 @@
+-- Chest X-ray images as MIMIC-CXR lists them.
+-- Grain: one row per image.
+{{ config(post_hook=[
+    "{{ stop_at_rows('select dicom_id from ' ~ this ~ ' where study_at is null and study_date is not null',
+        'mimic-cxr-2.0.0-metadata: a StudyDate or StudyTime does not exist', 'Correct it, or fetch the file again.') }}",
+]) }}
+
+select
+    dicom_id,
+    subject_id,
+    study_id,
+    viewposition as view_position,
+    studydate as study_date,
+    -- StudyDate is YYYYMMDD; StudyTime HHMMSS.fff as a number, so 80556.875 is 08:05:56.875.
+    try(make_timestamp(
+        studydate // 10000, studydate // 100 % 100, studydate % 100,
+        cast(floor(studytime / 10000) as bigint),
+        cast(floor(studytime / 100) as bigint) % 100,
+        round(studytime % 100, 3)
+    )) as study_at
+from {{ read_raw('mimic_cxr', 'metadata') }}

@@ -1,0 +1,9 @@
+-- Patients as MIMIC-IV has them.
+-- Grain: one row per patient.
+select
+    subject_id,
+    gender,
+    anchor_age,
+    anchor_year,
+    dod
+from {{ read_raw('mimiciv_hosp', 'patients') }}

@@ -1,0 +1,272 @@
+"""Stream icu/chartevents: vital signs among the many other rows of the table.
+
+Every possible row ending (itemid to warning) and row beginning (subject to caregiver) is made
+once as text; a row is then four references joined by commas, and the joined Arrow buffer is the
+CSV itself. That is several times faster than formatting columns.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from charthouse.synth import vital_signs as vs
+from charthouse.synth.filler_items import FILLER_ITEMS
+from charthouse.synth.gz import GzipWriter
+from charthouse.synth.population import DAY, HOUR, Ints, Population
+from charthouse.synth.streams import Stream, rng_for
+from charthouse.synth.vitals import VitalRows, draw_vitals, plan_charting, plan_plants
+
+HEADER = (
+    b"subject_id,hadm_id,stay_id,caregiver_id,charttime,storetime,"
+    b"itemid,value,valuenum,valueuom,warning\n"
+)
+# Chunks are cut by hours of stay, not by rows, so that the vital signs do not depend on how
+# much filler is asked for. At the default rate this is about 400,000 rows.
+CHUNK_HOURS = 7700
+NURSES = 4
+LUT = 1 << 16  # draws by table: a 16-bit random number picks the entry
+NO_STORETIME = np.iinfo(np.int64).min
+
+
+@dataclass
+class ChartTruth:
+    """Counts of what was written, checked by reading the files back."""
+
+    rows: int = 0
+    vital_rows: int = 0
+    celsius_rows: int = 0
+    celsius_stays: int = 0
+    null_valuenum_rows: int = 0
+    duplicate_rows: int = 0
+    ett_rows: int = 0
+    null_storetime_rows: int = 0
+    stored_before_charted_rows: int = 0
+    rows_before_intime: int = 0
+    rows_after_outtime: int = 0
+    stays_without_vitals: int = 0
+    stays_with_arterial_pressure: int = 0
+    outliers: dict[int, Counter[float]] = field(default_factory=dict)
+
+
+class _Endings:
+    """Ready-made text 'itemid,value,valuenum,valueuom,warning' for every possible row."""
+
+    def __init__(self) -> None:
+        texts: list[str] = []
+        self.first = np.zeros(len(vs.VITAL_SIGNS), np.int64)
+        self.width = np.zeros(len(vs.VITAL_SIGNS), np.int64)
+        for place, sign in enumerate(vs.VITAL_SIGNS):
+            self.first[place] = len(texts) - sign.lowest
+            self.width[place] = sign.highest - sign.lowest + 1
+            values = range(sign.lowest, sign.highest + 1)
+            for null in (False, True):
+                texts.extend(_vital_ending(sign, value, null) for value in values)
+        start = len(texts)
+        weights: list[float] = []
+        for item in FILLER_ITEMS:
+            # The first choices are the most frequent; a floor keeps all of them in the data.
+            falling = 1.0 / (np.arange(len(item.choices)) + 1.0) + 0.05
+            weights.extend(item.weight * falling / falling.sum())
+            for choice in item.choices:
+                number, warning = (choice, "0") if item.numeric else ("", "0")
+                texts.append(f"{item.itemid},{choice},{number},{item.unit},{warning}\n")
+        edges = np.cumsum(weights) / np.sum(weights)
+        spread = (np.arange(LUT) + 0.5) / LUT
+        self.filler_lut = start + np.searchsorted(edges, spread)
+        self.texts = pa.array(texts)
+
+    def of_vitals(self, rows: VitalRows) -> Ints:
+        """Positions of the endings of vital-sign rows."""
+        shift = rows.null * self.width[rows.sign]
+        return self.first[rows.sign] + rows.hundredths + shift
+
+
+def _vital_ending(sign: vs.VitalSign, hundredths: int, null: bool) -> str:
+    number = f"{hundredths / 100:g}"
+    text = number
+    if sign.texts and hundredths == vs.ETT:
+        text, number = "No Response-ETT", "1"
+    elif sign.texts and hundredths % 100 == 0 and 1 <= hundredths // 100 <= len(sign.texts):
+        text = sign.texts[hundredths // 100 - 1]
+    natural = sign.natural[0] * 100 <= hundredths <= sign.natural[1] * 100
+    warning = 0 if natural or hundredths == vs.ETT else 1
+    return f"{sign.itemid},{text},{'' if null else number},{sign.unit},{warning}\n"
+
+
+def _storetime_delays() -> Ints:
+    """Seconds from charting to storing by quantile; the first entries are the odd ones."""
+    spread = np.random.Generator(np.random.PCG64(0)).permutation(LUT)
+    quantile = (spread + 0.5) / LUT
+    minutes = np.exp(np.log(14.0) + 1.15 * _normal_quantile(quantile))
+    delay = (np.minimum(minutes, 40 * 60.0) * 60).astype(np.int64)
+    # About one in ten rows is validated at the end of a shift or the next day.
+    late = np.arange(LUT) < LUT // 10
+    delay = np.where(late, (quantile * 26 * HOUR).astype(np.int64) + HOUR, delay)
+    delay = delay // 60 * 60
+    delay[:400] = -60 * (1 + np.arange(400) % 9)
+    delay[400:460] = NO_STORETIME
+    return delay
+
+
+def _normal_quantile(p: np.ndarray) -> np.ndarray:
+    """Standard normal quantiles, close enough for delays (Tukey's lambda, 0.14)."""
+    result: np.ndarray = (p**0.14 - (1 - p) ** 0.14) / 0.1975
+    return result
+
+
+def write_chartevents(
+    path: Path,
+    population: Population,
+    rows_per_stay: float,
+    seed: int,
+    pool: ThreadPoolExecutor,
+) -> Iterator[tuple[int, ChartTruth]]:
+    """Write the table; yields the stays done and the (growing) counts after every chunk.
+
+    Args:
+        path: The .csv.gz to write.
+        population: Who is in the data.
+        rows_per_stay: Mean number of rows a stay, filler included.
+        seed: Seed of the run.
+        pool: Threads for compression.
+    """
+    stays = population.stays
+    charting = plan_charting(stays, seed)
+    plants = plan_plants(stays, charting, seed)
+    target = np.rint(rows_per_stay * stays.seconds / stays.seconds.mean()).astype(np.int64)
+    endings, delays = _Endings(), _storetime_delays()
+    truth = ChartTruth()
+    with GzipWriter(path, pool) as out:
+        out.write(HEADER)
+        for chunk, chosen in enumerate(cut_by_hours(stays.seconds)):
+            rows = draw_vitals(stays, charting, plants, chosen, seed, chunk)
+            rng = rng_for(seed, Stream.FILLER, chunk)
+            intime, outtime = stays.intime[chosen], stays.outtime[chosen]
+            vital_count = np.bincount(rows.stay, minlength=len(intime))
+            stay, charttime = _filler_times(rng, intime, outtime, target[chosen] - vital_count)
+            ending = endings.filler_lut[rng.integers(0, LUT, len(stay), dtype=np.uint16)]
+
+            stay = np.concatenate((rows.stay, stay))
+            charttime = np.concatenate((rows.charttime, charttime))
+            ending = np.concatenate((endings.of_vitals(rows), ending))
+            # Grouped by stay and hour: roughly, but not strictly, in the order of time.
+            order = np.argsort((stay << 32) + charttime // HOUR, kind="stable")
+            stay, charttime, ending = stay[order], charttime[order], ending[order]
+            delay = delays[rng.integers(0, LUT, len(stay), dtype=np.uint16)]
+            storetime = np.where(delay == NO_STORETIME, NO_STORETIME, charttime + delay)
+            beginning = stay * NURSES + charttime // (DAY // 2) % NURSES
+            beginnings = _row_beginnings(rng, population, chosen)
+            out.write(_join(beginnings, beginning, charttime, storetime, endings.texts, ending))
+
+            _count(truth, rows, vital_count, charttime, storetime, intime[stay], outtime[stay])
+            yield chosen.stop, truth
+
+
+def cut_by_hours(seconds: Ints) -> Iterator[slice]:
+    """Consecutive stays, about CHUNK_HOURS of charting each."""
+    ends = np.cumsum(seconds // HOUR + 1)
+    start = 0
+    while start < len(seconds):
+        done = ends[start - 1] if start else 0
+        stop = max(int(np.searchsorted(ends, done + CHUNK_HOURS, side="right")), start + 1)
+        yield slice(start, stop)
+        start = stop
+
+
+def _filler_times(
+    rng: np.random.Generator, intime: Ints, outtime: Ints, count: Ints
+) -> tuple[Ints, Ints]:
+    """Stay and charting time of filler rows, evenly spread, most of them on the hour."""
+    count = np.maximum(count, 0)
+    stay = np.repeat(np.arange(len(count)), count)
+    rank = np.arange(len(stay)) - (np.cumsum(count) - count)[stay]
+    share = (rank + rng.random(len(stay), dtype=np.float32)) / np.maximum(count, 1)[stay]
+    time = intime[stay] + (share * (outtime - intime)[stay]).astype(np.int64)
+    unit = np.where(rng.random(len(stay), dtype=np.float32) < 0.7, HOUR, 60)
+    first = -(-intime // 60) * 60
+    return stay, np.maximum(time // unit * unit, first[stay])
+
+
+def _row_beginnings(
+    rng: np.random.Generator, population: Population, chosen: slice
+) -> pa.StringArray:
+    """Text 'subject,hadm,stay,caregiver', NURSES of them for each stay."""
+    stays = population.stays
+    subject = population.patients.subject_id[stays.patient[chosen]]
+    hadm = population.admissions.hadm_id[stays.admission[chosen]]
+    nurse = rng.integers(1000, 100_000, (len(subject), NURSES))
+    return pa.array(
+        [
+            f"{a},{b},{c},{caregiver}"
+            for a, b, c, four in zip(subject, hadm, stays.stay_id[chosen], nurse, strict=True)
+            for caregiver in four
+        ]
+    )
+
+
+def _join(
+    beginnings: pa.StringArray,
+    beginning: Ints,
+    charttime: Ints,
+    storetime: Ints,
+    ending_texts: pa.StringArray,
+    ending: Ints,
+) -> memoryview:
+    """The CSV text of the rows: the data buffer of one joined Arrow array."""
+    joined = pc.binary_join_element_wise(
+        beginnings.take(pa.array(beginning)),
+        _time_text(charttime),
+        _time_text(storetime),
+        ending_texts.take(pa.array(ending)),
+        ",",
+    )
+    return memoryview(joined.buffers()[2])[: pc.sum(pc.binary_length(joined)).as_py()]
+
+
+def _time_text(seconds: Ints) -> pa.StringArray:
+    times = pa.array(seconds.astype("datetime64[s]"))
+    return times.cast(pa.string()).fill_null("")
+
+
+def _count(
+    truth: ChartTruth,
+    rows: VitalRows,
+    vital_count: Ints,
+    charttime: Ints,
+    storetime: Ints,
+    intime: Ints,
+    outtime: Ints,
+) -> None:
+    """Add one chunk to the counts; times are those of all its rows, in order."""
+    celsius = rows.sign == vs.INDEX[vs.TEMP_C]
+    arterial = rows.sign == vs.INDEX[vs.ABP_SYS]
+    truth.rows += len(charttime)
+    truth.vital_rows += len(rows.stay)
+    truth.celsius_rows += int(celsius.sum())
+    truth.celsius_stays += len(np.unique(rows.stay[celsius]))
+    truth.null_valuenum_rows += int(rows.null.sum())
+    truth.duplicate_rows += int(rows.duplicate.sum())
+    truth.null_storetime_rows += int((storetime == NO_STORETIME).sum())
+    early = (storetime < charttime) & (storetime != NO_STORETIME)
+    truth.stored_before_charted_rows += int(early.sum())
+    truth.rows_before_intime += int((charttime < intime).sum())
+    truth.rows_after_outtime += int((charttime > outtime).sum())
+    truth.stays_without_vitals += int((vital_count == 0).sum())
+    truth.stays_with_arterial_pressure += len(np.unique(rows.stay[arterial]))
+    for place, sign in enumerate(vs.VITAL_SIGNS):
+        values = rows.hundredths[(rows.sign == place) & ~rows.null]
+        counted = truth.outliers.setdefault(sign.itemid, Counter())
+        if sign.itemid == vs.GCS_VERBAL:
+            tube = values == vs.ETT
+            truth.ett_rows += int(tube.sum())
+            values = np.where(tube, 100, values)
+        for value in sign.planted:
+            counted[value] += int((values == round(value * 100)).sum())

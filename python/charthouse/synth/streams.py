@@ -1,0 +1,25 @@
+"""Independent random streams: one for each purpose and chunk, so that order never matters."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+import numpy as np
+
+
+class Stream(IntEnum):
+    """What a stream of random numbers is for."""
+
+    POPULATION = 1
+    PLANTS = 2
+    VITALS = 3
+    FILLER = 4
+    STUDIES = 5
+    REPORTS = 6
+    WORDING = 7
+    PICTURES = 8
+
+
+def rng_for(seed: int, stream: Stream, chunk: int = 0) -> np.random.Generator:
+    """The generator of one stream and chunk."""
+    return np.random.Generator(np.random.PCG64(np.random.SeedSequence((seed, stream, chunk))))
