@@ -1,5 +1,5 @@
-{#- A failed run must leave the warehouse as it was. Each table that a run replaces is therefore only
-    renamed, to <name>__previous, in the transaction that makes its successor; the end of the run
+{#- A failed run must leave the warehouse as it was. Each relation that a run replaces is therefore
+    only renamed, to <name>__previous, in the transaction that makes its successor; the end of the run
     drops the previous ones (all went well) or puts them back (something failed). A run that was
     killed before its end is put right at the start of the next. Renames cost nothing at any size. -#}
 
@@ -13,23 +13,26 @@
 {% endmacro %}
 
 
-{#- The tables set aside by a run: schema, name (of the successor), full_name (of the previous). -#}
-{% macro previous_tables() %}
+{#- The relations set aside by a run: schema, name (of the successor) and kind. -#}
+{% macro previous_relations() %}
     {{ return(run_query(
-        "select schema_name as schema, left(table_name, -length('__previous')) as name"
-        ~ " from duckdb_tables() where table_name like '%\\_\\_previous' escape '\\' order by all"
+        "with relations as ("
+        ~ " select schema_name as schema, table_name as name, 'table' as kind from duckdb_tables()"
+        ~ " union all select schema_name, view_name, 'view' from duckdb_views() where not internal"
+        ~ ") select schema, left(name, -length('__previous')) as name, kind from relations"
+        ~ " where name like '%\\_\\_previous' escape '\\' order by all"
     ).rows) }}
 {% endmacro %}
 
 
-{#- Puts every table back that a run had set aside, all or none. -#}
+{#- Puts every relation back that a run had set aside, all or none. -#}
 {% macro restore_previous() %}
     {%- if execute -%}
         {%- set statements = [] -%}
-        {%- for table in previous_tables() -%}
-            {%- set full_name = '"' ~ table['schema'] ~ '"."' ~ table['name'] -%}
-            {%- do statements.append('drop table if exists ' ~ full_name ~ '"') -%}
-            {%- do statements.append('alter table ' ~ full_name ~ '__previous" rename to "' ~ table['name'] ~ '"') -%}
+        {%- for row in previous_relations() -%}
+            {%- set full_name = '"' ~ row['schema'] ~ '"."' ~ row['name'] -%}
+            {%- do statements.append('drop ' ~ row['kind'] ~ ' if exists ' ~ full_name ~ '"') -%}
+            {%- do statements.append('alter ' ~ row['kind'] ~ ' ' ~ full_name ~ '__previous" rename to "' ~ row['name'] ~ '"') -%}
         {%- endfor -%}
         {%- do in_one_transaction(statements) -%}
     {%- endif -%}
@@ -38,8 +41,8 @@
 
 {% macro drop_previous() %}
     {%- set statements = [] -%}
-    {%- for table in previous_tables() -%}
-        {%- do statements.append('drop table "' ~ table['schema'] ~ '"."' ~ table['name'] ~ '__previous"') -%}
+    {%- for row in previous_relations() -%}
+        {%- do statements.append('drop ' ~ row['kind'] ~ ' "' ~ row['schema'] ~ '"."' ~ row['name'] ~ '__previous"') -%}
     {%- endfor -%}
     {%- do in_one_transaction(statements) -%}
 {% endmacro %}

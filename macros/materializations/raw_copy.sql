@@ -3,30 +3,26 @@
     fingerprint of both ends the table's comment, so it goes wherever the table goes. -#}
 {% materialization raw_copy, adapter='duckdb' %}
     {%- set existing = load_cached_relation(this) -%}
-    {%- set target_table = this.incorporate(type='table') -%}
     {%- set node = raw_source(model) -%}
     {%- set path = raw_path(node) -%}
     {%- set origin = raw_origin(path, sql) -%}
 
     {%- if existing is not none and origin in table_comment(existing) and not should_full_refresh() -%}
         {%- call statement('main') -%}
-            select 1 as unchanged -- {{ path or 'no file' }}: not read again
+            select 1 as unchanged
         {%- endcall -%}
         {%- do log('  unchanged, not read again: ' ~ (path or node.source_meta.root ~ ' (not set)'), info=True) -%}
     {%- else -%}
-        {{ run_hooks(pre_hooks, inside_transaction=True) }}
-        {%- do set_aside(existing) -%}
-        {% call statement('main') -%}
-            {{ create_table_as(False, target_table, sql) }}
-        {%- endcall %}
-        {%- if path is not none -%}{%- do stop_at_rejects(model.name, node, path) -%}{%- endif -%}
-        {{ run_hooks(post_hooks, inside_transaction=True) }}
-        {%- do persist_docs(target_table, model) -%}
-        {%- do alter_relation_comment(target_table, model.description ~ '\n\n' ~ origin) -%}
+        {%- set relation = replace_relation('table', sql) -%}
+        {%- if path is not none and not flags.EMPTY -%}
+            {%- do stop_at_rejects(model.name, node, path) -%}
+            {%- do stop_at_no_rows(relation, node, path) -%}
+        {%- endif -%}
+        {%- do run_query(alter_relation_comment(relation, (model.description ~ '\n\n' ~ origin) | trim)) -%}
     {%- endif -%}
     {{ adapter.commit() }}
 
-    {{ return({'relations': [target_table]}) }}
+    {{ return({'relations': [this.incorporate(type='table')]}) }}
 {% endmaterialization %}
 
 

@@ -115,7 +115,7 @@ class _Careers:
     died_here: Bools  # the patient dies in this admission, and this is its last stay
 
 
-def _unique_ids(rng: np.random.Generator, first: int, n: int) -> Ints:
+def unique_ids(rng: np.random.Generator, first: int, n: int) -> Ints:
     """``n`` different ids between ``first`` and ``first`` + 9,999,999, in no order."""
     ids = np.unique(rng.integers(0, 10_000_000, int(n * 1.25) + 16))
     return first + rng.permutation(ids)[:n]
@@ -224,7 +224,7 @@ def build_population(stays: int, seed: int) -> Population:
     dod = np.where(dod == NO_TIME, NO_TIME, dod // DAY * DAY)
 
     people = Patients(
-        subject_id=np.sort(_unique_ids(rng, 10_000_000, patients)),
+        subject_id=np.sort(unique_ids(rng, 10_000_000, patients)),
         gender=np.where(rng.random(patients) < 0.56, "M", "F").astype(object),
         anchor_age=np.where(true_age > 89, 91, true_age),
         anchor_year=anchor_year,
@@ -241,7 +241,7 @@ def build_population(stays: int, seed: int) -> Population:
     icu = Stays(
         patient=patient,
         admission=admission,
-        stay_id=_unique_ids(rng, 30_000_000, stays),
+        stay_id=unique_ids(rng, 30_000_000, stays),
         intime=intime,
         outtime=outtime,
         unit=unit,
@@ -287,7 +287,7 @@ def _describe_admissions(
     providers = np.array([f"P{a}{b}{c}" for a, b, c in letters[codes]], dtype=object)
     return Admissions(
         patient=patient,
-        hadm_id=_unique_ids(rng, 20_000_000, n),
+        hadm_id=unique_ids(rng, 20_000_000, n),
         admittime=admittime,
         dischtime=dischtime,
         deathtime=np.where(died, deathtime, NO_TIME),

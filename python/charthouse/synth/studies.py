@@ -1,0 +1,138 @@
+"""Chest X-ray studies and their views: when they are made and what they show.
+
+A study near a stay shows that stay's severity and its image latent; studies of other times show
+only the patient's part of severity. What a picture holds is a few numbers (`CONTENT`), from
+which both the phantom picture and the label files are made.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charthouse.synth.population import DAY, HOUR, Floats, Ints, Population, unique_ids
+from charthouse.synth.streams import Stream, rng_for
+
+# Loadings of each feature of a picture on (severity, image's own latent); the rest is noise.
+CONTENT: dict[str, tuple[float, float]] = {
+    "edema": (0.65, 0.30),
+    "opacity": (0.55, 0.45),
+    "effusion": (0.25, 0.70),
+    "heart": (0.10, 0.65),
+    "devices": (0.65, -0.20),
+    "low_volume": (0.30, 0.35),
+}
+FEATURES = tuple(CONTENT)
+FIRST_DAY_IMAGE = 0.20  # share of stays with a study planned in the first 24 h
+LATER_IMAGE = 0.28  # of all stays, where the stay is long enough
+VIEWS: tuple[tuple[str, ...], ...] = (
+    ("AP",),
+    ("AP", "AP"),
+    ("PA", "LATERAL"),
+    ("PA", "LATERAL", "LATERAL"),
+    ("",),
+    ("PA",),
+)
+VIEW_SHARES_WARD = (0.34, 0.05, 0.48, 0.07, 0.02, 0.04)
+VIEW_SHARES_ICU = (0.84, 0.07, 0.06, 0.01, 0.02, 0.0)
+
+
+@dataclass(frozen=True)
+class Studies:
+    """Shape ``(k,)`` each, sorted by patient and study_id."""
+
+    patient: Ints
+    stay: Ints  # the stay it belongs to, or -1
+    study_id: Ints
+    time: Ints  # seconds since 1970
+    millis: Ints  # thousandths of a second to add
+    views: Ints  # position in VIEWS
+    content: NDArray[np.float64]  # (k, len(FEATURES)), about N(0, 1) each
+
+    def __len__(self) -> int:
+        return len(self.study_id)
+
+
+@dataclass(frozen=True)
+class Images:
+    """One row for each picture, shape ``(m,)`` each, grouped by study."""
+
+    study: Ints  # row in Studies
+    view: NDArray[np.object_]
+    dicom_id: NDArray[np.object_]
+
+    def __len__(self) -> int:
+        return len(self.study)
+
+
+def draw_studies(population: Population, seed: int) -> Studies:
+    """Draw when each patient is X-rayed and what it shows."""
+    rng = rng_for(seed, Stream.STUDIES)
+    stays = population.stays
+    n = len(stays)
+    days = stays.seconds / DAY
+
+    early = rng.random(n) < FIRST_DAY_IMAGE
+    later = ~early & (rng.random(n) < LATER_IMAGE) & (days > 1)
+    beyond = np.maximum(days - 1, 0)
+    n_early = np.where(early, 1 + rng.poisson(0.3, n), 0)
+    n_later = np.where(early, rng.poisson(np.minimum(0.22 * beyond, 8)), 0)
+    n_later = np.where(later, 1 + rng.poisson(np.minimum(0.2 * beyond, 8)), n_later)
+    n_before = np.where(rng.random(n) < 0.22, 1, 0)  # in the emergency department
+    n_apart = np.where(rng.random(n) < 0.16, 1 + rng.poisson(0.6, n), 0)  # months before
+
+    rows = np.arange(n)
+    parts = []
+    for count, kind in ((n_early, "early"), (n_later, "later"), (n_before, "before"),
+                        (n_apart, "apart")):  # fmt: skip
+        stay = np.repeat(rows, count)
+        u = rng.random(len(stay))
+        day_one = np.minimum(stays.seconds[stay], DAY)
+        offset = {
+            "early": u**1.3 * day_one,
+            "later": day_one + u * (stays.seconds[stay] - day_one),
+            "before": -(0.4 + 8 * u) * HOUR,
+            "apart": -(20 + 800 * u**2) * DAY,
+        }[kind]
+        parts.append((stay, stays.intime[stay] + offset.astype(np.int64), kind == "apart"))
+    stay = np.concatenate([part[0] for part in parts])
+    time = np.concatenate([part[1] for part in parts])
+    apart = np.concatenate([np.full(len(part[0]), part[2]) for part in parts])
+    k = len(stay)
+
+    patient = stays.patient[stay]
+    severity = np.where(
+        apart, population.patients.severity[patient] / np.sqrt(2), stays.latents.severity[stay]
+    )
+    own = np.where(apart, rng.standard_normal(k), stays.latents.image[stay])
+    content = np.empty((k, len(FEATURES)))
+    for column, (on_severity, on_own) in enumerate(CONTENT.values()):
+        rest = np.sqrt(1 - on_severity**2 - on_own**2)
+        content[:, column] = on_severity * severity + on_own * own + rest * rng.normal(0, 1, k)
+    ward = np.searchsorted(np.cumsum(VIEW_SHARES_WARD)[:-1], rng.random(k), side="right")
+    icu = np.searchsorted(np.cumsum(VIEW_SHARES_ICU)[:-1], rng.random(k), side="right")
+    inside = (time >= stays.intime[stay]) & (time < stays.outtime[stay])
+    study_id = unique_ids(rng, 50_000_000, k)
+    order = np.lexsort((study_id, patient))
+    return Studies(
+        patient=patient[order],
+        stay=np.where(apart, -1, stay)[order],
+        study_id=study_id[order],
+        time=time[order],
+        millis=rng.integers(0, 1000, k)[order],
+        views=np.where(inside, icu, ward)[order].astype(np.int64),
+        content=content[order],
+    )
+
+
+def draw_images(studies: Studies, seed: int) -> Images:
+    """Draw the pictures of every study and their DICOM ids."""
+    rng = rng_for(seed, Stream.STUDIES, 1)
+    count = np.array([len(views) for views in VIEWS])[studies.views]
+    study = np.repeat(np.arange(len(studies)), count)
+    view = np.array([view for place in studies.views for view in VIEWS[place]], dtype=object)
+    words = rng.integers(0, 1 << 32, (len(study), 5))
+    dicom = np.array(["-".join(f"{word:08x}" for word in row) for row in words], dtype=object)
+    return Images(study=study, view=view, dicom_id=dicom)

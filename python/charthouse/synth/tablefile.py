@@ -1,0 +1,31 @@
+"""Write small and middling tables as .csv.gz in one go."""
+
+from __future__ import annotations
+
+import io
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.csv
+
+from charthouse.synth.gz import GzipWriter
+
+
+def write_table(path: Path, table: pa.Table, pool: ThreadPoolExecutor) -> int:
+    """Write a table whose texts hold no comma, quote or newline; returns its number of rows.
+
+    Nulls and NaT become empty fields, times `YYYY-MM-DD HH:MM:SS`, dates `YYYY-MM-DD`.
+    """
+    buffer = io.BytesIO()
+    options = pyarrow.csv.WriteOptions(include_header=False, quoting_style="none")
+    pyarrow.csv.write_csv(table, buffer, options)
+    with GzipWriter(path, pool) as out:
+        out.write((",".join(table.column_names) + "\n").encode())
+        out.write(buffer.getvalue())
+    return int(table.num_rows)
+
+
+def quoted(text: str) -> str:
+    """A text field in quotes, with the quotes inside it doubled."""
+    return '"' + text.replace('"', '""') + '"'
