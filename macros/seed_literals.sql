@@ -16,10 +16,3 @@
         {%- for row in found %} when {{ row['itemid'] }} then {{ dbt.string_literal(row['intubated_text']) }}{% endfor %}
         {%- if not found %} when null then null{% endif %} end
 {%- endmacro %}
-
-
-{#- The columns of the cohort that seeds/tabular_variables.csv names, in its order. -#}
-{% macro tabular_variables() %}
-    {%- set found = run_query('select variable from ' ~ ref('tabular_variables') ~ ' order by position') if execute else none -%}
-    {{ return(found.columns[0].values() | list if execute else ['age']) }}
-{% endmacro %}

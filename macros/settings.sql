@@ -81,3 +81,9 @@
         {{ stop("split_fractions: " ~ fractions ~ " are not three shares (train, validation, test) that sum to 1. Correct them.") }}
     {%- endif -%}
 {% endmacro %}
+
+
+{#- How many bins the window has. -#}
+{% macro bins_in_window() %}
+    {{ return(((setting('window_end_hours') - setting('window_start_hours')) / setting('bin_hours')) | int) }}
+{% endmacro %}

@@ -18,11 +18,13 @@
             {%- do stop_at_rejects(model.name, node, path) -%}
             {%- do stop_at_no_rows(relation, node, path) -%}
         {%- endif -%}
-        {%- do run_query(alter_relation_comment(relation, (model.description ~ '\n\n' ~ origin) | trim)) -%}
     {%- endif -%}
+    {%- set relation = this.incorporate(type='table') -%}
+    {%- do persist_docs(relation, model) -%}
+    {%- do run_query(alter_relation_comment(relation, (model.description ~ '\n\n' ~ origin) | trim)) -%}
     {{ adapter.commit() }}
 
-    {{ return({'relations': [this.incorporate(type='table')]}) }}
+    {{ return({'relations': [relation]}) }}
 {% endmaterialization %}
 
 

@@ -2,6 +2,11 @@
 -- variable, the stay's clock. Rows that come to nothing stay, with their reason, to be counted.
 -- Ranges: seeds/vital_signs.csv, after Xie et al. 2022 (mimic4ed).
 -- Grain: one row per row of stg_mimiciv__chartevents that has a known stay.
+{{ config(post_hook=[
+    "{{ stop_at_rows('select itemid from ' ~ ref('vital_signs') ~ ' anti join ' ~ ref('stg_mimiciv__d_items') ~ ' using (itemid)',
+        'seeds/vital_signs.csv: an itemid is not in icu/d_items', 'Correct the seed.') }}",
+]) }}
+
 with events as (
     select * from {{ ref('stg_mimiciv__chartevents') }}
 ),

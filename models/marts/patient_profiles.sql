@@ -10,12 +10,10 @@ tabular_values as (
     unpivot (
         select
             stay_id,
-            {%- for variable in tabular_variables() %}
-            coalesce(cast({{ variable }} as varchar), 'UNKNOWN') as {{ variable }}{{ ',' if not loop.last }}
-            {%- endfor %}
+            cast(columns(* exclude (stay_id)) as varchar)
         from cohort
     )
-    on columns(* exclude (stay_id)) into name variable value value -- noqa
+    on columns(* exclude (stay_id)) into name variable value value
 ),
 
 demographics as (

@@ -4,7 +4,7 @@
 -- Grain: one row per stay, bin and variable; `hour` is where the bin starts, in hours since intime.
 {%- set start = setting('window_start_hours') %}
 {%- set width = setting('bin_hours') %}
-{%- set bins = ((setting('window_end_hours') - start) / width) | int %}
+{%- set bins = bins_in_window() %}
 with cohort as (
     select * from {{ ref('cohort') }}
 ),

@@ -8,7 +8,7 @@ CSV itself. That is several times faster than formatting columns.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -128,8 +128,9 @@ def write_chartevents(
     rows_per_stay: float,
     seed: int,
     pool: ThreadPoolExecutor,
-) -> Iterator[tuple[int, ChartTruth]]:
-    """Write the table; yields the stays done and the (growing) counts after every chunk.
+    done: Callable[[int], None],
+) -> ChartTruth:
+    """Write the table; returns the counts of what is in it.
 
     Args:
         path: The .csv.gz to write.
@@ -137,6 +138,7 @@ def write_chartevents(
         rows_per_stay: Mean number of rows a stay, filler included.
         seed: Seed of the run.
         pool: Threads for compression.
+        done: Told the number of stays written after every chunk.
     """
     stays = population.stays
     charting = plan_charting(stays, seed)
@@ -167,7 +169,8 @@ def write_chartevents(
             out.write(_join(beginnings, beginning, charttime, storetime, endings.texts, ending))
 
             _count(truth, rows, vital_count, charttime, storetime, intime[stay], outtime[stay])
-            yield chosen.stop, truth
+            done(chosen.stop)
+    return truth
 
 
 def cut_by_hours(seconds: Ints) -> Iterator[slice]:

@@ -70,7 +70,8 @@ def draw_chest(
         lungs = _blob(x, y, (0.02, -0.08), (0.46, height))
         heart = _blob(x, y, (-0.22, 0.32), (0.22 + 0.035 * has["heart"], 0.24))
         spine = _blob(x, y, (0.52, 0.0), (0.09, 0.95))
-        fluid_at, focus = ((0.22, 0.52),), (0.1, float(rng.uniform(-0.3, 0.3)))
+        fluid_at = [(0.22, 0.52)]
+        focus = (0.1, float(rng.uniform(-0.3, 0.3)))
     else:
         lungs = np.maximum(
             _blob(x, y, (-0.38, -0.06), (0.29, height)), _blob(x, y, (0.38, -0.06), (0.28, height))
@@ -78,7 +79,7 @@ def draw_chest(
         wide = 0.26 + 0.045 * has["heart"] + (0.03 if view == "AP" else 0.0)
         heart = _blob(x, y, (0.09, 0.30), (wide, 0.27))
         spine = _blob(x, y, (0.0, 0.0), (0.09, 0.95))
-        fluid_at = ((-0.42, 0.5), (0.42, 0.5))
+        fluid_at = [(-0.42, 0.5), (0.42, 0.5)]
         side = 1.0 if rng.random() < 0.5 else -1.0
         focus = (0.38 * side, float(rng.uniform(-0.25, 0.3)))
 
@@ -86,8 +87,9 @@ def draw_chest(
     picture -= 0.42 * lungs
     central = np.exp(-(x**2) / 0.2 - (y - 0.02) ** 2 / 0.18)
     haze = (0.65 + 0.5 * _texture(rng, size, max(4, size // 24))) * central
-    picture += lungs * haze * 0.13 * amount["edema"]
-    patch = _blob(x, y, focus, (0.17, 0.15)) * (0.8 + 0.4 * _texture(rng, size, 9))
+    picture += lungs * haze * 0.19 * amount["edema"]
+    patch = np.exp(-(((x - focus[0]) / 0.17) ** 2) - ((y - focus[1]) / 0.15) ** 2)
+    patch *= 0.8 + 0.4 * _texture(rng, size, 9)
     picture += lungs * patch * 0.16 * amount["opacity"]
     for place, at in enumerate(fluid_at):
         level = at[1] - 0.14 * amount["effusion"] * (1.0 if place == 0 else 0.7)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from charthouse.synth.population import DAY, HOUR, Floats, Ints, Population, unique_ids
+from charthouse.synth.population import DAY, HOUR, Ints, Population, unique_ids
 from charthouse.synth.streams import Stream, rng_for
 
 # Loadings of each feature of a picture on (severity, image's own latent); the rest is noise.
@@ -25,8 +25,8 @@ CONTENT: dict[str, tuple[float, float]] = {
     "low_volume": (0.30, 0.35),
 }
 FEATURES = tuple(CONTENT)
-FIRST_DAY_IMAGE = 0.20  # share of stays with a study planned in the first 24 h
-LATER_IMAGE = 0.28  # of all stays, where the stay is long enough
+FIRST_DAY_IMAGE = 0.215  # share of stays with a study planned in the first 24 h
+LATER_IMAGE = 0.29  # of all stays, where the stay is long enough
 VIEWS: tuple[tuple[str, ...], ...] = (
     ("AP",),
     ("AP", "AP"),

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from charthouse.synth.tablefile import write_table
 from charthouse.synth.filler_items import FILLER_ITEMS, UNUSED_ITEMS
 from charthouse.synth.names import CAREUNITS
 from charthouse.synth.population import DAY, Ints, Population
+from charthouse.synth.tablefile import write_table
 from charthouse.synth.vital_signs import VITAL_SIGNS
 
 
@@ -19,7 +19,9 @@ def _times(seconds: Ints) -> pa.Array:
     return pa.array(seconds.astype("datetime64[s]"))
 
 
-def write_population(folder: Path, population: Population, pool: ThreadPoolExecutor) -> dict[str, int]:
+def write_population(
+    folder: Path, population: Population, pool: ThreadPoolExecutor
+) -> dict[str, int]:
     """Write the three tables below ``folder`` (mimic-iv); returns row counts by file name."""
     patients, admissions, stays = population.patients, population.admissions, population.stays
     subject = patients.subject_id

@@ -10,11 +10,11 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from charthouse.synth.tablefile import write_table
 from charthouse.synth.phantom import draw_chest
 from charthouse.synth.population import Ints, Objects, Patients
 from charthouse.synth.streams import Stream, rng_for
 from charthouse.synth.studies import FEATURES, VIEWS, Images, Studies
+from charthouse.synth.tablefile import write_table
 
 FINDINGS = (
     "Atelectasis",
@@ -46,6 +46,7 @@ FINDING_READS = {
 }
 VIEW_WORDS = {"AP": "antero-posterior", "PA": "postero-anterior", "LATERAL": "lateral"}
 JPEG_QUALITY = 90
+BLANK = np.array(None, dtype=object)  # an empty field
 
 
 def study_time_number(time: Ints, millis: Ints) -> NDArray[np.float64]:
@@ -86,7 +87,7 @@ def write_cxr_tables(
     tall = rng.random(m) < 0.45
     high = np.full(m, image_pixels) if image_pixels else np.where(tall, 3056, 2544)
     wide = np.full(m, image_pixels) if image_pixels else np.where(tall, 2544, 3056)
-    position = np.where(rng.random(m) < 0.85, np.where(pair, "Erect", "Recumbent"), None)
+    position = np.where(rng.random(m) < 0.85, np.where(pair, "Erect", "Recumbent"), BLANK)
     dicom_files = [
         f"{paths[study]}/{name}.dcm" for study, name in zip(of, images.dicom_id, strict=True)
     ]
@@ -97,8 +98,8 @@ def write_cxr_tables(
             "dicom_id": images.dicom_id,
             "subject_id": subject[of],
             "study_id": studies.study_id[of],
-            "PerformedProcedureStepDescription": np.where(rng.random(m) < 0.94, procedure, None),
-            "ViewPosition": np.where(images.view == "", None, images.view),
+            "PerformedProcedureStepDescription": np.where(rng.random(m) < 0.94, procedure, BLANK),
+            "ViewPosition": np.where(images.view == "", BLANK, images.view),
             "Rows": high,
             "Columns": wide,
             "StudyDate": compact,
@@ -153,12 +154,12 @@ def _labels(
             score, least = rng.standard_normal(k), 2.1
         there = score > least
         said_no = ~there & (rng.random(k) < 0.25)
-        label = np.where(there, "1.0", np.where(said_no, "0.0", None))
+        label = np.where(there, "1.0", np.where(said_no, "0.0", BLANK))
         unsure = (np.abs(score - least) < 0.5) & (rng.random(k) < 4 * doubt)
         columns[finding] = np.where(unsure, "-1.0", label)
         if finding != "Support Devices":
             anything |= there | unsure
-    columns["No Finding"] = np.where(anything, None, "1.0")
+    columns["No Finding"] = np.where(anything, BLANK, "1.0")
     return columns
 
 

@@ -1,0 +1,151 @@
+"""The planted truths: what a correct reading of the data must find."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from charthouse.synth import GENERATOR_VERSION
+from charthouse.synth.chartevents import ChartTruth
+from charthouse.synth.names import CAREUNITS
+from charthouse.synth.population import DAY, NO_TIME, Ints, Population
+from charthouse.synth.schedule import Reports, Summaries
+from charthouse.synth.signal import COEFFICIENTS, oracle_auroc, scaled_age
+from charthouse.synth.studies import Images, Studies
+
+DEFINITIONS = {
+    "first_day": "intime <= time < intime + 24 hours",
+    "stays_without_vitals": "no chartevents row of any vital-sign itemid, at any time",
+    "null_valuenum_rows": "rows of a vital-sign itemid whose valuenum is empty",
+    "duplicate_rows": "rows of a vital-sign itemid beyond the first of their stay_id, charttime",
+    "outliers": "rows with exactly this valuenum; those inside the natural range occur of "
+    "themselves as well",
+    "reports_stored_late": "pairs of stay and report of its patient charted in the first day and "
+    "stored at or after intime + 24 hours",
+    "oracle_auroc": "best linear score from the latents that each modality shows in the first "
+    "day, on stays of at least 24 hours in which the patient was alive at 24 hours",
+}
+
+
+def _count_in(patient: Ints, start: Ints, stop: Ints, event_patient: Ints, time: Ints) -> Ints:
+    """Events of each stay's patient with ``start`` <= time < ``stop``, shape ``(n,)``."""
+    base = min(int(time.min(initial=0)), int(start.min())) - 1
+    span = max(int(time.max(initial=0)), int(stop.max())) - base + 1
+    keys = np.sort(event_patient * span + (time - base))
+    low = np.searchsorted(keys, patient * span + (start - base), side="left")
+    high = np.searchsorted(keys, patient * span + (stop - base), side="left")
+    return (high - low).astype(np.int64)
+
+
+def gather_truth(
+    population: Population,
+    charted: ChartTruth,
+    has_vitals: np.ndarray,
+    studies: Studies,
+    images: Images,
+    reports: Reports,
+    summaries: Summaries,
+    rows: dict[str, int],
+    settings: dict[str, Any],
+) -> dict[str, Any]:
+    """All truths as one dictionary that JSON can hold."""
+    stays, admissions = population.stays, population.admissions
+    n = len(stays)
+    day_end = stays.intime + DAY
+    of_stay = (stays.patient, stays.intime)
+    images_first = _count_in(*of_stay, day_end, studies.patient, studies.time)
+    images_ever = _count_in(*of_stay, stays.outtime, studies.patient, studies.time)
+    reports_first = _count_in(*of_stay, day_end, reports.patient, reports.charttime)
+    reports_ever = _count_in(*of_stay, stays.outtime, reports.patient, reports.charttime)
+
+    over_3_days = stays.seconds > 3 * DAY
+    first_day_death = (stays.deathtime != NO_TIME) & (stays.deathtime < day_end)
+    cohort = (stays.seconds >= DAY) & ~first_day_death
+    shown = {"vitals": has_vitals, "image": images_first > 0, "text": reports_first > 0}
+    oracle = oracle_auroc(
+        {
+            "in_hospital_mortality": stays.died[cohort],
+            "icu_stay_over_3_days": over_3_days[cohort],
+        },
+        scaled_age(stays.age[cohort]),
+        stays.latents.take(cohort),
+        {name: value[cohort] for name, value in shown.items()},
+    )
+    # Stored late, counted from the report's side: its patient's stays that it falls into.
+    late = 0
+    first = np.searchsorted(stays.patient, reports.patient, side="left")
+    last = np.searchsorted(stays.patient, reports.patient, side="right")
+    for step in range(int((last - first).max(initial=0))):
+        some = np.flatnonzero(first + step < last)
+        stay = first[some] + step
+        inside = (reports.charttime[some] >= stays.intime[stay]) & (
+            reports.charttime[some] < day_end[stay]
+        )
+        late += int((inside & (reports.storetime[some] >= day_end[stay])).sum())
+
+    days = stays.seconds / DAY
+    per_patient = np.bincount(stays.patient)
+    rates = {
+        "mortality": stays.died.mean(),
+        "los_over_3_days": over_3_days.mean(),
+        "under_24h": (stays.seconds < DAY).mean(),
+        "los_median_days": np.median(days),
+        "los_mean_days": days.mean(),
+        "first_day_deaths": first_day_death.mean(),
+        "patients_per_stay": len(population.patients) / n,
+        "patients_with_several_stays": (per_patient > 1).mean(),
+        "stays_without_vitals": charted.stays_without_vitals / n,
+        "stays_with_arterial_pressure": charted.stays_with_arterial_pressure / n,
+        "stays_without_image": (images_ever == 0).mean(),
+        "stays_without_image_first_day": (images_first == 0).mean(),
+        "stays_without_report": (reports_ever == 0).mean(),
+        "stays_without_report_first_day": (reports_first == 0).mean(),
+        "radiology_reports_per_stay": len(reports) / n,
+        "null_hadm_reports": (reports.admission < 0).mean(),
+        "admissions_with_summary": len(summaries.admission) / len(admissions),
+        "images_per_study": len(images) / max(len(studies), 1),
+    }
+    planted = {
+        "vital_rows": charted.vital_rows,
+        "celsius_rows": charted.celsius_rows,
+        "celsius_stays": charted.celsius_stays,
+        "null_valuenum_rows": charted.null_valuenum_rows,
+        "duplicate_rows": charted.duplicate_rows,
+        "no_response_ett_rows": charted.ett_rows,
+        "null_storetime_rows": charted.null_storetime_rows,
+        "stored_before_charted_rows": charted.stored_before_charted_rows,
+        "rows_before_intime": charted.rows_before_intime,
+        "rows_after_outtime": charted.rows_after_outtime,
+        "stays_without_vitals": charted.stays_without_vitals,
+        "stays_with_image_first_day": int((images_first > 0).sum()),
+        "stays_with_report_first_day": int((reports_first > 0).sum()),
+        "null_hadm_reports": int((reports.admission < 0).sum()),
+        "reports_stored_late": late,
+        "empty_view_positions": int((images.view == "").sum()),
+        "outliers": {
+            str(item): {f"{value:g}": count for value, count in counts.items()}
+            for item, counts in charted.outliers.items()
+        },
+    }
+    return {
+        "synthetic": True,
+        "note": "Nothing here is, or is derived from, a real patient.",
+        "generator": GENERATOR_VERSION,
+        **settings,
+        "patients": len(population.patients),
+        "admissions": len(admissions),
+        "rows": rows,
+        "rates": {name: round(float(value), 4) for name, value in rates.items()},
+        "stays_by_unit": dict(
+            zip(
+                map(str, CAREUNITS),
+                np.bincount(stays.unit, minlength=len(CAREUNITS)).tolist(),
+                strict=True,
+            )
+        ),
+        "planted": planted,
+        "coefficients": COEFFICIENTS,
+        "oracle_auroc": oracle,
+        "definitions": DEFINITIONS,
+    }

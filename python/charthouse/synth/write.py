@@ -1,0 +1,161 @@
+"""Write a whole synthetic MIMIC: all of it or nothing."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from charthouse.errors import CharthouseError
+from charthouse.synth import GENERATOR_VERSION, Progress
+from charthouse.synth.chartevents import write_chartevents
+from charthouse.synth.notes import write_discharge, write_radiology
+from charthouse.synth.population import build_population
+from charthouse.synth.schedule import plan_reports, plan_summaries
+from charthouse.synth.studies import draw_images, draw_studies
+from charthouse.synth.tables import write_items, write_population
+from charthouse.synth.truth import gather_truth
+from charthouse.synth.vitals import plan_charting
+from charthouse.synth.xrays import write_cxr_tables, write_pictures
+
+FOLDERS = ("mimic-iv/hosp", "mimic-iv/icu", "mimic-iv-note/note", "mimic-cxr")
+LEAST_PIXELS = 32  # below this the picture cannot hold the word in its corner
+
+
+def write_all(
+    out: Path,
+    *,
+    stays: int,
+    seed: int,
+    rows_per_stay: float,
+    image_pixels: int,
+    threads: int | None,
+    progress: Progress,
+) -> dict[str, Any]:
+    """See `charthouse.synth.write_synthetic_mimic`."""
+    _check_arguments(stays, seed, rows_per_stay, image_pixels)
+    _check_target(out)
+    out = out.resolve()
+    partial = out.with_name(f".{out.name}.partial")
+    settings: dict[str, Any] = {
+        "seed": seed,
+        "stays": stays,
+        "rows_per_stay": rows_per_stay,
+        "image_pixels": image_pixels,
+    }
+    try:
+        shutil.rmtree(partial, ignore_errors=True)
+        for folder in FOLDERS:
+            (partial / folder).mkdir(parents=True)
+        with ThreadPoolExecutor(threads or os.cpu_count() or 1) as pool:
+            truth = _write_parts(partial, settings, pool, progress)
+        # Replaces an empty folder, and fails if something has been put into it meanwhile.
+        partial.replace(out)
+    except OSError as error:
+        raise CharthouseError(_explain(error, out)) from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return truth
+
+
+def _write_parts(
+    root: Path, settings: dict[str, Any], pool: ThreadPoolExecutor, progress: Progress
+) -> dict[str, Any]:
+    """Write every file below ``root``, truths last."""
+    stays, seed, pixels = settings["stays"], settings["seed"], settings["image_pixels"]
+    progress("patients and stays", 0, stays)
+    population = build_population(stays, seed)
+    studies = draw_studies(population, seed)
+    images = draw_images(studies, seed)
+    reports = plan_reports(population, studies, seed)
+    summaries = plan_summaries(population, seed)
+    patients = population.patients
+    progress("patients and stays", stays, stays)
+
+    written = write_population(root / "mimic-iv", population, pool)
+    rows = {f"mimic-iv/{name}": count for name, count in written.items()}
+    rows["mimic-iv/icu/d_items.csv.gz"] = write_items(root / "mimic-iv/icu/d_items.csv.gz", pool)
+    chartevents = root / "mimic-iv/icu/chartevents.csv.gz"
+    per_stay = settings["rows_per_stay"]
+    charted = write_chartevents(
+        chartevents,
+        population,
+        per_stay,
+        seed,
+        pool,
+        done=lambda done: progress("chart events", done, stays),
+    )
+    rows["mimic-iv/icu/chartevents.csv.gz"] = charted.rows
+
+    note = root / "mimic-iv-note/note"
+    for done in write_radiology(note, population, reports, seed, pool):
+        progress("radiology reports", done, len(reports))
+    for done in write_discharge(note, population, summaries, seed, pool):
+        progress("discharge summaries", done, len(summaries.admission))
+    rows["mimic-iv-note/note/radiology.csv.gz"] = len(reports)
+    rows["mimic-iv-note/note/radiology_detail.csv.gz"] = 2 * len(reports)
+    rows["mimic-iv-note/note/discharge.csv.gz"] = len(summaries.admission)
+    rows["mimic-iv-note/note/discharge_detail.csv.gz"] = len(summaries.admission)
+
+    cxr = root / "mimic-cxr"
+    written = write_cxr_tables(cxr, patients, studies, images, pixels, seed, pool)
+    rows |= {f"mimic-cxr/{name}": count for name, count in written.items()}
+    if pixels:
+        for done in write_pictures(cxr, patients, studies, images, pixels, seed, pool):
+            progress("X-ray pictures", done, len(images))
+
+    has_vitals = plan_charting(population.stays, seed).vitals
+    truth = gather_truth(
+        population, charted, has_vitals, studies, images, reports, summaries, rows, settings
+    )
+    for folder in ("mimic-iv", "mimic-iv-note", "mimic-cxr"):
+        (root / folder / "SYNTHETIC.txt").write_text(
+            "Synthetic data: nothing in this folder is, or is derived from, a real patient.\n"
+            f"Made by the Charthouse synthetic MIMIC generator {GENERATOR_VERSION} with "
+            f"{stays} ICU stays and seed {seed}.\n",
+            encoding="utf-8",
+        )
+    (root / "SYNTHETIC.json").write_text(json.dumps(truth, indent=2) + "\n", encoding="utf-8")
+    return truth
+
+
+def _check_arguments(stays: int, seed: int, rows_per_stay: float, image_pixels: int) -> None:
+    if stays < 1:
+        raise CharthouseError(f"stays is {stays}: ask for at least 1 ICU stay.")
+    if seed < 0:
+        raise CharthouseError(f"seed is {seed}: choose 0 or a positive whole number.")
+    if not 0 <= rows_per_stay <= 1_000_000:
+        raise CharthouseError(
+            f"rows_per_stay is {rows_per_stay:g}: choose a number from 0 to 1,000,000."
+        )
+    if image_pixels != 0 and not LEAST_PIXELS <= image_pixels <= 4096:
+        raise CharthouseError(
+            f"image_pixels is {image_pixels}: choose 0 for no pictures, or {LEAST_PIXELS} to 4096."
+        )
+
+
+def _check_target(out: Path) -> None:
+    try:
+        if out.exists() and not out.is_dir():
+            raise CharthouseError(f"{out} is a file: choose a folder to write into.")
+        if out.exists() and any(out.iterdir()):
+            raise CharthouseError(
+                f"{out} is not empty: choose a new folder, or remove what is in it."
+            )
+    except OSError as error:
+        raise CharthouseError(_explain(error, out)) from error
+
+
+def _explain(error: OSError, out: Path) -> str:
+    """One line for the user: what, where, how to mend it."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"The disk of {out} is full: free some space, or ask for fewer stays."
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return f"{out} cannot be written (no permission): choose a folder that is yours."
+    if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
+        return f"{out} is no longer empty: choose a new folder, or remove what is in it."
+    return f"{out} cannot be written ({error.strerror or error}): choose another folder."

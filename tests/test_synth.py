@@ -1,0 +1,458 @@
+"""The synthetic MIMIC: schema to the letter, same seed same bytes, planted truths readable."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import pytest
+from PIL import Image
+
+from charthouse.errors import CharthouseError
+from charthouse.synth import write_synthetic_mimic
+from charthouse.synth.population import Population, build_population
+from charthouse.synth.signal import auroc
+from charthouse.synth.vital_signs import VITAL_SIGNS
+
+STAYS, SEED, ROWS, PIXELS = 220, 3, 300.0, 48
+VITAL_ITEMS = ", ".join(str(sign.itemid) for sign in VITAL_SIGNS)
+
+COLUMNS = {
+    "mimic-iv/hosp/patients": "subject_id,gender,anchor_age,anchor_year,anchor_year_group,dod",
+    "mimic-iv/hosp/admissions": "subject_id,hadm_id,admittime,dischtime,deathtime,"
+    "admission_type,admit_provider_id,admission_location,discharge_location,insurance,language,"
+    "marital_status,race,edregtime,edouttime,hospital_expire_flag",
+    "mimic-iv/icu/icustays": "subject_id,hadm_id,stay_id,first_careunit,last_careunit,intime,"
+    "outtime,los",
+    "mimic-iv/icu/chartevents": "subject_id,hadm_id,stay_id,caregiver_id,charttime,storetime,"
+    "itemid,value,valuenum,valueuom,warning",
+    "mimic-iv/icu/d_items": "itemid,label,abbreviation,linksto,category,unitname,param_type,"
+    "lownormalvalue,highnormalvalue",
+    "mimic-iv-note/note/radiology": "note_id,subject_id,hadm_id,note_type,note_seq,charttime,"
+    "storetime,text",
+    "mimic-iv-note/note/discharge": "note_id,subject_id,hadm_id,note_type,note_seq,charttime,"
+    "storetime,text",
+    "mimic-iv-note/note/radiology_detail": "note_id,subject_id,field_name,field_value,"
+    "field_ordinal",
+    "mimic-iv-note/note/discharge_detail": "note_id,subject_id,field_name,field_value,"
+    "field_ordinal",
+    "mimic-cxr/mimic-cxr-2.0.0-metadata": "dicom_id,subject_id,study_id,"
+    "PerformedProcedureStepDescription,ViewPosition,Rows,Columns,StudyDate,StudyTime,"
+    "ProcedureCodeSequence_CodeMeaning,ViewCodeSequence_CodeMeaning,"
+    "PatientOrientationCodeSequence_CodeMeaning",
+    "mimic-cxr/mimic-cxr-2.0.0-chexpert": "subject_id,study_id,Atelectasis,Cardiomegaly,"
+    "Consolidation,Edema,Enlarged Cardiomediastinum,Fracture,Lung Lesion,Lung Opacity,"
+    "No Finding,Pleural Effusion,Pleural Other,Pneumonia,Pneumothorax,Support Devices",
+    "mimic-cxr/mimic-cxr-2.0.0-split": "dicom_id,study_id,subject_id,split",
+    "mimic-cxr/cxr-record-list": "subject_id,study_id,dicom_id,path",
+    "mimic-cxr/cxr-study-list": "subject_id,study_id,path",
+}
+COLUMNS["mimic-cxr/mimic-cxr-2.0.0-negbio"] = COLUMNS["mimic-cxr/mimic-cxr-2.0.0-chexpert"]
+
+
+@dataclass(frozen=True)
+class Made:
+    """A written data set, opened."""
+
+    root: Path
+    truth: dict[str, Any]
+    sql: duckdb.DuckDBPyConnection
+    population: Population
+
+    def one(self, query: str) -> Any:
+        row = self.sql.execute(query).fetchone()
+        assert row is not None
+        return row[0]
+
+
+def write(out: Path, **changes: Any) -> dict[str, Any]:
+    settings: dict[str, Any] = {
+        "stays": STAYS, "seed": SEED, "rows_per_stay": ROWS, "image_pixels": PIXELS,
+    }  # fmt: skip
+    return write_synthetic_mimic(out, **(settings | changes))
+
+
+def digests(root: Path) -> dict[str, str]:
+    return {
+        str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(root.rglob("*"))
+        if path.is_file()
+    }
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    root = tmp_path_factory.mktemp("synth") / "data"
+    truth = write(root)
+    sql = duckdb.connect()
+    for name in COLUMNS:
+        path = root / f"{name}.csv.gz"
+        table = name.rsplit("/", 1)[1].removeprefix("mimic-cxr-2.0.0-").replace("-", "_")
+        sql.execute(f"create table {table} as from read_csv('{path}', header=true)")
+    return Made(root, truth, sql, build_population(STAYS, SEED))
+
+
+@pytest.mark.parametrize("name", sorted(COLUMNS))
+def test_columns_are_in_the_order_of_the_release(made: Made, name: str) -> None:
+    with gzip.open(made.root / f"{name}.csv.gz", "rt", encoding="utf-8") as file:
+        assert file.readline().rstrip("\n") == COLUMNS[name]
+
+
+def test_row_counts_are_those_of_the_truth(made: Made) -> None:
+    for name, expected in made.truth["rows"].items():
+        count = made.one(f"select count(*) from read_csv('{made.root / name}', all_varchar=true)")
+        assert (name, count) == (name, expected)
+    assert len(made.truth["rows"]) == len(COLUMNS)
+
+
+def test_times_dates_and_numbers_have_mimics_types(made: Made) -> None:
+    kinds = {
+        (table, column): kind
+        for table, column, kind in made.sql.execute(
+            "select table_name, column_name, data_type from information_schema.columns"
+        ).fetchall()
+    }
+    assert kinds["patients", "dod"] == "DATE"
+    for table, column in (
+        ("admissions", "deathtime"), ("admissions", "edregtime"), ("icustays", "intime"),
+        ("chartevents", "charttime"), ("chartevents", "storetime"), ("radiology", "storetime"),
+    ):  # fmt: skip
+        assert kinds[table, column] == "TIMESTAMP"
+    assert kinds["chartevents", "valuenum"] == "DOUBLE"
+    assert kinds["metadata", "StudyDate"] == "BIGINT"
+    with gzip.open(made.root / "mimic-iv/icu/chartevents.csv.gz", "rt") as file:
+        heart_rate = next(line.split(",") for line in file if ",220045," in line)
+    assert heart_rate[7] == heart_rate[8]
+    assert heart_rate[9] == "bpm"
+    assert len(heart_rate[4]) == len("2180-07-23 12:36:00")
+
+
+def test_ids_are_unique_in_their_ranges_and_refer_to_each_other(made: Made) -> None:
+    for table, column, first in (
+        ("patients", "subject_id", 10), ("admissions", "hadm_id", 20),
+        ("icustays", "stay_id", 30), ("cxr_study_list", "study_id", 50),
+    ):  # fmt: skip
+        low, high = first * 1_000_000, (first + 10) * 1_000_000
+        assert made.one(
+            f"select count(*) = count(distinct {column}) and min({column}) >= {low} "
+            f"and max({column}) < {high} from {table}"
+        )
+    orphans = {
+        "admissions": "patients using (subject_id)",
+        "icustays": "admissions using (subject_id, hadm_id)",
+        "chartevents": "icustays using (subject_id, hadm_id, stay_id)",
+        "radiology": "patients using (subject_id)",
+        "discharge": "admissions using (subject_id, hadm_id)",
+        "metadata": "cxr_record_list using (subject_id, study_id, dicom_id)",
+        "chexpert": "cxr_study_list using (subject_id, study_id)",
+        "radiology_detail": "radiology using (note_id)",
+    }
+    for child, parent in orphans.items():
+        assert made.one(f"select count(*) from {child} anti join {parent}") == 0, child
+    assert made.one("select count(*) from chartevents anti join d_items using (itemid)") == 0
+    assert made.one(
+        "select count(*) from radiology r anti join admissions a using (subject_id, hadm_id)"
+        " where r.hadm_id is not null"
+    ) == 0
+    assert made.one("select count(*) - count(distinct note_id) from radiology") == 0
+
+
+def test_stays_deaths_and_ages_are_consistent(made: Made) -> None:
+    assert made.one("select bool_and(intime < outtime) from icustays")
+    assert made.one(
+        "select bool_and(intime >= admittime and (outtime <= dischtime + interval 1 hour)) "
+        "from icustays join admissions using (hadm_id)"
+    )
+    assert made.one(
+        "select bool_and((hospital_expire_flag = 1) = (deathtime is not null)"
+        " and (hospital_expire_flag = 0 or (dod = deathtime::date and"
+        " discharge_location = 'DIED'))) from admissions join patients using (subject_id)"
+    )
+    assert made.one(
+        "select bool_and(abs(los - date_diff('second', intime, outtime) / 86400.0) < 1e-9)"
+        " from icustays"
+    )
+    assert made.one("select min(anchor_age) >= 18 and max(anchor_age) <= 91 from patients")
+    # No admission overlaps the patient's next, and nobody comes back after death.
+    assert made.one(
+        "select coalesce(bool_and(next_in > dischtime and deathtime is null), true) from ("
+        " select *, lead(admittime) over (partition by subject_id order by admittime) as next_in"
+        " from admissions) where next_in is not null"
+    )
+
+
+def test_planted_mess_in_chartevents_is_what_the_truth_says(made: Made) -> None:
+    planted = made.truth["planted"]
+    vital = f"from chartevents join icustays using (stay_id) where itemid in ({VITAL_ITEMS})"
+    expected = {
+        "vital_rows": f"select count(*) {vital}",
+        "celsius_rows": "select count(*) from chartevents where itemid = 223762",
+        "celsius_stays": "select count(distinct stay_id) from chartevents where itemid = 223762",
+        "null_valuenum_rows": f"select count(*) {vital} and valuenum is null",
+        "duplicate_rows": f"select count(*) - count(distinct (stay_id, charttime, itemid)) {vital}",
+        "no_response_ett_rows": f"select count(*) {vital} and value = 'No Response-ETT' "
+        "and valuenum is not null",
+        "null_storetime_rows": "select count(*) from chartevents where storetime is null",
+        "stored_before_charted_rows": "select count(*) from chartevents where storetime<charttime",
+        "rows_before_intime": "select count(*) from chartevents join icustays using (stay_id)"
+        " where charttime < intime",
+        "rows_after_outtime": "select count(*) from chartevents join icustays using (stay_id)"
+        " where charttime > outtime",
+        "stays_without_vitals": "select count(*) from icustays where stay_id not in "
+        f"(select stay_id from chartevents where itemid in ({VITAL_ITEMS}))",
+    }
+    found = {name: made.one(query) for name, query in expected.items()}
+    assert found == {name: planted[name] for name in expected}
+    for name in set(expected) - {"stays_without_vitals"}:
+        assert planted[name] > 0, name
+    differing = made.one(
+        f"select count(*) from (select 1 {vital} group by stay_id, charttime, itemid "
+        "having count(*) > 1 and (count(distinct valuenum) > 1 or count(valuenum) < count(*)))"
+    )
+    assert differing == planted["duplicate_rows"]
+
+
+@pytest.mark.parametrize("sign", VITAL_SIGNS, ids=lambda sign: sign.label)
+def test_every_bound_of_every_variable_is_planted(made: Made, sign: Any) -> None:
+    counts = made.truth["planted"]["outliers"][str(sign.itemid)]
+    assert len(counts) == len(sign.planted)
+    for value in sign.planted:
+        found = made.one(
+            "select count(*) from chartevents"
+            f" where itemid = {sign.itemid} and valuenum = {value}::double"
+        )
+        assert found == counts[f"{value:g}"] >= 1, value
+
+
+def test_planted_reports_and_images_are_what_the_truth_says(made: Made) -> None:
+    planted = made.truth["planted"]
+    window = "charttime >= intime and charttime < intime + interval 24 hour"
+    join = "from icustays join radiology using (subject_id) where " + window
+    assert made.one("select count(*) from radiology where hadm_id is null") == (
+        planted["null_hadm_reports"]
+    )
+    assert planted["null_hadm_reports"] > 0
+    late = made.one(f"select count(*) {join} and storetime >= intime + interval 24 hour")
+    assert late == planted["reports_stored_late"] > 0
+    assert made.one(f"select count(distinct stay_id) {join}") == (
+        planted["stays_with_report_first_day"]
+    )
+    # StudyTime lost its leading zeros: 80556.875 is 08:05:56.875.
+    imaged = made.one(
+        "with taken as (select subject_id, strptime(StudyDate::varchar || ' ' ||"
+        " lpad(floor(StudyTime)::bigint::varchar, 6, '0'), '%Y%m%d %H%M%S') as t from metadata)"
+        " select count(distinct stay_id) from icustays join taken using (subject_id)"
+        " where t >= intime and t < intime + interval 24 hour"
+    )
+    assert imaged == planted["stays_with_image_first_day"] > 0
+    assert made.one("select count(*) from metadata where ViewPosition is null") == (
+        planted["empty_view_positions"]
+    )
+
+
+def test_study_time_is_a_float_without_leading_zeros(made: Made) -> None:
+    with gzip.open(made.root / "mimic-cxr/mimic-cxr-2.0.0-metadata.csv.gz", "rt") as file:
+        next(file)
+        times = [line.split(",")[8] for line in file]
+    assert all("." in text and float(text) < 240000 for text in times)
+    assert any(len(text.split(".")[0]) < 6 for text in times)
+
+
+def test_notes_read_back_with_their_lines_and_quotes(made: Made) -> None:
+    assert made.one(
+        "select bool_and(starts_with(text, 'SYNTHETIC REPORT, NOT A REAL PATIENT' || chr(10))"
+        " and contains(text, chr(10) || 'FINDINGS:' || chr(10))"
+        " and contains(text, 'IMPRESSION:')) from radiology"
+    )
+    assert made.one("select count(*) from radiology where text like '%\"chest tightness\"%'") > 0
+    assert made.one("select bool_and(starts_with(text, 'SYNTHETIC REPORT')) from discharge")
+    assert made.one("select bool_and(note_type in ('RR', 'AR')) from radiology")
+    assert made.one(
+        "select bool_and(note_id = subject_id || '-' || note_type || '-' || note_seq)"
+        " from radiology"
+    )
+
+
+def test_pictures_are_at_their_paths_and_open(made: Made) -> None:
+    paths = [row[0] for row in made.sql.execute("select path from cxr_record_list").fetchall()]
+    assert all(path.startswith("files/p1") and path.endswith(".dcm") for path in paths)
+    jpgs = {path.relative_to(made.root / "mimic-cxr") for path in made.root.rglob("*.jpg")}
+    assert jpgs == {Path(path).with_suffix(".jpg") for path in paths}
+    with Image.open(made.root / "mimic-cxr" / min(jpgs)) as picture:
+        assert picture.size == (PIXELS, PIXELS)
+        assert picture.mode == "L"
+
+
+def test_it_says_that_it_is_synthetic(made: Made) -> None:
+    assert json.loads((made.root / "SYNTHETIC.json").read_text()) == made.truth
+    assert made.truth["synthetic"] is True
+    for folder in ("mimic-iv", "mimic-iv-note", "mimic-cxr"):
+        assert "Synthetic data" in (made.root / folder / "SYNTHETIC.txt").read_text()
+
+
+def _by_stay(made: Made, query: str) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of Stays and a number for each, from a query that gives (stay_id, number)."""
+    found = dict(made.sql.execute(query).fetchall())
+    stay_ids = made.population.stays.stay_id
+    rows = np.array([i for i, stay in enumerate(stay_ids) if found.get(stay) is not None])
+    return rows, np.array([float(found[stay_ids[i]]) for i in rows])
+
+
+def _correlation(x: np.ndarray, y: np.ndarray) -> float:
+    return float(np.corrcoef(x, y)[0, 1])
+
+
+def test_vitals_show_severity_and_their_own_latent(made: Made) -> None:
+    latents = made.population.stays.latents
+    query = (
+        "select stay_id, {sign}median(valuenum) from chartevents where itemid = {item}"
+        " group by stay_id"
+    )
+    rows, rate = _by_stay(made, query.format(sign="", item=220210))
+    assert _correlation(rate, latents.severity[rows]) > 0.3
+    rows, saturation = _by_stay(made, query.format(sign="-", item=220277))
+    assert _correlation(saturation, latents.vitals[rows]) > 0.25
+    assert abs(_correlation(saturation, latents.text[rows])) < 0.25
+
+
+def test_notes_show_severity_and_their_own_latent(made: Made) -> None:
+    latents = made.population.stays.latents
+    bad = "(large|severe|marked|moderate|dense|multifocal|worsened|increased|extensive|progressed)"
+    rows, words = _by_stay(
+        made,
+        f"select stay_id, avg(len(regexp_extract_all(lower(text), '{bad}'))) from icustays"
+        " join radiology using (subject_id) where charttime between intime and outtime"
+        " group by stay_id",
+    )
+    assert _correlation(words, latents.severity[rows]) > 0.2
+    assert _correlation(words, latents.text[rows]) > 0.2
+    assert abs(_correlation(words, latents.image[rows])) < 0.25
+
+
+def test_pictures_show_severity_and_their_own_latent(made: Made) -> None:
+    taken = made.sql.execute(
+        "select stay_id, path from icustays join metadata using (subject_id) join cxr_record_list"
+        " using (dicom_id, subject_id) where ViewPosition = 'AP' and strptime(StudyDate::varchar,"
+        " '%Y%m%d') between intime and outtime"
+    ).fetchall()
+    by_stay: dict[int, list[float]] = {}
+    for stay, path in taken:
+        with Image.open(made.root / "mimic-cxr" / Path(path).with_suffix(".jpg")) as picture:
+            pixels = np.asarray(picture, dtype=float)
+        middle = pixels[PIXELS // 5 : PIXELS * 3 // 4, PIXELS // 5 : PIXELS * 4 // 5]
+        # The lungs against the body: exposure differs from picture to picture.
+        by_stay.setdefault(stay, []).append(middle.mean() - pixels[-PIXELS // 3 : -8].mean())
+    stay_ids = made.population.stays.stay_id
+    rows = np.array([i for i, stay in enumerate(stay_ids) if stay in by_stay])
+    bright = np.array([np.mean(by_stay[stay_ids[i]]) for i in rows])
+    latents = made.population.stays.latents
+    assert len(rows) > 30
+    assert _correlation(bright, latents.severity[rows] + latents.image[rows]) > 0.3
+
+
+def test_outcomes_follow_all_latents_with_own_signal_beyond_shared() -> None:
+    stays = build_population(20_000, 5).stays
+    latents = stays.latents
+    for outcome in (stays.died, stays.seconds > 3 * 86400):
+        best = auroc(outcome, latents.severity)
+        assert best is not None and best > 0.6
+        for own in (latents.vitals, latents.image, latents.text):
+            more = auroc(outcome, latents.severity + 0.55 * own)
+            assert more is not None and more > best + 0.01
+
+
+def test_oracle_gains_from_every_modality(tmp_path: Path) -> None:
+    truth = write(tmp_path / "many", stays=4000, rows_per_stay=0, image_pixels=0)
+    for arms in truth["oracle_auroc"].values():
+        assert arms["age"] < arms["vitals"] < arms["vitals+image"] < arms["vitals+image+text"]
+        assert arms["vitals"] < arms["vitals+text"] < arms["vitals+image+text"]
+    rates = truth["rates"]
+    assert 0.08 < rates["mortality"] < 0.14
+    assert 1.7 < rates["los_median_days"] < 2.3
+    assert 0.28 < rates["los_over_3_days"] < 0.39
+    assert 0.15 < rates["under_24h"] < 0.25
+    assert 0.005 < rates["first_day_deaths"] < 0.03
+    assert 0.64 < rates["patients_per_stay"] < 0.76
+    assert 0.09 < rates["null_hadm_reports"] < 0.16
+    assert 0.16 < 1 - rates["stays_without_image_first_day"] < 0.28
+    assert 0.15 < rates["stays_without_report_first_day"] < 0.26
+    assert 4.8 < rates["radiology_reports_per_stay"] < 6.4
+    assert not list((tmp_path / "many").rglob("*.jpg"))
+
+
+def test_same_seed_gives_the_same_bytes_on_any_number_of_threads(tmp_path: Path) -> None:
+    for name, threads in (("one", 1), ("three", 3)):
+        write(tmp_path / name, stays=40, threads=threads)
+    assert digests(tmp_path / "one") == digests(tmp_path / "three")
+    write(tmp_path / "other", stays=40, seed=SEED + 1)
+    one, other = digests(tmp_path / "one"), digests(tmp_path / "other")
+    same = [name for name in one if one[name] == other.get(name)]
+    assert same == ["mimic-iv/icu/d_items.csv.gz"]
+
+
+def test_fewer_rows_thin_only_the_filler(made: Made, tmp_path: Path) -> None:
+    write(tmp_path / "thick", rows_per_stay=900.0, image_pixels=0)
+    thick = f"read_csv('{tmp_path}/thick/mimic-iv/icu/chartevents.csv.gz')"
+    # storetime and caregiver are drawn with the filler; what was measured is the same.
+    measured = "subject_id, stay_id, charttime, itemid, value, valuenum"
+    vital = f"where itemid in ({VITAL_ITEMS})"
+    assert made.one(
+        f"select count(*) from (select {measured} from chartevents {vital}"
+        f" except all select {measured} from {thick} {vital})"
+    ) == 0
+    rows = made.one(f"select count(*) from {thick}")
+    assert rows == pytest.approx(900 * STAYS, rel=0.02)
+
+
+def test_a_folder_with_something_in_it_is_left_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "kept.txt").write_text("mine")
+    with pytest.raises(CharthouseError, match="not empty"):
+        write(tmp_path, stays=5)
+    assert [path.name for path in tmp_path.iterdir()] == ["kept.txt"]
+
+
+def test_an_empty_folder_is_filled(tmp_path: Path) -> None:
+    out = tmp_path / "empty"
+    out.mkdir()
+    write(out, stays=1, image_pixels=0)
+    assert (out / "SYNTHETIC.json").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["empty"]
+
+
+def _fail_with(error: BaseException) -> Callable[[str, int, int], None]:
+    def progress(label: str, done: int, total: int) -> None:
+        if label == "radiology reports":
+            raise error
+
+    return progress
+
+
+def test_a_failure_midway_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(CharthouseError, match="full: free some space"):
+        write(tmp_path / "a", stays=5, progress=_fail_with(OSError(28, "No space left")))
+    with pytest.raises(KeyboardInterrupt):
+        write(tmp_path / "a", stays=5, progress=_fail_with(KeyboardInterrupt()))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"stays": 0}, "at least 1"),
+        ({"seed": -1}, "seed is -1"),
+        ({"rows_per_stay": -5.0}, "rows_per_stay"),
+        ({"image_pixels": 7}, "image_pixels"),
+    ],
+)
+def test_bad_arguments_give_one_line(tmp_path: Path, changes: dict[str, Any], says: str) -> None:
+    with pytest.raises(CharthouseError, match=says) as caught:
+        write(tmp_path / "a", **changes)
+    assert "\n" not in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
