@@ -68,27 +68,6 @@
 {% endmacro %}
 
 
-{#- Stops at a file whose header lacks a column that a model needs. -#}
-{% macro check_raw_header(node, path) %}
-    {%- set present = raw_header(path) | map('lower') | list -%}
-    {%- for column in node.columns.values() if column.name | lower not in present and not column.meta.optional -%}
-        {{ stop(path ~ ': column ' ~ column.name ~ ' is missing. Fetch the file again, or rename the column back.') }}
-    {%- endfor -%}
-{% endmacro %}
-
-
-{#- on-run-start: every raw file that this run reads is there, with the columns we need. Cheap, and
-    before anything is touched. -#}
-{% macro check_raw_files() %}
-    {%- if execute -%}
-        {%- for node in graph.nodes.values() if node.unique_id in selected_resources and node.config.materialized == 'raw_copy' -%}
-            {%- set path = raw_path(raw_source(node)) -%}
-            {%- if path is not none -%}{%- do check_raw_header(raw_source(node), path) -%}{%- endif -%}
-        {%- endfor -%}
-    {%- endif -%}
-{% endmacro %}
-
-
 {#- The declared columns of a raw table as a FROM item: by name, without case, in any order; a column
     that is declared optional and absent is null; an absent optional source has no rows.
     Faulty rows go to DuckDB's table of rejects, which raw_copy looks at. -#}
@@ -108,22 +87,22 @@
             {%- set name = in_file[column.name | lower] -%}
             {%- do types.update({name: column.data_type}) -%}
             {%- do wanted.append('cast("' ~ name ~ '" as ' ~ column.data_type ~ ') as ' ~ column.name | lower) -%}
-        {%- else -%}
+        {%- elif path is none or column.meta.optional -%}
             {%- do wanted.append('cast(null as ' ~ column.data_type ~ ') as ' ~ column.name | lower) -%}
+        {%- else -%}
+            {{ stop(path ~ ': column ' ~ column.name ~ ' is missing. Fetch the file again, or rename the column back.') }}
         {%- endif -%}
     {%- endfor -%}
 
-    {%- if path is none or flags.EMPTY -%}
-        {%- set typed_nulls = [] -%}
-        {%- for column in node.columns.values() -%}
-            {%- do typed_nulls.append('cast(null as ' ~ column.data_type ~ ') as ' ~ column.name | lower) -%}
-        {%- endfor -%}
-        {{ return('(select ' ~ typed_nulls | join(', ') ~ ' where false)') }}
+    {%- if path is none -%}
+        {{ return('(select ' ~ wanted | join(', ') ~ ' where false)') }}
     {%- endif -%}
+    {#- `dbt build --empty` makes the tables without reading the files -#}
+    {%- set rows = ' limit 0' if flags.EMPTY else '' -%}
 
     {%- set literal = "'" ~ path | replace("'", "''") ~ "'" -%}
     {%- if path.endswith('.parquet') -%}
-        {{ return('(select ' ~ wanted | join(', ') ~ ' from read_parquet(' ~ literal ~ '))') }}
+        {{ return('(select ' ~ wanted | join(', ') ~ ' from read_parquet(' ~ literal ~ ')' ~ rows ~ ')') }}
     {%- endif -%}
     {%- set columns = [] -%}
     {%- for name in header -%}
@@ -134,7 +113,7 @@
         ~ ", auto_detect = false, header = true, delim = ',', quote = '\"', escape = '\"'"
         ~ ", columns = {" ~ columns | join(', ') ~ "}"
         ~ ", store_rejects = true, rejects_table = 'rejects_" ~ model.name ~ "'"
-        ~ ", rejects_scan = 'reject_scans_" ~ model.name ~ "', rejects_limit = 100))"
+        ~ ", rejects_scan = 'reject_scans_" ~ model.name ~ "', rejects_limit = 100)" ~ rows ~ ')'
     ) }}
 {% endmacro %}
 

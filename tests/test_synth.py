@@ -418,6 +418,12 @@ def test_a_folder_with_something_in_it_is_left_as_it_is(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["kept.txt"]
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_a_single_stay_is_enough(tmp_path: Path, seed: int) -> None:
+    truth = write(tmp_path / "one", stays=1, seed=seed, image_pixels=32)
+    assert truth["patients"] == 1
+
+
 def test_an_empty_folder_is_filled(tmp_path: Path) -> None:
     out = tmp_path / "empty"
     out.mkdir()

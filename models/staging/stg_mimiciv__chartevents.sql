@@ -3,6 +3,9 @@
 -- this table; only another file, or other items, make the raw one be read again.
 -- Grain: one row per row of chartevents; a (stay, time, item) may stand twice.
 -- depends_on: {{ ref('vital_signs') }}
+-- The big file comes last, so that a fault in a small one shows in seconds, not after the stream.
+-- depends_on: {{ ref('stg_mimiciv__icustays') }} {{ ref('stg_mimiciv__admissions') }} {{ ref('stg_mimiciv__patients') }}
+-- depends_on: {{ ref('stg_mimiciv__d_items') }} {{ ref('stg_mimiciv__radiology') }} {{ ref('stg_mimic_cxr__metadata') }}
 select
     stay_id,
     itemid,

@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 from charthouse.synth import vital_signs as vs
 from charthouse.synth.filler_items import FILLER_ITEMS
 from charthouse.synth.gz import GzipWriter
-from charthouse.synth.population import DAY, HOUR, Ints, Population
+from charthouse.synth.population import DAY, HOUR, NO_TIME, Ints, Population
 from charthouse.synth.streams import Stream, rng_for
 from charthouse.synth.vitals import VitalRows, draw_vitals, plan_charting, plan_plants
 
@@ -33,7 +33,6 @@ HEADER = (
 CHUNK_HOURS = 7700
 NURSES = 4
 LUT = 1 << 16  # draws by table: a 16-bit random number picks the entry
-NO_STORETIME = np.iinfo(np.int64).min
 
 
 @dataclass
@@ -76,8 +75,8 @@ class _Endings:
             falling = 1.0 / (np.arange(len(item.choices)) + 1.0) + 0.05
             weights.extend(item.weight * falling / falling.sum())
             for choice in item.choices:
-                number, warning = (choice, "0") if item.numeric else ("", "0")
-                texts.append(f"{item.itemid},{choice},{number},{item.unit},{warning}\n")
+                number = choice if item.numeric else ""
+                texts.append(f"{item.itemid},{choice},{number},{item.unit},0\n")
         edges = np.cumsum(weights) / np.sum(weights)
         spread = (np.arange(LUT) + 0.5) / LUT
         self.filler_lut = start + np.searchsorted(edges, spread)
@@ -112,7 +111,7 @@ def _storetime_delays() -> Ints:
     delay = np.where(late, (quantile * 26 * HOUR).astype(np.int64) + HOUR, delay)
     delay = delay // 60 * 60
     delay[:400] = -60 * (1 + np.arange(400) % 9)
-    delay[400:460] = NO_STORETIME
+    delay[400:460] = NO_TIME
     return delay
 
 
@@ -163,7 +162,7 @@ def write_chartevents(
             order = np.argsort((stay << 32) + charttime // HOUR, kind="stable")
             stay, charttime, ending = stay[order], charttime[order], ending[order]
             delay = delays[rng.integers(0, LUT, len(stay), dtype=np.uint16)]
-            storetime = np.where(delay == NO_STORETIME, NO_STORETIME, charttime + delay)
+            storetime = np.where(delay == NO_TIME, NO_TIME, charttime + delay)
             beginning = stay * NURSES + charttime // (DAY // 2) % NURSES
             beginnings = _row_beginnings(rng, population, chosen)
             out.write(_join(beginnings, beginning, charttime, storetime, endings.texts, ending))
@@ -257,8 +256,8 @@ def _count(
     truth.celsius_stays += len(np.unique(rows.stay[celsius]))
     truth.null_valuenum_rows += int(rows.null.sum())
     truth.duplicate_rows += int(rows.duplicate.sum())
-    truth.null_storetime_rows += int((storetime == NO_STORETIME).sum())
-    early = (storetime < charttime) & (storetime != NO_STORETIME)
+    truth.null_storetime_rows += int((storetime == NO_TIME).sum())
+    early = (storetime < charttime) & (storetime != NO_TIME)
     truth.stored_before_charted_rows += int(early.sum())
     truth.rows_before_intime += int((charttime < intime).sum())
     truth.rows_after_outtime += int((charttime > outtime).sum())

@@ -18,7 +18,7 @@ CAREUNITS: Shares = {
     "Neuro Surgical Intensive Care Unit (Neuro SICU)": 2.4,
     "Neuro Stepdown": 1.4,
 }
-# Chance that a stay has an arterial line and that a vital sign is charted at all, by unit.
+# Chance that a stay has an arterial line, by unit in the order of CAREUNITS.
 ARTERIAL_LINE_BY_UNIT = (0.33, 0.30, 0.74, 0.42, 0.44, 0.32, 0.08, 0.50, 0.06)
 
 RACES: Shares = {

@@ -17,7 +17,8 @@ Pixels = NDArray[np.float32]
 def _grid(size: int) -> tuple[Pixels, Pixels]:
     """Coordinates from -1 to 1, left to right and top to bottom."""
     line = np.linspace(-1, 1, size, dtype=np.float32)
-    return np.meshgrid(line, line, copy=True)[0], np.meshgrid(line, line, copy=True)[1]
+    x, y = np.meshgrid(line, line)
+    return x, y
 
 
 @lru_cache(maxsize=4)
@@ -76,7 +77,7 @@ def draw_chest(
         lungs = np.maximum(
             _blob(x, y, (-0.38, -0.06), (0.29, height)), _blob(x, y, (0.38, -0.06), (0.28, height))
         )
-        wide = 0.26 + 0.045 * has["heart"] + (0.03 if view == "AP" else 0.0)
+        wide = 0.27 + 0.06 * has["heart"] + (0.03 if view == "AP" else 0.0)
         heart = _blob(x, y, (0.09, 0.30), (wide, 0.27))
         spine = _blob(x, y, (0.0, 0.0), (0.09, 0.95))
         fluid_at = [(-0.42, 0.5), (0.42, 0.5)]
@@ -94,7 +95,8 @@ def draw_chest(
     for place, at in enumerate(fluid_at):
         level = at[1] - 0.14 * amount["effusion"] * (1.0 if place == 0 else 0.7)
         rise = 0.5 * (x - at[0]) ** 2
-        picture += lungs * 0.30 / (1 + np.exp(np.clip(-22 * (y + rise - level), -30, 30)))
+        edge = 1 + np.exp(np.clip(-22 * (y + rise - level), -30, 30))
+        picture += lungs * 0.30 * min(1.0, amount["effusion"]) / edge
     picture = np.maximum(picture, heart * (0.58 + 0.08 * picture))
     picture += 0.16 * _devices(x, y, has["devices"], rng)
 

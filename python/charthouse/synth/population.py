@@ -144,8 +144,8 @@ def _draw_careers(rng: np.random.Generator, n: int) -> _Careers:
     # Only the last stay of an admission may end in death, and no stay may follow one.
     last_of_admission = np.append(new_admission[1:], True)
     dies = last_of_admission & draw_death(rng, scaled_age(age), latents)
-    before = np.cumsum(dies) - dies
-    earlier_deaths = before - before[np.searchsorted(patient, patient, side="left")]
+    before: Ints = np.cumsum(dies) - dies
+    earlier_deaths: Ints = before - before[np.searchsorted(patient, patient, side="left")]
     keep = np.flatnonzero(earlier_deaths == 0)[:n]
     # The last admission kept may have lost a later stay: its own last stay is then another.
     kept_patient = np.unique(patient[keep], return_inverse=True)

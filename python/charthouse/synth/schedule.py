@@ -75,7 +75,7 @@ def plan_reports(population: Population, studies: Studies, seed: int) -> Reports
     n_first = np.where(none, 0, rng.poisson(0.85, n) + ~studied)
     n_later = rng.poisson(np.minimum(0.55 * np.maximum(days - 1, 0), 15))
     admit, leave = admissions.admittime[stays.admission], admissions.dischtime[stays.admission]
-    n_before, n_after, n_apart = rng.poisson(0.5, n), rng.poisson(1.5, n), rng.poisson(0.2, n)
+    n_before, n_after, n_apart = rng.poisson(0.5, n), rng.poisson(1.4, n), rng.poisson(0.22, n)
     n_after = np.where(leave - stays.outtime > 6 * HOUR, n_after, 0)
 
     def spread(count: Ints, start: Ints, stop: Ints) -> tuple[Ints, Ints]:

@@ -17,10 +17,10 @@ from charthouse.synth.streams import Stream, rng_for
 
 # Loadings of each feature of a picture on (severity, image's own latent); the rest is noise.
 CONTENT: dict[str, tuple[float, float]] = {
-    "edema": (0.65, 0.30),
-    "opacity": (0.55, 0.45),
-    "effusion": (0.25, 0.70),
-    "heart": (0.10, 0.65),
+    "edema": (0.70, 0.35),
+    "opacity": (0.55, 0.50),
+    "effusion": (0.25, 0.80),
+    "heart": (0.10, 0.80),
     "devices": (0.65, -0.20),
     "low_volume": (0.30, 0.35),
 }

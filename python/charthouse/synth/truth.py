@@ -18,7 +18,8 @@ DEFINITIONS = {
     "first_day": "intime <= time < intime + 24 hours",
     "stays_without_vitals": "no chartevents row of any vital-sign itemid, at any time",
     "null_valuenum_rows": "rows of a vital-sign itemid whose valuenum is empty",
-    "duplicate_rows": "rows of a vital-sign itemid beyond the first of their stay_id, charttime",
+    "duplicate_rows": "rows of a vital-sign itemid beyond the first of their stay_id, "
+    "charttime and itemid",
     "outliers": "rows with exactly this valuenum; those inside the natural range occur of "
     "themselves as well",
     "reports_stored_late": "pairs of stay and report of its patient charted in the first day and "
@@ -102,7 +103,7 @@ def gather_truth(
         "stays_without_report": (reports_ever == 0).mean(),
         "stays_without_report_first_day": (reports_first == 0).mean(),
         "radiology_reports_per_stay": len(reports) / n,
-        "null_hadm_reports": (reports.admission < 0).mean(),
+        "null_hadm_reports": (reports.admission < 0).sum() / max(len(reports), 1),
         "admissions_with_summary": len(summaries.admission) / len(admissions),
         "images_per_study": len(images) / max(len(studies), 1),
     }

@@ -13,7 +13,6 @@ from charthouse.synth.signal import Floats
 
 BANNER = "SYNTHETIC REPORT, NOT A REAL PATIENT"
 GRADE_EDGES = (0.1, 0.9, 1.7)  # of a score that is N(0, 1): about 54, 27, 14 and 5 %
-MOST_FINDINGS = max(len(findings) for findings in FAMILIES.values())
 
 Grades = NDArray[np.int64]
 

@@ -56,6 +56,15 @@ def study_time_number(time: Ints, millis: Ints) -> NDArray[np.float64]:
     return np.round(hhmmss + millis / 1000.0, 3)
 
 
+def study_date_number(time: Ints) -> Ints:
+    """StudyDate as MIMIC-CXR has it: the integer YYYYMMDD."""
+    date = time.astype("datetime64[s]").astype("datetime64[D]")
+    month = date.astype("datetime64[M]")
+    day = (date - month.astype("datetime64[D]")).astype(np.int64) + 1
+    months = month.astype(np.int64)
+    return (1970 + months // 12) * 10000 + (months % 12 + 1) * 100 + day
+
+
 def _study_paths(patients: Patients, studies: Studies) -> list[str]:
     subject = patients.subject_id[studies.patient]
     return [
@@ -82,8 +91,6 @@ def write_cxr_tables(
     time = studies.time[of]
     pair = np.array(["PA" in views for views in VIEWS])[studies.views[of]]
     procedure = np.where(pair, "CHEST (PA AND LAT)", "CHEST (PORTABLE AP)").astype(object)
-    date = time.astype("datetime64[s]").astype("datetime64[D]")
-    compact = np.char.replace(date.astype(str), "-", "").astype(np.int64)
     tall = rng.random(m) < 0.45
     high = np.full(m, image_pixels) if image_pixels else np.where(tall, 3056, 2544)
     wide = np.full(m, image_pixels) if image_pixels else np.where(tall, 2544, 3056)
@@ -102,7 +109,7 @@ def write_cxr_tables(
             "ViewPosition": np.where(images.view == "", BLANK, images.view),
             "Rows": high,
             "Columns": wide,
-            "StudyDate": compact,
+            "StudyDate": study_date_number(time),
             "StudyTime": study_time_number(time, studies.millis[of]),
             "ProcedureCodeSequence_CodeMeaning": procedure,
             "ViewCodeSequence_CodeMeaning": np.array(

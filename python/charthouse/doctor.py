@@ -1,0 +1,255 @@
+"""`charthouse doctor`: are the raw files there, whole, and of a release that we know?"""
+
+import gzip
+import os
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import duckdb
+
+from charthouse.project import RawTable, known_row_counts, raw_tables
+from charthouse.warehouse import scratch, warehouse_path
+
+ENDINGS = (".csv.gz", ".csv", ".parquet")  # in the order in which macros/raw_files.sql tries them
+# A file up to this many bytes is counted at once; a larger one, only with --full.
+COUNTED_AT_ONCE = 50_000_000
+SAMPLED_IMAGES = 20
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the report: good, worth knowing, or something that stops a build."""
+
+    state: Literal["good", "note", "bad"]
+    subject: str
+    message: str
+
+
+def examine(project: Path, *, full: bool = False) -> list[Finding]:
+    """Looks at every raw file that the models read.
+
+    Args:
+        project: folder of dbt_project.yml, which declares files, columns and known counts.
+        full: read every file to its end, for exact counts and for damage in gz files.
+    """
+    findings: list[Finding] = []
+    rows: dict[str, int] = {}
+    tables = raw_tables(project)
+    for root in dict.fromkeys(table.root for table in tables):
+        of_root = [table for table in tables if table.root == root]
+        folder = _root_folder(root, of_root, findings)
+        if folder is not None:
+            for table in of_root:
+                findings.extend(_examine_table(folder, table, rows, full=full))
+            if root == "CHARTHOUSE_CXR":
+                findings.extend(_examine_images(folder))
+    findings.extend(_compare_with_releases(rows, known_row_counts(project)))
+    findings.append(_examine_warehouse())
+    return findings
+
+
+def show(findings: list[Finding]) -> None:
+    """Prints the findings as a table, and what to do next."""
+    from rich.console import Console
+    from rich.table import Table
+
+    marks = {"good": "[green]ok[/]", "note": "[yellow]note[/]", "bad": "[red]stop[/]"}
+    table = Table(box=None, pad_edge=False)
+    for heading in ("", "what", "finding"):
+        table.add_column(heading, overflow="fold")
+    for finding in findings:
+        table.add_row(marks[finding.state], finding.subject, finding.message)
+    console = Console()
+    console.print(table)
+    stops = sum(finding.state == "bad" for finding in findings)
+    console.print(
+        f"{stops} to mend before a build." if stops else "Ready: dbt build --profiles-dir profiles"
+    )
+
+
+def _root_folder(root: str, tables: list[RawTable], findings: list[Finding]) -> Path | None:
+    """The folder that an environment variable names, if files can be looked for in it."""
+    optional, title = tables[0].optional, tables[0].title
+    named = os.environ.get(root)
+    if not named:
+        findings.append(
+            Finding(
+                "note", root, f"not set: the build goes on without {title}, that modality empty"
+            )
+            if optional
+            else Finding("bad", root, f"not set: export {root}=/path/to/{title}")
+        )
+        return None
+    folder = Path(named)
+    if not folder.is_dir():
+        findings.append(Finding("bad", root, f"{folder} is not a folder: correct {root}"))
+        return None
+    if not os.access(folder, os.R_OK | os.X_OK):
+        findings.append(
+            Finding("bad", root, f"{folder} is not readable by you: chmod or ask its owner")
+        )
+        return None
+    if (folder / "SYNTHETIC.txt").exists():
+        findings.append(Finding("note", root, f"{folder} is SYNTHETIC: no real patient in it"))
+    expected = tables[0].folder
+    if expected and not (folder / expected).is_dir():
+        nested = next((path.parent for path in sorted(folder.glob(f"*/{expected}"))), None)
+        advice = f"did you mean {nested}?" if nested else "correct it, or fetch that module"
+        findings.append(Finding("bad", root, f"{folder} has no folder {expected}: {advice}"))
+        return None
+    findings.append(Finding("good", root, str(folder)))
+    return folder
+
+
+def _examine_table(
+    folder: Path, table: RawTable, rows: dict[str, int], *, full: bool
+) -> Iterator[Finding]:
+    path = next(
+        (found for ending in ENDINGS if (found := folder / f"{table.file}{ending}").exists()), None
+    )
+    if path is None:
+        yield Finding(
+            "bad", table.file, "missing (.csv.gz, .csv or .parquet): fetch it from PhysioNet"
+        )
+        return
+    if not os.access(path, os.R_OK):
+        yield Finding("bad", table.file, f"{path} is not readable by you: chmod or ask its owner")
+        return
+    try:
+        header = _header(path)
+        missing = {name.lower() for name in table.columns} - {name.lower() for name in header}
+        if missing:
+            names = ", ".join(sorted(missing))
+            yield Finding("bad", table.file, f"lacks the column {names}: fetch the file again")
+            return
+        if not full and path.stat().st_size > COUNTED_AT_ONCE and path.suffix != ".parquet":
+            size = path.stat().st_size / 1e9
+            yield Finding(
+                "good", table.file, f"columns are there; {size:.1f} GB, counted with --full"
+            )
+            return
+        if full and path.suffix == ".gz":
+            _read_to_the_end(path)
+        rows[table.file] = _count(path, header)
+        yield Finding("good", table.file, f"{rows[table.file]:,} rows")
+    except (
+        EOFError,
+        gzip.BadGzipFile,
+        zlib.error,
+        duckdb.Error,
+        UnicodeDecodeError,
+        StopIteration,
+    ):
+        # what the reader says may quote a row, so it is not repeated
+        yield Finding(
+            "bad", table.file, f"{path} is empty, cut or damaged: fetch it again (gzip -t)"
+        )
+
+
+def _header(path: Path) -> list[str]:
+    if path.suffix == ".parquet":
+        with scratch() as database:
+            return [row[0] for row in database.execute(
+                "describe select * from read_parquet(?)", [str(path)]
+            ).fetchall()]  # fmt: skip
+    opener = gzip.open if path.suffix == ".gz" else open
+    with opener(path, "rt", encoding="utf-8-sig") as file:
+        return [name.strip('"') for name in next(file).strip().split(",")]
+
+
+def _count(path: Path, header: list[str]) -> int:
+    with scratch() as database:
+        if path.suffix == ".parquet":
+            query = "select count(*) from read_parquet(?)"
+        else:
+            columns = ", ".join(f"\"{name}\": 'VARCHAR'" for name in header)
+            query = (
+                "select count(*) from read_csv(?, auto_detect = false, header = true, delim = ',',"
+                f" quote = '\"', escape = '\"', columns = {{{columns}}})"
+            )
+        return int(database.execute(query, [str(path)]).fetchall()[0][0])
+
+
+def _read_to_the_end(path: Path) -> None:
+    """Checks a gz's checksum, which nothing does that only streams it."""
+    with gzip.open(path) as file:
+        while file.read(1 << 24):
+            pass
+
+
+def _compare_with_releases(
+    rows: dict[str, int], known: dict[str, dict[str, int]]
+) -> Iterator[Finding]:
+    """Which release is it, and is any file of it shorter than published?"""
+    stays = rows.get("icu/icustays")
+    if stays is None:
+        return
+    release = next((name for name, files in known.items() if files["icu/icustays"] == stays), None)
+    if release is None:
+        listed = ", ".join(f"{name}: {files['icu/icustays']:,}" for name, files in known.items())
+        yield Finding(
+            "note", "release",
+            f"{stays:,} ICU stays are those of no release we know ({listed}): fine for a subset, for"
+            " another release or for synthetic data; else icu/icustays is cut",
+        )  # fmt: skip
+        return
+    yield Finding("good", "release", f"MIMIC-IV {release}, by its {stays:,} ICU stays")
+    for file, expected in known[release].items():
+        found = rows.get(file)
+        if found is not None and found < expected:
+            yield Finding(
+                "note", file,
+                f"only {found:,} of the {expected:,} rows of release {release}: fine for a subset,"
+                " else fetch it again",
+            )  # fmt: skip
+        elif found is not None and found > expected:
+            yield Finding("note", file, f"{found:,} rows, release {release} has {expected:,}")
+
+
+def _examine_images(folder: Path) -> Iterator[Finding]:
+    """Are the JPGs there that the metadata name? A sample, spread over the file."""
+    path = next(
+        (
+            found
+            for ending in ENDINGS
+            if (found := folder / f"mimic-cxr-2.0.0-metadata{ending}").exists()
+        ),
+        None,
+    )
+    if path is None:
+        return
+    reader = "read_parquet(?)" if path.suffix == ".parquet" else "read_csv(?, all_varchar = true)"
+    try:
+        with scratch() as database:
+            sampled = database.execute(
+                f"select subject_id, study_id, dicom_id from {reader} order by md5(dicom_id) limit ?",
+                [str(path), SAMPLED_IMAGES],
+            ).fetchall()
+    except duckdb.Error:
+        return  # the table's own finding says so
+    there = sum(
+        (folder / f"files/p{str(subject)[:2]}/p{subject}/s{study}/{dicom}.jpg").exists()
+        for subject, study, dicom in sampled
+    )
+    if there == len(sampled):
+        yield Finding("good", "files/", f"{there} of {len(sampled)} sampled JPGs are there")
+    else:
+        yield Finding(
+            "note", "files/",
+            f"only {there} of {len(sampled)} sampled JPGs are there: the marts build without them,"
+            " image encoders need them (MIMIC-CXR-JPG)",
+        )  # fmt: skip
+
+
+def _examine_warehouse() -> Finding:
+    path = warehouse_path()
+    folder = path.absolute().parent
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        return Finding(
+            "bad", "CHARTHOUSE_WAREHOUSE", f"{folder} is no folder that you may write to"
+        )
+    free = os.statvfs(folder).f_bavail * os.statvfs(folder).f_frsize / 1e9
+    return Finding("good", "CHARTHOUSE_WAREHOUSE", f"{path} ({free:.0f} GB free beside it)")

@@ -1,0 +1,78 @@
+"""Where the dbt project is, and what it declares that Python needs too."""
+
+import csv
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from charthouse.errors import CharthouseError
+
+
+def project_dir() -> Path:
+    """The folder of dbt_project.yml: CHARTHOUSE_PROJECT, or the current folder or one above it.
+
+    Raises:
+        CharthouseError: there is none.
+    """
+    named = os.environ.get("CHARTHOUSE_PROJECT")
+    candidates = [Path(named)] if named else [Path.cwd(), *Path.cwd().parents]
+    for folder in candidates:
+        if (folder / "dbt_project.yml").exists() and (folder / "profiles").is_dir():
+            return folder
+    raise CharthouseError(
+        f"{candidates[0]} is not (in) a clone of Charthouse. Go to the clone, or set"
+        " CHARTHOUSE_PROJECT to it."
+    )
+
+
+@dataclass(frozen=True)
+class RawTable:
+    """A raw table that the models read, as models/staging/_staging__sources.yml declares it."""
+
+    root: str  # environment variable of the folder, such as CHARTHOUSE_MIMICIV
+    title: str  # what PhysioNet calls that folder
+    folder: str  # below the root: "hosp", "icu", "note" or ""
+    name: str  # file name without its ending
+    columns: tuple[str, ...]  # those that must be there
+    optional: bool  # the whole source may be absent
+
+    @property
+    def file(self) -> str:
+        """The file below its root, without ending: hosp/patients."""
+        return f"{self.folder}/{self.name}".lstrip("/")
+
+
+def raw_tables(project: Path) -> list[RawTable]:
+    """Every raw table that the models read, in the order in which they are declared."""
+    declared = yaml.safe_load((project / "models/staging/_staging__sources.yml").read_text())
+    tables = []
+    for source in declared["sources"]:
+        meta = source["config"]["meta"]
+        for table in source["tables"]:
+            required = [
+                column["name"]
+                for column in table["columns"]
+                if not column.get("config", {}).get("meta", {}).get("optional")
+            ]
+            tables.append(
+                RawTable(
+                    root=meta["root"],
+                    title=meta["title"],
+                    folder=meta["folder"].strip("/"),
+                    name=table.get("identifier", table["name"]),
+                    columns=tuple(required),
+                    optional=meta["optional"],
+                )
+            )
+    return tables
+
+
+def known_row_counts(project: Path) -> dict[str, dict[str, int]]:
+    """Published row counts, {release: {file: rows}}, from seeds/known_row_counts.csv."""
+    counts: dict[str, dict[str, int]] = {}
+    with (project / "seeds/known_row_counts.csv").open(newline="") as file:
+        for row in csv.DictReader(file):
+            counts.setdefault(row["release"], {})[row["file"]] = int(row["rows"])
+    return counts

@@ -1,0 +1,90 @@
+"""The only module that opens DuckDB: the warehouse, or a scratch database in memory."""
+
+import os
+import re
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+
+from charthouse.errors import CharthouseError
+
+DEFAULT_WAREHOUSE = "warehouse.duckdb"  # the same default stands in profiles/profiles.yml
+DEFAULT_LOCK_SECONDS = 60.0
+
+
+def warehouse_path() -> Path:
+    """The warehouse's file: CHARTHOUSE_WAREHOUSE, or warehouse.duckdb in the current folder."""
+    return Path(os.environ.get("CHARTHOUSE_WAREHOUSE") or DEFAULT_WAREHOUSE)
+
+
+@contextmanager
+def scratch() -> Iterator[duckdb.DuckDBPyConnection]:
+    """A database in memory, for reading files that are not in the warehouse."""
+    connection = duckdb.connect()
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+@contextmanager
+def open_warehouse(path: Path, *, read_only: bool = True) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The warehouse, for as short a time as can be: while it is open nobody else can write.
+
+    Waits for a lock held by another process, and says so.
+
+    Raises:
+        CharthouseError: no such warehouse, no right to open it, or the lock was not let go in time.
+    """
+    if read_only and not path.exists():
+        raise CharthouseError(f"{path}: no such warehouse. Make it: dbt build (or make demo).")
+    wait_for_lock(path, read_only=read_only)
+    connection = duckdb.connect(str(path), read_only=read_only)
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+def wait_for_lock(path: Path, *, read_only: bool = False) -> None:
+    """Returns once the warehouse can be opened; CHARTHOUSE_LOCK_SECONDS bounds the wait.
+
+    Raises:
+        CharthouseError: the lock was not let go in time, or the file cannot be opened at all.
+    """
+    deadline = time.monotonic() + float(
+        os.environ.get("CHARTHOUSE_LOCK_SECONDS", DEFAULT_LOCK_SECONDS)
+    )
+    told = False
+    while True:
+        try:
+            duckdb.connect(str(path), read_only=read_only).close()
+            return
+        except duckdb.IOException as error:
+            if "lock" not in str(error):
+                raise CharthouseError(
+                    f"{path}: cannot be opened ({_reason(error)}). Correct CHARTHOUSE_WAREHOUSE, or"
+                    " the rights of the folder."
+                ) from error
+            holder = _lock_holder(error)
+            if time.monotonic() >= deadline:
+                raise CharthouseError(
+                    f"{path} is in use by {holder}. Wait for it or end it, then run again."
+                ) from error
+        if not told:
+            print(f"{path} is in use by {holder}: waiting for it.", file=sys.stderr, flush=True)
+            told = True
+        time.sleep(0.5)
+
+
+def _lock_holder(error: Exception) -> str:
+    found = re.search(r"held in (\S+) \(PID (\d+)\)", str(error))
+    return f"{Path(found[1]).name}, process {found[2]}" if found else "another process"
+
+
+def _reason(error: Exception) -> str:
+    return str(error).splitlines()[0].rsplit(": ", maxsplit=1)[-1].rstrip(".")

@@ -1,0 +1,161 @@
+"""What the tests share: a small synthetic MIMIC, the real demo where it is at hand, and dbt runs."""
+
+import gzip
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from charthouse.synth import write_synthetic_mimic
+
+PROJECT = Path(__file__).resolve().parents[1]
+ROOTS = {
+    "CHARTHOUSE_MIMICIV": "mimic-iv",
+    "CHARTHOUSE_NOTE": "mimic-iv-note",
+    "CHARTHOUSE_CXR": "mimic-cxr",
+}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a dbt run ended."""
+
+    code: int
+    output: str
+
+
+@dataclass
+class Bench:
+    """Raw data, a warehouse, and a way to build the one from the other."""
+
+    raw: dict[str, str]  # CHARTHOUSE_* folders
+    warehouse: Path
+    logs: Path
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def build(self, *arguments: str, prefix: tuple[str, ...] = (), **environment: str) -> Outcome:
+        """`dbt build`, without the unit tests unless asked for: they do not look at the data."""
+        command = [*prefix, sys.executable, "-m", "dbt.cli.main", *self._words(arguments)]
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            cwd=PROJECT,
+            env=self.env(**environment),
+            timeout=300,
+        )
+        return Outcome(done.returncode, done.stdout + done.stderr)
+
+    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
+        """The same in the background, for tests that kill it."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "dbt.cli.main", *self._words(arguments)],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd=PROJECT,
+            env=self.env(),
+        )
+
+    def env(self, **environment: str) -> dict[str, str]:
+        inherited = {key: value for key, value in os.environ.items() if key not in ROOTS}
+        return {
+            **inherited,
+            **self.raw,
+            "CHARTHOUSE_WAREHOUSE": str(self.warehouse),
+            "DBT_USE_COLORS": "false",
+            **self.environment,
+            **environment,
+        }
+
+    def sql(self, query: str) -> list[tuple]:
+        with duckdb.connect(str(self.warehouse), read_only=True) as database:
+            return database.execute(query).fetchall()
+
+    def one(self, query: str) -> object:
+        return self.sql(query)[0][0]
+
+    def contents(self) -> dict[str, str]:
+        """A hash of the rows of every table and of the text of every view; order does not count."""
+        with duckdb.connect(str(self.warehouse), read_only=True) as database:
+            tables = database.execute(
+                "select schema_name, table_name from duckdb_tables() order by all"
+            ).fetchall()
+            hashes = {
+                f"{schema}.{table}": str(
+                    database.execute(
+                        f'select count(*), bit_xor(md5_number(cast(t as varchar))) from "{schema}"."{table}" t'
+                    ).fetchall()
+                )
+                for schema, table in tables
+            }
+            views = database.execute(
+                "select schema_name, view_name, sql from duckdb_views() where not internal"
+            ).fetchall()
+        return hashes | {f"{schema}.{view}": text for schema, view, text in views}
+
+    def marts(self) -> dict[str, str]:
+        """The contents of the marts, less the time at which they were built."""
+        return {
+            name: value
+            for name, value in self.contents().items()
+            if name.startswith("marts.") and name != "marts.cohort_definition"
+        } | {"cohort_hash": str(self.one("select cohort_hash from marts.cohort_definition"))}
+
+    def _words(self, arguments: tuple[str, ...]) -> list[str]:
+        words = ["build", "--profiles-dir", "profiles", "--log-path", str(self.logs)]
+        words += ["--target-path", str(self.logs / "target")]
+        if "unit_test" not in arguments:
+            words += ["--exclude-resource-type", "unit_test"]
+        return [*words, *(word for word in arguments if word != "unit_test")]
+
+
+def roots_of(folder: Path) -> dict[str, str]:
+    return {root: str(folder / name) for root, name in ROOTS.items()}
+
+
+def rewrite(path: Path, change: Callable[[str], str]) -> None:
+    """Edits the text of a csv.gz in place."""
+    path.write_bytes(gzip.compress(change(gzip.decompress(path.read_bytes()).decode()).encode()))
+
+
+@pytest.fixture(scope="session")
+def synthetic(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A synthetic MIMIC of 300 stays, few filler rows; never changed by a test."""
+    folder = tmp_path_factory.mktemp("synthetic") / "data"
+    write_synthetic_mimic(folder, stays=300, seed=11, rows_per_stay=700, image_pixels=32)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def built(synthetic: Path, tmp_path_factory: pytest.TempPathFactory) -> Bench:
+    """The warehouse of that data, built by the strict protocol; read only."""
+    folder = tmp_path_factory.mktemp("built")
+    bench = Bench(roots_of(synthetic), folder / "warehouse.duckdb", folder)
+    outcome = bench.build("unit_test")
+    assert outcome.code == 0, outcome.output
+    return bench
+
+
+@pytest.fixture
+def bench(built: Bench, synthetic: Path, tmp_path: Path) -> Bench:
+    """A copy of the data and of the warehouse, for a test to spoil."""
+    shutil.copytree(synthetic, tmp_path / "data", copy_function=shutil.copy2)
+    shutil.copy(built.warehouse, tmp_path / "warehouse.duckdb")
+    return Bench(roots_of(tmp_path / "data"), tmp_path / "warehouse.duckdb", tmp_path)
+
+
+@pytest.fixture(scope="session")
+def real_demo() -> Iterator[Path]:
+    """The open MIMIC-IV demo 2.2, by CHARTHOUSE_MIMICIV or beside the clone."""
+    named = os.environ.get("CHARTHOUSE_MIMICIV", "")
+    for folder in (Path(named), PROJECT.parent / "shared/data/mimic-iv-demo-2.2"):
+        if (folder / "demo_subject_id.csv").exists():
+            yield folder
+            return
+    pytest.skip("the open MIMIC-IV demo 2.2 is not here: set CHARTHOUSE_MIMICIV to its folder")

@@ -1,0 +1,310 @@
+"""Bad input and bad luck: one clear line, exit 1, and the warehouse as it was.
+
+Each test builds on a copy of the data and of a finished warehouse, spoils something, builds, and
+looks at all three. What each proves is listed in docs/faults.md.
+"""
+
+import gzip
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import duckdb
+import pytest
+from conftest import PROJECT, Bench, rewrite
+
+SECRET = "Mrs_Smith"  # stands where patient text could; must never be printed or logged
+
+
+def mimic(bench: Bench, file: str) -> Path:
+    return Path(bench.raw["CHARTHOUSE_MIMICIV"]) / file
+
+
+def in_line(number: int, change: Callable[[list[str]], list[str]]) -> Callable[[str], str]:
+    """Edits the fields of one line (1 is the header) of a CSV without quotes."""
+
+    def edit(text: str) -> str:
+        lines = text.split("\n")
+        lines[number - 1] = ",".join(change(lines[number - 1].split(",")))
+        return "\n".join(lines)
+
+    return edit
+
+
+def with_field(column: int, value: str) -> Callable[[list[str]], list[str]]:
+    return lambda fields: [*fields[:column], value, *fields[column + 1 :]]
+
+
+def flip_bytes(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    middle = len(data) // 2
+    data[middle : middle + 64] = bytes(byte ^ 0x5A for byte in data[middle : middle + 64])
+    path.write_bytes(bytes(data))
+
+
+ICUSTAYS, CHARTEVENTS = "icu/icustays.csv.gz", "icu/chartevents.csv.gz"
+ADMISSIONS, PATIENTS = "hosp/admissions.csv.gz", "hosp/patients.csv.gz"
+
+# name: (what is done to the folder of MIMIC-IV, the line that must be printed)
+FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
+    "required file missing": (
+        lambda root: (root / ADMISSIONS).unlink(),
+        "hosp/admissions.csv.gz is missing (nor is there a .csv or .parquet). Fetch it",
+    ),
+    "module missing": (
+        lambda root: shutil.rmtree(root / "icu"),
+        "/icu is missing, empty or not readable by you. Correct CHARTHOUSE_MIMICIV",
+    ),
+    "required column missing": (
+        lambda root: rewrite(root / ICUSTAYS, lambda text: text.replace("outtime", "left_at", 1)),
+        "icu/icustays.csv.gz: column outtime is missing. Fetch the file again",
+    ),
+    "gz cut short": (
+        lambda root: (root / CHARTEVENTS).write_bytes((root / CHARTEVENTS).read_bytes()[:-50000]),
+        "icu/chartevents.csv.gz. The file is cut or damaged: fetch it again.",
+    ),
+    "gz damaged in the middle": (
+        lambda root: flip_bytes(root / CHARTEVENTS),
+        "icu/chartevents.csv.gz",
+    ),
+    "a row with too few fields": (
+        lambda root: rewrite(root / CHARTEVENTS, in_line(5, lambda fields: fields[:4])),
+        "icu/chartevents.csv.gz, line 5: a row with too few fields. Correct the file",
+    ),
+    "text where a number belongs": (
+        lambda root: rewrite(root / CHARTEVENTS, in_line(7, with_field(8, SECRET))),
+        "icu/chartevents.csv.gz, line 7, column valuenum: text where a number belongs.",
+    ),
+    "text where a number belongs, twice, in a small file": (
+        lambda root: [
+            rewrite(root / PATIENTS, in_line(line, with_field(2, SECRET))) for line in (3, 9)
+        ],
+        "hosp/patients.csv.gz, line 3, column anchor_age: text where a number belongs; 2 faulty lines",
+    ),
+    "an impossible date": (
+        lambda root: rewrite(root / ICUSTAYS, in_line(2, with_field(5, "2150-02-30 12:00:00"))),
+        "icu/icustays.csv.gz, line 2, column intime: a date or time that does not exist.",
+    ),
+    "outtime before intime": (
+        lambda root: rewrite(root / ICUSTAYS, in_line(4, with_field(6, "2001-01-01 00:00:00"))),
+        "icu/icustays: a stay has its outtime before its intime (1 of them, the first 3",
+    ),
+    "a stay_id twice": (
+        lambda root: rewrite(root / ICUSTAYS, lambda text: text + text.split("\n")[1] + "\n"),
+        "icu/icustays: a stay_id stands in more than one row (1 of them, the first 3",
+    ),
+    "a stay whose patient is absent": (
+        lambda root: rewrite(root / ICUSTAYS, in_line(3, with_field(0, "19999999"))),
+        "icu/icustays: a stay has a subject_id that hosp/patients does not have (1 of them",
+    ),
+    "a stay whose admission is absent": (
+        lambda root: rewrite(root / ICUSTAYS, in_line(3, with_field(1, "29999999"))),
+        "icu/icustays: a stay has a hadm_id that hosp/admissions does not have (1 of them",
+    ),
+    "an itemid of the seed unknown": (
+        lambda root: rewrite(root / "icu/d_items.csv.gz", lambda text: text.replace("220045,", "1,", 1)),
+        "seeds/vital_signs.csv: an itemid is not in icu/d_items (1 of them, the first 220045). Correct",
+    ),
+    "a file without a byte": (
+        lambda root: (root / ADMISSIONS).write_bytes(b""),
+        "hosp/admissions.csv.gz",
+    ),
+    "an empty gz": (
+        lambda root: (root / ADMISSIONS).write_bytes(gzip.compress(b"")),
+        "hosp/admissions.csv.gz is empty. Fetch it again.",
+    ),
+    "a file with a header only": (
+        lambda root: rewrite(root / CHARTEVENTS, lambda text: text.split("\n")[0] + "\n"),
+        "icu/chartevents.csv.gz holds no row that stg_mimiciv__chartevents asks for.",
+    ),
+}  # fmt: skip
+
+
+def assert_refused(bench: Bench, before: dict[str, str], outcome: object, line: str) -> None:
+    output = outcome.output  # type: ignore[attr-defined]
+    assert outcome.code == 1, output  # type: ignore[attr-defined]
+    summary = [text for text in output.splitlines() if "FAILED" in text]
+    assert any(line in text for text in summary), output
+    assert "Traceback" not in output
+    logged = "".join(path.read_text() for path in bench.logs.glob("*.log"))
+    assert SECRET not in output + logged
+    assert bench.contents() == before
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_in_the_raw_files(bench: Bench, fault: str) -> None:
+    spoil, line = FAULTS[fault]
+    before = bench.contents()
+    spoil(Path(bench.raw["CHARTHOUSE_MIMICIV"]))
+    assert_refused(bench, before, bench.build(), line)
+
+
+def test_a_folder_that_is_not_there(bench: Bench) -> None:
+    before = bench.contents()
+    outcome = bench.build(CHARTHOUSE_MIMICIV="/no/such/folder")
+    assert_refused(bench, before, outcome, "/no/such/folder/hosp is missing, empty or not readable")
+
+
+def test_a_folder_that_is_not_named(bench: Bench) -> None:
+    before = bench.contents()
+    del bench.raw["CHARTHOUSE_MIMICIV"]
+    assert_refused(bench, before, bench.build(), "CHARTHOUSE_MIMICIV is not set: it names the folder")
+
+
+@pytest.mark.skipif(
+    os.geteuid() == 0 and not shutil.which("setpriv"),
+    reason="root reads everything, and setpriv, which takes that right away, is not installed",
+)
+def test_a_folder_that_may_not_be_read(bench: Bench) -> None:
+    before = bench.contents()
+    folder = mimic(bench, "icu")
+    folder.chmod(0)
+    capabilities = "-dac_override,-dac_read_search"
+    drop = ("setpriv", f"--bounding-set={capabilities}", f"--inh-caps={capabilities}")
+    try:
+        outcome = bench.build(prefix=drop if os.geteuid() == 0 else ())
+    finally:
+        folder.chmod(0o755)
+    assert_refused(bench, before, outcome, "/icu is missing, empty or not readable by you.")
+
+
+def test_a_study_date_that_does_not_exist(bench: Bench) -> None:
+    before = bench.contents()
+    rewrite(
+        Path(bench.raw["CHARTHOUSE_CXR"]) / "mimic-cxr-2.0.0-metadata.csv.gz",
+        in_line(2, with_field(7, "21501399")),
+    )
+    line = "mimic-cxr-2.0.0-metadata: a StudyDate or StudyTime does not exist (1 of them"
+    assert_refused(bench, before, bench.build(), line)
+
+
+def test_no_stay_left_after_the_rules(bench: Bench) -> None:
+    before = bench.contents()
+    outcome = bench.build("--vars", "{min_age: 150}")
+    line = 'No stay is left after the rules of the cohort: "age at least 150" drops 300. Loosen'
+    assert_refused(bench, before, outcome, line)
+
+
+def test_a_broken_promise_keeps_the_previous_marts(bench: Bench) -> None:
+    """A data test that fails is a failure of the run, though every model was built."""
+    before = bench.contents()
+    rewrite(
+        Path(bench.raw["CHARTHOUSE_NOTE"]) / "note/radiology.csv.gz",
+        lambda text: text + text[text.index("\n") + 1 : text.index('"\n') + 2],
+    )
+    assert_refused(bench, before, bench.build(), "Got 1 result, configured to fail if != 0")
+
+
+@pytest.mark.parametrize(
+    ("settings", "line"),
+    [
+        ("{window_end: 48}", "--vars: no setting is called 'window_end'. Known: protocol, window_start"),
+        ("{protocol: papre}", "protocol: 'papre' is neither strict nor paper. Set one of them."),
+        ("{imputation: mean}", "imputation: 'mean' is none of forward, forward_backward, none."),
+        ("{bin_hours: 5}", "window: [0 h, 24 h) is not a whole number of bins of 5 h."),
+        ("{window_start_hours: 24}", "window: [24 h, 24 h) is not a whole number of bins"),
+        ("{split_fractions: [0.5, 0.1]}", "split_fractions: [0.5, 0.1] are not three shares"),
+        ("{required_modalities: [vitals, labs]}", "required_modalities: 'labs' is none of vitals, image"),
+        ("{required_modalities: vitals}", "required_modalities: 'vitals' is not a list."),
+        ("{min_age: old}", "min_age: 'old' is not a number. Give one, or null for no bound."),
+    ],
+)  # fmt: skip
+def test_a_setting_that_makes_no_sense(bench: Bench, settings: str, line: str) -> None:
+    before = bench.contents()
+    outcome = bench.build("--vars", settings)
+    assert outcome.code != 0
+    assert line in outcome.output
+    assert "Traceback" not in outcome.output
+    assert bench.contents() == before
+
+
+@pytest.fixture
+def locked(bench: Bench) -> Iterator[subprocess.Popen[str]]:
+    """Another process has the warehouse open."""
+    script = f"import duckdb, time; c = duckdb.connect({str(bench.warehouse)!r}); print(1, flush=True); time.sleep(60)"
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        yield holder
+        holder.kill()
+
+
+def test_a_lock_is_waited_for_with_a_message(bench: Bench, locked: subprocess.Popen[str]) -> None:
+    build = bench.start()
+    time.sleep(3)
+    assert build.poll() is None
+    locked.kill()
+    locked.wait()
+    assert build.wait(timeout=120) == 0
+
+
+def test_a_lock_that_is_never_let_go(bench: Bench, locked: subprocess.Popen[str]) -> None:
+    outcome = bench.build(CHARTHOUSE_LOCK_SECONDS="1")
+    assert outcome.code != 0
+    assert f"{bench.warehouse} is in use by python" in outcome.output
+    assert f"process {locked.pid}. Wait for it or end it, then run again." in outcome.output
+    assert "Traceback" not in outcome.output
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a small disk to fill")
+def test_a_full_disk(bench: Bench, tmp_path: Path) -> None:
+    small = tmp_path / "small"
+    small.mkdir()
+    size = bench.warehouse.stat().st_size + 2_000_000
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "none", str(small)]
+    if subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("this machine does not let root mount a tmpfs")
+    try:
+        bench.warehouse = Path(shutil.copy(bench.warehouse, small))
+        before = bench.contents()
+        outcome = bench.build("--full-refresh", "--vars", "{bin_hours: 0.05}")
+        line = "Free space on the disk of the warehouse, or set CHARTHOUSE_WAREHOUSE to another."
+        assert_refused(bench, before, outcome, line)
+    finally:
+        subprocess.run(["umount", str(small)], check=True)
+
+
+def test_kill_9_at_any_moment(bench: Bench) -> None:
+    """A run that was killed is put right at the start of the next, even of one that fails."""
+    assert bench.build().code == 0
+    before = bench.contents()
+    moments = random.Random(5)
+    for _ in range(6):
+        run = bench.start("--vars", "{window_end_hours: 36, split_seed: 3}", "--full-refresh")
+        time.sleep(moments.uniform(2.5, 5.5))
+        run.send_signal(signal.SIGKILL)
+        run.wait()
+        refused = bench.build("--select", "cohort_definition", "--vars", "{split_seed: x}")
+        assert refused.code != 0
+        now = bench.contents()
+        whole = {name: now.get(name) for name in before}
+        if whole != before:  # the run had finished before it was killed
+            assert "window_end_hours\":36" in str(bench.one("select variables from marts.cohort_definition"))
+            assert not [name for name in now if name.endswith("__previous")]
+            assert bench.build().code == 0
+            before = bench.contents()
+
+
+def test_charthouse_build_ends_with_one_line(bench: Bench) -> None:
+    (mimic(bench, PATIENTS)).unlink()
+    done = subprocess.run(
+        [sys.executable, "-c", "from charthouse.cli import main; main()", "build"],
+        capture_output=True, text=True, cwd=PROJECT, env=bench.env(),
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.startswith("charthouse: ")
+    assert "hosp/patients.csv.gz is missing" in done.stderr
+
+
+def test_a_failed_run_leaves_nothing_set_aside(bench: Bench) -> None:
+    bench.build("--vars", "{min_age: 150}")
+    with duckdb.connect(str(bench.warehouse), read_only=True) as database:
+        names = database.execute("select table_name from duckdb_tables()").fetchall()
+    assert not [name for (name,) in names if name.endswith("__previous")]

@@ -1,0 +1,300 @@
+"""Raw files to marts on synthetic data: what was planted is found, and pandas agrees with the SQL."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import PROJECT, Bench, roots_of
+
+@pytest.fixture(scope="module")
+def truth(synthetic: Path) -> dict:
+    return json.loads((synthetic / "SYNTHETIC.json").read_text())
+
+
+def raw(synthetic: Path, table: str, **options: object) -> pd.DataFrame:
+    return pd.read_csv(synthetic / f"{table}.csv.gz", **options)
+
+
+def test_every_stay_and_row_of_the_raw_files_arrives(built: Bench, truth: dict) -> None:
+    rows = {
+        "stg_mimiciv__icustays": truth["rows"]["mimic-iv/icu/icustays.csv.gz"],
+        "stg_mimiciv__chartevents": truth["planted"]["vital_rows"],
+        "stg_mimiciv__radiology": truth["rows"]["mimic-iv-note/note/radiology.csv.gz"],
+        "stg_mimic_cxr__metadata": truth["rows"]["mimic-cxr/mimic-cxr-2.0.0-metadata.csv.gz"],
+    }
+    for table, expected in rows.items():
+        assert built.one(f"select count(*) from staging.{table}") == expected
+
+
+def test_dirty_rows_are_counted_as_planted(built: Bench, truth: dict) -> None:
+    planted = truth["planted"]
+    found = dict(built.sql("select finding, sum(rows_found) from marts.data_quality group by all"))
+    assert found["no number"] == planted["null_valuenum_rows"] > 0
+    assert found["same stay, time and item again"] == planted["duplicate_rows"] > 0
+    assert found["stored before it was charted"] == planted["stored_before_charted_rows"] > 0
+    assert found["hadm_id is null: matched by time"] == planted["null_hadm_reports"] > 0
+    assert found["no view position"] == planted["empty_view_positions"] > 0
+
+
+def test_planted_outliers_meet_the_fate_that_the_seed_gives_them(built: Bench, truth: dict) -> None:
+    seed = pd.read_csv(PROJECT / "seeds/vital_signs.csv").set_index("itemid")
+    expected: dict[str, int] = {"outlier, removed": 0, "pulled to the valid bound": 0}
+    for itemid, values in truth["planted"]["outliers"].items():
+        bounds = seed.loc[int(itemid)]
+        for text, count in values.items():
+            value = float(text)
+            if value < bounds.outlier_low or value > bounds.outlier_high:
+                expected["outlier, removed"] += count
+            elif value < bounds.valid_low or value > bounds.valid_high:
+                expected["pulled to the valid bound"] += count
+    found = dict(
+        built.sql("select fate, count(*) from intermediate.int_vitals_cleaned group by all")
+    )
+    assert {fate: found[fate] for fate in expected} == expected
+    assert min(expected.values()) > 14  # each of the 14 items has some of each that it can have
+
+
+def test_intubation_is_flagged_and_the_score_kept(built: Bench, truth: dict) -> None:
+    rows = built.sql(
+        "select variable, value from intermediate.int_vitals_cleaned where is_intubated"
+    )
+    assert len(rows) == truth["planted"]["no_response_ett_rows"] > 0
+    assert {row for row in rows if row[1] is not None} == {("gcs_verbal", 1.0)}
+
+
+def test_study_times_get_their_leading_zeros_back(built: Bench, synthetic: Path) -> None:
+    metadata = raw(synthetic, "mimic-cxr/mimic-cxr-2.0.0-metadata")
+    text = metadata.StudyTime.map(lambda time: f"{time:010.3f}")
+    expected = pd.to_datetime(metadata.StudyDate.astype(str) + text, format="%Y%m%d%H%M%S.%f")
+    found = built.sql("select dicom_id, study_at from staging.stg_mimic_cxr__metadata")
+    assert (metadata.StudyTime < 100000).any()  # a time whose first zero is lost
+    assert dict(found) == dict(zip(metadata.dicom_id, expected, strict=True))
+
+
+def test_images_have_the_paths_of_the_record_list_and_are_there(
+    built: Bench, synthetic: Path
+) -> None:
+    listed = raw(synthetic, "mimic-cxr/cxr-record-list").set_index("dicom_id").path
+    found = built.sql("select dicom_id, path from marts.images")
+    assert len(found) > 20
+    for dicom_id, path in found:
+        assert path == listed[dicom_id].replace(".dcm", ".jpg")
+        assert (synthetic / "mimic-cxr" / path).exists()
+
+
+def test_cohort_and_labels_agree_with_pandas(built: Bench, synthetic: Path) -> None:
+    times = ["intime", "outtime"]
+    stays = raw(synthetic, "mimic-iv/icu/icustays", parse_dates=times)
+    admissions = raw(
+        synthetic, "mimic-iv/hosp/admissions", parse_dates=["admittime", "deathtime"]
+    ).drop(columns="subject_id")
+    patients = raw(synthetic, "mimic-iv/hosp/patients")
+    joined = stays.merge(admissions, on="hadm_id").merge(patients, on="subject_id")
+    joined["age"] = joined.anchor_age + joined.admittime.dt.year - joined.anchor_year
+    end = joined.intime + pd.Timedelta(hours=24)
+    kept = joined[(joined.age >= 18) & (joined.outtime >= end) & ~(joined.deathtime <= end)]
+    assert 0 < len(kept) < len(stays)
+
+    found = built.sql(
+        """
+        select stay_id, age, max(label) filter (where task = 'in_hospital_mortality'),
+            max(label) filter (where task = 'icu_stay_over_3_days')
+        from marts.cohort join marts.labels using (stay_id) group by all
+        """
+    )
+    long = (kept.outtime - kept.intime) > pd.Timedelta(days=3)
+    expected = zip(kept.stay_id, kept.age, kept.hospital_expire_flag, long.astype(int), strict=True)
+    assert sorted(found) == sorted(expected)
+
+
+def test_the_grid_agrees_with_pandas(built: Bench, synthetic: Path) -> None:
+    """The whole way from raw rows to the imputed grid, written a second time, stay by stay."""
+    seed = pd.read_csv(PROJECT / "seeds/vital_signs.csv")
+    cohort = pd.DataFrame(
+        built.sql("select stay_id, intime, split from marts.cohort order by stay_id"),
+        columns=["stay_id", "intime", "split"],
+    )
+    events = raw(
+        synthetic, "mimic-iv/icu/chartevents", parse_dates=["charttime", "storetime"]
+    ).merge(seed, on="itemid")
+    events = events.merge(cohort, on="stay_id")
+    celsius = events.conversion == "celsius_to_fahrenheit"
+    value = events.valuenum.where(
+        events.valuenum.between(events.outlier_low, events.outlier_high)
+    ).clip(events.valid_low, events.valid_high)
+    events["clean"] = value.where(~celsius, value * 9 / 5 + 32)
+    available = events[["charttime", "storetime"]].max(axis=1)
+    hours = (events.charttime - events.intime) / pd.Timedelta(hours=1)
+    late = (available - events.intime) / pd.Timedelta(hours=1)
+    events["hour"] = np.floor(hours)
+    events = events[events.clean.notna() & (hours >= 0) & (late < 24)]
+    means = events.groupby(["stay_id", "variable", "hour"]).clean.mean()
+
+    train = set(cohort.stay_id[cohort.split == "train"])
+    of_train = means[means.index.get_level_values("stay_id").isin(train)]
+    medians = of_train.groupby("variable").median()
+    grid = means.unstack("hour").reindex(columns=range(24))
+    everything = pd.MultiIndex.from_product([cohort.stay_id, medians.index])
+    filled = grid.reindex(everything).ffill(axis=1)
+    for variable, median in medians.items():
+        rows = filled.index.get_level_values(1) == variable
+        filled.loc[rows] = filled.loc[rows].fillna(median)
+
+    found = pd.DataFrame(
+        built.sql("select stay_id, variable, hour, value, measured from marts.vitals_hourly"),
+        columns=["stay_id", "variable", "hour", "value", "measured"],
+    ).pivot(index=["stay_id", "variable"], columns="hour", values=["value", "measured"])
+    assert len(medians) == 13
+    pd.testing.assert_frame_equal(
+        found["value"].astype(float).sort_index(), filled.sort_index(),
+        check_names=False, check_column_type=False, rtol=1e-12,
+    )  # fmt: skip
+    assert found["measured"].sum().sum() == len(means)
+
+
+def test_reports_stored_after_the_window_are_out(built: Bench, truth: dict) -> None:
+    late = {
+        row[0]
+        for row in built.sql(
+            """
+            select matched.note_id from intermediate.int_reports_matched as matched
+            join intermediate.int_stays as stays using (stay_id)
+            where matched.observed_at >= stays.window_start
+                and matched.observed_at < stays.window_end
+                and matched.available_at >= stays.window_end
+            """
+        )
+    }
+    in_mart = {row[0] for row in built.sql("select note_id from marts.reports")}
+    assert len(late) == truth["planted"]["reports_stored_late"] > 0
+    assert in_mart and not in_mart & late
+
+
+def test_discharge_summaries_are_nowhere(built: Bench) -> None:
+    texts = built.sql(
+        "select count(*) filter (where profile ilike '%discharge disposition%'), count(*) from marts.patient_profiles"
+    )
+    assert texts[0][0] == 0 < texts[0][1]
+
+
+def test_it_says_that_it_is_synthetic(built: Bench) -> None:
+    assert built.one("select is_synthetic from marts.cohort_definition") is True
+
+
+def test_descriptions_reach_the_database_as_comments(built: Bench) -> None:
+    bare = built.sql(
+        """
+        select table_name, column_name from duckdb_columns()
+        where schema_name = 'marts' and comment is null
+        union all
+        select table_name, null from duckdb_tables()
+        where schema_name in ('marts', 'seeds', 'staging', 'intermediate') and comment is null
+        """
+    )
+    assert bare == []
+
+
+def test_the_papers_protocol_differs_by_its_named_settings_only(bench: Bench) -> None:
+    outcome = bench.build("--vars", "{protocol: paper}")
+    assert outcome.code == 0, outcome.output
+    variables = json.loads(str(bench.one("select variables from marts.cohort_definition")))
+    assert {name: variables[name] for name in ("landmark", "availability", "celsius", "imputation", "split_unit")} == {
+        "landmark": False,
+        "availability": "observed",
+        "celsius": "drop",
+        "imputation": "forward_backward",
+        "split_unit": "stay",
+    }  # fmt: skip
+    assert bench.one("select count(*) from marts.cohort") == 300
+    assert bench.one(
+        "select count(*) from (select subject_id from marts.cohort group by all having count(distinct split) > 1)"
+    )
+
+
+def test_the_split_of_a_patient_does_not_change_with_the_cohort(bench: Bench, built: Bench) -> None:
+    assert bench.build("--vars", "{min_age: 60, window_end_hours: 12}").code == 0
+    before = dict(built.sql("select subject_id, split from marts.cohort"))
+    after = dict(bench.sql("select subject_id, split from marts.cohort"))
+    both = before.keys() & after.keys()
+    assert len(both) > 30
+    assert {key: before[key] for key in both} == {key: after[key] for key in both}
+    assert bench.one("select cohort_hash from marts.cohort_definition") != built.one(
+        "select cohort_hash from marts.cohort_definition"
+    )
+
+
+def test_neither_row_order_nor_threads_nor_file_form_change_a_mart(
+    built: Bench, synthetic: Path, tmp_path: Path
+) -> None:
+    """The same data in shuffled rows and columns, as csv and parquet, on one thread."""
+    for source in sorted(synthetic.rglob("*.csv.gz")):
+        target = tmp_path / "data" / source.relative_to(synthetic)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        stem = target.with_name(target.name.removesuffix(".csv.gz"))
+        parquet = stem.name in ("chartevents", "radiology", "icustays")
+        with duckdb.connect() as database:
+            table = f"read_csv('{source}', header = true, all_varchar = {not parquet})"
+            names = [row[0] for row in database.execute(f"describe from {table}").fetchall()]
+            columns = ", ".join(f'"{name}"' for name in reversed(names))
+            form = "parquet" if parquet else "csv, header"
+            ending = ".parquet" if parquet else ".csv"
+            database.execute(
+                f"copy (select {columns} from {table} order by hash(columns(*)))"
+                f" to '{stem}{ending}' (format {form})"
+            )
+    for name in ("mimic-iv", "mimic-iv-note", "mimic-cxr"):
+        shutil.copy(synthetic / name / "SYNTHETIC.txt", tmp_path / "data" / name)
+    shuffled = Bench(roots_of(tmp_path / "data"), tmp_path / "warehouse.duckdb", tmp_path)
+    outcome = shuffled.build(CHARTHOUSE_THREADS="1")
+    assert outcome.code == 0, outcome.output
+    assert shuffled.marts() == built.marts()
+
+
+def test_columns_that_no_model_needs_may_be_absent_and_others_added(bench: Bench, built: Bench) -> None:
+    """As between releases 2.2, 3.0 and 3.1."""
+    icu = Path(bench.raw["CHARTHOUSE_MIMICIV"])
+    for table, drop in [
+        ("hosp/admissions", ["admit_provider_id", "edouttime", "discharge_location"]),
+        ("icu/chartevents", ["caregiver_id", "warning", "valueuom", "hadm_id"]),
+        ("icu/icustays", ["los", "last_careunit"]),
+    ]:
+        frame = pd.read_csv(icu / f"{table}.csv.gz", dtype=str).drop(columns=drop)
+        frame.insert(0, "a_new_column", "x")
+        frame.rename(columns=str.upper).to_csv(icu / f"{table}.csv.gz", index=False)
+    outcome = bench.build()
+    assert outcome.code == 0, outcome.output
+    assert bench.marts() == built.marts()
+
+
+def test_notes_and_images_may_be_absent(bench: Bench) -> None:
+    del bench.raw["CHARTHOUSE_NOTE"], bench.raw["CHARTHOUSE_CXR"]
+    outcome = bench.build()
+    assert outcome.code == 0, outcome.output
+    assert bench.sql("select max(has_image), max(has_text), max(has_vitals) from marts.cohort") == [
+        (False, False, True)
+    ]
+
+
+def test_another_window_reads_no_raw_chartevents(bench: Bench) -> None:
+    """The raw file becomes rubbish of the same size and time: a build that reads it would fail."""
+    assert bench.build().code == 0
+    rows = bench.one("select count(*) from staging.stg_mimiciv__chartevents")
+    chartevents = Path(bench.raw["CHARTHOUSE_MIMICIV"]) / "icu/chartevents.csv.gz"
+    before = chartevents.stat()
+    chartevents.write_bytes(b"rubbish".ljust(before.st_size, b"!"))
+    os.utime(chartevents, ns=(before.st_atime_ns, before.st_mtime_ns))
+    for settings in ("{window_end_hours: 48, min_age: 30}", "{protocol: paper}"):
+        outcome = bench.build("--vars", settings)
+        assert outcome.code == 0, outcome.output
+        assert f"unchanged, not read again: {chartevents}" in outcome.output
+    assert bench.one("select count(*) from staging.stg_mimiciv__chartevents") == rows
+
+    os.utime(chartevents)  # now it says that it has changed
+    outcome = bench.build()
+    assert outcome.code == 1
+    assert str(chartevents) in outcome.output
