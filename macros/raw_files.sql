@@ -3,12 +3,6 @@
     their types, and in each source's meta the environment variable of its root folder, the folder
     below it, and whether the whole source may be absent. -#}
 
-{% macro source_node(source_name, table_name) %}
-    {%- set key = 'source.' ~ project_name ~ '.' ~ source_name ~ '.' ~ table_name -%}
-    {{ return(graph.sources[key]) }}
-{% endmacro %}
-
-
 {#- The one source of a raw_copy model. -#}
 {% macro raw_source(model_node) %}
     {%- for parent in model_node.depends_on.nodes if parent.startswith('source.') -%}
@@ -70,50 +64,41 @@
 
 {#- The declared columns of a raw table as a FROM item: by name, without case, in any order; a column
     that is declared optional and absent is null; an absent optional source has no rows.
-    Faulty rows go to DuckDB's table of rejects, which raw_copy looks at. -#}
-{% macro read_raw(source_name, table_name) %}
-    {%- do source(source_name, table_name) -%}
-    {%- if not execute -%}{{ return('(select 1)') }}{%- endif -%}
-    {%- set node = source_node(source_name, table_name) -%}
-    {%- set path = raw_path(node) -%}
-    {%- set header = raw_header(path) if path is not none else [] -%}
+    Faulty rows go to DuckDB's table of rejects, which stop_at_rejects looks at. -#}
+{% macro raw_reader(node, path, model_name) %}
     {%- set in_file = {} -%}
+    {%- set header = raw_header(path) if path is not none else [] -%}
     {%- for name in header -%}{%- do in_file.update({name | lower: name}) -%}{%- endfor -%}
 
     {%- set wanted = [] -%}
     {%- set types = {} -%}
     {%- for column in node.columns.values() -%}
-        {%- if column.name | lower in in_file -%}
-            {%- set name = in_file[column.name | lower] -%}
-            {%- do types.update({name: column.data_type}) -%}
-            {%- do wanted.append('cast("' ~ name ~ '" as ' ~ column.data_type ~ ') as ' ~ column.name | lower) -%}
-        {%- elif path is none or column.meta.optional -%}
-            {%- do wanted.append('cast(null as ' ~ column.data_type ~ ') as ' ~ column.name | lower) -%}
-        {%- else -%}
+        {%- set name = in_file.get(column.name | lower) -%}
+        {%- if name is none and path is not none and not column.meta.optional -%}
             {{ stop(path ~ ': column ' ~ column.name ~ ' is missing. Fetch the file again, or rename the column back.') }}
         {%- endif -%}
+        {%- do types.update({name: column.data_type}) -%}
+        {%- do wanted.append(
+            'cast(' ~ ('null' if name is none else '"' ~ name ~ '"') ~ ' as ' ~ column.data_type ~ ') as ' ~ column.name | lower
+        ) -%}
     {%- endfor -%}
+    {%- set select_wanted = 'select ' ~ wanted | join(', ') -%}
 
-    {%- if path is none -%}
-        {{ return('(select ' ~ wanted | join(', ') ~ ' where false)') }}
-    {%- endif -%}
-    {#- `dbt build --empty` makes the tables without reading the files -#}
-    {%- set rows = ' limit 0' if flags.EMPTY else '' -%}
-
+    {%- if path is none -%}{{ return('(' ~ select_wanted ~ ' where false)') }}{%- endif -%}
     {%- set literal = "'" ~ path | replace("'", "''") ~ "'" -%}
     {%- if path.endswith('.parquet') -%}
-        {{ return('(select ' ~ wanted | join(', ') ~ ' from read_parquet(' ~ literal ~ ')' ~ rows ~ ')') }}
+        {{ return('(' ~ select_wanted ~ ' from read_parquet(' ~ literal ~ '))') }}
     {%- endif -%}
     {%- set columns = [] -%}
     {%- for name in header -%}
         {%- do columns.append('"' ~ name ~ "\": '" ~ types.get(name, 'VARCHAR') ~ "'") -%}
     {%- endfor -%}
     {{ return(
-        '(select ' ~ wanted | join(', ') ~ ' from read_csv(' ~ literal
+        '(' ~ select_wanted ~ ' from read_csv(' ~ literal
         ~ ", auto_detect = false, header = true, delim = ',', quote = '\"', escape = '\"'"
         ~ ", columns = {" ~ columns | join(', ') ~ "}"
-        ~ ", store_rejects = true, rejects_table = 'rejects_" ~ model.name ~ "'"
-        ~ ", rejects_scan = 'reject_scans_" ~ model.name ~ "', rejects_limit = 100)" ~ rows ~ ')'
+        ~ ", store_rejects = true, rejects_table = 'rejects_" ~ model_name ~ "'"
+        ~ ", rejects_scan = 'reject_scans_" ~ model_name ~ "', rejects_limit = 100))"
     ) }}
 {% endmacro %}
 

@@ -1,6 +1,47 @@
-{#- The value of a setting: the user's, else the protocol's (dbt_project.yml lists them all). -#}
+{#- The value of a setting: the user's, else the protocol's (dbt_project.yml lists them all). Checked
+    wherever it is read, so that nonsense stops with one line before it becomes SQL. -#}
 {% macro setting(name) %}
-    {{ return(var(name, var('settings')[name][var('protocol')])) }}
+    {%- if var('protocol') not in ['strict', 'paper'] -%}
+        {{ stop("protocol: '" ~ var('protocol') ~ "' is neither strict nor paper. Set one of them.") }}
+    {%- endif -%}
+    {%- set value = var(name, var('settings')[name][var('protocol')]) -%}
+    {%- set kind = setting_kinds()[name] -%}
+    {%- if kind == 'number' and (value is not number or value is boolean) -%}
+        {{ stop(name ~ ": '" ~ value ~ "' is not a number. Give one.") }}
+    {%- elif kind == 'positive' and (value is not number or value is boolean or value <= 0) -%}
+        {{ stop(name ~ ": '" ~ value ~ "' is not a number above 0. Give one.") }}
+    {%- elif kind == 'number or null' and value is not none and (value is not number or value is boolean) -%}
+        {{ stop(name ~ ": '" ~ value ~ "' is not a number. Give one, or null for no bound.") }}
+    {%- elif kind == 'list' and (value is string or value is not iterable) -%}
+        {{ stop(name ~ ": '" ~ value ~ "' is not a list. Write it in brackets: [a, b].") }}
+    {%- elif kind is not string and value not in kind -%}
+        {{ stop(name ~ ": '" ~ value ~ "' is none of " ~ kind | join(', ') ~ ". Set one of them.") }}
+    {%- endif -%}
+    {{ return(value) }}
+{% endmacro %}
+
+
+{#- What each setting may be: a kind, or the list of its values. -#}
+{% macro setting_kinds() %}
+    {{ return({
+        'window_start_hours': 'number',
+        'window_end_hours': 'number',
+        'bin_hours': 'positive',
+        'min_age': 'number or null',
+        'max_age': 'number or null',
+        'min_stay_hours': 'number or null',
+        'landmark': [true, false],
+        'required_modalities': 'list',
+        'availability': ['available', 'observed'],
+        'celsius': ['convert', 'drop'],
+        'imputation': ['forward', 'forward_backward', 'none'],
+        'image_views': 'list',
+        'profile_hours': 'number',
+        'los_threshold_days': 'number',
+        'split_unit': ['patient', 'stay'],
+        'split_fractions': 'list',
+        'split_seed': 'number',
+    }) }}
 {% endmacro %}
 
 
@@ -27,46 +68,15 @@
 {% endmacro %}
 
 
-{#- Stops with one line at a setting that is misspelt or makes no sense: dbt itself ignores a
-    variable that nobody reads. Runs before anything is touched. -#}
+{#- on-run-start: stops at a name that is misspelt (dbt ignores a variable that nobody reads) and at
+    settings that do not fit together. -#}
 {% macro check_settings() %}
     {%- if not execute -%}{{ return('') }}{%- endif -%}
     {%- set known = var('settings').keys() | list -%}
-    {%- for name in invocation_args_dict.get('vars', {}) -%}
-        {%- if name not in known + ['protocol', 'settings'] -%}
-            {{ stop("--vars: no setting is called '" ~ name ~ "'. Known: protocol, " ~ known | join(', ') ~ ".") }}
-        {%- endif -%}
+    {%- for name in invocation_args_dict.get('vars', {}) if name not in known + ['protocol', 'settings'] -%}
+        {{ stop("--vars: no setting is called '" ~ name ~ "'. Known: protocol, " ~ known | join(', ') ~ ".") }}
     {%- endfor -%}
-    {%- if var('protocol') not in ['strict', 'paper'] -%}
-        {{ stop("protocol: '" ~ var('protocol') ~ "' is neither strict nor paper. Set one of them.") }}
-    {%- endif -%}
-
-    {%- for name, choices in {
-        'availability': ['available', 'observed'],
-        'celsius': ['convert', 'drop'],
-        'imputation': ['forward', 'forward_backward', 'none'],
-        'split_unit': ['patient', 'stay'],
-        'landmark': [true, false],
-    }.items() -%}
-        {%- if setting(name) not in choices -%}
-            {{ stop(name ~ ": '" ~ setting(name) ~ "' is none of " ~ choices | join(', ') ~ ". Set one of them.") }}
-        {%- endif -%}
-    {%- endfor -%}
-    {%- for name in ['min_age', 'max_age', 'min_stay_hours'] -%}
-        {%- if setting(name) is not none and setting(name) is not number -%}
-            {{ stop(name ~ ": '" ~ setting(name) ~ "' is not a number. Give one, or null for no bound.") }}
-        {%- endif -%}
-    {%- endfor -%}
-    {%- for name in ['window_start_hours', 'window_end_hours', 'bin_hours', 'profile_hours', 'los_threshold_days', 'split_seed'] -%}
-        {%- if setting(name) is not number -%}
-            {{ stop(name ~ ": '" ~ setting(name) ~ "' is not a number. Give one.") }}
-        {%- endif -%}
-    {%- endfor -%}
-    {%- for name in ['required_modalities', 'image_views', 'split_fractions'] -%}
-        {%- if setting(name) is string or setting(name) is not iterable -%}
-            {{ stop(name ~ ": '" ~ setting(name) ~ "' is not a list. Write it in brackets: [a, b].") }}
-        {%- endif -%}
-    {%- endfor -%}
+    {%- do effective_settings() -%}
     {%- for modality in setting('required_modalities') if modality not in ['vitals', 'image', 'text'] -%}
         {{ stop("required_modalities: '" ~ modality ~ "' is none of vitals, image, text. Name one of them.") }}
     {%- endfor -%}

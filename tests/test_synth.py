@@ -157,10 +157,13 @@ def test_ids_are_unique_in_their_ranges_and_refer_to_each_other(made: Made) -> N
     for child, parent in orphans.items():
         assert made.one(f"select count(*) from {child} anti join {parent}") == 0, child
     assert made.one("select count(*) from chartevents anti join d_items using (itemid)") == 0
-    assert made.one(
-        "select count(*) from radiology r anti join admissions a using (subject_id, hadm_id)"
-        " where r.hadm_id is not null"
-    ) == 0
+    assert (
+        made.one(
+            "select count(*) from radiology r anti join admissions a using (subject_id, hadm_id)"
+            " where r.hadm_id is not null"
+        )
+        == 0
+    )
     assert made.one("select count(*) - count(distinct note_id) from radiology") == 0
 
 
@@ -235,14 +238,16 @@ def test_planted_reports_and_images_are_what_the_truth_says(made: Made) -> None:
     planted = made.truth["planted"]
     window = "charttime >= intime and charttime < intime + interval 24 hour"
     join = "from icustays join radiology using (subject_id) where " + window
-    assert made.one("select count(*) from radiology where hadm_id is null") == (
-        planted["null_hadm_reports"]
+    assert (
+        made.one("select count(*) from radiology where hadm_id is null")
+        == (planted["null_hadm_reports"])
     )
     assert planted["null_hadm_reports"] > 0
     late = made.one(f"select count(*) {join} and storetime >= intime + interval 24 hour")
     assert late == planted["reports_stored_late"] > 0
-    assert made.one(f"select count(distinct stay_id) {join}") == (
-        planted["stays_with_report_first_day"]
+    assert (
+        made.one(f"select count(distinct stay_id) {join}")
+        == (planted["stays_with_report_first_day"])
     )
     # StudyTime lost its leading zeros: 80556.875 is 08:05:56.875.
     imaged = made.one(
@@ -252,8 +257,9 @@ def test_planted_reports_and_images_are_what_the_truth_says(made: Made) -> None:
         " where t >= intime and t < intime + interval 24 hour"
     )
     assert imaged == planted["stays_with_image_first_day"] > 0
-    assert made.one("select count(*) from metadata where ViewPosition is null") == (
-        planted["empty_view_positions"]
+    assert (
+        made.one("select count(*) from metadata where ViewPosition is null")
+        == (planted["empty_view_positions"])
     )
 
 
@@ -403,10 +409,13 @@ def test_fewer_rows_thin_only_the_filler(made: Made, tmp_path: Path) -> None:
     # storetime and caregiver are drawn with the filler; what was measured is the same.
     measured = "subject_id, stay_id, charttime, itemid, value, valuenum"
     vital = f"where itemid in ({VITAL_ITEMS})"
-    assert made.one(
-        f"select count(*) from (select {measured} from chartevents {vital}"
-        f" except all select {measured} from {thick} {vital})"
-    ) == 0
+    assert (
+        made.one(
+            f"select count(*) from (select {measured} from chartevents {vital}"
+            f" except all select {measured} from {thick} {vital})"
+        )
+        == 0
+    )
     rows = made.one(f"select count(*) from {thick}")
     assert rows == pytest.approx(900 * STAYS, rel=0.02)
 

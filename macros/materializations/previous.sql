@@ -61,9 +61,20 @@
 {% macro keep_or_restore(results) %}
     {%- if execute -%}
         {%- if results | selectattr('status', 'in', ['error', 'fail', 'runtime error']) | list -%}
+            {%- do release_reserve() -%}
             {%- do restore_previous() -%}
         {%- else -%}
             {%- do drop_previous() -%}
         {%- endif -%}
     {%- endif -%}
+{% endmacro %}
+
+
+{#- Even a rename needs a few bytes of log, and a run may have failed because the disk is full: the
+    file that charthouse.dbt_plugin keeps back for this is emptied. -#}
+{% macro release_reserve() %}
+    {%- do run_query(
+        "copy (select 1 where false) to '" ~ target.path | replace("'", "''") ~ ".reserve'"
+        ~ " (format csv, header false, use_tmp_file false)"
+    ) -%}
 {% endmacro %}

@@ -1,11 +1,12 @@
 {#- A table read from a raw file, once: it is read again only when the file (path, bytes, time of last
-    change) or what we want of it (the compiled SQL: columns, types, items) has changed. The
-    fingerprint of both ends the table's comment, so it goes wherever the table goes. -#}
+    change) or what we want of it (the compiled SQL, the declared columns) has changed. The fingerprint
+    of both ends the table's comment, so it goes wherever the table goes.
+    The model selects from its source as any other would; here the source becomes the file. -#}
 {% materialization raw_copy, adapter='duckdb' %}
     {%- set existing = load_cached_relation(this) -%}
     {%- set node = raw_source(model) -%}
     {%- set path = raw_path(node) -%}
-    {%- set origin = raw_origin(path, sql) -%}
+    {%- set origin = raw_origin(node, path, sql) -%}
 
     {%- if existing is not none and origin in table_comment(existing) and not should_full_refresh() -%}
         {%- call statement('main') -%}
@@ -13,7 +14,8 @@
         {%- endcall -%}
         {%- do log('  unchanged, not read again: ' ~ (path or node.source_meta.root ~ ' (not set)'), info=True) -%}
     {%- else -%}
-        {%- set relation = replace_relation('table', sql) -%}
+        {%- set reader = raw_reader(node, path, model.name) -%}
+        {%- set relation = replace_relation('table', sql | replace(node.relation_name, reader)) -%}
         {%- if path is not none and not flags.EMPTY -%}
             {%- do stop_at_rejects(model.name, node, path) -%}
             {%- do stop_at_no_rows(relation, node, path) -%}
@@ -29,8 +31,13 @@
 
 
 {#- One line that says what a raw_copy holds: the file as it was, and a hash of what was asked of it. -#}
-{% macro raw_origin(path, sql) %}
-    {%- set asked = local_md5(sql ~ ' empty' if flags.EMPTY else sql) -%}
+{% macro raw_origin(node, path, sql) %}
+    {%- set columns = node.columns.values() -%}
+    {#- without the name of the database, which is that of the warehouse's file -#}
+    {%- set asked = local_md5(
+        sql | replace(node.relation_name, node.unique_id) | replace('"' ~ this.database ~ '".', '')
+        ~ columns | map(attribute='name') | join(' ') ~ columns | map(attribute='data_type') | join(' ')
+    ) -%}
     {%- if path is none -%}
         {{ return('Source not set; rows none; query ' ~ asked ~ '.') }}
     {%- endif -%}

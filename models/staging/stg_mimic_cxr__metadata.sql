@@ -18,4 +18,4 @@ select
         cast(floor(studytime / 100) as bigint) % 100,
         round(studytime % 100, 3)
     )) as study_at
-from {{ read_raw('mimic_cxr', 'metadata') }}
+from {{ source('mimic_cxr', 'metadata') }}

@@ -12,4 +12,4 @@ select
     marital_status,
     race,
     hospital_expire_flag
-from {{ read_raw('mimiciv_hosp', 'admissions') }}
+from {{ source('mimiciv_hosp', 'admissions') }}

@@ -14,6 +14,6 @@ select
     valuenum,
     -- A verbal score of 1 because of the tube says nothing about the brain: charted as a text beside it.
     coalesce(value = {{ intubated_text('itemid') }}, false) as is_intubated
-from {{ read_raw('mimiciv_icu', 'chartevents') }}
+from {{ source('mimiciv_icu', 'chartevents') }}
 where itemid in ({{ vital_itemids() }})
 order by stay_id, charttime, itemid, storetime, valuenum, is_intubated

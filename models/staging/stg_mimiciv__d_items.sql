@@ -3,4 +3,4 @@
 select
     itemid,
     label
-from {{ read_raw('mimiciv_icu', 'd_items') }}
+from {{ source('mimiciv_icu', 'd_items') }}

@@ -14,4 +14,4 @@ select
     first_careunit,
     intime,
     outtime
-from {{ read_raw('mimiciv_icu', 'icustays') }}
+from {{ source('mimiciv_icu', 'icustays') }}

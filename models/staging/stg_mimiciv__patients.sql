@@ -6,4 +6,4 @@ select
     anchor_age,
     anchor_year,
     dod
-from {{ read_raw('mimiciv_hosp', 'patients') }}
+from {{ source('mimiciv_hosp', 'patients') }}

@@ -7,4 +7,4 @@ select
     charttime,
     storetime,
     text
-from {{ read_raw('mimiciv_note', 'radiology') }}
+from {{ source('mimiciv_note', 'radiology') }}

@@ -20,7 +20,7 @@ def run_dbt_build(project: Path, arguments: Sequence[str] = ()) -> None:
         CharthouseError: something failed; the message is the line that says what and how to mend it.
     """
     command = [
-        sys.executable, "-m", "dbt.cli.main", "build",
+        sys.executable, "-c", "from dbt.cli.main import cli; cli()", "build",
         "--project-dir", str(project), "--profiles-dir", str(project / "profiles"), *arguments,
     ]  # fmt: skip
     lines = []

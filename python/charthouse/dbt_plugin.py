@@ -1,9 +1,11 @@
 """What dbt-duckdb loads before it opens the warehouse (profiles/profiles.yml names it).
 
 dbt alone would meet a locked warehouse with a traceback; this waits, says for whom, and gives up
-with one line.
+with one line. And it keeps a little of the disk back, so that a run that fills it can be undone.
 """
 
+import atexit
+import os
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,8 +16,11 @@ from charthouse.errors import CharthouseError
 from charthouse.warehouse import wait_for_lock
 
 
+RESERVE_BYTES = 4_000_000  # many times what putting every table back writes to the log
+
+
 class Plugin(BasePlugin):
-    """Waits for the warehouse's lock when dbt makes its environment."""
+    """Waits for the warehouse's lock when dbt makes its environment, and reserves disk."""
 
     def initialize(self, plugin_config: dict[str, Any]) -> None:
         """Called by dbt-duckdb before it connects.
@@ -27,6 +32,7 @@ class Plugin(BasePlugin):
             refusal = _waited_in_vain(self.creds.path)
             if refusal:
                 raise RuntimeError(refusal)
+            _reserve_disk(Path(f"{self.creds.path}.reserve"))
 
 
 @cache  # dbt tries several times; one wait, one message
@@ -36,3 +42,14 @@ def _waited_in_vain(path: str) -> str | None:
     except CharthouseError as error:
         return str(error)
     return None
+
+
+@cache
+def _reserve_disk(path: Path) -> None:
+    """Holds a file until this process ends; release_reserve() in macros/ empties it in need."""
+    atexit.register(path.unlink, missing_ok=True)
+    try:
+        with path.open("wb") as file:
+            os.posix_fallocate(file.fileno(), 0, RESERVE_BYTES)
+    except OSError:
+        path.unlink(missing_ok=True)  # a disk that full stops the run itself, with its message

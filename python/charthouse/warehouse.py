@@ -38,13 +38,22 @@ def open_warehouse(path: Path, *, read_only: bool = True) -> Iterator[duckdb.Duc
     Waits for a lock held by another process, and says so.
 
     Raises:
-        CharthouseError: no such warehouse, no right to open it, or the lock was not let go in time.
+        CharthouseError: no such warehouse, no right to open it, the lock was not let go in time, or
+            a build was killed in the middle and has left the marts of two cohorts.
     """
     if read_only and not path.exists():
         raise CharthouseError(f"{path}: no such warehouse. Make it: dbt build (or make demo).")
     wait_for_lock(path, read_only=read_only)
     connection = duckdb.connect(str(path), read_only=read_only)
     try:
+        # see macros/materializations/previous.sql; a build that runs would hold the lock
+        cut = connection.execute(
+            "select 1 from duckdb_tables() where table_name like '%\\_\\_previous' escape '\\'"
+        ).fetchall()
+        if cut:
+            raise CharthouseError(
+                f"{path}: a build was killed before its end. Run dbt build, which first undoes it."
+            )
         yield connection
     finally:
         connection.close()

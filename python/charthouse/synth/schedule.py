@@ -96,9 +96,7 @@ def plan_reports(population: Population, studies: Studies, seed: int) -> Reports
 
     # The X-ray studies first, then other exams near a stay, then those of other times.
     stay = np.concatenate((studies.stay, near_stay, np.full(len(apart_stay), -1)))
-    patient = np.concatenate(
-        (studies.patient, stays.patient[near_stay], stays.patient[apart_stay])
-    )
+    patient = np.concatenate((studies.patient, stays.patient[near_stay], stays.patient[apart_stay]))
     charttime = np.concatenate((studies.time, near_time, apart_time)) // 60 * 60
     chest = np.where(np.isin(studies.views, (2, 3, 5)), 1, 0)  # PA and lateral, or portable
     drawn = np.searchsorted(np.cumsum(EXAM_SHARES)[:-1], rng.random(other), side="right")

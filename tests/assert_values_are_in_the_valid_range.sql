@@ -1,0 +1,15 @@
+-- Whatever was charted, a cleaned value lies within the valid bounds of its item, in the variable's
+-- unit. (A CHECK constraint could not say so: DuckDB 2.0 cannot replay one that calls a function.)
+select
+    events.stay_id,
+    events.variable,
+    events.value
+from {{ ref('vitals_events') }} as events
+inner join {{ ref('vital_signs') }} as vital_signs on events.itemid = vital_signs.itemid
+where
+    events.value is null
+    or not case
+        when vital_signs.conversion = 'celsius_to_fahrenheit'
+            then events.value between vital_signs.valid_low * 9 / 5 + 32 and vital_signs.valid_high * 9 / 5 + 32
+        else events.value between vital_signs.valid_low and vital_signs.valid_high
+    end
