@@ -29,10 +29,10 @@
     {%- if folder == '' -%}{{ return(none) }}{%- endif -%}
     {%- set stem = folder ~ '/' ~ node.identifier -%}
     {%- for ending in ['.csv.gz', '.csv', '.parquet'] -%}
-        {%- set found = run_query("select file from glob('" ~ (stem ~ ending) | replace("'", "''") ~ "')") -%}
+        {%- set found = run_query('select file from glob(' ~ text_literal(stem ~ ending) ~ ')') -%}
         {%- if found.rows | length -%}{{ return(stem ~ ending) }}{%- endif -%}
     {%- endfor -%}
-    {%- set there = run_query("select count(*) from glob('" ~ folder | replace("'", "''") ~ "/*')").rows[0][0] -%}
+    {%- set there = run_query('select count(*) from glob(' ~ text_literal(folder ~ '/*') ~ ')').rows[0][0] -%}
     {%- if there -%}
         {{ stop(stem ~ '.csv.gz is missing (nor is there a .csv or .parquet). Fetch it from PhysioNet, or correct ' ~ node.source_meta.root ~ '.') }}
     {%- endif -%}
@@ -42,14 +42,15 @@
 
 {#- The names of a file's columns, in the file's order. -#}
 {% macro raw_header(path) %}
-    {%- set literal = "'" ~ path | replace("'", "''") ~ "'" -%}
+    {%- set literal = text_literal(path) -%}
     {%- if path.endswith('.parquet') -%}
         {%- set described = run_query('describe select * from read_parquet(' ~ literal ~ ')') -%}
         {{ return(described.columns[0].values() | list) }}
     {%- endif -%}
+    {#- not in parallel: the first row to arrive must be the first of the file -#}
     {%- set first = run_query(
         "select line from read_csv(" ~ literal ~ ", auto_detect = false, header = false, delim = '\x01',"
-        ~ " quote = '', escape = '', columns = {'line': 'VARCHAR'}) limit 1"
+        ~ " quote = '', escape = '', columns = {'line': 'VARCHAR'}, parallel = false) limit 1"
     ) -%}
     {%- if not first.rows | length -%}
         {{ stop(path ~ ' is empty. Fetch it again.') }}
@@ -85,7 +86,7 @@
     {%- set select_wanted = 'select ' ~ wanted | join(', ') -%}
 
     {%- if path is none -%}{{ return('(' ~ select_wanted ~ ' where false)') }}{%- endif -%}
-    {%- set literal = "'" ~ path | replace("'", "''") ~ "'" -%}
+    {%- set literal = text_literal(path) -%}
     {%- if path.endswith('.parquet') -%}
         {{ return('(' ~ select_wanted ~ ' from read_parquet(' ~ literal ~ '))') }}
     {%- endif -%}

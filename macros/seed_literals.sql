@@ -13,6 +13,6 @@
         'select itemid, intubated_text from ' ~ ref('vital_signs') ~ ' where intubated_text is not null order by all'
     ).rows if execute else [] -%}
     case {{ itemid }}
-        {%- for row in found %} when {{ row['itemid'] }} then {{ dbt.string_literal(row['intubated_text']) }}{% endfor %}
+        {%- for row in found %} when {{ row['itemid'] }} then {{ text_literal(row['intubated_text']) }}{% endfor %}
         {%- if not found %} when null then null{% endif %} end
 {%- endmacro %}

@@ -52,9 +52,14 @@
 {% endmacro %}
 
 
-{#- A list as the inside of a SQL list literal of text. -#}
+{#- Text, and a list of texts, as SQL literals. -#}
+{% macro text_literal(value) -%}
+    '{{ value | replace("'", "''") }}'
+{%- endmacro %}
+
+
 {% macro text_list(values) -%}
-    {%- for value in values %}'{{ value | replace("'", "''") }}'{{ ', ' if not loop.last }}{% endfor -%}
+    {%- for value in values %}{{ text_literal(value) }}{{ ', ' if not loop.last }}{% endfor -%}
 {%- endmacro %}
 
 

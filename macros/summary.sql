@@ -4,8 +4,8 @@
     {%- if not execute -%}{{ return('false') }}{%- endif -%}
     {%- set found = [] -%}
     {%- for root in ['CHARTHOUSE_MIMICIV', 'CHARTHOUSE_NOTE', 'CHARTHOUSE_CXR'] if env_var(root, '') -%}
-        {%- set marker = env_var(root) ~ '/SYNTHETIC.txt' -%}
-        {%- do found.extend(run_query("select 1 from glob('" ~ marker | replace("'", "''") ~ "')").rows) -%}
+        {%- set marker = text_literal(env_var(root) ~ '/SYNTHETIC.txt') -%}
+        {%- do found.extend(run_query('select 1 from glob(' ~ marker ~ ')').rows) -%}
     {%- endfor -%}
     {{ return('true' if found else 'false') }}
 {% endmacro %}

@@ -15,8 +15,18 @@ where step > 0 and (stays_before - stays != stays_dropped or patients_before - p
 union all
 
 select 'the last step is not the cohort' as problem
-from (select min(stays) as stays, min(patients) as patients from attrition) as last_step
-cross join (select count(*) as stays, count(distinct subject_id) as patients from {{ ref('cohort') }}) as cohort
+from (
+    select
+        min(stays) as stays,
+        min(patients) as patients
+    from attrition
+) as last_step
+cross join (
+    select
+        count(*) as stays,
+        count(distinct subject_id) as patients
+    from {{ ref('cohort') }}
+) as cohort
 where last_step.stays != cohort.stays or last_step.patients != cohort.patients
 
 union all

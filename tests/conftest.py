@@ -1,4 +1,4 @@
-"""What the tests share: a small synthetic MIMIC, the real demo where it is at hand, and dbt runs."""
+"""What the tests share: a small synthetic MIMIC, the real demo if it is at hand, dbt runs."""
 
 import gzip
 import os
@@ -87,11 +87,10 @@ class Bench:
             tables = database.execute(
                 "select schema_name, table_name from duckdb_tables() order by all"
             ).fetchall()
+            rows = "select count(*), bit_xor(md5_number(cast(t as varchar))) from {} t"
             hashes = {
                 f"{schema}.{table}": str(
-                    database.execute(
-                        f'select count(*), bit_xor(md5_number(cast(t as varchar))) from "{schema}"."{table}" t'
-                    ).fetchall()
+                    database.execute(rows.format(f"{schema}.{table}")).fetchall()
                 )
                 for schema, table in tables
             }

@@ -18,10 +18,10 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from conftest import PROJECT, Bench, rewrite
 
 from charthouse.errors import CharthouseError
 from charthouse.warehouse import open_warehouse
+from conftest import PROJECT, Bench, rewrite
 
 SECRET = "Mrs_Smith"  # stands where patient text could; must never be printed or logged
 
@@ -53,7 +53,11 @@ def flip_bytes(path: Path) -> None:
 
 
 ICUSTAYS, CHARTEVENTS = "icu/icustays.csv.gz", "icu/chartevents.csv.gz"
-ADMISSIONS, PATIENTS = "hosp/admissions.csv.gz", "hosp/patients.csv.gz"
+D_ITEMS, ADMISSIONS, PATIENTS = (
+    "icu/d_items.csv.gz",
+    "hosp/admissions.csv.gz",
+    "hosp/patients.csv.gz",
+)
 
 # name: (what is done to the folder of MIMIC-IV, the line that must be printed)
 FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
@@ -89,7 +93,7 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda root: [
             rewrite(root / PATIENTS, in_line(line, with_field(2, SECRET))) for line in (3, 9)
         ],
-        "hosp/patients.csv.gz, line 3, column anchor_age: text where a number belongs; 2 faulty lines",
+        "line 3, column anchor_age: text where a number belongs; 2 faulty lines. Correct",
     ),
     "an impossible date": (
         lambda root: rewrite(root / ICUSTAYS, in_line(2, with_field(5, "2150-02-30 12:00:00"))),
@@ -112,8 +116,8 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
         "icu/icustays: a stay has a hadm_id that hosp/admissions does not have (1 of them",
     ),
     "an itemid of the seed unknown": (
-        lambda root: rewrite(root / "icu/d_items.csv.gz", lambda text: text.replace("220045,", "1,", 1)),
-        "seeds/vital_signs.csv: an itemid is not in icu/d_items (1 of them, the first 220045). Correct",
+        lambda root: rewrite(root / D_ITEMS, lambda text: text.replace("220045,", "1,", 1)),
+        "vital_signs.csv: an itemid is not in icu/d_items (1 of them, the first 220045). Correct",
     ),
     "a file without a byte": (
         lambda root: (root / ADMISSIONS).write_bytes(b""),
@@ -210,14 +214,14 @@ def test_a_broken_promise_keeps_the_previous_marts(bench: Bench) -> None:
 @pytest.mark.parametrize(
     ("settings", "line"),
     [
-        ("{window_end: 48}", "--vars: no setting is called 'window_end'. Known: protocol, window_start"),
+        ("{window_end: 48}", "--vars: no setting is called 'window_end'. Known: protocol, window"),
         ("{protocol: papre}", "protocol: 'papre' is neither strict nor paper. Set one of them."),
         ("{bin_hours: 0}", "bin_hours: '0' is not a number above 0. Give one."),
         ("{imputation: mean}", "imputation: 'mean' is none of forward, forward_backward, none."),
         ("{bin_hours: 5}", "window: [0 h, 24 h) is not a whole number of bins of 5 h."),
         ("{window_start_hours: 24}", "window: [24 h, 24 h) is not a whole number of bins"),
         ("{split_fractions: [0.5, 0.1]}", "split_fractions: [0.5, 0.1] are not three shares"),
-        ("{required_modalities: [vitals, labs]}", "required_modalities: 'labs' is none of vitals, image"),
+        ("{required_modalities: [vitals, labs]}", "required_modalities: 'labs' is none of vitals"),
         ("{required_modalities: vitals}", "required_modalities: 'vitals' is not a list."),
         ("{min_age: old}", "min_age: 'old' is not a number. Give one, or null for no bound."),
     ],
@@ -234,7 +238,10 @@ def test_a_setting_that_makes_no_sense(built: Bench, settings: str, line: str) -
 @pytest.fixture
 def locked(bench: Bench) -> Iterator[subprocess.Popen[str]]:
     """Another process has the warehouse open."""
-    script = f"import duckdb, time; c = duckdb.connect({str(bench.warehouse)!r}); print(1, flush=True); time.sleep(60)"
+    script = (
+        f"import duckdb, time; c = duckdb.connect({str(bench.warehouse)!r});"
+        " print(1, flush=True); time.sleep(60)"
+    )
     with subprocess.Popen(
         [sys.executable, "-c", script], stdout=subprocess.PIPE, text=True
     ) as holder:

@@ -1,4 +1,4 @@
-"""Raw files to marts on synthetic data: what was planted is found, and pandas agrees with the SQL."""
+"""Raw files to marts on synthetic data: what was planted is found, pandas agrees with SQL."""
 
 import json
 import os
@@ -9,6 +9,7 @@ import duckdb
 import numpy as np
 import pandas as pd
 import pytest
+
 from conftest import PROJECT, Bench, roots_of
 
 
@@ -181,7 +182,10 @@ def test_reports_stored_after_the_window_are_out(built: Bench, truth: dict) -> N
 
 def test_discharge_summaries_are_nowhere(built: Bench) -> None:
     texts = built.sql(
-        "select count(*) filter (where profile ilike '%discharge disposition%'), count(*) from marts.patient_profiles"
+        """
+        select count(*) filter (where profile ilike '%discharge disposition%'), count(*)
+        from marts.patient_profiles
+        """
     )
     assert texts[0][0] == 0 < texts[0][1]
 
@@ -207,16 +211,21 @@ def test_the_papers_protocol_differs_by_its_named_settings_only(bench: Bench) ->
     outcome = bench.build("--vars", "{protocol: paper}")
     assert outcome.code == 0, outcome.output
     variables = json.loads(str(bench.one("select variables from marts.cohort_definition")))
-    assert {name: variables[name] for name in ("landmark", "availability", "celsius", "imputation", "split_unit")} == {
+    papers = {
         "landmark": False,
         "availability": "observed",
         "celsius": "drop",
         "imputation": "forward_backward",
         "split_unit": "stay",
-    }  # fmt: skip
+    }
+    assert {name: variables[name] for name in papers} == papers  # fmt: skip
     assert bench.one("select count(*) from marts.cohort") == 300
     assert bench.one(
-        "select count(*) from (select subject_id from marts.cohort group by all having count(distinct split) > 1)"
+        """
+        select count(*) from (
+            select subject_id from marts.cohort group by all having count(distinct split) > 1
+        )
+        """
     )
 
 

@@ -74,7 +74,7 @@
     file that charthouse.dbt_plugin keeps back for this is emptied. -#}
 {% macro release_reserve() %}
     {%- do run_query(
-        "copy (select 1 where false) to '" ~ target.path | replace("'", "''") ~ ".reserve'"
-        ~ " (format csv, header false, use_tmp_file false)"
+        'copy (select 1 where false) to ' ~ text_literal(target.path ~ '.reserve')
+        ~ ' (format csv, header false, use_tmp_file false)'
     ) -%}
 {% endmacro %}

@@ -42,7 +42,7 @@
         {{ return('Source not set; rows none; query ' ~ asked ~ '.') }}
     {%- endif -%}
     {%- set file = run_query(
-        "select size, epoch_us(last_modified) as modified from read_blob('" ~ path | replace("'", "''") ~ "')"
+        'select size, epoch_us(last_modified) as modified from read_blob(' ~ text_literal(path) ~ ')'
     ).rows[0] -%}
     {{ return('Read from ' ~ path ~ '; bytes ' ~ file['size'] ~ '; modified ' ~ file['modified'] ~ '; query ' ~ asked ~ '.') }}
 {% endmacro %}

@@ -32,7 +32,7 @@ final as (
         dropped_at_step,
         case dropped_at_step
             {%- for rule in cohort_criteria() %}
-            when {{ loop.index }} then {{ dbt.string_literal(rule.criterion) }}
+            when {{ loop.index }} then {{ text_literal(rule.criterion) }}
             {%- endfor %}
         end as dropped_for_not
     from screened

@@ -33,11 +33,11 @@ judged as (
         events.is_intubated,
         case
             when events.valuenum is null or isnan(events.valuenum) then 'no number'
-            when events.valuenum < vital_signs.outlier_low or events.valuenum > vital_signs.outlier_high then 'outlier, removed'
+            when events.valuenum not between vital_signs.outlier_low and vital_signs.outlier_high then 'outlier, removed'
             {%- if setting('celsius') == 'drop' %}
             when vital_signs.conversion = 'celsius_to_fahrenheit' then 'Celsius, dropped'
             {%- endif %}
-            when events.valuenum < vital_signs.valid_low or events.valuenum > vital_signs.valid_high then 'pulled to the valid bound'
+            when events.valuenum not between vital_signs.valid_low and vital_signs.valid_high then 'pulled to the valid bound'
             else 'kept'
         end as fate
     from events

@@ -9,7 +9,7 @@ steps as (
     select * from (values
         (0, 'all ICU stays')
         {%- for rule in cohort_criteria() %},
-        ({{ loop.index }}, {{ dbt.string_literal(rule.criterion) }})
+        ({{ loop.index }}, {{ text_literal(rule.criterion) }})
         {%- endfor %}
     ) as steps(step, criterion)
 ),

@@ -13,7 +13,7 @@ vital_signs as (
 ),
 
 variables as (
-    select cast({{ dbt.string_literal(tojson(effective_settings(), sort_keys=true)) }} as json) as variables
+    select cast({{ text_literal(tojson(effective_settings(), sort_keys=true)) }} as json) as variables
 ),
 
 final as (
@@ -22,7 +22,7 @@ final as (
         '{{ var("protocol") }}' as protocol,
         json_merge_patch(variables.variables, json_object('vital_signs_hash', vital_signs.rows_hash)) as variables,
         {{ is_synthetic() }} as is_synthetic,
-        cast('{{ run_started_at.strftime("%Y-%m-%d %H:%M:%S") }}' as timestamp) as built_at
+        cast('{{ run_started_at }}' as timestamp) as built_at
     from cohort, vital_signs, variables
 )
 

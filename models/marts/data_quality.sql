@@ -18,16 +18,32 @@ findings as (
 
     select
         'chartevents' as source,
-        unnest(['stay_id is null or unknown', 'stored before it was charted', 'never stored: counts as available when charted', 'same stay, time and item again']) as finding,
+        unnest([
+            'stay_id is null or unknown',
+            'stored before it was charted',
+            'never stored: counts as available when charted'
+        ]) as finding,
         unnest([
             count(*) filter (where stays.stay_id is null),
             count(*) filter (where events.storetime < events.charttime),
-            count(*) filter (where events.storetime is null),
-            count(*) - count(distinct (events.stay_id, events.charttime, events.itemid))
+            count(*) filter (where events.storetime is null)
         ]) as found,
         count(*) as of_rows
     from {{ ref('stg_mimiciv__chartevents') }} as events
     left join {{ ref('int_stays') }} as stays on events.stay_id = stays.stay_id
+
+    union all
+
+    select
+        'chartevents' as source,
+        'same stay, time and item again' as finding,
+        coalesce(sum(times - 1), 0) as found,
+        coalesce(sum(times), 0) as of_rows
+    from (
+        select count(*) as times
+        from {{ ref('stg_mimiciv__chartevents') }}
+        group by stay_id, charttime, itemid
+    ) as measurements
 
     union all
 

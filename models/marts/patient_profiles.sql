@@ -49,7 +49,7 @@ vitals as (
         ) as text
     from {{ ref('vitals_events') }} as events
     inner join labels_of_variables on events.variable = labels_of_variables.variable
-    where events.hours >= {{ setting('window_end_hours') - setting('profile_hours') }}
+    where events.hours >= {{ setting('window_end_hours') }} - {{ setting('profile_hours') }}
     group by events.stay_id
 ),
 

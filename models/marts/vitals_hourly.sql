@@ -57,12 +57,12 @@ first_measured as (
 grid as (
     select
         cohort.stay_id,
-        cast(bins.bin as integer) as bin,
+        bins.bin,
         typical.variable,
         typical.value as typical_value
     from cohort
     cross join typical
-    cross join range({{ bins }}) as bins(bin)
+    cross join (select cast(unnest(range({{ bins }})) as integer) as bin) as bins
 ),
 
 final as (

@@ -17,7 +17,7 @@ def run_dbt_build(project: Path, arguments: Sequence[str] = ()) -> None:
         arguments: passed on to dbt, such as ("--vars", "{protocol: paper}").
 
     Raises:
-        CharthouseError: something failed; the message is the line that says what and how to mend it.
+        CharthouseError: something failed; the message says what, and how to mend it.
     """
     command = [
         sys.executable, "-c", "from dbt.cli.main import cli; cli()", "build",

@@ -10,11 +10,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from dbt.adapters.duckdb.credentials import DuckDBCredentials
 from dbt.adapters.duckdb.plugins import BasePlugin
 
 from charthouse.errors import CharthouseError
 from charthouse.warehouse import wait_for_lock
-
 
 RESERVE_BYTES = 4_000_000  # many times what putting every table back writes to the log
 
@@ -33,6 +33,13 @@ class Plugin(BasePlugin):
             if refusal:
                 raise RuntimeError(refusal)
             _reserve_disk(Path(f"{self.creds.path}.reserve"))
+
+    def update_connection_config(self, creds: DuckDBCredentials, config: dict[str, Any]) -> None:
+        """CHARTHOUSE_THREADS bounds DuckDB's threads; a profile cannot say "else every core"."""
+        if threads := os.environ.get("CHARTHOUSE_THREADS"):
+            if not threads.isdigit() or int(threads) < 1:
+                raise RuntimeError(f"CHARTHOUSE_THREADS: '{threads}' is not a number of threads.")
+            config["threads"] = int(threads)
 
 
 @cache  # dbt tries several times; one wait, one message

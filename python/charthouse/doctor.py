@@ -192,8 +192,8 @@ def _compare_with_releases(
         listed = ", ".join(f"{name}: {files['icu/icustays']:,}" for name, files in known.items())
         yield Finding(
             "note", "release",
-            f"{stays:,} ICU stays are those of no release we know ({listed}): fine for a subset, for"
-            " another release or for synthetic data; else icu/icustays is cut",
+            f"{stays:,} ICU stays are those of no release we know ({listed}): fine for a subset,"
+            " for another release or for synthetic data; else icu/icustays is cut",
         )  # fmt: skip
         return
     yield Finding("good", "release", f"MIMIC-IV {release}, by its {stays:,} ICU stays")
@@ -225,7 +225,8 @@ def _examine_images(folder: Path) -> Iterator[Finding]:
     try:
         with scratch() as database:
             sampled = database.execute(
-                f"select subject_id, study_id, dicom_id from {reader} order by md5(dicom_id) limit ?",
+                f"select subject_id, study_id, dicom_id from {reader}"
+                " order by md5(dicom_id) limit ?",
                 [str(path), SAMPLED_IMAGES],
             ).fetchall()
     except duckdb.Error:

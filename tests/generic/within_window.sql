@@ -10,9 +10,10 @@ from {{ model }} as events
 inner join {{ ref('cohort') }} as cohort on events.stay_id = cohort.stay_id
 where
     events.observed_at < cohort.intime + interval (60 * {{ setting('window_start_hours') }}) minute
-    {%- if setting('availability') == 'available' %}
-    or events.available_at >= cohort.intime + interval (60 * {{ setting('window_end_hours') }}) minute
-    {%- endif %}
+    or (
+        '{{ setting("availability") }}' = 'available'
+        and events.available_at >= cohort.intime + interval (60 * {{ setting('window_end_hours') }}) minute
+    )
     or events.observed_at >= cohort.intime + interval (60 * {{ setting('window_end_hours') }}) minute
     or events.available_at < events.observed_at
     or abs(events.hours * 3600 - epoch(events.observed_at - cohort.intime)) > 1e-3

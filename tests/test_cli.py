@@ -1,0 +1,67 @@
+"""The command line: help with an example, one line for a mistake, and nothing heavy at start."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from charthouse.cli import app
+
+HEAVY = {"torch", "transformers", "timm", "pandas", "numpy", "duckdb", "dbt", "pyarrow", "sklearn"}
+
+
+def charthouse(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    script = "from charthouse.cli import main; main()"
+    return subprocess.run(
+        [sys.executable, "-c", script, *arguments], capture_output=True, text=True, cwd=cwd
+    )
+
+
+def test_importing_and_asking_for_help_load_nothing_heavy() -> None:
+    script = (
+        "import sys\n"
+        "from charthouse.cli import main\n"
+        "sys.argv = ['charthouse', '--help']\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "import json; print(json.dumps(sorted(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    loaded = {name.split(".")[0] for name in json.loads(done.stdout.splitlines()[-1])}
+    assert not loaded & HEAVY
+
+
+COMMANDS = [command.name or command.callback.__name__ for command in app.registered_commands]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_with_an_example(command: str) -> None:
+    result = CliRunner().invoke(app, [command, "--help"])
+    assert result.exit_code == 0
+    assert f"Example: charthouse {command}" in result.output
+
+
+def test_synth_writes_and_says_where(tmp_path: Path) -> None:
+    done = charthouse("synth", "--stays", "20", "--rows-per-stay", "50", "--image-pixels", "32",
+                      "--out", str(tmp_path / "data"))  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "SYNTHETIC data of 20 stays" in done.stdout
+    assert f"export CHARTHOUSE_NOTE={tmp_path / 'data' / 'mimic-iv-note'}" in done.stdout
+
+
+def test_a_mistake_is_one_line_and_exit_1(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/mine.txt").write_text("mine")
+    done = charthouse("synth", "--stays", "5", "--out", str(tmp_path / "data"))
+    assert done.returncode == 1
+    assert done.stderr.startswith("charthouse: ") and done.stderr.count("\n") == 1
+    assert "is not empty" in done.stderr
+
+
+def test_outside_a_clone_it_says_how_to_name_one(tmp_path: Path) -> None:
+    done = charthouse("doctor", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "Go to the clone, or set CHARTHOUSE_PROJECT to it." in done.stderr

@@ -1,0 +1,99 @@
+"""`charthouse doctor`: what is missing stops, what is only small is noted, each with what to do."""
+
+import gzip
+import shutil
+from pathlib import Path
+
+import pytest
+
+from charthouse import doctor
+from charthouse.doctor import Finding, examine
+from conftest import PROJECT, Bench, rewrite
+
+
+@pytest.fixture
+def folders(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
+    """The three folders, named in the environment."""
+    for root, folder in bench.raw.items():
+        monkeypatch.setenv(root, folder)
+    monkeypatch.setenv("CHARTHOUSE_WAREHOUSE", str(bench.warehouse))
+    return {root.removeprefix("CHARTHOUSE_"): Path(folder) for root, folder in bench.raw.items()}
+
+
+def findings(subject: str, *, full: bool = False) -> list[Finding]:
+    return [found for found in examine(PROJECT, full=full) if found.subject == subject]
+
+
+def test_whole_data_are_good(folders: dict[str, Path]) -> None:
+    found = examine(PROJECT, full=True)
+    assert not [finding for finding in found if finding.state == "bad"]
+    assert findings("icu/icustays") == [Finding("good", "icu/icustays", "300 rows")]
+    assert findings("files/") == [Finding("good", "files/", "20 of 20 sampled JPGs are there")]
+    assert any("is SYNTHETIC" in finding.message for finding in found)
+
+
+def test_a_release_is_known_by_its_stays_and_a_short_file_is_noted(real_demo: Path,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+    shutil.copytree(real_demo, tmp_path / "demo", copy_function=shutil.copy)
+    for path in (tmp_path / "demo").rglob("*"):
+        path.chmod(0o755)
+    monkeypatch.setenv("CHARTHOUSE_MIMICIV", str(tmp_path / "demo"))
+    monkeypatch.delenv("CHARTHOUSE_NOTE", raising=False)
+    monkeypatch.delenv("CHARTHOUSE_CXR", raising=False)
+    rewrite(tmp_path / "demo/hosp/admissions.csv.gz", lambda text: text[: text.rindex("\n", 0, -1)])
+    release = findings("release")
+    assert release == [Finding("good", "release", "MIMIC-IV demo-2.2, by its 140 ICU stays")]
+    notes = [found for found in findings("hosp/admissions") if found.state == "note"]
+    assert "only 274 of the 275 rows of release demo-2.2: fine for a subset" in notes[0].message
+    assert findings("CHARTHOUSE_NOTE")[0].state == "note"
+    assert not [found for found in examine(PROJECT) if found.state == "bad"]
+
+
+def test_what_is_not_set_or_not_there(
+    folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CHARTHOUSE_MIMICIV")
+    assert findings("CHARTHOUSE_MIMICIV") == [
+        Finding("bad", "CHARTHOUSE_MIMICIV", "not set: export CHARTHOUSE_MIMICIV=/path/to/mimic-iv")
+    ]
+    monkeypatch.setenv("CHARTHOUSE_MIMICIV", "/no/such/folder")
+    assert "/no/such/folder is not a folder" in findings("CHARTHOUSE_MIMICIV")[0].message
+    monkeypatch.setenv("CHARTHOUSE_MIMICIV", str(folders["MIMICIV"].parent))
+    assert f"did you mean {folders['MIMICIV']}?" in findings("CHARTHOUSE_MIMICIV")[0].message
+
+
+def test_a_missing_file_and_a_missing_column(folders: dict[str, Path]) -> None:
+    (folders["MIMICIV"] / "hosp/patients.csv.gz").unlink()
+    rewrite(folders["MIMICIV"] / "icu/icustays.csv.gz", lambda text: text.replace("outtime", "x"))
+    assert findings("hosp/patients")[0].state == "bad"
+    assert findings("icu/icustays") == [
+        Finding("bad", "icu/icustays", "lacks the column outtime: fetch the file again")
+    ]
+
+
+@pytest.mark.parametrize("damage", ["cut", "no bytes", "checksum"])
+def test_a_damaged_file(folders: dict[str, Path], damage: str) -> None:
+    path = folders["MIMICIV"] / "icu/chartevents.csv.gz"
+    data = bytearray(path.read_bytes())
+    if damage == "checksum":
+        data[-6] ^= 0xFF
+    path.write_bytes({"cut": data[:-1000], "no bytes": b""}.get(damage, bytes(data)))
+    found = findings("icu/chartevents", full=True)
+    assert found[0].state == "bad"
+    assert found[0].message == f"{path} is empty, cut or damaged: fetch it again (gzip -t)"
+
+
+def test_a_large_file_is_counted_only_when_asked(
+    folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor, "COUNTED_AT_ONCE", 1000)
+    assert "counted with --full" in findings("icu/chartevents")[0].message
+    with gzip.open(folders["MIMICIV"] / "icu/chartevents.csv.gz") as file:
+        lines = sum(1 for _ in file)
+    assert findings("icu/chartevents", full=True)[0].message == f"{lines - 1:,} rows"
+
+
+def test_jpgs_that_are_not_there_are_noted(folders: dict[str, Path]) -> None:
+    shutil.rmtree(folders["CXR"] / "files")
+    assert findings("files/")[0].state == "note"
+    assert "only 0 of 20 sampled JPGs are there" in findings("files/")[0].message

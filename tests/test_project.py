@@ -1,0 +1,109 @@
+"""What the dbt project promises about itself, read off its manifest and its own files."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from conftest import DBT, PROJECT
+
+LAYERS = ["source", "seed", "staging", "intermediate", "marts", "reports"]
+
+
+@pytest.fixture(scope="module")
+def manifest(tmp_path_factory: pytest.TempPathFactory) -> dict:
+    target = tmp_path_factory.mktemp("manifest")
+    subprocess.run(
+        [sys.executable, "-c", DBT, "parse", "--profiles-dir", "profiles", "--quiet",
+         "--target-path", str(target), "--log-path", str(target)],
+        check=True, cwd=PROJECT,
+    )  # fmt: skip
+    return json.loads((target / "manifest.json").read_text())
+
+
+def models(manifest: dict) -> list[dict]:
+    return [node for node in manifest["nodes"].values() if node["resource_type"] == "model"]
+
+
+def test_nothing_reads_backwards(manifest: dict) -> None:
+    def layer(unique_id: str) -> int:
+        kind = unique_id.split(".")[0]
+        name = kind if kind in ("source", "seed") else manifest["nodes"][unique_id]["fqn"][1]
+        return LAYERS.index(name)
+
+    for model in models(manifest):
+        for parent in model["depends_on"]["nodes"]:
+            assert layer(parent) <= layer(model["unique_id"]), (model["name"], parent)
+            if layer(parent) == 0:
+                assert model["fqn"][1] == "staging"
+
+
+def test_every_model_is_named_for_its_layer_described_and_says_its_grain(manifest: dict) -> None:
+    prefixes = {"staging": "stg_", "intermediate": "int_", "marts": ""}
+    for model in models(manifest):
+        assert model["name"].startswith(prefixes[model["fqn"][1]])
+        assert "Grain" in model["description"], model["name"]
+        assert "-- Grain: one row" in model["raw_code"], model["name"]
+
+
+def test_every_mart_has_a_contract_that_describes_each_column(manifest: dict) -> None:
+    for model in models(manifest):
+        if model["fqn"][1] == "marts":
+            assert model["config"]["contract"]["enforced"]
+            assert all(column["description"] for column in model["columns"].values())
+
+
+def test_the_contract_of_names_holds(manifest: dict) -> None:
+    """Others rely on these: columns may be added, not renamed."""
+    promised = {
+        "cohort": "stay_id subject_id hadm_id intime outtime window_start window_end age age_group"
+        " gender race race_group marital_status language insurance first_careunit los_days"
+        " has_vitals has_image has_text split",
+        "cohort_attrition": "step criterion stays patients stays_dropped patients_dropped",
+        "cohort_definition": "cohort_hash protocol variables built_at",
+        "labels": "stay_id task label",
+        "vitals_events": "stay_id variable observed_at available_at hours value",
+        "vitals_hourly": "stay_id hour variable value measured",
+        "images": "stay_id study_id dicom_id observed_at available_at hours view_position path",
+        "reports": "stay_id note_id observed_at available_at hours text",
+        "patient_profiles": "stay_id profile latest_dicom_id",
+    }
+    columns = {model["name"]: set(model["columns"]) for model in models(manifest)}
+    for mart, names in promised.items():
+        assert set(names.split()) <= columns[mart]
+
+
+def test_every_setting_is_documented_with_its_defaults_under_both_protocols() -> None:
+    settings = yaml.safe_load((PROJECT / "dbt_project.yml").read_text())["vars"]["settings"]
+    page = (PROJECT / "docs/configuration.md").read_text()
+    documented = {
+        row[0].strip(" `"): (row[1].strip(" `"), row[2].strip(" `"))
+        for row in (
+            line.strip("|").split("|") for line in page.splitlines() if line.startswith("| `")
+        )
+    }
+    written = {
+        name: tuple(
+            re.sub(r'"', "", json.dumps(values[protocol])) for protocol in ("strict", "paper")
+        )
+        for name, values in settings.items()
+    }
+    assert documented == written
+
+
+def test_no_file_is_secret_data_or_names_a_machine() -> None:
+    tracked = subprocess.run(
+        ["git", "ls-files"], capture_output=True, text=True, cwd=PROJECT
+    ).stdout.split()
+    if not tracked:
+        pytest.skip("not a git checkout")
+    assert not [name for name in tracked if name.endswith((".csv.gz", ".duckdb", ".jpg", ".env"))]
+    machine = re.compile("/" + "work/|/" + "root/|pypi" + r"\.org")
+    for name in tracked:
+        path = Path(PROJECT / name)
+        if path.exists() and path.suffix in (".py", ".md", ".sql", ".yml", ".toml", ".lock", ""):
+            assert not machine.search(path.read_text()), name

@@ -1,0 +1,57 @@
+"""The open MIMIC-IV demo 2.2, where it is at hand: 100 patients, 140 stays, no notes, no X-rays."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from conftest import PROJECT, Bench
+
+
+@pytest.fixture(scope="module")
+def demo(real_demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Bench:
+    folder = tmp_path_factory.mktemp("demo")
+    bench = Bench({"CHARTHOUSE_MIMICIV": str(real_demo)}, folder / "demo.duckdb", folder)
+    outcome = bench.build()
+    assert outcome.code == 0, outcome.output
+    return bench
+
+
+def test_the_attrition_explains_every_stay_that_is_out(demo: Bench, real_demo: Path) -> None:
+    stays = pd.read_csv(real_demo / "icu/icustays.csv.gz", parse_dates=["intime", "outtime"])
+    short = set(stays.stay_id[stays.outtime - stays.intime < pd.Timedelta(hours=24)])
+    attrition = demo.sql(
+        "select stays, patients from marts.cohort_attrition where step in (0, 9) order by step"
+    )
+    assert attrition == [(140, 100), (140 - len(short), 88)]
+    dropped = demo.sql(
+        """
+        select stay_id, dropped_for_not from intermediate.int_stays_screened
+        where dropped_at_step is not null
+        """
+    )
+    assert dict(dropped) == dict.fromkeys(short, "in the ICU at hour 24")
+
+
+def test_every_charted_vital_sign_is_accounted_for(demo: Bench, real_demo: Path) -> None:
+    items = set(pd.read_csv(PROJECT / "seeds/vital_signs.csv").itemid)
+    charted = pd.read_csv(real_demo / "icu/chartevents.csv.gz", usecols=["itemid"]).itemid
+    expected = int(charted.isin(items).sum())
+    assert demo.one("select count(*) from staging.stg_mimiciv__chartevents") == expected
+    assert demo.one("select count(*) from intermediate.int_vitals_cleaned") == expected
+
+
+def test_labels_are_plausible_and_never_all_one_class(demo: Bench) -> None:
+    rates = demo.sql("select task, sum(label), count(*) from marts.labels group by all order by 1")
+    assert rates == [("icu_stay_over_3_days", 55, 117), ("in_hospital_mortality", 14, 117)]
+
+
+def test_it_is_not_called_synthetic(demo: Bench) -> None:
+    assert demo.one("select is_synthetic from marts.cohort_definition") is False
+
+
+def test_the_papers_protocol_keeps_all_stays(demo: Bench) -> None:
+    outcome = demo.build("--vars", "{protocol: paper}")
+    assert outcome.code == 0, outcome.output
+    assert demo.one("select count(*) from marts.cohort") == 140
+    assert demo.build().code == 0
