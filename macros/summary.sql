@@ -28,9 +28,12 @@
             {%- do log('SYNTHETIC DATA: nothing below is about real patients.', info=True) -%}
         {%- endif -%}
         {%- do log('Cohort ' ~ definition['cohort_hash'][:12] ~ ', protocol ' ~ definition['protocol'] ~ ', in ' ~ target.path, info=True) -%}
-        {%- for row in run_query('select * from ' ~ ref_of('cohort_attrition') ~ ' order by step').rows -%}
-            {%- do log('  %8d stays %8d patients  %s' | format(row['stays'], row['patients'], row['criterion']), info=True) -%}
+        {%- set attrition = run_query('select * from ' ~ ref_of('cohort_attrition') ~ ' order by step').rows -%}
+        {%- do log('  %8d stays %8d patients  %s' | format(attrition[0]['stays'], attrition[0]['patients'], attrition[0]['criterion']), info=True) -%}
+        {%- for row in attrition if row['stays_dropped'] -%}
+            {%- do log('  %8d stays %8d patients  not %s' | format(-row['stays_dropped'], -row['patients_dropped'], row['criterion']), info=True) -%}
         {%- endfor -%}
+        {%- do log('  %8d stays %8d patients  in the cohort' | format(attrition[-1]['stays'], attrition[-1]['patients']), info=True) -%}
         {%- for row in run_query('select task, sum(label) as n, avg(label) as rate from ' ~ ref_of('labels') ~ ' group by task order by task').rows -%}
             {%- do log('  %8d positive (%4.1f %%)  %s' | format(row['n'], 100 * row['rate'], row['task']), info=True) -%}
         {%- endfor -%}

@@ -13,14 +13,16 @@
 {% endmacro %}
 
 
-{#- The relations set aside by a run: schema, name (of the successor) and kind. -#}
+{#- The relations set aside by a run: schema, name (of the successor), kind, kind of the successor. -#}
 {% macro previous_relations() %}
     {{ return(run_query(
         "with relations as ("
         ~ " select schema_name as schema, table_name as name, 'table' as kind from duckdb_tables()"
         ~ " union all select schema_name, view_name, 'view' from duckdb_views() where not internal"
-        ~ ") select schema, left(name, -length('__previous')) as name, kind from relations"
-        ~ " where name like '%\\_\\_previous' escape '\\' order by all"
+        ~ ") select previous.schema, successor.name, previous.kind, successor.kind as successor_kind"
+        ~ " from relations as previous inner join relations as successor"
+        ~ " on previous.schema = successor.schema and previous.name = successor.name || '__previous'"
+        ~ " order by all"
     ).rows) }}
 {% endmacro %}
 
@@ -31,7 +33,7 @@
         {%- set statements = [] -%}
         {%- for row in previous_relations() -%}
             {%- set full_name = '"' ~ row['schema'] ~ '"."' ~ row['name'] -%}
-            {%- do statements.append('drop ' ~ row['kind'] ~ ' if exists ' ~ full_name ~ '"') -%}
+            {%- do statements.append('drop ' ~ row['successor_kind'] ~ ' ' ~ full_name ~ '"') -%}
             {%- do statements.append('alter ' ~ row['kind'] ~ ' ' ~ full_name ~ '__previous" rename to "' ~ row['name'] ~ '"') -%}
         {%- endfor -%}
         {%- do in_one_transaction(statements) -%}
