@@ -2,7 +2,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 STAYS ?= 1000
-DEMO := data/demo
+DEMO := data/synthetic-$(STAYS)
 
 # The demo's world: synthetic data, a warehouse beside it.
 demo: export CHARTHOUSE_MIMICIV := $(DEMO)/mimic-iv
@@ -39,6 +39,7 @@ docs: demo
 # torch first and with its dependencies (on a machine with the registry's CUDA build they are
 # libraries that it cannot be imported without), everything else exactly as locked.
 .venv/installed: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11) and "Python 3.11 is needed: make PYTHON=/path/to/python3.11")'
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --constraint requirements.lock torch==$(shell sed -n 's/^torch==//p' requirements.lock)
 	$(BIN)/pip install --quiet --no-deps --requirement requirements.lock
@@ -46,4 +47,4 @@ docs: demo
 	touch $@
 
 clean:
-	rm -rf .venv target logs $(DEMO) data/demo.duckdb
+	rm -rf .venv target logs data/synthetic-* data/demo.duckdb*

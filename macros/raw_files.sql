@@ -44,8 +44,7 @@
 {% macro raw_header(path) %}
     {%- set literal = text_literal(path) -%}
     {%- if path.endswith('.parquet') -%}
-        {%- set described = run_query('describe select * from read_parquet(' ~ literal ~ ')') -%}
-        {{ return(described.columns[0].values() | list) }}
+        {{ return(run_query('describe select * from read_parquet(' ~ literal ~ ')').columns[0].values() | list) }}
     {%- endif -%}
     {#- not in parallel: the first row to arrive must be the first of the file -#}
     {%- set first = run_query(
@@ -88,6 +87,7 @@
     {%- if path is none -%}{{ return('(' ~ select_wanted ~ ' where false)') }}{%- endif -%}
     {%- set literal = text_literal(path) -%}
     {%- if path.endswith('.parquet') -%}
+        {%- do stop_at_parquet_text(node, path) -%}
         {{ return('(' ~ select_wanted ~ ' from read_parquet(' ~ literal ~ '))') }}
     {%- endif -%}
     {%- set columns = [] -%}
@@ -101,6 +101,24 @@
         ~ ", store_rejects = true, rejects_table = 'rejects_" ~ model_name ~ "'"
         ~ ", rejects_scan = 'reject_scans_" ~ model_name ~ "', rejects_limit = 100))"
     ) }}
+{% endmacro %}
+
+
+{#- Stops at a Parquet file that holds a number or a time as text: a cast that fails would quote it. -#}
+{% macro stop_at_parquet_text(node, path) %}
+    {%- set found = run_query('describe select * from read_parquet(' ~ text_literal(path) ~ ')').rows -%}
+    {%- for column in node.columns.values() if column.data_type != 'VARCHAR' -%}
+        {%- for row in found if row[0] | lower == column.name | lower and row[1] == 'VARCHAR' -%}
+            {{ stop(path ~ ', column ' ~ column.name ~ ': text where ' ~ column.data_type ~ ' belongs. Write the file again with that type.') }}
+        {%- endfor -%}
+    {%- endfor -%}
+{% endmacro %}
+
+
+{#- Stops at a gz whose checksum is wrong; the check has run beside the reading (raw_copy.sql). -#}
+{% macro stop_at_damage(path) %}
+    {%- set fault = run_query('select gzip_fault(' ~ text_literal(path) ~ ')').rows[0][0] -%}
+    {%- if fault -%}{{ stop(path ~ ' is ' ~ fault ~ '. Fetch it again.') }}{%- endif -%}
 {% endmacro %}
 
 

@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from charthouse.cli import app
+from conftest import PROJECT
 
 HEAVY = {"torch", "transformers", "timm", "pandas", "numpy", "duckdb", "dbt", "pyarrow", "sklearn"}
 
@@ -59,6 +60,13 @@ def test_a_mistake_is_one_line_and_exit_1(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert done.stderr.startswith("charthouse: ") and done.stderr.count("\n") == 1
     assert "is not empty" in done.stderr
+
+
+def test_doctor_exits_1_while_something_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CHARTHOUSE_MIMICIV", raising=False)
+    done = charthouse("doctor", cwd=PROJECT)
+    assert done.returncode == 1
+    assert "1 to mend before a build." in done.stdout
 
 
 def test_outside_a_clone_it_says_how_to_name_one(tmp_path: Path) -> None:

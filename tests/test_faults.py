@@ -59,6 +59,20 @@ D_ITEMS, ADMISSIONS, PATIENTS = (
     "hosp/patients.csv.gz",
 )
 
+
+def spoil_checksum(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[-8] ^= 1
+    path.write_bytes(bytes(data))
+
+
+def as_parquet_text(path: Path) -> None:
+    target = str(path).replace(".csv.gz", ".parquet")
+    with duckdb.connect() as database:
+        database.execute(f"copy (from read_csv('{path}', all_varchar = true)) to '{target}'")
+    path.unlink()
+
+
 # name: (what is done to the folder of MIMIC-IV, the line that must be printed)
 FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
     "required file missing": (
@@ -79,7 +93,15 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "gz damaged in the middle": (
         lambda root: flip_bytes(root / CHARTEVENTS),
-        "icu/chartevents.csv.gz",
+        "icu/chartevents.csv.gz is damaged",
+    ),
+    "a gz with a wrong checksum": (
+        lambda root: spoil_checksum(root / CHARTEVENTS),
+        "icu/chartevents.csv.gz is damaged: its checksum is wrong. Fetch it again.",
+    ),
+    "a Parquet file with text for a number": (
+        lambda root: as_parquet_text(root / CHARTEVENTS),
+        "icu/chartevents.parquet, column stay_id: text where INTEGER belongs. Write the file",
     ),
     "a row with too few fields": (
         lambda root: rewrite(root / CHARTEVENTS, in_line(5, lambda fields: fields[:4])),
@@ -261,11 +283,14 @@ def test_a_lock_is_waited_for_with_a_message(bench: Bench, locked: subprocess.Po
 
 
 def test_a_lock_that_is_never_let_go(bench: Bench, locked: subprocess.Popen[str]) -> None:
+    holder = f"{Path(sys.executable).resolve().name}, process {locked.pid}"
+    line = f"{bench.warehouse} is in use by {holder}. Wait for it or end it, then run again."
     outcome = bench.build(CHARTHOUSE_LOCK_SECONDS="1")
     assert outcome.code != 0
-    assert f"{bench.warehouse} is in use by python" in outcome.output
-    assert f"process {locked.pid}. Wait for it or end it, then run again." in outcome.output
+    assert line in outcome.output
     assert "Traceback" not in outcome.output
+    done = charthouse_build(bench, CHARTHOUSE_LOCK_SECONDS="1")
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (1, f"charthouse: {line}")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a small disk to fill")
@@ -336,12 +361,17 @@ def test_every_table_survives_a_replay_of_the_log(built: Bench, tmp_path: Path) 
     assert made == len(statements) - len(tables)
 
 
-def test_charthouse_build_ends_with_one_line(bench: Bench) -> None:
-    (mimic(bench, PATIENTS)).unlink()
-    done = subprocess.run(
-        [sys.executable, "-c", "from charthouse.cli import main; main()", "build"],
-        capture_output=True, text=True, cwd=PROJECT, env=bench.env(),
+def charthouse_build(bench: Bench, **environment: str) -> subprocess.CompletedProcess[str]:
+    script = "from charthouse.cli import main; main()"
+    return subprocess.run(
+        [sys.executable, "-c", script, "build", "--target-path", str(bench.logs / "target")],
+        capture_output=True, text=True, cwd=PROJECT, env=bench.env(**environment),
     )  # fmt: skip
+
+
+def test_charthouse_build_ends_with_one_line(bench: Bench) -> None:
+    mimic(bench, PATIENTS).unlink()
+    done = charthouse_build(bench)
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
     assert done.stderr.startswith("charthouse: ")

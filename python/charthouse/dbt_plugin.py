@@ -1,7 +1,8 @@
 """What dbt-duckdb loads before it opens the warehouse (profiles/profiles.yml names it).
 
 dbt alone would meet a locked warehouse with a traceback; this waits, says for whom, and gives up
-with one line. And it keeps a little of the disk back, so that a run that fills it can be undone.
+with one line. It keeps a little of the disk back, so that a run that fills it can be undone. And it
+gives SQL the functions with which macros/materializations/raw_copy.sql checks gz files.
 """
 
 import atexit
@@ -12,8 +13,10 @@ from typing import Any
 
 from dbt.adapters.duckdb.credentials import DuckDBCredentials
 from dbt.adapters.duckdb.plugins import BasePlugin
+from duckdb import DuckDBPyConnection
 
 from charthouse.errors import CharthouseError
+from charthouse.gzip_check import BackgroundCheck
 from charthouse.warehouse import wait_for_lock
 
 RESERVE_BYTES = 4_000_000  # many times what putting every table back writes to the log
@@ -40,6 +43,20 @@ class Plugin(BasePlugin):
             if not threads.isdigit() or int(threads) < 1:
                 raise RuntimeError(f"CHARTHOUSE_THREADS: '{threads}' is not a number of threads.")
             config["threads"] = int(threads)
+
+    def configure_connection(self, conn: DuckDBPyConnection) -> None:
+        """start_gzip_check(path) begins, gzip_fault(path) waits and says what is wrong, or ''."""
+        checks: dict[str, BackgroundCheck] = {}
+
+        def start_gzip_check(path: str) -> bool:
+            checks[path] = BackgroundCheck(Path(path))
+            return True
+
+        def gzip_fault(path: str) -> str:
+            return checks.pop(path).result() or ""
+
+        for function in (start_gzip_check, gzip_fault):
+            conn.create_function(function.__name__, function, side_effects=True)
 
 
 @cache  # dbt tries several times; one wait, one message
