@@ -1,16 +1,3 @@
-{#- true where the data that a run reads say that they are synthetic: `charthouse synth` leaves a
-    SYNTHETIC.txt in each of its folders. -#}
-{% macro is_synthetic() %}
-    {%- if not execute -%}{{ return('false') }}{%- endif -%}
-    {%- set found = [] -%}
-    {%- for root in ['CHARTHOUSE_MIMICIV', 'CHARTHOUSE_NOTE', 'CHARTHOUSE_CXR'] if env_var(root, '') -%}
-        {%- set marker = text_literal(env_var(root) ~ '/SYNTHETIC.txt') -%}
-        {%- do found.extend(run_query('select 1 from glob(' ~ marker ~ ')').rows) -%}
-    {%- endfor -%}
-    {{ return('true' if found else 'false') }}
-{% endmacro %}
-
-
 {#- on-run-end: what stands now, or what failed and how to mend it, in a few lines. -#}
 {% macro print_summary(results) %}
     {%- if not execute -%}{{ return('') }}{%- endif -%}
@@ -20,7 +7,7 @@
         {%- for result in failed -%}
             {%- do log('FAILED ' ~ result.node.name ~ ': ' ~ advice_on(result.message or ''), info=True) -%}
         {%- endfor -%}
-        {%- do log('Nothing was changed: ' ~ target.path ~ ' is as it was before this run.', info=True) -%}
+        {%- do log('Every table that models had made before this run is as it was, in ' ~ target.path ~ '.', info=True) -%}
     {%- elif 'model.' ~ project_name ~ '.cohort_definition' in selected_resources and invocation_args_dict.which in ['build', 'run'] -%}
         {%- set definition = run_query('select * from ' ~ ref_of('cohort_definition')).rows[0] -%}
         {%- do log('', info=True) -%}
