@@ -14,7 +14,7 @@ import duckdb
 
 from measure import PROJECT, dbt_build, run, synthetic
 
-SIZES = (1_000, 2_000, 4_000)
+SIZES = (1_000, 4_000)
 
 
 def largest_difference(warehouse: Path, grid: Path) -> float:
