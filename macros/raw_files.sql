@@ -46,19 +46,12 @@
     {%- if path.endswith('.parquet') -%}
         {{ return(run_query('describe select * from read_parquet(' ~ literal ~ ')').columns[0].values() | list) }}
     {%- endif -%}
-    {#- not in parallel: the first row to arrive must be the first of the file -#}
-    {%- set first = run_query(
-        "select line from read_csv(" ~ literal ~ ", auto_detect = false, header = false, delim = '\x01',"
-        ~ " quote = '', escape = '', columns = {'line': 'VARCHAR'}, parallel = false) limit 1"
-    ) -%}
-    {%- if not first.rows | length -%}
-        {{ stop(path ~ ' is empty. Fetch it again.') }}
+    {#- in Python: DuckDB's error about a first line that it cannot read would quote it -#}
+    {%- set found = run_query('select unnest(csv_header(' ~ literal ~ ')) as name').rows -%}
+    {%- if not found | length -%}
+        {{ stop(path ~ ' is empty, damaged or not readable by you: it has no first line. Fetch it again, or correct its rights.') }}
     {%- endif -%}
-    {%- set names = [] -%}
-    {%- for name in first.rows[0][0].split(',') -%}
-        {%- do names.append(name | replace('\ufeff', '') | replace('"', '') | trim) -%}
-    {%- endfor -%}
-    {{ return(names) }}
+    {{ return(found | map(attribute='name') | list) }}
 {% endmacro %}
 
 

@@ -17,8 +17,9 @@
 {% macro previous_relations() %}
     {{ return(run_query(
         "with relations as ("
-        ~ " select schema_name as schema, table_name as name, 'table' as kind from duckdb_tables()"
-        ~ " union all select schema_name, view_name, 'view' from duckdb_views() where not internal"
+        ~ " select schema_name as schema, table_name as name, 'table' as kind from duckdb_tables() where database_name = current_database()"
+        ~ " union all select schema_name, view_name, 'view' from duckdb_views()"
+        ~ " where not internal and database_name = current_database()"
         ~ ") select previous.schema, successor.name, previous.kind, successor.kind as successor_kind"
         ~ " from relations as previous inner join relations as successor"
         ~ " on previous.schema = successor.schema and previous.name = successor.name || '__previous'"
@@ -27,14 +28,23 @@
 {% endmacro %}
 
 
-{#- Puts every relation back that a run had set aside, all or none. -#}
-{% macro restore_previous() %}
+{#- Puts every relation back that a run had set aside, all or none, and drops what it made beside them;
+    raw copies stay, they are whole. -#}
+{% macro restore_previous(results=[]) %}
     {%- if execute -%}
         {%- set statements = [] -%}
+        {%- set replaced = [] -%}
         {%- for row in previous_relations() -%}
-            {%- set full_name = '"' ~ row['schema'] ~ '"."' ~ row['name'] -%}
-            {%- do statements.append('drop ' ~ row['successor_kind'] ~ ' ' ~ full_name ~ '"') -%}
-            {%- do statements.append('alter ' ~ row['kind'] ~ ' ' ~ full_name ~ '__previous" rename to "' ~ row['name'] ~ '"') -%}
+            {%- do replaced.append((row['schema'], row['name'])) -%}
+            {%- set successor = full_name(row['schema'], row['name']) -%}
+            {%- set previous = full_name(row['schema'], row['name'] ~ '__previous') -%}
+            {%- do statements.append('drop ' ~ row['successor_kind'] ~ ' ' ~ successor) -%}
+            {%- do statements.append('alter ' ~ row['kind'] ~ ' ' ~ previous ~ ' rename to "' ~ row['name'] ~ '"') -%}
+        {%- endfor -%}
+        {%- for result in results if result.status == 'success' and result.node.config.materialized in ['table', 'view'] -%}
+            {%- if (result.node.schema, result.node.alias) not in replaced -%}
+                {%- do statements.append('drop ' ~ result.node.config.materialized ~ ' ' ~ full_name(result.node.schema, result.node.alias)) -%}
+            {%- endif -%}
         {%- endfor -%}
         {%- do in_one_transaction(statements) -%}
     {%- endif -%}
@@ -44,9 +54,15 @@
 {% macro drop_previous() %}
     {%- set statements = [] -%}
     {%- for row in previous_relations() -%}
-        {%- do statements.append('drop ' ~ row['kind'] ~ ' "' ~ row['schema'] ~ '"."' ~ row['name'] ~ '__previous"') -%}
+        {%- do statements.append('drop ' ~ row['kind'] ~ ' ' ~ full_name(row['schema'], row['name'] ~ '__previous')) -%}
     {%- endfor -%}
     {%- do in_one_transaction(statements) -%}
+{% endmacro %}
+
+
+{#- With its database: a warehouse may be called as one of its schemas. -#}
+{% macro full_name(schema, name) %}
+    {{ return('"' ~ target.database ~ '"."' ~ schema ~ '"."' ~ name ~ '"') }}
 {% endmacro %}
 
 
@@ -64,7 +80,7 @@
     {%- if execute -%}
         {%- if results | selectattr('status', 'in', ['error', 'fail', 'runtime error']) | list -%}
             {%- do release_reserve() -%}
-            {%- do restore_previous() -%}
+            {%- do restore_previous(results) -%}
         {%- else -%}
             {%- do drop_previous() -%}
         {%- endif -%}

@@ -24,11 +24,17 @@ def run_dbt_build(project: Path, arguments: Sequence[str] = ()) -> None:
         "--project-dir", str(project), "--profiles-dir", str(project / "profiles"), *arguments,
     ]  # fmt: skip
     lines = []
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
         assert process.stdout is not None
-        for line in process.stdout:
-            print(line, end="", flush=True)
-            lines.append(re.sub(r"\x1b\[\d*m", "", line).rstrip())
+        try:
+            for line in process.stdout:
+                print(line, end="", flush=True)
+                lines.append(re.sub(r"\x1b\[\d*m", "", line).rstrip())
+        except KeyboardInterrupt:
+            process.communicate()  # dbt has been interrupted too; what it says of that is dropped
+            raise CharthouseError("interrupted. The next build first undoes this one.") from None
     if process.returncode:
         raise CharthouseError(_what_failed(lines))
 

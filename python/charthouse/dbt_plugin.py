@@ -2,21 +2,23 @@
 
 dbt alone would meet a locked warehouse with a traceback; this waits, says for whom, and gives up
 with one line. It keeps a little of the disk back, so that a run that fills it can be undone. And it
-gives SQL the functions with which macros/materializations/raw_copy.sql checks gz files.
+gives SQL what it lacks to read raw files safely.
 """
 
 import atexit
 import os
+import re
+import zlib
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import duckdb
 from dbt.adapters.duckdb.credentials import DuckDBCredentials
 from dbt.adapters.duckdb.plugins import BasePlugin
-from duckdb import DuckDBPyConnection
 
 from charthouse.errors import CharthouseError
-from charthouse.gzip_check import BackgroundCheck
+from charthouse.raw_files import BackgroundCheck, csv_header
 from charthouse.warehouse import wait_for_lock
 
 RESERVE_BYTES = 4_000_000  # many times what putting every table back writes to the log
@@ -39,13 +41,22 @@ class Plugin(BasePlugin):
 
     def update_connection_config(self, creds: DuckDBCredentials, config: dict[str, Any]) -> None:
         """CHARTHOUSE_THREADS bounds DuckDB's threads; a profile cannot say "else every core"."""
+        memory = os.environ.get("CHARTHOUSE_MEMORY", "1GB")
+        if not re.fullmatch(r"\d+(\.\d+)? ?[KMGT]i?B", memory, flags=re.IGNORECASE):
+            raise RuntimeError(
+                f"CHARTHOUSE_MEMORY: '{memory}' is not a size such as 1500MB or 4GB."
+            )
         if threads := os.environ.get("CHARTHOUSE_THREADS"):
             if not threads.isdigit() or int(threads) < 1:
                 raise RuntimeError(f"CHARTHOUSE_THREADS: '{threads}' is not a number of threads.")
             config["threads"] = int(threads)
 
-    def configure_connection(self, conn: DuckDBPyConnection) -> None:
-        """start_gzip_check(path) begins, gzip_fault(path) waits and says what is wrong, or ''."""
+    def configure_connection(self, conn: duckdb.DuckDBPyConnection) -> None:
+        """Gives macros/raw_files.sql and raw_copy.sql what SQL cannot do, as functions of a path.
+
+        csv_header: the names of the columns, none if it cannot be read. start_gzip_check begins;
+        gzip_fault waits and says what is wrong, or ''.
+        """
         checks: dict[str, BackgroundCheck] = {}
 
         def start_gzip_check(path: str) -> bool:
@@ -55,8 +66,16 @@ class Plugin(BasePlugin):
         def gzip_fault(path: str) -> str:
             return checks.pop(path).result() or ""
 
-        for function in (start_gzip_check, gzip_fault):
-            conn.create_function(function.__name__, function, side_effects=True)
+        def header(path: str) -> list[str]:
+            try:
+                return csv_header(Path(path))
+            except (OSError, EOFError, zlib.error):
+                return []
+
+        text, texts = duckdb.sqltypes.VARCHAR, duckdb.list_type(duckdb.sqltypes.VARCHAR)
+        conn.create_function("csv_header", header, [text], texts, side_effects=True)
+        conn.create_function("start_gzip_check", start_gzip_check, side_effects=True)
+        conn.create_function("gzip_fault", gzip_fault, side_effects=True)
 
 
 @cache  # dbt tries several times; one wait, one message

@@ -1,6 +1,5 @@
 """`charthouse doctor`: are the raw files there, whole, and of a release that we know?"""
 
-import gzip
 import os
 import zlib
 from collections.abc import Iterator
@@ -10,8 +9,8 @@ from typing import Literal
 
 import duckdb
 
-from charthouse.gzip_check import gzip_fault
 from charthouse.project import RawTable, known_row_counts, raw_tables
+from charthouse.raw_files import csv_header, gzip_fault
 from charthouse.warehouse import scratch, warehouse_path
 
 ENDINGS = (".csv.gz", ".csv", ".parquet")  # in the order in which macros/raw_files.sql tries them
@@ -109,7 +108,7 @@ def _examine_table(
     folder: Path, table: RawTable, rows: dict[str, int], *, full: bool
 ) -> Iterator[Finding]:
     path = next(
-        (found for ending in ENDINGS if (found := folder / f"{table.file}{ending}").exists()), None
+        (found for ending in ENDINGS if (found := folder / f"{table.file}{ending}").is_file()), None
     )
     if path is None:
         yield Finding(
@@ -121,6 +120,9 @@ def _examine_table(
         return
     try:
         header = _header(path)
+        if not header:
+            yield Finding("bad", table.file, f"{path} is empty, cut or damaged: fetch it again")
+            return
         missing = {name.lower() for name in table.columns} - {name.lower() for name in header}
         if missing:
             names = ", ".join(sorted(missing))
@@ -150,14 +152,11 @@ def _examine_table(
 
 
 def _header(path: Path) -> list[str]:
-    if path.suffix == ".parquet":
-        with scratch() as database:
-            return [row[0] for row in database.execute(
-                "describe select * from read_parquet(?)", [str(path)]
-            ).fetchall()]  # fmt: skip
-    opener = gzip.open if path.suffix == ".gz" else open
-    with opener(path, "rt", encoding="utf-8-sig") as file:
-        return [name.strip('"') for name in next(file).strip().split(",")]
+    if path.suffix != ".parquet":
+        return csv_header(path)
+    with scratch() as database:
+        described = database.execute("describe select * from read_parquet(?)", [str(path)])
+        return [row[0] for row in described.fetchall()]
 
 
 def _count(path: Path, header: list[str]) -> int:

@@ -65,16 +65,17 @@ def wait_for_lock(path: Path, *, read_only: bool = False) -> None:
     Raises:
         CharthouseError: the lock was not let go in time, or the file cannot be opened at all.
     """
-    deadline = time.monotonic() + float(
-        os.environ.get("CHARTHOUSE_LOCK_SECONDS", DEFAULT_LOCK_SECONDS)
-    )
+    seconds = os.environ.get("CHARTHOUSE_LOCK_SECONDS") or str(DEFAULT_LOCK_SECONDS)
+    if not re.fullmatch(r"\d+(\.\d+)?", seconds):
+        raise CharthouseError(f"CHARTHOUSE_LOCK_SECONDS: '{seconds}' is not a number of seconds.")
+    deadline = time.monotonic() + float(seconds)
     told = False
     while True:
         try:
             duckdb.connect(str(path), read_only=read_only).close()
             return
         except duckdb.IOException as error:
-            if "lock" not in str(error):
+            if "Could not set lock" not in str(error):
                 raise CharthouseError(
                     f"{path}: cannot be opened ({_reason(error)}). Correct CHARTHOUSE_WAREHOUSE, or"
                     " the rights of the folder."
