@@ -6,8 +6,8 @@
     {%- set window_end = setting('window_end_hours') -%}
     {%- set criteria = [
         {
-            'criterion': 'has an intime and an outtime',
-            'fails': 'intime is null or outtime is null',
+            'criterion': 'has an intime, an outtime and an age',
+            'fails': 'intime is null or outtime is null or age is null',
         },
         {
             'criterion': 'age at least ' ~ setting('min_age') if setting('min_age') is not none else 'any age from below',

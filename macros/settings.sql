@@ -88,17 +88,36 @@
 
     {%- set hours = setting('window_end_hours') - setting('window_start_hours') -%}
     {%- set bins = hours / setting('bin_hours') if setting('bin_hours') > 0 else 0 -%}
-    {%- if bins < 1 or bins != bins | int -%}
+    {%- if bins | round < 1 or (bins - bins | round) | abs > 1e-6 -%}
         {{ stop("window: [" ~ setting('window_start_hours') ~ " h, " ~ setting('window_end_hours') ~ " h) is not a whole number of bins of " ~ setting('bin_hours') ~ " h. Change window_start_hours, window_end_hours or bin_hours.") }}
     {%- endif -%}
     {%- set fractions = setting('split_fractions') -%}
-    {%- if fractions | length != 3 or fractions | select('<', 0) | list or (fractions | sum - 1) | abs > 1e-9 -%}
+    {%- if fractions | length != 3 or fractions | reject('number') | list or fractions | select('<', 0) | list or (fractions | sum - 1) | abs > 1e-9 -%}
         {{ stop("split_fractions: " ~ fractions ~ " are not three shares (train, validation, test) that sum to 1. Correct them.") }}
+    {%- endif -%}
+{% endmacro %}
+
+
+{#- on-run-start: a run of some models under other settings than the rest would leave marts that
+    contradict marts.cohort_definition. -#}
+{% macro check_partial_run() %}
+    {%- if not execute -%}{{ return('') }}{%- endif -%}
+    {%- set definition = graph.nodes['model.' ~ project_name ~ '.cohort_definition'] -%}
+    {%- set models = [] -%}
+    {%- for name in selected_resources if name.startswith('model.') -%}{%- do models.append(name) -%}{%- endfor -%}
+    {%- set is_there = run_query(
+        "select 1 from duckdb_tables() where schema_name = '" ~ definition.schema ~ "' and table_name = '" ~ definition.alias ~ "'"
+    ).rows -%}
+    {%- if models and definition.unique_id not in models and is_there -%}
+        {%- set stored = fromjson(run_query('select variables from ' ~ definition.relation_name).rows[0][0]) -%}
+        {%- for name, value in effective_settings().items() if tojson(stored.get(name)) != tojson(value) -%}
+            {{ stop(name ~ ' is ' ~ tojson(value) ~ ' here, but ' ~ tojson(stored.get(name)) ~ ' in the warehouse: some models alone would contradict the others. Build all (dbt build without --select), or give the settings of the warehouse.') }}
+        {%- endfor -%}
     {%- endif -%}
 {% endmacro %}
 
 
 {#- How many bins the window has. -#}
 {% macro bins_in_window() %}
-    {{ return(((setting('window_end_hours') - setting('window_start_hours')) / setting('bin_hours')) | int) }}
+    {{ return(((setting('window_end_hours') - setting('window_start_hours')) / setting('bin_hours')) | round | int) }}
 {% endmacro %}

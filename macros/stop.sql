@@ -19,6 +19,19 @@
 {% endmacro %}
 
 
+{#- A post-hook of a raw table: its key is never blank and stands once. -#}
+{% macro stop_at_bad_keys(relation, key, file) %}
+    {%- do stop_at_rows(
+        'select ' ~ key ~ ' from ' ~ relation ~ ' where ' ~ key ~ ' is not null group by all having count(*) > 1',
+        file ~ ': a ' ~ key ~ ' stands in more than one row', 'Keep one row of it, or fetch the file again.'
+    ) -%}
+    {%- do stop_at_rows(
+        "select 'without " ~ key ~ "' from " ~ relation ~ ' where ' ~ key ~ ' is null',
+        file ~ ': a ' ~ key ~ ' is blank', 'Remove the row, or fetch the file again.'
+    ) -%}
+{% endmacro %}
+
+
 {#- A post-hook of the screening: a cohort without stays is a mistake in the settings. -#}
 {% macro stop_at_no_cohort(screened) %}
     {%- if execute and not flags.EMPTY -%}

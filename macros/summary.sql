@@ -5,7 +5,8 @@
     {%- if failed -%}
         {%- do log('', info=True) -%}
         {%- for result in failed -%}
-            {%- do log('FAILED ' ~ result.node.name ~ ': ' ~ advice_on(result.message or ''), info=True) -%}
+            {%- set advice = promise_broken(result) if result.status == 'fail' and result.node.resource_type == 'test' else advice_on(result.message or '') -%}
+            {%- do log('FAILED ' ~ result.node.name ~ ': ' ~ advice, info=True) -%}
         {%- endfor -%}
         {%- do log('Every table that models had made before this run is as it was, in ' ~ target.path ~ '.', info=True) -%}
     {%- elif 'model.' ~ project_name ~ '.cohort_definition' in selected_resources and invocation_args_dict.which in ['build', 'run'] -%}
@@ -36,6 +37,15 @@
 {% endmacro %}
 
 
+{#- What a data test that failed says. -#}
+{% macro promise_broken(result) %}
+    {{ return(
+        'the promise ' ~ result.node.name ~ ' is broken by ' ~ result.failures ~ ' rows. See them: dbt test --select '
+        ~ result.node.name ~ ' --store-failures; then correct the raw data or the seed behind them.'
+    ) }}
+{% endmacro %}
+
+
 {#- The line of an error that a person needs, and what to do where DuckDB does not say. -#}
 {% macro advice_on(message) %}
     {%- set lines = [] -%}
@@ -45,6 +55,8 @@
     {%- set line = (lines + [message])[0] -%}
     {%- if 'GZIP' in line or 'gzip' in line -%}
         {{ return(line ~ '. The file is cut or damaged: fetch it again.') }}
+    {%- elif '.parquet' in line -%}
+        {{ return(line ~ '. Write or fetch the file again.') }}
     {%- elif 'No space left' in line or 'out of disk' in line -%}
         {{ return(line ~ '. Free space on the disk of the warehouse, or set CHARTHOUSE_WAREHOUSE to another.') }}
     {%- elif 'ermission denied' in line -%}

@@ -4,9 +4,9 @@
 {%- endmacro %}
 
 
-{#- The moment that lies a number of hours (to the minute) after intime. -#}
+{#- The moment that lies a number of hours after intime. -#}
 {% macro hours_after(intime, hours) -%}
-    ({{ intime }} + to_minutes({{ (hours * 60) | round | int }}))
+    ({{ intime }} + to_microseconds({{ (hours * 3.6e9) | round | int }}))
 {%- endmacro %}
 
 

@@ -39,6 +39,7 @@ class Bench:
     warehouse: Path
     logs: Path
     environment: dict[str, str] = field(default_factory=dict)
+    project: Path = PROJECT
 
     def build(self, *arguments: str, prefix: tuple[str, ...] = (), **environment: str) -> Outcome:
         """`dbt build`, without the unit tests unless asked for: they do not look at the data."""
@@ -47,7 +48,7 @@ class Bench:
             command,
             capture_output=True,
             text=True,
-            cwd=PROJECT,
+            cwd=self.project,
             env=self.env(**environment),
             timeout=300,
         )
@@ -59,7 +60,7 @@ class Bench:
             [sys.executable, "-c", DBT, *self._words(arguments)],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            cwd=PROJECT,
+            cwd=self.project,
             env=self.env(),
         )
 
@@ -87,10 +88,11 @@ class Bench:
             tables = database.execute(
                 "select schema_name, table_name from duckdb_tables() order by all"
             ).fetchall()
+            name = database.execute("select current_database()").fetchall()[0][0]
             rows = "select count(*), bit_xor(md5_number(cast(t as varchar))) from {} t"
             hashes = {
                 f"{schema}.{table}": str(
-                    database.execute(rows.format(f"{schema}.{table}")).fetchall()
+                    database.execute(rows.format(f"{name}.{schema}.{table}")).fetchall()
                 )
                 for schema, table in tables
             }
@@ -148,6 +150,15 @@ def bench(built: Bench, synthetic: Path, tmp_path: Path) -> Bench:
     shutil.copytree(synthetic, tmp_path / "data", copy_function=shutil.copy2)
     shutil.copy(built.warehouse, tmp_path / "warehouse.duckdb")
     return Bench(roots_of(tmp_path / "data"), tmp_path / "warehouse.duckdb", tmp_path)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A copy of the dbt project, for a test to edit."""
+    for name in ("macros", "models", "profiles", "seeds", "tests"):
+        shutil.copytree(PROJECT / name, tmp_path / "project" / name)
+    shutil.copy(PROJECT / "dbt_project.yml", tmp_path / "project")
+    return tmp_path / "project"
 
 
 @pytest.fixture(scope="session")

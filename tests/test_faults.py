@@ -141,13 +141,39 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda root: rewrite(root / D_ITEMS, lambda text: text.replace("220045,", "1,", 1)),
         "vital_signs.csv: an itemid is not in icu/d_items (1 of them, the first 220045). Correct",
     ),
+    "an itemid of the seed that is nowhere": (
+        lambda root: rewrite(root / D_ITEMS, lambda text: text.replace("223762,", "2,", 1)),
+        "vital_signs.csv: an itemid is not in icu/d_items (1 of them, the first 223762). Correct",
+    ),
+    "a hadm_id twice": (
+        lambda root: rewrite(root / ADMISSIONS, lambda text: text + text.split("\n")[1] + "\n"),
+        "hosp/admissions: a hadm_id stands in more than one row (1 of them, the first 2",
+    ),
+    "a blank stay_id": (
+        lambda root: rewrite(root / ICUSTAYS, in_line(3, with_field(2, ""))),
+        "icu/icustays: a stay_id is blank (1 of them",
+    ),
+    "an admission without its label": (
+        lambda root: rewrite(root / ADMISSIONS, in_line(3, lambda fields: [*fields[:-1], ""])),
+        "hosp/admissions: an admission has no hospital_expire_flag (1 of them, the first 2",
+    ),
+    "a byte that is not UTF-8 in the first rows": (
+        lambda root: (root / CHARTEVENTS).write_bytes(
+            gzip.compress(
+                gzip.decompress((root / CHARTEVENTS).read_bytes()).replace(
+                    b",Obeys Commands,", b"," + SECRET.encode() + b"\xe9,", 1
+                )
+            )
+        ),
+        "icu/chartevents.csv.gz, line ",
+    ),
     "a file without a byte": (
         lambda root: (root / ADMISSIONS).write_bytes(b""),
-        "hosp/admissions.csv.gz",
+        "hosp/admissions.csv.gz is empty, damaged or not readable by you: it has no first line.",
     ),
     "an empty gz": (
         lambda root: (root / ADMISSIONS).write_bytes(gzip.compress(b"")),
-        "hosp/admissions.csv.gz is empty. Fetch it again.",
+        "hosp/admissions.csv.gz is empty, damaged or not readable by you: it has no first line.",
     ),
     "a file with a header only": (
         lambda root: rewrite(root / CHARTEVENTS, lambda text: text.split("\n")[0] + "\n"),
@@ -223,14 +249,60 @@ def test_no_stay_left_after_the_rules(bench: Bench) -> None:
     assert_refused(bench, before, outcome, line)
 
 
-def test_a_broken_promise_keeps_the_previous_marts(bench: Bench) -> None:
+def test_a_broken_promise_keeps_the_previous_marts(bench: Bench, project: Path) -> None:
     """A data test that fails is a failure of the run, though every model was built."""
     before = bench.contents()
-    rewrite(
-        Path(bench.raw["CHARTHOUSE_NOTE"]) / "note/radiology.csv.gz",
-        lambda text: text + text[text.index("\n") + 1 : text.index('"\n') + 2],
-    )
-    assert_refused(bench, before, bench.build(), "Got 1 result, configured to fail if != 0")
+    bench.project = project
+    (project / "tests/assert_more.sql").write_text("select 1 from {{ ref('cohort') }} limit 2")
+    line = "the promise assert_more is broken by 2 rows. See them: dbt test --select assert_more"
+    assert_refused(bench, before, bench.build(), line)
+
+    fresh = Bench(bench.raw, bench.logs / "fresh.duckdb", bench.logs, project=project)
+    assert fresh.build().code == 1
+    assert all(name.startswith("staging.stg_") for name in fresh.contents())
+
+
+def test_an_edited_seed_that_is_wrong_is_undone_with_the_run(bench: Bench, project: Path) -> None:
+    before = bench.contents()
+    bench.project = project
+    seed = project / "seeds/vital_signs.csv"
+    seed.write_text(seed.read_text() + "999999,new,New,mmHg,,0,0,9,9,5,,mine\n")
+    line = "vital_signs.csv: an itemid is not in icu/d_items (1 of them, the first 999999). Correct"
+    assert_refused(bench, before, bench.build(), line)
+
+
+def test_some_models_alone_under_other_settings(bench: Bench) -> None:
+    before = bench.contents()
+    outcome = bench.build("--select", "vitals_hourly", "--vars", "{bin_hours: 2}")
+    assert outcome.code != 0
+    assert "bin_hours is 2 here, but 1 in the warehouse" in outcome.output
+    assert bench.contents() == before
+    assert bench.build("--select", "vitals_hourly").code == 0
+
+
+def test_a_warehouse_may_be_called_as_a_schema(bench: Bench) -> None:
+    bench.warehouse = bench.warehouse.rename(bench.warehouse.with_name("marts.duckdb"))
+    before = bench.contents()
+    assert_refused(bench, before, bench.build("--vars", "{min_age: 150}"), "No stay is left")
+    assert bench.build().code == 0
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "line"),
+    [
+        ("CHARTHOUSE_LOCK_SECONDS", "soon", "CHARTHOUSE_LOCK_SECONDS: 'soon' is not a number"),
+        ("CHARTHOUSE_MEMORY", "lots", "CHARTHOUSE_MEMORY: 'lots' is no size such as 1500MB"),
+        ("CHARTHOUSE_THREADS", "all", "CHARTHOUSE_THREADS: 'all' is not a number of threads."),
+        ("CHARTHOUSE_WAREHOUSE", "/no/block/w.duckdb", "/no/block/w.duckdb: cannot be opened"),
+    ],
+)
+def test_an_environment_that_makes_no_sense(
+    built: Bench, variable: str, value: str, line: str
+) -> None:
+    outcome = built.build(**{variable: value})
+    assert outcome.code != 0
+    assert line in outcome.output
+    assert "Traceback" not in outcome.output
 
 
 @pytest.mark.parametrize(
@@ -239,6 +311,7 @@ def test_a_broken_promise_keeps_the_previous_marts(bench: Bench) -> None:
         ("{window_end: 48}", "--vars: no setting is called 'window_end'. Known: protocol, window"),
         ("{protocol: papre}", "protocol: 'papre' is neither strict nor paper. Set one of them."),
         ("{bin_hours: 0}", "bin_hours: '0' is not a number above 0. Give one."),
+        ("{split_fractions: [a, b, c]}", "split_fractions: ['a', 'b', 'c'] are not three shares"),
         ("{imputation: mean}", "imputation: 'mean' is none of forward, forward_backward, none."),
         ("{bin_hours: 5}", "window: [0 h, 24 h) is not a whole number of bins of 5 h."),
         ("{window_start_hours: 24}", "window: [24 h, 24 h) is not a whole number of bins"),
@@ -367,6 +440,26 @@ def charthouse_build(bench: Bench, **environment: str) -> subprocess.CompletedPr
         [sys.executable, "-c", script, "build", "--target-path", str(bench.logs / "target")],
         capture_output=True, text=True, cwd=PROJECT, env=bench.env(**environment),
     )  # fmt: skip
+
+
+def test_an_interrupted_charthouse_build_ends_with_one_line(bench: Bench) -> None:
+    before = bench.contents()
+    script = "from charthouse.cli import main; main()"
+    run = subprocess.Popen(
+        [sys.executable, "-c", script, "build", "--full-refresh",
+         "--target-path", str(bench.logs / "target")],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=PROJECT, env=bench.env(),
+        start_new_session=True,
+    )  # fmt: skip
+    assert run.stdout is not None
+    while "START sql table model" not in run.stdout.readline():
+        pass
+    os.killpg(run.pid, signal.SIGINT)  # as a terminal does
+    _, errors = run.communicate(timeout=60)
+    line = "charthouse: interrupted. The next build first undoes this one.\n"
+    assert (run.returncode, errors) == (1, line)
+    assert bench.build("--vars", "{min_age: 150}").code == 1
+    assert bench.contents() == before
 
 
 def test_charthouse_build_ends_with_one_line(bench: Bench) -> None:

@@ -313,3 +313,57 @@ def test_another_window_reads_no_raw_chartevents(bench: Bench) -> None:
     outcome = bench.build()
     assert outcome.code == 1
     assert str(chartevents) in outcome.output
+
+
+def test_seeds_may_be_edited(bench: Bench, project: Path) -> None:
+    """As docs/configuration.md says, with every test of the build: the unit tests too."""
+    bench.project = project
+    seeds = project / "seeds"
+
+    def edit(seed: str, before: str, after: str) -> None:
+        text = (seeds / seed).read_text()
+        assert before in text
+        (seeds / seed).write_text(text.replace(before, after))
+
+    edit("vital_signs.csv", "bpm,,0,0,350,390", "bpm,,0,0,300,390")
+    second = "220046,abp_systolic,Second,mmHg,,0,0,375,375,118,,mine\n"  # pooled with the first
+    (seeds / "vital_signs.csv").write_text((seeds / "vital_signs.csv").read_text() + second)
+    lines = (seeds / "vital_signs.csv").read_text().splitlines(keepends=True)
+    lines = [line for line in lines if ",gcs_eye," not in line and ",nbp_mean," not in line]
+    (seeds / "vital_signs.csv").write_text("".join(lines))
+    edit("tabular_variables.csv", "6,insurance,categorical,insurance,hosp/admissions\n", "")
+    edit("age_groups.csv", "<=65,,65\n65-85,65,85", "<=50,,50\n50-85,50,85")
+    edit("race_groups.csv", "4,BLACK,BLACK\n", "")
+    outcome = bench.build("unit_test")
+    assert outcome.code == 0, outcome.output
+    assert bench.one("select count(distinct variable) from marts.vitals_hourly") == 11
+    assert (
+        bench.one("select max(value) from marts.vitals_events where variable = 'heart_rate'") == 300
+    )
+    assert bench.one("select count(*) from marts.vitals_events where itemid = 220046") != 0
+    assert "insurance" not in str(bench.one("select profile from marts.patient_profiles limit 1"))
+
+
+def test_blank_demographics_are_unknown_and_blank_times_counted(bench: Bench, built: Bench) -> None:
+    patients = Path(bench.raw["CHARTHOUSE_MIMICIV"]) / "hosp/patients.csv.gz"
+    frame = pd.read_csv(patients, dtype=str)
+    blank = built.sql("select subject_id from marts.cohort order by stay_id limit 2")
+    frame.loc[frame.subject_id == str(blank[0][0]), "gender"] = None
+    frame.loc[frame.subject_id == str(blank[1][0]), "anchor_age"] = None
+    frame.to_csv(patients, index=False)
+    metadata = Path(bench.raw["CHARTHOUSE_CXR"]) / "mimic-cxr-2.0.0-metadata.csv.gz"
+    frame = pd.read_csv(metadata, dtype=str)
+    frame.loc[0, "StudyTime"] = None
+    frame.to_csv(metadata, index=False)
+    outcome = bench.build()
+    assert outcome.code == 0, outcome.output
+    assert (
+        bench.one(f"select gender from marts.cohort where subject_id = {blank[0][0]}") == "UNKNOWN"
+    )
+    assert bench.one("select stays_dropped from marts.cohort_attrition where step = 1")
+    assert (
+        bench.one(
+            "select rows_found from marts.data_quality where finding = 'no study time, dropped'"
+        )
+        == 1
+    )

@@ -41,9 +41,10 @@
             {%- do statements.append('drop ' ~ row['successor_kind'] ~ ' ' ~ successor) -%}
             {%- do statements.append('alter ' ~ row['kind'] ~ ' ' ~ previous ~ ' rename to "' ~ row['name'] ~ '"') -%}
         {%- endfor -%}
-        {%- for result in results if result.status == 'success' and result.node.config.materialized in ['table', 'view'] -%}
+        {%- for result in results if result.status == 'success' and result.node.config.materialized in ['table', 'view', 'seed'] -%}
             {%- if (result.node.schema, result.node.alias) not in replaced -%}
-                {%- do statements.append('drop ' ~ result.node.config.materialized ~ ' ' ~ full_name(result.node.schema, result.node.alias)) -%}
+                {%- set kind = 'view' if result.node.config.materialized == 'view' else 'table' -%}
+                {%- do statements.append('drop ' ~ kind ~ ' ' ~ full_name(result.node.schema, result.node.alias)) -%}
             {%- endif -%}
         {%- endfor -%}
         {%- do in_one_transaction(statements) -%}

@@ -39,13 +39,13 @@ joined as (
         {{ hours_since('stays.intime', 'stays.outtime') }} / 24 as los_days,
         -- MIMIC shifts each patient's dates; the age at admission comes from the anchor (PhysioNet).
         patients.anchor_age + year(admissions.admittime) - patients.anchor_year as age,
-        patients.gender,
-        coalesce(admissions.race, 'UNKNOWN') as race,
+        coalesce(nullif(trim(patients.gender), ''), 'UNKNOWN') as gender,
+        coalesce(nullif(trim(admissions.race), ''), 'UNKNOWN') as race,
         coalesce(races.race_group, 'OTHER') as race_group,
-        coalesce(admissions.marital_status, 'UNKNOWN') as marital_status,
+        coalesce(nullif(trim(admissions.marital_status), ''), 'UNKNOWN') as marital_status,
         -- '?' in release 2.2; mixed case from 3.0 on
-        coalesce(nullif(upper(admissions.language), '?'), 'UNKNOWN') as language,
-        coalesce(admissions.insurance, 'UNKNOWN') as insurance,
+        coalesce(nullif(nullif(trim(upper(admissions.language)), '?'), ''), 'UNKNOWN') as language,
+        coalesce(nullif(trim(admissions.insurance), ''), 'UNKNOWN') as insurance,
         admissions.admittime,
         admissions.hospital_expire_flag,
         coalesce(

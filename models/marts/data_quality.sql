@@ -49,9 +49,15 @@ findings as (
 
     select
         'radiology' as source,
-        unnest(['hadm_id is null: matched by time', 'empty text, dropped', 'no charttime, dropped']) as finding,
+        unnest([
+            'hadm_id is null: matched by time',
+            'never stored: counts as available when charted',
+            'empty text, dropped',
+            'no charttime, dropped'
+        ]) as finding,
         unnest([
             count(*) filter (where hadm_id is null),
+            count(*) filter (where storetime is null),
             count(*) filter (where coalesce(trim(text), '') = ''),
             count(*) filter (where charttime is null)
         ]) as found,

@@ -12,7 +12,7 @@ final as (
     select
         cohort.stay_id,
         'in_hospital_mortality' as task,
-        cast(coalesce(stays.hospital_expire_flag = 1, false) as integer) as label
+        cast(stays.hospital_expire_flag = 1 as integer) as label
     from cohort
     inner join stays on cohort.stay_id = stays.stay_id
 

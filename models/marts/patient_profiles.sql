@@ -28,27 +28,18 @@ demographics as (
     group by tabular_values.stay_id
 ),
 
-labels_of_variables as (
-    select
-        variable,
-        label,
-        unit
-    from {{ ref('vital_signs') }}
-    where conversion is null
-),
-
 vitals as (
     select
         events.stay_id,
         string_agg(
             printf(
-                '- %.1f h: %s %g %s%s', events.hours, labels_of_variables.label, round(events.value, 1),
-                labels_of_variables.unit, if(events.is_intubated, ' (intubated)', '')
+                '- %.1f h: %s %g %s%s', events.hours, variables.label, round(events.value, 1),
+                variables.unit, if(events.is_intubated, ' (intubated)', '')
             ),
-            chr(10) order by events.observed_at, labels_of_variables.label, events.value
+            chr(10) order by events.observed_at, variables.label, events.value
         ) as text
     from {{ ref('vitals_events') }} as events
-    inner join labels_of_variables on events.variable = labels_of_variables.variable
+    inner join {{ ref('int_variables') }} as variables on events.variable = variables.variable
     where events.hours >= {{ setting('window_end_hours') }} - {{ setting('profile_hours') }}
     group by events.stay_id
 ),

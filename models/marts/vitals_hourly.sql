@@ -9,21 +9,14 @@ with cohort as (
     select * from {{ ref('cohort') }}
 ),
 
--- A variable measured in two units is one variable; its fallback is the one of the unit kept.
-variables as (
-    select
-        variable,
-        fallback_value
-    from {{ ref('vital_signs') }}
-    where conversion is null
-),
-
 binned as (
     select
         stay_id,
         variable,
-        cast(floor((hours - {{ start }}) / {{ width }}) as integer) as bin,
-        avg(value) as value
+        -- whole microseconds: floor(0.3 / 0.1) is 2
+        cast((round(hours * 3.6e9) - {{ start }} * 3.6e9) as bigint) // {{ (width * 3.6e9) | round | int }} as bin,
+        avg(value) as value,
+        bool_or(is_intubated) as is_intubated
     from {{ ref('vitals_events') }}
     group by stay_id, variable, bin
 ),
@@ -33,7 +26,7 @@ typical as (
     select
         variables.variable,
         coalesce(medians.value, variables.fallback_value) as value
-    from variables
+    from {{ ref('int_variables') }} as variables
     left join (
         select
             binned.variable,
@@ -68,7 +61,7 @@ grid as (
 final as (
     select
         grid.stay_id,
-        cast({{ start }} + grid.bin * {{ width }} as double) as hour,
+        round(cast({{ start }} + grid.bin * {{ width }} as double), 6) as hour,
         grid.variable,
         {%- if setting('imputation') == 'forward' %}
         coalesce(binned.value, grid.typical_value) as value,
@@ -77,7 +70,9 @@ final as (
         {%- else %}
         if(binned.bin = grid.bin, binned.value, null) as value,
         {%- endif %}
-        coalesce(binned.bin = grid.bin, false) as measured
+        coalesce(binned.bin = grid.bin, false) as measured,
+        -- of the bin that the value comes from
+        coalesce(binned.is_intubated, false) as is_intubated
     from grid
     -- the last bin measured up to this one: forward fill without a window over the whole grid
     asof left join binned

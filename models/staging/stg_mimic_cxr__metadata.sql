@@ -1,7 +1,8 @@
 -- Chest X-ray images as MIMIC-CXR lists them.
 -- Grain: one row per image.
 {{ config(post_hook=[
-    "{{ stop_at_rows('select dicom_id from ' ~ this ~ ' where study_at is null and study_date is not null',
+    "{{ stop_at_bad_keys(this, 'dicom_id', 'mimic-cxr-2.0.0-metadata') }}",
+    "{{ stop_at_rows('select dicom_id from ' ~ this ~ ' where study_at is null and study_date is not null and study_time is not null',
         'mimic-cxr-2.0.0-metadata: a StudyDate or StudyTime does not exist', 'Correct it, or fetch the file again.') }}",
 ]) }}
 
@@ -11,6 +12,7 @@ select
     study_id,
     viewposition as view_position,
     studydate as study_date,
+    studytime as study_time,
     -- StudyDate is YYYYMMDD; StudyTime HHMMSS.fff as a number, so 80556.875 is 08:05:56.875.
     try(make_timestamp(
         studydate // 10000, studydate // 100 % 100, studydate % 100,

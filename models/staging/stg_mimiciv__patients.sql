@@ -1,5 +1,7 @@
 -- Patients as MIMIC-IV has them.
 -- Grain: one row per patient.
+{{ config(post_hook=["{{ stop_at_bad_keys(this, 'subject_id', 'hosp/patients') }}"]) }}
+
 select
     subject_id,
     gender,

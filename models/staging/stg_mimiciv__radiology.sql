@@ -1,5 +1,7 @@
 -- Radiology reports as MIMIC-IV-Note has them.
 -- Grain: one row per report.
+{{ config(post_hook=["{{ stop_at_bad_keys(this, 'note_id', 'note/radiology') }}"]) }}
+
 select
     note_id,
     subject_id,

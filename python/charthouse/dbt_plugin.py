@@ -43,9 +43,7 @@ class Plugin(BasePlugin):
         """CHARTHOUSE_THREADS bounds DuckDB's threads; a profile cannot say "else every core"."""
         memory = os.environ.get("CHARTHOUSE_MEMORY", "1GB")
         if not re.fullmatch(r"\d+(\.\d+)? ?[KMGT]i?B", memory, flags=re.IGNORECASE):
-            raise RuntimeError(
-                f"CHARTHOUSE_MEMORY: '{memory}' is not a size such as 1500MB or 4GB."
-            )
+            raise RuntimeError(f"CHARTHOUSE_MEMORY: '{memory}' is no size such as 1500MB or 4GB.")
         if threads := os.environ.get("CHARTHOUSE_THREADS"):
             if not threads.isdigit() or int(threads) < 1:
                 raise RuntimeError(f"CHARTHOUSE_THREADS: '{threads}' is not a number of threads.")

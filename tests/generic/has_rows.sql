@@ -2,5 +2,5 @@
 {% test has_rows(model, number) %}
 select count(*) as rows_found
 from {{ model }}
-having count(*) != {{ number }}
+having count(*) != {{ 0 if flags.EMPTY else number }}
 {% endtest %}

@@ -9,12 +9,12 @@ select
 from {{ model }} as events
 inner join {{ ref('cohort') }} as cohort on events.stay_id = cohort.stay_id
 where
-    events.observed_at < cohort.intime + interval (60 * {{ setting('window_start_hours') }}) minute
+    events.observed_at < cohort.intime + to_microseconds(cast(3.6e9 * {{ setting('window_start_hours') }} as bigint))
     or (
         '{{ setting("availability") }}' = 'available'
-        and events.available_at >= cohort.intime + interval (60 * {{ setting('window_end_hours') }}) minute
+        and events.available_at >= cohort.intime + to_microseconds(cast(3.6e9 * {{ setting('window_end_hours') }} as bigint))
     )
-    or events.observed_at >= cohort.intime + interval (60 * {{ setting('window_end_hours') }}) minute
+    or events.observed_at >= cohort.intime + to_microseconds(cast(3.6e9 * {{ setting('window_end_hours') }} as bigint))
     or events.available_at < events.observed_at
     or abs(events.hours * 3600 - epoch(events.observed_at - cohort.intime)) > 1e-3
 {% endtest %}
