@@ -22,7 +22,7 @@ final as (
     from vitals
     inner join cohort on vitals.stay_id = cohort.stay_id
     where {{ in_window('vitals', 'cohort') }}
-    order by vitals.stay_id, vitals.observed_at, vitals.variable, vitals.value, vitals.available_at
+    order by vitals.stay_id, vitals.observed_at, vitals.itemid, vitals.value
 )
 
 select * from final

@@ -14,7 +14,7 @@ binned as (
         stay_id,
         variable,
         -- whole microseconds: floor(0.3 / 0.1) is 2
-        cast((round(hours * 3.6e9) - {{ start }} * 3.6e9) as bigint) // {{ (width * 3.6e9) | round | int }} as bin,
+        cast(floor((round(hours * 3.6e9) - {{ start }} * 3.6e9) / ({{ width }} * 3.6e9)) as integer) as bin,
         avg(value) as value,
         bool_or(is_intubated) as is_intubated
     from {{ ref('vitals_events') }}
@@ -47,21 +47,29 @@ first_measured as (
     group by stay_id, variable
 ),
 
+bins as (
+    select
+        bin,
+        round(cast({{ start }} + bin * {{ width }} as double), 6) as hour
+    from (select cast(unnest(range({{ bins }})) as integer) as bin) as numbers
+),
+
 grid as (
     select
         cohort.stay_id,
         bins.bin,
+        bins.hour,
         typical.variable,
         typical.value as typical_value
     from cohort
     cross join typical
-    cross join (select cast(unnest(range({{ bins }})) as integer) as bin) as bins
+    cross join bins
 ),
 
 final as (
     select
         grid.stay_id,
-        round(cast({{ start }} + grid.bin * {{ width }} as double), 6) as hour,
+        grid.hour,
         grid.variable,
         {%- if setting('imputation') == 'forward' %}
         coalesce(binned.value, grid.typical_value) as value,
