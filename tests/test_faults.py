@@ -450,6 +450,8 @@ def test_an_interrupted_charthouse_build_ends_with_one_line(bench: Bench) -> Non
          "--target-path", str(bench.logs / "target")],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=PROJECT, env=bench.env(),
         start_new_session=True,
+        # a test run in the background ignores the signal, and its children would too
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
     assert run.stdout is not None
     while "START sql table model" not in run.stdout.readline():
