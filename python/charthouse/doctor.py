@@ -104,12 +104,16 @@ def _root_folder(root: str, tables: list[RawTable], findings: list[Finding]) -> 
     return folder
 
 
+def _raw_file(folder: Path, stem: str) -> Path | None:
+    """The file of a table, whichever of the three forms it has."""
+    candidates = (folder / f"{stem}{ending}" for ending in ENDINGS)
+    return next((path for path in candidates if path.is_file()), None)
+
+
 def _examine_table(
     folder: Path, table: RawTable, rows: dict[str, int], *, full: bool
 ) -> Iterator[Finding]:
-    path = next(
-        (found for ending in ENDINGS if (found := folder / f"{table.file}{ending}").is_file()), None
-    )
+    path = _raw_file(folder, table.file)
     if path is None:
         yield Finding(
             "bad", table.file, "missing (.csv.gz, .csv or .parquet): fetch it from PhysioNet"
@@ -196,14 +200,7 @@ def _compare_with_releases(
 
 def _examine_images(folder: Path) -> Iterator[Finding]:
     """Are the JPGs there that the metadata name? A sample, spread over the file."""
-    path = next(
-        (
-            found
-            for ending in ENDINGS
-            if (found := folder / f"mimic-cxr-2.0.0-metadata{ending}").exists()
-        ),
-        None,
-    )
+    path = _raw_file(folder, "mimic-cxr-2.0.0-metadata")
     if path is None:
         return
     reader = "read_parquet(?)" if path.suffix == ".parquet" else "read_csv(?, all_varchar = true)"
