@@ -1,0 +1,222 @@
+"""What every encoder is given and gives back."""
+
+import hashlib
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Generic, TypeVar
+
+import numpy as np
+
+from charthouse.encoders.registry import EncoderSpec
+from charthouse.guard import Guard
+
+Content = TypeVar("Content")
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True)
+class Image:
+    """A chest X-ray of marts.images."""
+
+    dicom_id: str
+    path: Path  # of the JPG, absolute
+
+    @property
+    def item(self) -> str:
+        """How the table of skipped items names it."""
+        return self.dicom_id
+
+
+@dataclass(frozen=True)
+class Report:
+    """A radiology report of marts.reports; its text never enters an error or a log."""
+
+    note_id: str
+    hours: float  # since intime
+    text: str = field(repr=False)
+
+    @property
+    def item(self) -> str:
+        """How the table of skipped items names it."""
+        return self.note_id
+
+
+@dataclass(frozen=True)
+class Events:
+    """Vital signs of a stay as charted (marts.vitals_events), in order of time."""
+
+    hours: np.ndarray  # [n] float32, since intime
+    variable: np.ndarray  # [n] int16, position in Context.vital_signs
+    value: np.ndarray  # [n] float32
+
+
+@dataclass(frozen=True)
+class Stay(Generic[Content]):
+    """A stay of the cohort and what it holds of the encoder's modality.
+
+    The type of content depends on what the encoder reads (charthouse.embed.inputs):
+    demographics: tuple[str, ...], the values of Context.tabular_variables;
+    vitals_hourly: float32 [variables, bins], the imputed grid;
+    vitals_summary: float32 [statistics], NaN where a variable was not measured;
+    vitals_events: Events;
+    images: tuple[Image, ...] and reports: tuple[Report, ...], in order of time.
+    """
+
+    stay_id: int
+    subject_id: int
+    split: str  # train, validation or test
+    content: Content = field(repr=False)
+    label: int | None = None  # of Context.task, for encoders that are trained per task
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A stay, or one of its images or reports, that could not be encoded, and why."""
+
+    stay_id: int
+    item: str | None  # dicom_id or note_id; None is the whole stay
+    reason: str  # never text of the patient
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """Vectors of some stays, and what had to be left out."""
+
+    stay_ids: np.ndarray  # [n] int64
+    vectors: np.ndarray  # [n, dimension] float32
+    skipped: Sequence[Skipped] = ()
+
+
+@dataclass(frozen=True)
+class Context:
+    """What an encoder may depend on besides the stays themselves."""
+
+    spec: EncoderSpec
+    variables: Mapping[str, Any]  # the cohort's settings (marts.cohort_definition.variables)
+    vital_signs: tuple[str, ...] = ()  # names, in the order of the grid's rows
+    tabular_variables: tuple[tuple[str, str], ...] = ()  # (name, numeric or categorical)
+    bins: int = 24  # of the hourly grid
+    task: str | None = None
+    seed: int = 0
+    device: str = "cpu"  # or cuda
+    precision: str = "float32"  # or bfloat16, on cuda only
+    guard: Guard = field(default_factory=Guard)
+
+
+class Encoder(ABC, Generic[Content]):
+    """One way to turn a modality of a stay into a vector.
+
+    A subclass is made once a run (and once a task where `per_task`), before any stay is read: what
+    takes long (weights) belongs in `load`.
+    """
+
+    reads: ClassVar[str]
+    """Which content it needs: a reader of charthouse.embed.inputs."""
+
+    version: ClassVar[int] = 1
+    """Raised when the code changes the vectors: everything is then encoded again."""
+
+    per_task: ClassVar[bool] = False
+    """Trained on the labels of a task; its table then has a column task."""
+
+    chunk_stays: ClassVar[int] = 1024
+    """Stays read, encoded and appended at a time."""
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+
+    def settings(self) -> dict[str, Any]:
+        """Whatever changes the vectors besides the stays and the weights; JSON, small."""
+        return {}
+
+    def fingerprint(self) -> str:
+        """Identifies the weights (a hash of their bytes); '' where there are none.
+
+        Raises:
+            charthouse.errors.CharthouseError: the weights are absent; says how to get them.
+        """
+        return ""
+
+    def load(self) -> None:
+        """Loads weights and opens what encode needs; called once, before the first encode."""
+
+    @abstractmethod
+    def encode(self, stays: Sequence[Stay[Content]]) -> Encoded:
+        """Encodes some stays; a stay is either among the vectors or among the skipped."""
+
+
+class FittedEncoder(Encoder[Content]):
+    """An encoder that learns something from the train split before it encodes.
+
+    What it learned is kept in the warehouse (embeddings.fitted), as plain arrays: a killed run goes
+    on with the very same numbers.
+    """
+
+    fits_on: ClassVar[tuple[str, ...]] = ("train",)
+    """Splits that fit is given; never test."""
+
+    @abstractmethod
+    def fit(self, stays: Iterable[Stay[Content]]) -> dict[str, np.ndarray]:
+        """Learns from the stays of `fits_on` (read from the warehouse piece by piece, in order of
+        stay_id; may be gone through more than once).
+
+        Returns:
+            What was learned, by name; numbers or strings, no objects.
+
+        Raises:
+            NothingToFit: the stays do not allow it.
+        """
+
+    @abstractmethod
+    def restore(self, learned: Mapping[str, np.ndarray]) -> None:
+        """Takes what fit returned, now or in an earlier run."""
+
+
+class NothingToFit(Exception):
+    """The train split holds too little to learn from; the message says what is missing."""
+
+
+class ItemEncoder(Encoder[tuple[Item, ...]]):
+    """An encoder of images or reports: each item by itself, then their mean over the stay."""
+
+    @abstractmethod
+    def encode_items(self, items: Sequence[Item]) -> Sequence[np.ndarray | str]:
+        """For each item its vector [dimension], or the reason why it has none."""
+
+    def encode(self, stays: Sequence[Stay[tuple[Item, ...]]]) -> Encoded:
+        """Encodes the items of all stays together, so that they can be batched by size."""
+        items = [item for stay in stays for item in stay.content]
+        outcomes = iter(self.encode_items(items))
+        kept: list[int] = []
+        vectors: list[np.ndarray] = []
+        skipped: list[Skipped] = []
+        for stay in stays:
+            found: list[np.ndarray] = []
+            for item in stay.content:
+                outcome = next(outcomes)
+                if isinstance(outcome, str):
+                    skipped.append(Skipped(stay.stay_id, item.item, outcome))  # type: ignore[attr-defined]
+                else:
+                    found.append(outcome)
+            if found:
+                kept.append(stay.stay_id)
+                # in float64, where no order of summing is seen after rounding back
+                mean = np.mean(np.stack(found), axis=0, dtype=np.float64)
+                vectors.append(mean.astype(np.float32))
+            else:
+                skipped.append(Skipped(stay.stay_id, None, "none of its items could be encoded"))
+        return Encoded(np.array(kept, dtype=np.int64), stack(vectors), skipped)
+
+
+def stack(vectors: Sequence[np.ndarray]) -> np.ndarray:
+    """[n, dimension] float32 of n vectors; [0, 0] of none."""
+    return np.stack(vectors).astype(np.float32) if vectors else np.empty((0, 0), np.float32)
+
+
+def digest(*parts: Any) -> str:
+    """A short hash of strings, numbers, dicts and lists; order of keys does not count."""
+    text = json.dumps(parts, sort_keys=True, ensure_ascii=True, default=str)
+    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
