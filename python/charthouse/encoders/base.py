@@ -204,8 +204,7 @@ class ItemEncoder(Encoder[tuple[Item, ...]]):
             if found:
                 kept.append(stay.stay_id)
                 # in float64, where no order of summing is seen after rounding back
-                mean = np.mean(np.stack(found), axis=0, dtype=np.float64)
-                vectors.append(mean.astype(np.float32))
+                vectors.append(np.stack(found).mean(axis=0, dtype=np.float64).astype(np.float32))
             else:
                 skipped.append(Skipped(stay.stay_id, None, "none of its items could be encoded"))
         return Encoded(np.array(kept, dtype=np.int64), stack(vectors), skipped)
