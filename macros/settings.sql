@@ -37,6 +37,7 @@
         'imputation': ['forward', 'forward_backward', 'none'],
         'image_views': 'list',
         'profile_hours': 'number',
+        'report_encoding': ['each', 'joined'],
         'los_threshold_days': 'number',
         'split_unit': ['patient', 'stay'],
         'split_fractions': 'list',

@@ -54,6 +54,63 @@ def doctor(
         raise typer.Exit(1)
 
 
+@app.command(epilog="Example: charthouse embed --encoder radbert --limit 100 --dry-run")
+def embed(
+    encoder: Annotated[
+        list[str] | None,
+        typer.Option(help="Which; may be given several times. Default: every one that is ready."),
+    ] = None,
+    task: Annotated[
+        list[str] | None,
+        typer.Option(help="For encoders that are trained per task; default: all tasks."),
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Encode no more stays than this.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")
+    ] = False,
+    seed: Annotated[int, typer.Option(help="Of whatever is random: same seed, same vectors.")] = 0,
+    device: Annotated[str, typer.Option(help="cpu, cuda or auto.")] = "auto",
+    precision: Annotated[
+        str, typer.Option(help="float32, or bfloat16 on a GPU (docs/encoders.md).")
+    ] = "float32",
+    chunk_stays: Annotated[
+        int | None, typer.Option(min=1, help="Stays appended at a time.")
+    ] = None,
+) -> None:
+    """Marts to vectors: fills embeddings.<encoder>. Stop it at any time; run again, it goes on."""
+    from charthouse.embed.progress import bars
+    from charthouse.embed.run import Options, embed
+    from charthouse.project import project_dir
+    from charthouse.warehouse import warehouse_path
+
+    options = Options(
+        encoders=encoder or (),
+        tasks=task or (),
+        limit=limit,
+        dry_run=dry_run,
+        seed=seed,
+        device=device,
+        precision=precision,
+        chunk_stays=chunk_stays,
+    )
+    with bars() as (say, watch):
+        embed(project_dir(), warehouse_path(), options, say=say, watch=watch)
+
+
+@app.command(epilog="Example: charthouse encoders")
+def encoders() -> None:
+    """Every encoder: what it is, whether its weights are here, how far it has come."""
+    from rich import print as show
+
+    from charthouse.embed.listing import encoder_table
+    from charthouse.project import project_dir
+    from charthouse.warehouse import warehouse_path
+
+    show(encoder_table(project_dir(), warehouse_path()))
+
+
 @app.command(epilog="Example: charthouse synth --stays 1000 --seed 7 --out data/demo")
 def synth(
     stays: Annotated[int, typer.Option(help="ICU stays; 73181 is MIMIC-IV 2.2.")],

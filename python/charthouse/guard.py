@@ -2,13 +2,183 @@
 
 PhysioNet's terms allow MIMIC only at services that keep nothing. A user who has such an agreement
 names the host in CHARTHOUSE_APPROVED_HOSTS. Loopback is always allowed, synthetic data anywhere.
+Encoders and learners reach the network through `guarded_client` alone (charthouse.guarded_http
+checks every request; a test proves that no module goes around it). docs/security.md is for users.
 """
 
-from dataclasses import dataclass
+import ipaddress
+import os
+import re
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Literal
+
+from charthouse.errors import CharthouseError
+
+if TYPE_CHECKING:
+    import httpx2
+
+APPROVED_HOSTS = "CHARTHOUSE_APPROVED_HOSTS"
+
+Because = Literal["loopback", "synthetic", "approved"]
+
+_LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
+# A name or an address, and a port unless it is 443. No wildcard, no dot at the end, ASCII only.
+_EXACT = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9_-]+(\.[a-z0-9_-]+)*)(:[0-9]+)?")
+
+_declared: ContextVar[int] = ContextVar("declared", default=0)
+
+
+@dataclass(frozen=True)
+class Send:
+    """A request that is about to leave: a row of results.sends. It holds nothing of the data."""
+
+    host: str
+    allowed_because: Because
+    items: int  # texts or images, as the sender declared them (`sending`); 0 if it did not
+    bytes: int  # of the request's body
+    at: datetime  # UTC, without a zone, as the warehouse keeps times
+
+
+@dataclass(frozen=True)
+class Route:
+    """Leave to send to a host."""
+
+    host: str
+    because: Because
+    addresses: tuple[str, ...] = ()  # where there are some, the connection must go to one of these
 
 
 @dataclass
 class Guard:
-    """Stands between an encoder or learner and the network."""
+    """Stands between an encoder or learner and the network; may be shared between threads."""
 
     is_synthetic: bool = False
+    """The data were made by `charthouse synth`: they may go anywhere."""
+
+    approved_hosts: frozenset[str] | None = None
+    """Where credentialed data may go; None: what CHARTHOUSE_APPROVED_HOSTS says."""
+
+    log: Callable[[Send], None] | None = None
+    """Told of each request before it leaves, one at a time; if it raises, nothing is sent."""
+
+    _one_at_a_time: threading.Lock = field(
+        default_factory=threading.Lock, init=False, repr=False, compare=False
+    )
+
+    def __post_init__(self) -> None:
+        named = self.approved_hosts
+        if named is None:
+            named = frozenset(os.environ.get(APPROVED_HOSTS, "").split(","))
+        entries = (entry.strip().lower().removesuffix(":443") for entry in named)
+        self.approved_hosts = frozenset(filter(None, entries))
+
+    def check(self, url: "httpx2.URL") -> Route:
+        """Decides on the URL as httpx2 will use it, so that no other way of reading it counts.
+
+        Raises:
+            CharthouseError: it must not be sent to; says why and how to declare the host.
+        """
+        host = url.raw_host.decode("ascii")
+        place = url.netloc.decode("ascii").removesuffix(":443")  # it holds no user name
+        if url.scheme not in ("http", "https") or not host:
+            raise CharthouseError(
+                f"'{place}' was not asked: its address must begin with https:// (or http:// on"
+                " this machine)."
+            )
+        if url.userinfo:
+            raise CharthouseError(
+                f"{place}: refused, nothing was sent. Its address holds a user name: take out what"
+                " stands before the @; keys come from the environment."
+            )
+        addresses = loopback_addresses(host)
+        if addresses is not None:
+            return Route(host, "loopback", addresses)
+        if self.is_synthetic:
+            return Route(host, "synthetic")
+        approved = {entry for entry in self.approved_hosts or () if _EXACT.fullmatch(entry)}
+        if place in approved and url.scheme == "https":
+            return Route(host, "approved")
+        raise CharthouseError(self._refusal(place, approved))
+
+    def record(self, send: Send) -> None:
+        """Tells `log`, before the request leaves."""
+        if self.log is not None:
+            with self._one_at_a_time:
+                self.log(send)
+
+    def _refusal(self, place: str, approved: set[str]) -> str:
+        why = "the data are credentialed and this host is not approved"
+        if place in approved:
+            why = "credentialed data leave by https only"
+        if unclear := sorted((self.approved_hosts or frozenset()) - approved):
+            why += f"; '{unclear[0]}' in {APPROVED_HOSTS} is not an exact host name"
+        return (
+            f"{place}: refused, nothing was sent: {why}. PhysioNet's terms ask for a service that"
+            f" keeps nothing (zero retention); where you have that in writing, declare it:"
+            f" {APPROVED_HOSTS}={place}, with https (docs/security.md)."
+        )
+
+
+def loopback_addresses(host: str) -> tuple[str, ...] | None:
+    """None unless the host is this machine's loopback.
+
+    Returns:
+        For an address of loopback nothing more, (); for the name localhost all that it stands for.
+        It is only then loopback when every one of them is; the connection is bound to them, so
+        that a second, different answer of the resolver changes nothing.
+    """
+    if host == "localhost":
+        try:
+            answers = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+        except OSError:
+            return None
+        addresses = tuple(dict.fromkeys(str(answer[4][0]) for answer in answers))
+        return addresses if addresses and all(map(_is_loopback, addresses)) else None
+    return () if _is_loopback(host) else None
+
+
+def _is_loopback(address: str) -> bool:
+    """Of a plain address: 127.1, 0x7f000001 and other ways to write one are names, and refused."""
+    if "%" in address:  # a zone, which ipaddress takes for no part of the address
+        return False
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    return any(found in network for network in _LOOPBACK)
+
+
+@contextmanager
+def sending(items: int) -> Iterator[None]:
+    """Declares how many texts or images the requests made inside, by this thread, carry.
+
+    A context, because libraries between us and the request (openai) pass on no extra of ours.
+    """
+    token = _declared.set(items)
+    try:
+        yield
+    finally:
+        _declared.reset(token)
+
+
+def declared_items() -> int:
+    """What `sending` declared for the request that is being made."""
+    return _declared.get()
+
+
+def guarded_client(guard: Guard, *, timeout: float = 60.0) -> "httpx2.Client":
+    """The only HTTP client for patient data: every request is checked and logged by the guard.
+
+    Args:
+        guard: decides.
+        timeout: seconds for connecting, for sending, and for each part of the answer.
+    """
+    from charthouse.guarded_http import client  # httpx2 comes with the extra "models"
+
+    return client(guard, timeout=timeout)

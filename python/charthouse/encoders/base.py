@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 import numpy as np
 
 from charthouse.encoders.registry import EncoderSpec
+from charthouse.encoders.weights import fetch_command, local_weights
 from charthouse.guard import Guard
 
 Content = TypeVar("Content")
@@ -122,6 +123,9 @@ class Encoder(ABC, Generic[Content]):
     per_task: ClassVar[bool] = False
     """Trained on the labels of a task; its table then has a column task."""
 
+    weight_files: ClassVar[tuple[str, ...]] = ()
+    """Files of its pretrained weights, as patterns for charthouse.encoders.weights."""
+
     chunk_stays: ClassVar[int] = 1024
     """Stays read, encoded and appended at a time."""
 
@@ -139,6 +143,24 @@ class Encoder(ABC, Generic[Content]):
             charthouse.errors.CharthouseError: the weights are absent; says how to get them.
         """
         return ""
+
+    def dimension(self) -> int | None:
+        """Length of its vectors, where it is known beforehand: of the seed's row."""
+        return self.context.spec.dimension
+
+    @classmethod
+    def not_ready(cls, spec: EncoderSpec) -> str | None:
+        """Why it cannot run without fetching or sending something; None if it can.
+
+        `charthouse embed` leaves such encoders out unless they are named.
+        """
+        if cls.weight_files and local_weights(spec, cls.weight_files) is None:
+            return f"its weights are not on this machine: {fetch_command(spec)}"
+        return None
+
+    def sends_to(self) -> str | None:
+        """The host that it sends the stays' content to; None if all stays on this machine."""
+        return None
 
     def load(self) -> None:
         """Loads weights and opens what encode needs; called once, before the first encode."""

@@ -31,7 +31,6 @@ class EncoderSpec:
     revision: str
     licence: str
     citation: str
-    in_demo: bool  # needs no download: `make demo` runs it
 
 
 def encoder_specs(project: Path) -> dict[str, EncoderSpec]:
@@ -50,7 +49,6 @@ def encoder_specs(project: Path) -> dict[str, EncoderSpec]:
                 revision=row["revision"],
                 licence=row["licence"],
                 citation=row["citation"],
-                in_demo=row["in_demo"] == "true",
             )
             for row in csv.DictReader(file)
         }

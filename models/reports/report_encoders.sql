@@ -1,0 +1,83 @@
+-- Table I: every encoder with what it is, and how far it has encoded the present cohort. `skipped`
+-- counts stays that have no vector; embeddings.skipped says why, stay by stay.
+-- Grain: one row per encoder; per encoder and task where it is trained per task and has begun.
+{{ config(alias='encoders') }}
+
+with encoders as (
+    select * from {{ ref('encoders') }}
+),
+
+cohort as (
+    select
+        (select cohort_hash from {{ ref('cohort_definition') }}) as cohort_hash,
+        (select count(*) from {{ ref('cohort') }}) as stays
+),
+
+encoded as (
+    select
+        encoder,
+        task,
+        cohort_hash,
+        count(*) as encoded,
+        0 as skipped,
+        max(run_id) as last_run_id
+    from {{ source('embeddings', 'encoded') }}
+    group by encoder, task, cohort_hash
+
+    union all
+
+    select
+        encoder,
+        task,
+        cohort_hash,
+        0 as encoded,
+        count(*) as skipped,
+        max(run_id) as last_run_id
+    from {{ source('embeddings', 'skipped') }}
+    where item is null
+    group by encoder, task, cohort_hash
+),
+
+progress as (
+    select
+        encoded.encoder,
+        encoded.task,
+        cohort.stays,
+        sum(encoded.encoded) as encoded,
+        sum(encoded.skipped) as skipped,
+        max(encoded.last_run_id) as last_run_id
+    from encoded
+    inner join cohort on encoded.cohort_hash = cohort.cohort_hash
+    group by encoded.encoder, encoded.task, cohort.stays
+),
+
+final as (
+    select
+        encoders.encoder,
+        progress.task,
+        encoders.technique,
+        encoders.modality,
+        encoders.foundation_model,
+        encoders.domain,
+        encoders.training_data,
+        encoders.dimension,
+        encoders.hub_id,
+        encoders.revision,
+        encoders.licence,
+        encoders.citation,
+        cast(coalesce(progress.stays, cohort.stays) as bigint) as stays,
+        cast(coalesce(progress.encoded, 0) as bigint) as encoded,
+        cast(coalesce(progress.skipped, 0) as bigint) as skipped,
+        case
+            when progress.encoder is null then 'none'
+            when progress.encoded + progress.skipped = progress.stays then 'done'
+            else 'part'
+        end as state,
+        progress.last_run_id
+    from encoders
+    cross join cohort
+    left join progress on encoders.encoder = progress.encoder
+)
+
+select * from final
+order by encoder, task

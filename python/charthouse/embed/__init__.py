@@ -1,0 +1,1 @@
+"""`charthouse embed`: reads the marts, runs an encoder, appends to embeddings.<encoder>."""

@@ -1,0 +1,257 @@
+"""What encoders read: for each kind of content, SQL over the marts, and its hash for each stay.
+
+The hashes say which stays must be encoded again; none depends on the order of rows, on the number
+of threads or on DuckDB's version.
+"""
+
+import hashlib
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, ClassVar
+
+import duckdb
+import numpy as np
+
+from charthouse.encoders.base import Context, Events, Image, Report
+from charthouse.errors import CharthouseError
+
+
+class Reader(ABC):
+    """One kind of content."""
+
+    absent: ClassVar[str]
+    """Why a stay that has none is skipped."""
+
+    @abstractmethod
+    def hashes(self, db: duckdb.DuckDBPyConnection, context: Context) -> dict[int, str]:
+        """A hash of the content of each stay of the cohort that has any."""
+
+    @abstractmethod
+    def read(
+        self, db: duckdb.DuckDBPyConnection, context: Context, stay_ids: Sequence[int]
+    ) -> dict[int, Any]:
+        """The content of those stays."""
+
+
+class Demographics(Reader):
+    """tuple[str | None, ...]: the values of Context.tabular_variables."""
+
+    absent = "no demographics"
+
+    def hashes(self, db: duckdb.DuckDBPyConnection, context: Context) -> dict[int, str]:
+        columns = ", ".join(f"{name} := {name}" for name, _ in context.tabular_variables)
+        return _pairs(
+            db, f"select stay_id, md5(cast(struct_pack({columns}) as varchar)) from marts.cohort"
+        )
+
+    def read(
+        self, db: duckdb.DuckDBPyConnection, context: Context, stay_ids: Sequence[int]
+    ) -> dict[int, tuple[str | None, ...]]:
+        columns = ", ".join(f"cast({name} as varchar)" for name, _ in context.tabular_variables)
+        rows = _of_stays(db, f"select stay_id, {columns} from marts.cohort where true", stay_ids)
+        return {row[0]: tuple(row[1:]) for row in rows}
+
+
+class VitalsHourly(Reader):
+    """float32 [variables, bins]: the imputed grid of stays with at least one vital sign."""
+
+    absent = "no vital sign in the window"
+
+    def hashes(self, db: duckdb.DuckDBPyConnection, context: Context) -> dict[int, str]:
+        return _hashes_of_rows(
+            db,
+            "variable, hour, value",
+            "marts.vitals_hourly"
+            " where stay_id in (select stay_id from marts.cohort where has_vitals)",
+        )
+
+    def read(
+        self, db: duckdb.DuckDBPyConnection, context: Context, stay_ids: Sequence[int]
+    ) -> dict[int, np.ndarray]:
+        shape = (len(context.vital_signs), context.bins)
+        rows = _of_stays(
+            db,
+            "select stay_id, list(cast(value as float) order by variable, hour)"
+            " from marts.vitals_hourly where true",
+            stay_ids,
+            "group by stay_id",
+        )
+        return {stay_id: np.array(values, np.float32).reshape(shape) for stay_id, values in rows}
+
+
+class VitalsEvents(Reader):
+    """Events: vital signs as charted."""
+
+    absent = "no vital sign in the window"
+
+    def hashes(self, db: duckdb.DuckDBPyConnection, context: Context) -> dict[int, str]:
+        return _hashes_of_rows(db, "variable, hours, value", "marts.vitals_events")
+
+    def read(
+        self, db: duckdb.DuckDBPyConnection, context: Context, stay_ids: Sequence[int]
+    ) -> dict[int, Events]:
+        places = {name: place for place, name in enumerate(context.vital_signs)}
+        order = "order by hours, variable, value"
+        rows = _of_stays(
+            db,
+            f"select stay_id, list(hours {order}), list(variable {order}), list(value {order})"
+            " from marts.vitals_events where true",
+            stay_ids,
+            "group by stay_id",
+        )
+        return {
+            stay_id: Events(
+                hours=np.array(hours, np.float32),
+                variable=np.array([places[name] for name in variables], np.int16),
+                value=np.array(values, np.float32),
+            )
+            for stay_id, hours, variables, values in rows
+        }
+
+
+class VitalsSummary(VitalsEvents):
+    """float32 [variables x 7]: count, mean, sd, min, max, first, last; NaN where not measured."""
+
+    STATISTICS = ("count", "mean", "sd", "min", "max", "first", "last")
+
+    def read(
+        self, db: duckdb.DuckDBPyConnection, context: Context, stay_ids: Sequence[int]
+    ) -> dict[int, Any]:
+        # of ordered lists: a plain avg() adds in the order of threads
+        rows = _of_stays(
+            db,
+            "select stay_id, variable, len(v), list_avg(v), list_stddev_samp(v), list_min(v),"
+            " list_max(v), v[1], v[-1] from ("
+            "select stay_id, variable, list(value order by hours, value) as v"
+            " from marts.vitals_events where true",
+            stay_ids,
+            "group by stay_id, variable) as lists",
+        )
+        places = {name: place for place, name in enumerate(context.vital_signs)}
+        summaries: dict[int, np.ndarray] = {}
+        for stay_id, variable, *statistics in rows:
+            table = summaries.setdefault(
+                stay_id, np.full((len(places), len(self.STATISTICS)), np.nan, np.float32)
+            )
+            table[places[variable]] = [np.nan if x is None else x for x in statistics]
+        return {stay_id: table.ravel() for stay_id, table in summaries.items()}
+
+
+class Reports(Reader):
+    """tuple[Report, ...], in order of time."""
+
+    absent = "no report in the window"
+
+    def hashes(self, db: duckdb.DuckDBPyConnection, context: Context) -> dict[int, str]:
+        return _hashes_of_rows(db, "note_id, hours, text", "marts.reports")
+
+    def read(
+        self, db: duckdb.DuckDBPyConnection, context: Context, stay_ids: Sequence[int]
+    ) -> dict[int, tuple[Report, ...]]:
+        rows = _of_stays(
+            db,
+            "select stay_id, list(struct_pack(note_id := note_id, hours := hours, text := text)"
+            " order by hours, note_id) from marts.reports where true",
+            stay_ids,
+            "group by stay_id",
+        )
+        return {stay_id: tuple(Report(**report) for report in reports) for stay_id, reports in rows}
+
+
+class Images(Reader):
+    """tuple[Image, ...], in order of time."""
+
+    absent = "no X-ray in the window"
+
+    def hashes(self, db: duckdb.DuckDBPyConnection, context: Context) -> dict[int, str]:
+        """Of names, sizes and times of last change: reading every picture would take hours."""
+        found = db.execute(
+            "select stay_id, list(struct_pack(dicom_id := dicom_id, path := path)"
+            " order by dicom_id) from marts.images group by stay_id"
+        ).fetchall()
+        if not found:
+            return {}
+        root = _image_root()
+        with ThreadPoolExecutor(16) as pool:  # the files may be on a slow share
+            stats = pool.map(
+                lambda row: [(image["dicom_id"], _stat(root / image["path"])) for image in row[1]],
+                found,
+            )
+            return {
+                row[0]: hashlib.md5(repr(stat).encode(), usedforsecurity=False).hexdigest()
+                for row, stat in zip(found, stats, strict=True)
+            }
+
+    def read(
+        self, db: duckdb.DuckDBPyConnection, context: Context, stay_ids: Sequence[int]
+    ) -> dict[int, tuple[Image, ...]]:
+        root = _image_root()
+        rows = _of_stays(
+            db,
+            "select stay_id, list(struct_pack(dicom_id := dicom_id, path := path)"
+            " order by hours, dicom_id) from marts.images where true",
+            stay_ids,
+            "group by stay_id",
+        )
+        return {
+            stay_id: tuple(Image(image["dicom_id"], root / image["path"]) for image in images)
+            for stay_id, images in rows
+        }
+
+
+READERS: dict[str, Reader] = {
+    "demographics": Demographics(),
+    "vitals_hourly": VitalsHourly(),
+    "vitals_summary": VitalsSummary(),
+    "vitals_events": VitalsEvents(),
+    "images": Images(),
+    "reports": Reports(),
+}
+"""By Encoder.reads."""
+
+
+def _pairs(db: duckdb.DuckDBPyConnection, query: str) -> dict[int, Any]:
+    return dict(db.execute(query).fetchall())
+
+
+def _hashes_of_rows(db: duckdb.DuckDBPyConnection, columns: str, table: str) -> dict[int, str]:
+    """Sums a hash of each row: the order does not count, memory stays flat, twice is not once."""
+    texts = ", ".join(
+        f"coalesce(cast({column.strip()} as varchar), '')" for column in columns.split(",")
+    )
+    row_hash = f"cast(md5_number_lower(concat_ws(chr(31), {texts})) as hugeint)"
+    content_hash = f"md5(concat(count(*), ':', sum({row_hash})))"
+    return _pairs(db, f"select stay_id, {content_hash} from {table} group by stay_id")
+
+
+def _of_stays(
+    db: duckdb.DuckDBPyConnection, query: str, stay_ids: Sequence[int], rest: str = ""
+) -> list[tuple]:
+    """Runs the query for some stays; the range lets DuckDB skip most of a table sorted by stay."""
+    if not stay_ids:
+        return []
+    wanted = "and stay_id between ? and ? and stay_id in (select unnest(?))"
+    return db.execute(
+        f"{query} {wanted} {rest}", [min(stay_ids), max(stay_ids), list(stay_ids)]
+    ).fetchall()
+
+
+def _image_root() -> Path:
+    root = os.environ.get("CHARTHOUSE_CXR")
+    if not root:
+        raise CharthouseError(
+            "CHARTHOUSE_CXR is not set: it names the folder of MIMIC-CXR(-JPG), where the X-rays of"
+            " marts.images are. Set it as for dbt build."
+        )
+    return Path(root).absolute()
+
+
+def _stat(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_size, status.st_mtime_ns

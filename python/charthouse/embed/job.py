@@ -1,0 +1,179 @@
+"""Runs an encoder over the stays of its plan: read, let go, encode, append, again."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import duckdb
+import numpy as np
+
+from charthouse.embed import store
+from charthouse.embed.plan import FitStays, Plan, require_cohort
+from charthouse.encoders.base import Encoded, FittedEncoder, NothingToFit, Skipped
+from charthouse.errors import CharthouseError
+from charthouse.provenance import code_version, package_versions
+from charthouse.warehouse import open_warehouse
+
+Progress = Callable[[int, int], None]
+"""Called as ``progress(done, total)``, in stays."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run did, in stays."""
+
+    encoded: int
+    kept: int  # had their embedding already
+    skipped: int  # have none, each with its reason in embeddings.skipped
+    left: int  # still to do, because of a limit
+    items_skipped: int  # images or reports left out of stays that were encoded
+    seconds: float
+
+
+def run_plan(
+    plan: Plan, *, limit: int | None = None, chunk_stays: int | None = None, progress: Progress
+) -> Outcome:
+    """Encodes what the plan has to do; whatever is appended stays, however the run ends.
+
+    Args:
+        plan: what to do.
+        limit: encode no more stays than this.
+        chunk_stays: stays appended at a time; the encoder's own choice by default.
+        progress: told after each append.
+
+    Raises:
+        CharthouseError: something the user can mend; the run can be started again and goes on.
+    """
+    started = time.monotonic()
+    todo = plan.todo[:limit]
+    with _transaction(plan) as db:
+        store.start_run(db, _run_row(plan))
+        store.mark_current(db, plan.target, plan.input_hashes, plan.cohort.cohort_hash)
+        skips = [Skipped(stay_id, None, plan.reader.absent) for stay_id in plan.absent]
+        _append(db, plan, _of_skips(skips))
+    encoded = skipped = items_skipped = 0
+    if todo:
+        refusal = _prepare(plan)
+        size = chunk_stays or plan.encoder.chunk_stays
+        for start in range(0, len(todo), size):
+            chunk = todo[start : start + size]
+            if refusal:
+                found = _of_skips([Skipped(stay_id, None, refusal) for stay_id in chunk])
+            else:
+                found = _checked(plan, plan.encoder.encode(plan.read(chunk)), chunk)
+            with _transaction(plan) as db:
+                _append(db, plan, found)
+            encoded += len(found.stay_ids)
+            skipped += sum(skip.item is None for skip in found.skipped)
+            items_skipped += sum(skip.item is not None for skip in found.skipped)
+            progress(start + len(chunk), len(todo))
+    outcome = Outcome(
+        encoded=encoded,
+        kept=plan.encoded,
+        skipped=plan.skipped + skipped,
+        left=len(plan.todo) - len(todo),
+        items_skipped=items_skipped,
+        seconds=round(time.monotonic() - started, 3),
+    )
+    with open_warehouse(plan.warehouse, read_only=False) as db:
+        store.finish_run(db, plan.run_id, vars(outcome))
+    return outcome
+
+
+def _prepare(plan: Plan) -> str | None:
+    """Loads and fits; the reason why nothing can be encoded, if there is one."""
+    encoder = plan.encoder
+    encoder.load()
+    if not isinstance(encoder, FittedEncoder):
+        return None
+    with open_warehouse(plan.warehouse) as db:
+        learned = store.learned(db, plan.target, plan.fit_hash)
+    if learned is None:
+        try:
+            learned = encoder.fit(FitStays(plan, encoder.fits_on))
+        except NothingToFit as error:
+            return f"nothing to fit on: {error}"
+        with _transaction(plan) as db:
+            store.keep_learned(db, plan.target, plan.fit_hash, learned, plan.run_id)
+    encoder.restore(learned)
+    return None
+
+
+def _checked(plan: Plan, found: Encoded, chunk: Sequence[int]) -> Encoded:
+    """Refuses vectors that say nothing, and an encoder that loses a stay or has other weights.
+
+    Raises:
+        CharthouseError: the encoder does not do what its row in seeds/encoders.csv says.
+    """
+    answered = {*map(int, found.stay_ids), *(s.stay_id for s in found.skipped if s.item is None)}
+    if answered != set(chunk):
+        lost = min(answered ^ set(chunk))
+        raise CharthouseError(
+            f"{plan.target.label} gave no vector and no reason for stay {lost} (or for a stay that"
+            " was not asked for). Correct its encode."
+        )
+    dimension = plan.encoder.dimension()
+    if len(found.stay_ids) and dimension and found.vectors.shape[1] != dimension:
+        raise CharthouseError(
+            f"{plan.target.label} gave vectors of {found.vectors.shape[1]} numbers, but"
+            f" seeds/encoders.csv says {dimension}. Give it the right weights, or correct the seed."
+        )
+    finite = np.isfinite(found.vectors).all(axis=1)
+    good = finite & found.vectors.any(axis=1)
+    if good.all():
+        return found
+    refused = [
+        Skipped(int(stay_id), None, f"refused: {'all' if is_finite else 'some'} numbers of its"
+                f" vector are {'zero' if is_finite else 'not finite'}")
+        for stay_id, is_finite in zip(found.stay_ids[~good], finite[~good], strict=True)
+    ]  # fmt: skip
+    return Encoded(found.stay_ids[good], found.vectors[good], [*found.skipped, *refused])
+
+
+def _append(db: duckdb.DuckDBPyConnection, plan: Plan, found: Encoded) -> None:
+    store.append(
+        db,
+        plan.target,
+        found,
+        plan.input_hashes,
+        cohort_hash=plan.cohort.cohort_hash,
+        run_id=plan.run_id,
+    )
+
+
+def _of_skips(skips: Sequence[Skipped]) -> Encoded:
+    return Encoded(np.empty(0, np.int64), np.empty((0, 0), np.float32), skips)
+
+
+@contextmanager
+def _transaction(plan: Plan) -> Iterator[duckdb.DuckDBPyConnection]:
+    """All of it or nothing; never into the marts of another cohort."""
+    with open_warehouse(plan.warehouse, read_only=False) as db:
+        db.execute("begin")
+        require_cohort(db, plan.cohort)
+        yield db
+        db.execute("commit")
+
+
+def _run_row(plan: Plan) -> dict[str, Any]:
+    context = plan.encoder.context
+    return {
+        "run_id": plan.run_id,
+        "kind": "embed",
+        "name": plan.target.encoder,
+        "task": plan.target.task,
+        "cohort_hash": plan.cohort.cohort_hash,
+        "protocol": plan.cohort.protocol,
+        "is_synthetic": plan.cohort.is_synthetic,
+        "code_version": code_version(),
+        "seed": context.seed,
+        "settings": {**plan.encoder.settings(), "precision": context.precision},
+        "revision": context.spec.revision,
+        "fingerprint": plan.fingerprint,
+        "packages": package_versions(),
+        "device": context.device,
+        "started_at": datetime.now(UTC).replace(tzinfo=None),
+    }

@@ -1,0 +1,234 @@
+"""What there is to do: which stays an encoder must still encode, and what each depends on."""
+
+import json
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from charthouse.embed.inputs import READERS, Reader
+from charthouse.embed.store import Target, done_hashes, encoded_hashes, require_result_tables
+from charthouse.encoders.base import Context, Encoder, FittedEncoder, Stay, digest
+from charthouse.encoders.registry import EncoderSpec, encoder_class
+from charthouse.errors import CharthouseError
+from charthouse.guard import Guard
+from charthouse.sends import log_to
+from charthouse.warehouse import open_warehouse
+
+STAYS_READ_AT_ONCE = 1024  # while fitting
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """What all encoders of a run share."""
+
+    cohort_hash: str
+    protocol: str
+    is_synthetic: bool
+    variables: Mapping[str, Any]
+    stays: Mapping[int, tuple[int, str]]  # stay_id to (subject_id, split), in order of stay_id
+    tasks: tuple[str, ...]
+    vital_signs: tuple[str, ...]
+    tabular_variables: tuple[tuple[str, str], ...]
+    bins: int
+
+
+@dataclass
+class Plan:
+    """One encoder, for one task where it is trained per task."""
+
+    run_id: str
+    target: Target
+    cohort: Cohort
+    encoder: Encoder
+    reader: Reader
+    fingerprint: str
+    labels: Mapping[int, int]
+    fit_hash: str
+    input_hashes: Mapping[int, str]  # of every stay of the cohort
+    absent: Sequence[int]  # stays that hold nothing of the modality
+    todo: list[int]  # stays to encode, in order
+    encoded: int  # stays that have their embedding already
+    skipped: int  # stays known to have none, those that are absent among them
+    warehouse: Path = field(repr=False)
+
+    def read(self, stay_ids: Sequence[int]) -> list[Stay]:
+        """Reads the content of some stays, and lets go of the warehouse.
+
+        Raises:
+            CharthouseError: the marts were built again since the plan was made.
+        """
+        with open_warehouse(self.warehouse) as db:
+            require_cohort(db, self.cohort)
+            content = self.reader.read(db, self.encoder.context, stay_ids)
+        return [
+            Stay(stay_id, *self.cohort.stays[stay_id], content[stay_id], self.labels.get(stay_id))
+            for stay_id in stay_ids
+            if stay_id in content
+        ]
+
+
+class FitStays:
+    """The stays that an encoder may learn from, read piece by piece, as often as asked."""
+
+    def __init__(self, plan: Plan, splits: Sequence[str]) -> None:
+        absent = set(plan.absent)
+        self._plan = plan
+        self._stay_ids = [
+            stay_id
+            for stay_id, (_, split) in plan.cohort.stays.items()
+            if split in splits and stay_id not in absent
+        ]
+
+    def __len__(self) -> int:
+        return len(self._stay_ids)
+
+    def __iter__(self) -> Iterator[Stay]:
+        for start in range(0, len(self), STAYS_READ_AT_ONCE):
+            yield from self._plan.read(self._stay_ids[start : start + STAYS_READ_AT_ONCE])
+
+
+def read_cohort(db: duckdb.DuckDBPyConnection) -> Cohort:
+    """Reads what all encoders share.
+
+    Raises:
+        CharthouseError: the warehouse has no marts yet.
+    """
+    require_result_tables(db)
+    cohort_hash, protocol, is_synthetic, variables = db.execute(
+        "select cohort_hash, protocol, is_synthetic, variables from marts.cohort_definition"
+    ).fetchall()[0]
+    stays = db.execute(
+        "select stay_id, subject_id, split from marts.cohort order by stay_id"
+    ).fetchall()
+    return Cohort(
+        cohort_hash=cohort_hash,
+        protocol=protocol,
+        is_synthetic=is_synthetic,
+        variables=json.loads(variables),
+        stays={stay_id: (subject_id, split) for stay_id, subject_id, split in stays},
+        tasks=_column(db, "select distinct task from marts.labels order by task"),
+        vital_signs=_column(db, "select distinct variable from marts.vitals_hourly order by 1"),
+        tabular_variables=tuple(
+            db.execute(
+                "select variable, kind from seeds.tabular_variables order by position"
+            ).fetchall()
+        ),
+        bins=db.execute("select count(distinct hour) from marts.vitals_hourly").fetchall()[0][0],
+    )
+
+
+def require_cohort(db: duckdb.DuckDBPyConnection, cohort: Cohort) -> None:
+    """The marts must still be those of the plan.
+
+    Raises:
+        CharthouseError: they were built again in the meantime, for another cohort.
+    """
+    now = db.execute("select cohort_hash from marts.cohort_definition").fetchall()[0][0]
+    if now != cohort.cohort_hash:
+        raise CharthouseError(
+            f"The marts were built again meanwhile (cohort {now[:12]}, not"
+            f" {cohort.cohort_hash[:12]}). What was written is kept; run again for the new cohort."
+        )
+
+
+def make_plan(
+    warehouse: Path,
+    cohort: Cohort,
+    spec: EncoderSpec,
+    *,
+    task: str | None,
+    seed: int,
+    device: str,
+    precision: str,
+) -> Plan:
+    """Compares what an encoder has written with what it should have written.
+
+    Raises:
+        CharthouseError: the weights are absent, or a setting does not suit the encoder.
+    """
+    run_id = f"embed-{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}"
+    cls = encoder_class(spec.encoder)
+    encoder = cls(
+        Context(
+            spec=spec,
+            variables=cohort.variables,
+            vital_signs=cohort.vital_signs,
+            tabular_variables=cohort.tabular_variables,
+            bins=cohort.bins,
+            task=task,
+            seed=seed,
+            device=device,
+            precision=precision,
+            guard=Guard(is_synthetic=cohort.is_synthetic, log=log_to(warehouse, run_id)),
+        )
+    )
+    target = Target(spec.encoder, task)
+    if encoder.reads not in READERS:
+        raise CharthouseError(
+            f"{spec.encoder} reads '{encoder.reads}'. Known: {', '.join(READERS)}."
+        )
+    reader = READERS[encoder.reads]
+    fingerprint = encoder.fingerprint()
+    with open_warehouse(warehouse) as db:
+        require_cohort(db, cohort)
+        content = reader.hashes(db, encoder.context)
+        labels = _labels(db, task) if task else {}
+        done = done_hashes(db, target)
+        encoded = encoded_hashes(db, target)
+    content = {stay_id: content[stay_id] for stay_id in cohort.stays if stay_id in content}
+    fit_hash = _fit_hash(encoder, cohort, content, labels)
+    key = [spec.encoder, task, cls.version, encoder.settings(), fingerprint, precision, fit_hash]
+    of_encoder = digest(*key)
+    input_hashes = {
+        stay_id: digest(content.get(stay_id, ""), of_encoder) for stay_id in cohort.stays
+    }
+    current = {
+        stay_id for stay_id, input_hash in input_hashes.items() if done.get(stay_id) == input_hash
+    }
+    embedded = {stay for stay in current if encoded.get(stay) == input_hashes[stay]}
+    absent = [stay_id for stay_id in cohort.stays if stay_id not in content]
+    return Plan(
+        run_id=run_id,
+        target=target,
+        cohort=cohort,
+        encoder=encoder,
+        reader=reader,
+        fingerprint=fingerprint,
+        labels=labels,
+        fit_hash=fit_hash,
+        input_hashes=input_hashes,
+        absent=absent,
+        todo=[stay_id for stay_id in content if stay_id not in current],
+        encoded=len(embedded),
+        skipped=len((current - embedded) | set(absent)),
+        warehouse=warehouse,
+    )
+
+
+def _fit_hash(
+    encoder: Encoder, cohort: Cohort, content: Mapping[int, str], labels: Mapping[int, int]
+) -> str:
+    """Of all that a fit depends on: other train stays or labels make another encoder."""
+    if not isinstance(encoder, FittedEncoder):
+        return ""
+    fitted_on = [
+        (stay_id, subject_id, split, content[stay_id], labels.get(stay_id))
+        for stay_id, (subject_id, split) in cohort.stays.items()
+        if split in encoder.fits_on and stay_id in content
+    ]
+    return digest(encoder.version, encoder.settings(), encoder.context.seed, fitted_on)
+
+
+def _labels(db: duckdb.DuckDBPyConnection, task: str) -> dict[int, int]:
+    return dict(
+        db.execute("select stay_id, label from marts.labels where task = ?", [task]).fetchall()
+    )
+
+
+def _column(db: duckdb.DuckDBPyConnection, query: str) -> tuple[str, ...]:
+    return tuple(row[0] for row in db.execute(query).fetchall())

@@ -1,0 +1,128 @@
+"""Several encoders in turn: which, on what device, and what is said about it."""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+from charthouse.embed.job import Outcome, Progress, run_plan
+from charthouse.embed.plan import Cohort, Plan, make_plan, read_cohort
+from charthouse.encoders.registry import EncoderSpec, encoder_class, encoder_spec, encoder_specs
+from charthouse.errors import CharthouseError
+from charthouse.warehouse import open_warehouse
+
+Say = Callable[[str], None]
+Watch = Callable[[str, int], AbstractContextManager[Progress]]
+"""Shows a bar: called with a label and the number of stays to do."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a user may ask of `charthouse embed`."""
+
+    encoders: Sequence[str] = ()  # none: every one that is ready
+    tasks: Sequence[str] = ()  # none: all, for encoders that are trained per task
+    limit: int | None = None
+    dry_run: bool = False
+    seed: int = 0
+    device: str = "auto"
+    precision: str = "float32"
+    chunk_stays: int | None = None
+
+
+def embed(project: Path, warehouse: Path, options: Options, *, say: Say, watch: Watch) -> None:
+    """Encodes the cohort with each encoder asked for, or with every one that is ready.
+
+    Args:
+        project: folder of dbt_project.yml.
+        warehouse: the DuckDB file.
+        options: what the user asked.
+        say: told one line at a time.
+        watch: shows progress.
+
+    Raises:
+        CharthouseError: an encoder that was named cannot run; those before it are done.
+    """
+    with open_warehouse(warehouse) as db:
+        cohort = read_cohort(db)
+    synthetic = "SYNTHETIC, " if cohort.is_synthetic else ""
+    say(
+        f"Cohort {cohort.cohort_hash[:12]} ({synthetic}protocol {cohort.protocol},"
+        f" {len(cohort.stays)} stays) in {warehouse}"
+    )
+    named = [encoder_spec(project, name) for name in options.encoders]
+    for spec in named or _ready(project, say):
+        for task in _tasks(spec, cohort, options):
+            plan = make_plan(
+                warehouse,
+                cohort,
+                spec,
+                task=task,
+                seed=options.seed,
+                device=_device(options.device),
+                precision=options.precision,
+            )
+            if options.dry_run:
+                say(f"  {_intention(plan, options.limit)}")
+                continue
+            with watch(plan.target.label, len(plan.todo[: options.limit])) as progress:
+                outcome = run_plan(
+                    plan,
+                    limit=options.limit,
+                    chunk_stays=options.chunk_stays,
+                    progress=progress,
+                )
+            say(f"  {plan.target.label}: {_summary(outcome)}")
+
+
+def _ready(project: Path, say: Say) -> list[EncoderSpec]:
+    """Encoders that need nothing from outside; says of the others why they are left out."""
+    ready = []
+    for spec in encoder_specs(project).values():
+        reason = encoder_class(spec.encoder).not_ready(spec)
+        if reason is None:
+            ready.append(spec)
+        else:
+            say(f"  {spec.encoder}: left out, {reason}")
+    return ready
+
+
+def _tasks(spec: EncoderSpec, cohort: Cohort, options: Options) -> Sequence[str | None]:
+    unknown = [task for task in options.tasks if task not in cohort.tasks]
+    if unknown:
+        raise CharthouseError(f"Unknown task '{unknown[0]}'. Known: {', '.join(cohort.tasks)}.")
+    if encoder_class(spec.encoder).per_task:
+        return list(options.tasks) or list(cohort.tasks)
+    return [None]
+
+
+def _device(asked: str) -> str:
+    """auto is the GPU if there is one; torch is only asked where a driver is."""
+    if asked != "auto":
+        return asked
+    if not Path("/proc/driver/nvidia").exists():
+        return "cpu"
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def _intention(plan: Plan, limit: int | None) -> str:
+    now = len(plan.todo[:limit])
+    later = len(plan.todo) - now
+    return (
+        f"{plan.target.label}: would encode {now} stays on {plan.encoder.context.device}"
+        + (f" ({later} more are left by the limit)" if later else "")
+        + f"; {plan.encoded} are encoded already, {plan.skipped} have nothing to encode."
+        + (f" Sends reports to {host}." if (host := plan.encoder.sends_to()) else "")
+    )
+
+
+def _summary(outcome: Outcome) -> str:
+    rate = f", {outcome.encoded / outcome.seconds:.0f} stays/s" if outcome.encoded else ""
+    return (
+        f"{outcome.encoded} encoded{rate}, {outcome.kept} kept, {outcome.skipped} skipped"
+        + (f" (and {outcome.items_skipped} single items)" if outcome.items_skipped else "")
+        + (f", {outcome.left} left by the limit" if outcome.left else "")
+        + f", {outcome.seconds:.1f} s"
+    )

@@ -1,0 +1,290 @@
+"""The tables of the schema embeddings, and results.runs: every statement that changes them."""
+
+import io
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+
+from charthouse.encoders.base import Encoded, Skipped
+from charthouse.errors import CharthouseError
+
+BOOKKEEPING = ("skipped", "fitted")  # tables of the schema that hold no embeddings
+
+
+@dataclass(frozen=True)
+class Target:
+    """Rows of one encoder, and of one task where it is trained per task."""
+
+    encoder: str
+    task: str | None
+
+    @property
+    def table(self) -> str:
+        """Quoted, with its schema."""
+        return f'embeddings."{self.encoder}"'
+
+    @property
+    def label(self) -> str:
+        """For people."""
+        return f"{self.encoder} ({self.task})" if self.task else self.encoder
+
+
+def done_hashes(db: duckdb.DuckDBPyConnection, target: Target) -> dict[int, str]:
+    """stay_id to the input hash that it was encoded from, or skipped for."""
+    skipped = dict(
+        db.execute(
+            "select stay_id, input_hash from embeddings.skipped"
+            " where encoder = ? and task is not distinct from ? and item is null",
+            [target.encoder, target.task],
+        ).fetchall()
+    )
+    return skipped | encoded_hashes(db, target)
+
+
+def encoded_hashes(db: duckdb.DuckDBPyConnection, target: Target) -> dict[int, str]:
+    """stay_id to the input hash of its embedding."""
+    return dict(
+        db.execute(
+            "select stay_id, input_hash from embeddings.encoded"
+            " where encoder = ? and task is not distinct from ?",
+            [target.encoder, target.task],
+        ).fetchall()
+    )
+
+
+def start_run(db: duckdb.DuckDBPyConnection, run: Mapping[str, Any]) -> None:
+    """Writes a row of results.runs; dicts become JSON."""
+    values = [json.dumps(v, sort_keys=True) if isinstance(v, dict) else v for v in run.values()]
+    columns = ", ".join(run)
+    marks = ", ".join("?" for _ in run)
+    db.execute(f"insert into results.runs ({columns}) values ({marks})", values)
+
+
+def finish_run(db: duckdb.DuckDBPyConnection, run_id: str, counts: Mapping[str, Any]) -> None:
+    """Says when the run ended and what it did."""
+    db.execute(
+        "update results.runs set finished_at = now() at time zone 'UTC', counts = ?"
+        " where run_id = ?",
+        [json.dumps(counts, sort_keys=True), run_id],
+    )
+
+
+def mark_current(
+    db: duckdb.DuckDBPyConnection,
+    target: Target,
+    input_hashes: Mapping[int, str],
+    cohort_hash: str,
+) -> None:
+    """Rows made from just these inputs belong to this cohort; others, for the time being, to none.
+
+    They stay where they are until they are replaced, so that going back to the old settings finds
+    them again.
+    """
+    wanted = pa.table(
+        {
+            "stay_id": pa.array(list(input_hashes), pa.int32()),
+            "input_hash": pa.array(list(input_hashes.values()), pa.string()),
+        }
+    )
+    db.register("wanted", wanted)
+    tables = [("embeddings.skipped", "encoder = $encoder and")]
+    if _exists(db, target.encoder):
+        tables.append((target.table, ""))
+    for table, of_encoder in tables:
+        has_task = target.task is not None or table == "embeddings.skipped"
+        of_task = "task is not distinct from $task and" if has_task else ""
+        parameters: dict[str, Any] = {"cohort_hash": cohort_hash}
+        parameters |= {"encoder": target.encoder} if of_encoder else {}
+        parameters |= {"task": target.task} if of_task else {}
+        match = "(stay_id, input_hash) in (select (stay_id, input_hash) from wanted)"
+        db.execute(
+            f"update {table} set cohort_hash = if({match}, $cohort_hash, null) where {of_encoder}"
+            f" {of_task} (({match} and cohort_hash is distinct from $cohort_hash)"
+            f" or (not {match} and cohort_hash = $cohort_hash))",
+            parameters,
+        )
+    db.unregister("wanted")
+
+
+def append(
+    db: duckdb.DuckDBPyConnection,
+    target: Target,
+    encoded: Encoded,
+    input_hashes: Mapping[int, str],
+    *,
+    cohort_hash: str,
+    run_id: str,
+) -> None:
+    """Replaces what there was of these stays by what was found now, in the caller's transaction."""
+    stays = sorted({*map(int, encoded.stay_ids), *(skip.stay_id for skip in encoded.skipped)})
+    same_task = "" if target.task is None else "and task = ?"
+    task = [] if target.task is None else [target.task]
+    if len(encoded.stay_ids):
+        _ensure_table(db, target, encoded.vectors.shape[1])
+    if _exists(db, target.encoder):
+        db.execute(
+            f"delete from {target.table} where stay_id in (select unnest(?)) {same_task}",
+            [stays, *task],
+        )
+    db.execute(
+        "delete from embeddings.skipped where encoder = ? and task is not distinct from ?"
+        " and stay_id in (select unnest(?))",
+        [target.encoder, target.task, stays],
+    )
+    common = {"cohort_hash": cohort_hash, "run_id": run_id}
+    if len(encoded.stay_ids):
+        rows = _arrow_rows(encoded, input_hashes, common, target.task)
+        db.register("batch", rows)
+        db.execute(f"insert into {target.table} by name select * from batch")
+        db.unregister("batch")
+    if encoded.skipped:
+        skips = _skipped_rows(encoded.skipped, input_hashes, common, target)
+        db.register("batch", skips)
+        db.execute("insert into embeddings.skipped by name select * from batch")
+        db.unregister("batch")
+
+
+def learned(
+    db: duckdb.DuckDBPyConnection, target: Target, fit_hash: str
+) -> dict[str, np.ndarray] | None:
+    """What a fit on just these inputs left, if one was made."""
+    rows = db.execute(
+        "select learned from embeddings.fitted"
+        " where encoder = ? and task is not distinct from ? and fit_hash = ?",
+        [target.encoder, target.task, fit_hash],
+    ).fetchall()
+    if not rows:
+        return None
+    with np.load(io.BytesIO(rows[0][0]), allow_pickle=False) as arrays:
+        return {name: arrays[name] for name in arrays.files}
+
+
+def keep_learned(
+    db: duckdb.DuckDBPyConnection,
+    target: Target,
+    fit_hash: str,
+    arrays: Mapping[str, np.ndarray],
+    run_id: str,
+) -> None:
+    """Keeps a fit in the place of the encoder's last."""
+    file = io.BytesIO()
+    np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+    db.execute(
+        "delete from embeddings.fitted where encoder = ? and task is not distinct from ?",
+        [target.encoder, target.task],
+    )
+    db.execute(
+        "insert into embeddings.fitted (encoder, task, fit_hash, learned, run_id)"
+        " values (?, ?, ?, ?, ?)",
+        [target.encoder, target.task, fit_hash, file.getvalue(), run_id],
+    )
+
+
+def require_result_tables(db: duckdb.DuckDBPyConnection) -> None:
+    """The tables that macros/result_tables.sql makes must be there.
+
+    Raises:
+        CharthouseError: the warehouse is of an older clone, or has no marts.
+    """
+    found = db.execute(
+        "select count(*) from duckdb_tables() where schema_name || '.' || table_name in"
+        " ('results.runs', 'results.sends', 'embeddings.skipped', 'embeddings.fitted',"
+        " 'marts.cohort_definition')"
+    ).fetchall()[0][0]
+    if found < 5:
+        raise CharthouseError(
+            "The warehouse lacks the marts or the tables of results. Run dbt build first."
+        )
+
+
+def _exists(db: duckdb.DuckDBPyConnection, encoder: str) -> bool:
+    return encoder in _embedding_tables(db)
+
+
+def _embedding_tables(db: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    """Name to dimension of the tables of embeddings, in order of name."""
+    rows = db.execute(
+        "select table_name, data_type from duckdb_columns() where schema_name = 'embeddings'"
+        " and column_name = 'embedding' order by table_name"
+    ).fetchall()
+    return {name: int(kind.split("[")[1].rstrip("]")) for name, kind in rows}
+
+
+def _ensure_table(db: duckdb.DuckDBPyConnection, target: Target, dimension: int) -> None:
+    """Makes the encoder's table, anew where its vectors have got another length."""
+    there = _embedding_tables(db).get(target.encoder)
+    if there == dimension:
+        return
+    task = "" if target.task is None else "task varchar not null, "
+    db.execute(
+        f"create or replace table {target.table} (stay_id integer not null, {task}"
+        f"embedding float[{dimension}] not null, input_hash varchar not null,"
+        " cohort_hash varchar, run_id varchar not null)"
+    )
+    db.execute(
+        f"comment on table {target.table} is 'One vector a stay"
+        f"{' and task' if target.task else ''}, by the encoder {target.encoder}. input_hash: of"
+        " what it was made from; cohort_hash: the cohort that it belongs to, null if its inputs"
+        " have changed since; run_id: the run (results.runs) that made it.'"
+    )
+    arms = [
+        f"select '{name}' as encoder, {_task_column(db, name)} as task, stay_id, input_hash,"
+        f' cohort_hash, run_id from embeddings."{name}"'
+        for name in _embedding_tables(db)
+    ]
+    db.execute(f"create or replace view embeddings.encoded as {' union all '.join(arms)}")
+    db.execute(
+        "comment on view embeddings.encoded is 'Which stays each encoder has encoded, for which"
+        " cohort, in which run: every table of this schema without its vectors.'"
+    )
+
+
+def _task_column(db: duckdb.DuckDBPyConnection, name: str) -> str:
+    found = db.execute(
+        "select 1 from duckdb_columns() where schema_name = 'embeddings' and table_name = ?"
+        " and column_name = 'task'",
+        [name],
+    ).fetchall()
+    return "task" if found else "null::varchar"
+
+
+def _arrow_rows(
+    encoded: Encoded,
+    input_hashes: Mapping[int, str],
+    common: Mapping[str, str],
+    task: str | None,
+) -> pa.Table:
+    n, dimension = encoded.vectors.shape
+    flat = pa.array(np.ascontiguousarray(encoded.vectors, np.float32).ravel())
+    columns = {
+        "stay_id": pa.array(encoded.stay_ids, pa.int32()),
+        "embedding": pa.FixedSizeListArray.from_arrays(flat, dimension),
+        "input_hash": pa.array([input_hashes[int(stay)] for stay in encoded.stay_ids]),
+        **{name: pa.array([value] * n) for name, value in common.items()},
+    }
+    return pa.table(columns if task is None else columns | {"task": pa.array([task] * n)})
+
+
+def _skipped_rows(
+    skipped: Sequence[Skipped],
+    input_hashes: Mapping[int, str],
+    common: Mapping[str, str],
+    target: Target,
+) -> pa.Table:
+    n = len(skipped)
+    return pa.table(
+        {
+            "encoder": pa.array([target.encoder] * n),
+            "task": pa.array([target.task] * n, pa.string()),
+            "stay_id": pa.array([skip.stay_id for skip in skipped], pa.int32()),
+            "item": pa.array([skip.item for skip in skipped], pa.string()),
+            "reason": pa.array([skip.reason for skip in skipped]),
+            "input_hash": pa.array([input_hashes[skip.stay_id] for skip in skipped]),
+            **{name: pa.array([value] * n) for name, value in common.items()},
+        }
+    )

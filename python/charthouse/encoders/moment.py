@@ -1,0 +1,217 @@
+"""MOMENT-1-large, a foundation model of time series, as it is: nothing is trained.
+
+Goswami et al. 2024, "MOMENT: A Family of Open Time-series Foundation Models", ICML. It reads 512
+steps in 64 patches of 8; a shorter series stands at the end, and a mask says what was observed. 24
+hourly bins fill 3 patches of the 64, yet momentfm computes all 64 and throws 61 away. Here only the observed patches go through the encoder, with the same result:
+
+- no query attends to a masked patch, so what those hold changes nothing,
+- T5's position bias depends on distances alone,
+- the sinusoids that are added are those of the patches' true positions, the last ones.
+
+tests/test_encode_vitals.py proves it against momentfm's own `embed`; benchmarks/moment_trimmed.py
+measures it.
+"""
+
+import contextlib
+import io
+import warnings
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from charthouse.encoders.base import Context, Encoded, Encoder, Stay
+from charthouse.encoders.weights import find_weights, hash_of_files
+from charthouse.errors import CharthouseError
+
+
+@contextlib.contextmanager
+def _hushed() -> Iterator[None]:
+    """Without what momentfm and the hub's loader print and warn about heads that we do not use."""
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _import_torchvision() -> Any:
+    """Makes torchvision importable, which transformers needs though MOMENT does not.
+
+    Beside a CPU torch its compiled operators cannot load, and then its Python code fails because
+    not even their schemas are known: they are declared, and nothing ever calls them.
+
+    Returns:
+        What must stay alive for as long as the schemas are wanted.
+    """
+    try:
+        import torchvision  # noqa: F401
+    except ModuleNotFoundError:
+        return None  # transformers does without
+    except RuntimeError:
+        library = torch.library.Library("torchvision", "FRAGMENT")
+        for name in ("nms", "qnms"):
+            library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+        return library
+    return None
+
+
+_TORCHVISION = _import_torchvision()
+with _hushed():
+    from momentfm import MOMENTPipeline
+
+SEQ_LEN = 512
+PATCH_LEN = 8
+
+FILES = ("config.json", "model.safetensors")  # the only name that momentfm reads from a folder
+
+TOKENS = {"cpu": 2048, "cuda": 65536}
+"""Patches in a batch. More than some hundreds gains nothing on a CPU."""
+
+
+class Moment(Encoder[np.ndarray]):
+    """Mean of MOMENT's patch embeddings over the vital signs and the observed patches of a stay.
+
+    Content: float32 [variables, bins], the imputed hourly grid; the embedding is [1024], that of
+    `embed(reduction="mean")`. Each vital sign is a series of its own and is scaled by its own mean
+    and deviation over all bins (RevIN), so the embedding holds shapes and no levels.
+
+    A patch counts only when its 8 steps are observed. With bins that are not a multiple of 8 the
+    first of them (4 of 20) enter the mean and deviation, but lie in a patch that is masked.
+
+    Mean and deviation are computed in float64. In float32, as momentfm does it, the mean of a
+    constant series (every vital sign that was never measured) is off by a rounding error, and
+    dividing by a deviation of 1e-5 turns that error into a signal; in float64 it is exactly zero.
+
+    Vectors of a stay encoded in other batches agree within 1e-5, not bit for bit: matrix products
+    of another size may sum in another order.
+    """
+
+    reads = "vitals_hourly"
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        on_gpu = context.device.startswith("cuda")
+        self._dtype = (
+            torch.bfloat16 if on_gpu and context.precision == "bfloat16" else torch.float32
+        )
+        self._tokens = TOKENS["cuda" if on_gpu else "cpu"]
+        self._patches = context.bins // PATCH_LEN
+
+    def settings(self) -> dict[str, Any]:
+        """Whatever changes the vectors besides the stays and the weights."""
+        return {
+            "bins": self.context.bins,
+            "seq_len": SEQ_LEN,
+            "patch_len": PATCH_LEN,
+            "padding": "left",
+            "reduction": "mean",
+            "precision": str(self._dtype).removeprefix("torch."),
+        }
+
+    def fingerprint(self) -> str:
+        """A hash of the configuration and the weights."""
+        return hash_of_files(find_weights(self.context.spec, FILES), FILES)
+
+    def load(self) -> None:
+        """Loads the weights.
+
+        Raises:
+            CharthouseError: the window does not suit the model, or the weights are absent or not
+                those of a MOMENT-1.
+        """
+        bins = self.context.bins
+        if bins < PATCH_LEN:
+            raise CharthouseError(
+                f"The window has {bins} bins, and MOMENT needs {PATCH_LEN} for a single patch: "
+                "raise window_end_hours, or lower bin_hours."
+            )
+        if bins > SEQ_LEN:
+            raise CharthouseError(
+                f"The window has {bins} bins, and MOMENT reads {SEQ_LEN} at most: "
+                "lower window_end_hours, or raise bin_hours."
+            )
+        self._model = load_pipeline(find_weights(self.context.spec, FILES)).to(self.context.device)
+        self._model.encoder.to(self._dtype)
+
+    def encode(self, stays: Sequence[Stay[np.ndarray]]) -> Encoded:
+        """Encodes the grids of some stays, in batches of about as many patches as suit the device.
+
+        Raises:
+            CharthouseError: a grid has empty cells, or the model gives something that is no number.
+        """
+        size = max(1, self._tokens // max(1, len(self.context.vital_signs) * self._patches))
+        vectors = [
+            self._embed(np.stack([stay.content for stay in stays[first : first + size]]))
+            for first in range(0, len(stays), size)
+        ]
+        return Encoded(
+            np.array([stay.stay_id for stay in stays], dtype=np.int64),
+            np.concatenate(vectors) if vectors else np.empty((0, 0), np.float32),
+        )
+
+    @torch.inference_mode()
+    def _embed(self, grids: np.ndarray) -> np.ndarray:
+        """Embeddings [stays, d_model] of grids [stays, variables, bins]."""
+        if not np.isfinite(grids).all():
+            # momentfm would set these to the mean of the series and say nothing
+            raise CharthouseError(
+                "The hourly grid has empty cells, and MOMENT needs every one: set imputation to "
+                "forward or forward_backward and run dbt build."
+            )
+        observed = self._normalised(torch.from_numpy(grids).to(self.context.device))
+        # series that are equal once scaled, such as all the constant ones, are computed once
+        rows, place = observed.flatten(0, 1).unique(dim=0, return_inverse=True)
+        embedding = self._model.patch_embedding
+        last = SEQ_LEN // PATCH_LEN
+        positions = embedding.position_embedding.pe[0, last - self._patches : last]
+        tokens = embedding.value_embedding(rows.unflatten(-1, (-1, PATCH_LEN))) + positions
+        hidden = self._model.encoder(inputs_embeds=tokens.to(self._dtype)).last_hidden_state
+        over_patches = hidden.float().mean(dim=1)
+        vectors = over_patches[place].unflatten(0, grids.shape[:2]).mean(dim=1).cpu().numpy()
+        if not np.isfinite(vectors).all():
+            raise CharthouseError(
+                f"{self.context.spec.encoder} gives vectors that are no numbers at precision "
+                f"{self.settings()['precision']}: fetch its weights again, or use float32."
+            )
+        return vectors
+
+    def _normalised(self, series: torch.Tensor) -> torch.Tensor:
+        """The steps of the full patches [stays, variables, patches * 8], scaled over all bins."""
+        exact = series.double()
+        centred = exact - exact.mean(dim=-1, keepdim=True)
+        deviation = centred.square().mean(dim=-1, keepdim=True).sqrt()
+        scaled = centred / (deviation + self._model.normalizer.eps)
+        return scaled[..., -self._patches * PATCH_LEN :].float()
+
+
+def load_pipeline(folder: Path) -> MOMENTPipeline:
+    """MOMENT from a folder with FILES, in float32 and ready to embed.
+
+    Raises:
+        CharthouseError: the weights do not fit the configuration, or it is not that of a MOMENT-1.
+    """
+    with _hushed():
+        try:
+            model = MOMENTPipeline.from_pretrained(
+                str(folder), model_kwargs={"task_name": "embedding"}, strict=True
+            )
+        except RuntimeError as error:  # torch: keys that are missing, unexpected, of another shape
+            raise CharthouseError(
+                f"{folder} is not a MOMENT checkpoint: {str(error).splitlines()[0]} "
+                "Fetch its files again."
+            ) from None
+        model.init()
+    config = model.config
+    layout = {
+        "seq_len": config.seq_len == SEQ_LEN,
+        "patch_len": config.patch_len == PATCH_LEN,
+        "patch_stride_len": config.patch_stride_len == PATCH_LEN,
+        "revin_affine": not config.getattr("revin_affine", False),
+        "add_positional_embedding": config.getattr("add_positional_embedding", True),
+    }
+    if other := [name for name, same in layout.items() if not same]:
+        raise CharthouseError(
+            f"{folder / 'config.json'} is not that of a MOMENT-1: {', '.join(other)} differ."
+        )
+    return model.float().eval()

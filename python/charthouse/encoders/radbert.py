@@ -1,0 +1,217 @@
+"""RadBERT: the language model of radiology reports in the paper's Table I."""
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from charthouse.encoders.base import Context, Encoded, ItemEncoder, Report, Skipped, Stay, stack
+from charthouse.encoders.torch_models import (
+    checkpoint_of,
+    import_transformers,
+    inference,
+    on_gpu,
+    precision,
+    quiet,
+    read_config,
+)
+from charthouse.encoders.weights import find_weights, hash_of_files
+from charthouse.errors import CharthouseError
+
+TOKENIZER = "tokenizer.json|vocab.txt|vocab.json|merges.txt"
+TOKENIZER_SETTINGS = "tokenizer_config.json|special_tokens_map.json|added_tokens.json"
+FILES = (
+    "config.json",
+    "*.safetensors|*.bin",
+    TOKENIZER,
+    f"{TOKENIZER_SETTINGS}|{TOKENIZER}",  # brought along, done without
+)
+MOST_TOKENS = 512  # as the paper; a model with fewer positions sets its own limit
+SPECIAL_TOKENS = 2  # of a piece: [CLS] before and [SEP] behind
+
+NO_WORDS = "the report has no words"
+
+
+class Radbert(ItemEncoder[Report]):
+    """[CLS] of the last layer, [768] for a BERT-base; not the pooler, which RadBERT never trained.
+
+    The cohort's setting report_encoding says what is a stay's vector. "each": the mean over its
+    reports, each encoded by itself, a long one in pieces that count by their tokens. "joined": all
+    reports in order of time as one text, cut at 512 tokens, as the paper did.
+    """
+
+    reads = "reports"
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self.report_encoding = str(context.variables["report_encoding"])
+        if self.report_encoding not in ("each", "joined"):
+            raise CharthouseError(
+                f"report_encoding is each or joined, not '{self.report_encoding}': dbt_project.yml."
+            )
+        # Tokens of a forward, padding included: rows x longest. More gains nothing on a CPU.
+        self.batch_tokens = 65_536 if on_gpu(context) else 4_096
+
+    def settings(self) -> dict[str, Any]:
+        return {
+            "report_encoding": self.report_encoding,
+            "max_tokens": max_tokens(self._folder),
+            "precision": precision(self.context),
+        }
+
+    def fingerprint(self) -> str:
+        weights = checkpoint_of(self._folder).name
+        return hash_of_files(self._folder, ["config.json", weights, TOKENIZER, TOKENIZER_SETTINGS])
+
+    def load(self) -> None:
+        self._most = max_tokens(self._folder)
+        self._tokenizer, model = load_bert(self._folder)
+        self._model = model.to(self.context.device)
+
+    def encode(self, stays: Sequence[Stay[tuple[Report, ...]]]) -> Encoded:
+        if self.report_encoding == "joined":
+            return self._encode_joined(stays)
+        return super().encode(stays)
+
+    def encode_items(self, items: Sequence[Report]) -> Sequence[np.ndarray | str]:
+        pieces, whose = self._tokenise([report.text for report in items], cut=False)
+        vectors = self._forward(pieces)
+        weights = np.array([len(piece) - SPECIAL_TOKENS for piece in pieces], dtype=np.float64)
+        outcomes: list[np.ndarray | str] = []
+        for start, stop in _runs(whose, len(items)):
+            if weights[start:stop].any():
+                mean = np.average(vectors[start:stop], axis=0, weights=weights[start:stop])
+                outcomes.append(mean.astype(np.float32))
+            else:
+                outcomes.append(NO_WORDS)
+        return outcomes
+
+    def _encode_joined(self, stays: Sequence[Stay[tuple[Report, ...]]]) -> Encoded:
+        """One vector a stay; a text that comes twice counts once, as in the paper's code."""
+        between = f" {self._tokenizer.sep_token} "
+        worded = [
+            dict.fromkeys(report.text for report in stay.content if report.text.strip())
+            for stay in stays
+        ]
+        pieces, _ = self._tokenise([between.join(texts) for texts in worded], cut=True)
+        kept = [place for place, piece in enumerate(pieces) if len(piece) > SPECIAL_TOKENS]
+        skipped = [
+            Skipped(stay.stay_id, report.item, NO_WORDS)
+            for stay in stays
+            for report in stay.content
+            if not report.text.strip()
+        ] + [
+            Skipped(stay.stay_id, None, "none of its reports has words")
+            for stay, piece in zip(stays, pieces, strict=True)
+            if len(piece) <= SPECIAL_TOKENS
+        ]
+        stay_ids = np.array([stays[place].stay_id for place in kept], dtype=np.int64)
+        vectors = self._forward([pieces[place] for place in kept])
+        return Encoded(stay_ids, stack(list(vectors)), skipped)
+
+    def _tokenise(self, texts: Sequence[str], cut: bool) -> tuple[list[list[int]], list[int]]:
+        """Pieces of at most max_tokens token ids, [CLS] and [SEP] included, and whose each is.
+
+        Not done ahead of the forward: 1,000 reports take about 0.2 s, their forward minutes.
+        """
+        if not texts:
+            return [], []
+        told = self._tokenizer(
+            list(texts),
+            truncation=True,
+            max_length=self._most,
+            return_overflowing_tokens=not cut,
+            return_attention_mask=False,
+            return_token_type_ids=False,
+        )
+        whose = range(len(texts)) if cut else told["overflow_to_sample_mapping"]
+        return told["input_ids"], list(whose)
+
+    def _forward(self, pieces: Sequence[Sequence[int]]) -> np.ndarray:
+        """[CLS] of the last layer of each piece, [n, dimension] float32."""
+        lengths = np.array([len(piece) for piece in pieces], dtype=np.int64)
+        result = np.empty((len(pieces), self._model.config.hidden_size), dtype=np.float32)
+        for rows in batches(lengths.tolist(), self.batch_tokens):
+            there = np.arange(lengths[rows].max()) < lengths[rows][:, None]
+            ids = np.full(there.shape, self._tokenizer.pad_token_id, dtype=np.int64)
+            ids[there] = np.concatenate([pieces[row] for row in rows])
+            with inference(self.context):
+                last = self._model(
+                    input_ids=torch.from_numpy(ids).to(self.context.device),
+                    attention_mask=torch.from_numpy(there).to(self.context.device),
+                ).last_hidden_state
+                result[rows] = last[:, 0].float().cpu().numpy()
+        return result
+
+    @cached_property
+    def _folder(self) -> Path:
+        return find_weights(self.context.spec, FILES)
+
+
+def batches(lengths: Sequence[int], most: int) -> Iterator[list[int]]:
+    """Rows of similar length together, so that little is padded, at most `most` tokens each.
+
+    Longest first: if memory does not suffice, the first batch says so. Every row comes once.
+    """
+    batch: list[int] = []
+    for row in sorted(range(len(lengths)), key=lambda row: -lengths[row]):
+        if batch and lengths[batch[0]] * (len(batch) + 1) > most:
+            yield batch
+            batch = []
+        batch.append(row)
+    if batch:
+        yield batch
+
+
+def max_tokens(folder: Path) -> int:
+    """Tokens that the model of the folder reads at a time, at most 512.
+
+    Raises:
+        CharthouseError: it is neither a BERT nor a RoBERTa (RadBERT comes as both).
+    """
+    config = read_config(folder)
+    # RoBERTa numbers its positions from behind that of the padding token
+    taken = {"bert": 0, "roberta": config.get("pad_token_id", 1) + 1}
+    kind = config.get("model_type")
+    if kind not in taken:
+        raise CharthouseError(f"{folder}/config.json names a model '{kind}', not bert or roberta.")
+    return min(MOST_TOKENS, int(config.get("max_position_embeddings", MOST_TOKENS)) - taken[kind])
+
+
+def load_bert(folder: Path) -> tuple[Any, Any]:
+    """Tokenizer and model of a folder, the model without pooler and heads.
+
+    Raises:
+        CharthouseError: files are damaged, or a tensor is missing.
+    """
+    transformers = import_transformers()
+    with quiet(transformers):
+        try:
+            tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
+            model, loaded = transformers.AutoModel.from_pretrained(
+                folder,
+                local_files_only=True,
+                add_pooling_layer=False,
+                attn_implementation="sdpa",
+                dtype=torch.float32,
+                output_loading_info=True,
+            )
+        except Exception as error:  # damaged files raise all sorts of things
+            raise CharthouseError(
+                f"{folder} cannot be loaded ({type(error).__name__}): fetch the files again."
+            ) from error
+    if absent := sorted(loaded["missing_keys"]):
+        raise CharthouseError(
+            f"{checkpoint_of(folder)} lacks {absent[0]} and {len(absent) - 1} more tensors."
+            " Fetch it again, with its config.json."
+        )
+    return tokenizer, model.eval().requires_grad_(False)
+
+
+def _runs(whose: Sequence[int], n: int) -> Iterator[tuple[int, int]]:
+    """[start, stop) of the pieces of each of n reports; pieces come in the order of reports."""
+    edges = np.searchsorted(np.asarray(whose, dtype=np.int64), np.arange(n + 1))
+    yield from zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True)

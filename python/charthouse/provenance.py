@@ -1,0 +1,38 @@
+"""What made a result: the version of the code and of the packages it ran on."""
+
+import shutil
+import subprocess
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from charthouse import __version__
+
+PACKAGES = (
+    "duckdb", "numpy", "pandas", "pillow", "pyarrow", "scikit-learn", "torch", "timm",
+    "transformers", "momentfm", "openai", "shap", "fairlearn",
+)  # fmt: skip
+
+
+@cache
+def code_version() -> str:
+    """The package's version, and in a git checkout its commit: 0.1.0+3e618cb, -dirty if edited."""
+    clone = Path(__file__).parents[2]
+    if not (clone / ".git").exists() or not shutil.which("git"):
+        return __version__
+    command = ["git", "-C", str(clone), "describe", "--always", "--dirty", "--exclude=*"]
+    described = subprocess.run(command, capture_output=True, text=True)
+    return f"{__version__}+{described.stdout.strip() or 'unknown'}"
+
+
+@cache
+def _installed(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def package_versions() -> dict[str, str]:
+    """Versions of the packages that can change a number."""
+    return {package: found for package in PACKAGES if (found := _installed(package))}

@@ -1,0 +1,401 @@
+"""The embed job: what it writes, what it leaves alone, what it survives. Encoders here are toys."""
+
+import contextlib
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import types
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import ClassVar
+
+import duckdb
+import numpy as np
+import pytest
+
+from charthouse.embed.run import Options, embed
+from charthouse.encoders.base import Encoded, Encoder, FittedEncoder, NothingToFit, Skipped, Stay
+from charthouse.errors import CharthouseError
+from conftest import PROJECT, Bench, rewrite
+
+
+class Toy(Encoder):
+    """Length and first letters of the reports: depends on nothing but the stay."""
+
+    reads = "reports"
+    chunk_stays = 16
+
+    def encode(self, stays: Sequence[Stay]) -> Encoded:
+        vectors = [[len(s.content), sum(len(r.text) for r in s.content), 1] for s in stays]
+        ids = [s.stay_id for s in stays]
+        return Encoded(np.array(ids), np.array(vectors, np.float32).reshape(-1, 3))
+
+
+@pytest.fixture
+def toy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator["Clone"]:
+    """A clone whose seed has one more row, and a way to give that row a class."""
+    (tmp_path / "clone/seeds").mkdir(parents=True)
+    row = "toy,Toy,text,false,-,-,3,,,,-"
+    seed = tmp_path / "clone/seeds/encoders.csv"
+    seed.write_text((PROJECT / "seeds/encoders.csv").read_text() + row + "\n")
+    module = types.ModuleType("charthouse.encoders.toy")
+    monkeypatch.setitem(sys.modules, "charthouse.encoders.toy", module)
+    yield Clone(tmp_path / "clone", module)
+
+
+class Clone:
+    """Runs the toy on a warehouse."""
+
+    def __init__(self, project: Path, module: types.ModuleType) -> None:
+        self.project, self.module = project, module
+
+    def run(self, bench: Bench, cls: type[Encoder] = Toy, **options: object) -> str:
+        self.module.Toy = cls  # type: ignore[attr-defined]
+        lines: list[str] = []
+        watch = contextlib.nullcontext(lambda done, total: None)
+        asked = Options(encoders=["toy"], **options)  # type: ignore[arg-type]
+        embed(self.project, bench.warehouse, asked, say=lines.append, watch=lambda *_: watch)
+        return "\n".join(lines)
+
+
+def rows(bench: Bench, columns: str = "*") -> list[tuple]:
+    return bench.sql(f"select {columns} from embeddings.toy order by stay_id")
+
+
+def reports_of_cohort(bench: Bench) -> dict[int, tuple]:
+    found = bench.sql("select stay_id, count(*), sum(length(text)) from marts.reports group by 1")
+    return {stay_id: (float(n), float(length), 1.0) for stay_id, n, length in found}
+
+
+def test_each_stay_gets_its_vector_or_a_reason(bench: Bench, toy: Clone) -> None:
+    said = toy.run(bench)
+    expected = reports_of_cohort(bench)
+    assert dict(rows(bench, "stay_id, embedding")) == expected
+    stays = bench.one("select count(*) from marts.cohort")
+    skipped = bench.sql(
+        "select encoder, item, reason, count(*) from embeddings.skipped group by all"
+    )
+    without = stays - len(expected)
+    assert skipped == [("toy", None, "no report in the window", without)]
+    assert f"toy: {len(expected)} encoded" in said and f"{without} skipped" in said
+    run = bench.sql(
+        "select name, is_synthetic, finished_at >= started_at, counts->>'encoded', cohort_hash ="
+        " (select cohort_hash from marts.cohort_definition) from results.runs"
+    )
+    assert run == [("toy", True, True, str(len(expected)), True)]
+    assert bench.one("select count(*) from embeddings.toy join results.runs using (run_id)") == len(
+        expected
+    )
+    assert bench.one("select data_type from duckdb_columns() where table_name = 'toy'"
+                     " and column_name = 'embedding'") == "FLOAT[3]"  # fmt: skip
+
+
+def test_a_second_run_does_nothing_again(bench: Bench, toy: Clone) -> None:
+    toy.run(bench)
+    before = rows(bench)
+    said = toy.run(bench)
+    assert rows(bench) == before
+    assert f"toy: 0 encoded, {len(before)} kept" in said
+
+
+def test_only_what_changed_is_encoded_again(bench: Bench, toy: Clone) -> None:
+    toy.run(bench)
+    before = {row[0]: row for row in rows(bench)}
+    note_id, stay_id = bench.sql(
+        "select note_id, min(stay_id) from marts.reports group by 1 having count(*) = 1 order by 1"
+    )[0]
+    notes = Path(bench.raw["CHARTHOUSE_NOTE"]) / "note/radiology.csv.gz"
+
+    def add_a_word(text: str) -> str:
+        at = text.index(f"\n{note_id},")
+        return text[:at] + text[at:].replace('"', '"ADDENDUM ', 1)
+
+    rewrite(notes, add_a_word)
+    assert bench.build().code == 0
+    toy.run(bench)
+    after = {row[0]: row for row in rows(bench)}
+    assert [stay for stay in after if after[stay] != before[stay]] == [stay_id]
+    assert after[stay_id][1][1] == before[stay_id][1][1] + len("ADDENDUM ")
+
+
+def test_embeddings_survive_a_full_refresh_and_a_cohort_takes_only_its_own(
+    bench: Bench, toy: Clone
+) -> None:
+    toy.run(bench)
+    before = rows(bench, "stay_id, embedding, run_id")
+    assert bench.build("--full-refresh", "--vars", "{min_age: 60}").code == 0
+    current = "(select cohort_hash from marts.cohort_definition)"
+    of_cohort = f"select count(*) from embeddings.toy where cohort_hash = {current}"
+    assert bench.one(of_cohort) == 0  # made under another cohort: none is taken over unasked
+    said = toy.run(bench)
+    assert "toy: 0 encoded" in said  # yet not one is computed again: their inputs are the same
+    assert rows(bench, "stay_id, embedding, run_id") == before
+    of_both = f"{of_cohort} and stay_id in (select stay_id from marts.cohort where has_text)"
+    assert bench.one(of_cohort) == bench.one(of_both) == len(reports_of_cohort(bench))
+
+
+def test_other_settings_encode_all_again_and_the_old_ones_belong_to_no_cohort_meanwhile(
+    bench: Bench, toy: Clone
+) -> None:
+    class Louder(Toy):
+        def settings(self) -> dict:
+            return {"volume": 11}
+
+    toy.run(bench)
+    total = len(rows(bench))
+    assert "5 encoded" in toy.run(bench, Louder, limit=5)
+    current = "(select cohort_hash from marts.cohort_definition)"
+    assert bench.one(f"select count(*) from embeddings.toy where cohort_hash = {current}") == 5
+    assert len(rows(bench)) == total  # the others wait where they are ...
+    assert "5 encoded" in toy.run(bench)  # ... and are found again by their old settings
+    assert bench.one(f"select count(*) from embeddings.toy where cohort_hash = {current}") == total
+
+
+def test_a_vector_of_zeros_or_without_a_number_is_refused(bench: Bench, toy: Clone) -> None:
+    class Broken(Toy):
+        def encode(self, stays: Sequence[Stay]) -> Encoded:
+            found = super().encode(stays)
+            found.vectors[0] = 0
+            found.vectors[1, 2] = np.nan
+            return found
+
+    toy.run(bench, Broken, chunk_stays=1000)
+    first, second = sorted(reports_of_cohort(bench))[:2]
+    assert bench.sql("select stay_id, reason from embeddings.skipped where reason like 'refused%'"
+                     " order by 1") == [
+        (first, "refused: all numbers of its vector are zero"),
+        (second, "refused: some numbers of its vector are not finite"),
+    ]  # fmt: skip
+    assert not {first, second} & {row[0] for row in rows(bench)}
+    # known to be hopeless: not tried again
+    assert "0 encoded" in toy.run(bench, Broken)
+
+
+def test_a_lost_item_is_named_and_its_stay_lives_on(bench: Bench, toy: Clone) -> None:
+    class Picky(Toy):
+        def encode(self, stays: Sequence[Stay]) -> Encoded:
+            found = super().encode(stays)
+            lost = [Skipped(s.stay_id, s.content[0].note_id, "too short") for s in stays]
+            return Encoded(found.stay_ids, found.vectors, lost)
+
+    said = toy.run(bench, Picky)
+    total = len(reports_of_cohort(bench))
+    assert f"{total} encoded" in said and f"(and {total} single items)" in said
+    notes = "select count(*) from embeddings.skipped s join marts.reports r on s.item = r.note_id"
+    assert bench.one(f"{notes} and s.stay_id = r.stay_id where s.reason = 'too short'") == total
+
+
+@pytest.mark.parametrize(
+    ("answer", "complaint"),
+    [
+        (lambda found: Encoded(found.stay_ids, np.ones((len(found.stay_ids), 4), np.float32)),
+         "gave vectors of 4 numbers, but seeds/encoders.csv says 3"),
+        (lambda found: Encoded(found.stay_ids[1:], found.vectors[1:]),
+         "gave no vector and no reason"),
+    ],
+)  # fmt: skip
+def test_an_encoder_that_breaks_its_word_stops_and_writes_nothing(
+    bench: Bench, toy: Clone, answer: object, complaint: str
+) -> None:
+    class Liar(Toy):
+        def encode(self, stays: Sequence[Stay]) -> Encoded:
+            return answer(super().encode(stays))  # type: ignore[operator]
+
+    with pytest.raises(CharthouseError, match=complaint):
+        toy.run(bench, Liar)
+    assert bench.sql("select * from embeddings.encoded") == []
+
+
+def test_marts_built_again_in_the_middle_stop_the_run_and_nothing_is_mixed(
+    bench: Bench, toy: Clone
+) -> None:
+    class Slow(Toy):
+        built: ClassVar[list[int]] = []
+
+        def encode(self, stays: Sequence[Stay]) -> Encoded:
+            if not self.built:  # between two transactions the warehouse is free
+                self.built.append(bench.build("--vars", "{min_age: 60}").code)
+            return super().encode(stays)
+
+    with pytest.raises(CharthouseError, match="built again meanwhile"):
+        toy.run(bench, Slow)
+    assert Slow.built == [0]
+    assert bench.sql("select * from embeddings.encoded") == []
+
+
+def test_a_fit_sees_only_train_is_kept_and_is_not_made_twice(bench: Bench, toy: Clone) -> None:
+    seen: list[tuple[int, str]] = []
+
+    class Fitted(Toy, FittedEncoder):
+        def fit(self, stays: object) -> dict:
+            seen.extend((s.stay_id, s.split) for s in stays)  # type: ignore[attr-defined]
+            return {"mean": np.array([len(seen)])}
+
+        def restore(self, learned: object) -> None:
+            self.mean = learned["mean"]  # type: ignore[index]
+
+    toy.run(bench, Fitted, limit=3)
+    train = "select stay_id, split from marts.cohort where split = 'train' and has_text order by 1"
+    assert seen == bench.sql(train)
+    seen.clear()
+    toy.run(bench, Fitted)
+    assert seen == [] and bench.one("select count(*) from embeddings.fitted") == 1
+
+
+def test_nothing_to_fit_is_a_reason_not_a_crash(bench: Bench, toy: Clone) -> None:
+    class Hopeless(Toy, FittedEncoder):
+        def fit(self, stays: object) -> dict:
+            raise NothingToFit("one report is too few")
+
+        def restore(self, learned: object) -> None: ...
+
+    assert "0 encoded" in toy.run(bench, Hopeless)
+    reasons = bench.sql("select distinct reason from embeddings.skipped order by 1")
+    assert reasons == [("no report in the window",), ("nothing to fit on: one report is too few",)]
+
+
+def test_per_task_encoders_have_a_task_column_and_labels(bench: Bench, toy: Clone) -> None:
+    class Taught(Toy):
+        per_task = True
+
+        def encode(self, stays: Sequence[Stay]) -> Encoded:
+            found = super().encode(stays)
+            found.vectors[:, 2] = [1 + s.label for s in stays]
+            return found
+
+    toy.run(bench, Taught, tasks=["in_hospital_mortality"])
+    toy.run(bench, Taught)
+    assert bench.sql(
+        "select toy.task, count(*), bool_and(embedding[3] = 1 + label) from embeddings.toy"
+        " join marts.labels using (stay_id, task) group by 1 order by 1"
+    ) == [(task, len(reports_of_cohort(bench)), True)
+          for task in ("icu_stay_over_3_days", "in_hospital_mortality")]  # fmt: skip
+    with pytest.raises(CharthouseError, match="Unknown task 'death'"):
+        toy.run(bench, Taught, tasks=["death"])
+
+
+def test_a_dry_run_says_what_it_would_do_and_writes_nothing(bench: Bench, toy: Clone) -> None:
+    toy.run(bench, limit=4)
+    before = bench.contents()
+    said = toy.run(bench, limit=10, dry_run=True)
+    left = len(reports_of_cohort(bench)) - 4
+    assert f"would encode 10 stays on cpu ({left - 10} more are left by the limit)" in said
+    assert "4 are encoded already" in said
+    assert bench.contents() == before
+
+
+def test_the_size_of_a_chunk_changes_nothing(bench: Bench, toy: Clone) -> None:
+    toy.run(bench, chunk_stays=1)
+    one_by_one = rows(bench, "stay_id, embedding, input_hash")
+    duckdb.connect(str(bench.warehouse)).execute("delete from embeddings.toy").close()
+    toy.run(bench, chunk_stays=1000)
+    assert rows(bench, "stay_id, embedding, input_hash") == one_by_one
+
+
+def charthouse(bench: Bench, *arguments: str) -> subprocess.CompletedProcess[str]:
+    process = start_charthouse(bench, *arguments)
+    output, errors = process.communicate()
+    return subprocess.CompletedProcess(arguments, process.returncode, output, errors)
+
+
+def start_charthouse(bench: Bench, *arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", "from charthouse.cli import main; main()", *arguments],
+        env=bench.env(), cwd=bench.project, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+
+
+def embedding(bench: Bench, *arguments: str) -> subprocess.Popen[str]:
+    return start_charthouse(bench, "embed", *arguments)
+
+
+def test_killed_at_random_moments_nothing_is_lost_or_done_twice(bench: Bench) -> None:
+    asked = ("--encoder", "vitals_summary", "--encoder", "tfidf_svd", "--chunk-stays", "3")
+    reference = Bench(bench.raw, bench.warehouse.with_name("reference.duckdb"), bench.logs)
+    reference.warehouse.write_bytes(bench.warehouse.read_bytes())
+    whole = embedding(reference, *asked)
+    assert whole.wait() == 0, whole.communicate()
+    moments = random.Random(7)
+    kills, known = 0, {}
+    while kills < 60:
+        process = embedding(bench, *asked)
+        # most land in the writing, which begins when the run's row is there
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(moments.uniform(1.0, 4.0))
+        finished = process.poll() is not None
+        if finished:
+            assert process.returncode == 0, process.communicate()
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        now = {
+            (encoder, stay_id): run_id
+            for encoder, stay_id, run_id in bench.sql(
+                "select encoder, stay_id, run_id from embeddings.encoded"
+            )
+        }
+        assert len(now) == bench.one("select count(*) from embeddings.encoded")
+        assert known.items() <= now.items()  # what was there is there, from the run that made it
+        known = now
+        if finished:
+            break
+        kills += 1
+    assert kills >= 3
+    for table in ("vitals_summary", "tfidf_svd"):
+        query = f"select stay_id, embedding, input_hash from embeddings.{table} order by 1"
+        assert bench.sql(query) == reference.sql(query)
+    query = "select encoder, stay_id, item, reason from embeddings.skipped order by all"
+    assert bench.sql(query) == reference.sql(query)
+
+
+def test_a_run_waits_for_the_warehouse_and_lets_others_in_between(bench: Bench) -> None:
+    holder = duckdb.connect(str(bench.warehouse))
+    process = embedding(bench, "--encoder", "fixed_interval", "--chunk-stays", "5")
+    time.sleep(3)
+    assert process.poll() is None
+    holder.close()
+    reads = 0
+    while process.poll() is None:
+        with contextlib.suppress(duckdb.IOException):
+            bench.sql("select count(*) from marts.cohort")
+            reads += 1
+        time.sleep(0.02)
+    assert process.returncode == 0
+    assert "is in use by" in process.stderr.read()  # type: ignore[union-attr]
+    assert reads > 3
+
+
+def test_a_mistake_in_a_name_gets_a_hint(bench: Bench) -> None:
+    process = embedding(bench, "--encoder", "swim")
+    assert process.communicate()[1] == "charthouse: Unknown encoder 'swim'. Did you mean 'swin'?\n"
+    assert process.returncode == 1
+
+
+def test_the_page_on_adding_an_encoder_does_what_it_says(bench: Bench, tmp_path: Path) -> None:
+    page = (PROJECT / "docs/add-an-encoder.md").read_text()
+    row, module = (re.search(rf"```{kind}\n(.*?)```", page, re.S)[1] for kind in ("csv", "python"))
+    for name in ("python", "macros", "models", "profiles", "seeds", "tests"):
+        shutil.copytree(PROJECT / name, tmp_path / "clone" / name)
+    shutil.copy(PROJECT / "dbt_project.yml", tmp_path / "clone")
+    with (tmp_path / "clone/seeds/encoders.csv").open("a") as seed:
+        seed.write(row)
+    (tmp_path / "clone/python/charthouse/encoders/last_hour.py").write_text(module)
+    bench.project = tmp_path / "clone"
+    bench.environment["PYTHONPATH"] = str(tmp_path / "clone/python")
+    assert bench.build().code == 0
+    for command in re.findall(r"^charthouse (.*)$", page, re.M):
+        done = charthouse(bench, *command.split())
+        assert done.returncode == 0, done.stderr
+    assert "last_hour" in done.stdout and "done" in done.stdout
+    query = re.search(r"```sql\n(.*?)```", page, re.S)[1]
+    heart_rate = "select avg(value) from marts.vitals_hourly where variable = 'abp_diastolic'"
+    of_train = f"{heart_rate} and hour = 23 and stay_id in"
+    train = "(select stay_id from marts.cohort where split = 'train' and has_vitals)"
+    averages = {split: average for split, _, average in bench.sql(query)}
+    assert averages["train"] == pytest.approx(bench.one(f"{of_train} {train}"), rel=1e-6)
+    state = "select state, encoded from reports.encoders where encoder = 'last_hour'"
+    assert bench.sql(state) == [("done", bench.one("select count(*) from marts.cohort"))]

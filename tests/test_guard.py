@@ -1,0 +1,491 @@
+"""Nothing of credentialed data leaves, by real sockets; and every send is logged before it goes."""
+
+import ast
+import shutil
+import socket
+import ssl
+import subprocess
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import httpx2
+import pytest
+from pytest_httpserver import HTTPServer
+from werkzeug import Request, Response
+
+from charthouse.errors import CharthouseError
+from charthouse.guard import Guard, Send, guarded_client, sending
+from conftest import PROJECT
+from listener import Listener, address_of_this_machine
+
+TEXT = "Mr. Doe has a large left pleural effusion."
+FAKE = "records.example"  # a name that the tests resolve to this machine
+
+
+@pytest.fixture(autouse=True)
+def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("CHARTHOUSE_APPROVED_HOSTS", "SSL_CERT_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+@pytest.fixture(scope="module")
+def one_server() -> Iterator[HTTPServer]:
+    with HTTPServer(host="127.0.0.1", threaded=True) as server:
+        yield server
+
+
+@pytest.fixture
+def server(one_server: HTTPServer) -> HTTPServer:
+    one_server.clear()
+    one_server.expect_request("/").respond_with_data("fine")
+    return one_server
+
+
+@pytest.fixture
+def resolved(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The fake name leads here, as a hostile or mistaken name of the real world leads elsewhere."""
+    resolve = socket.getaddrinfo
+
+    def to_this_machine(host: str, *rest: object, **named: object) -> list:
+        return resolve("127.0.0.1" if host == FAKE else host, *rest, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(socket, "getaddrinfo", to_this_machine)
+
+
+@pytest.fixture
+def no_resolver(monkeypatch: pytest.MonkeyPatch) -> None:
+    def asked(host: str, *_: object, **__: object) -> list:
+        raise AssertionError(f"the resolver was asked for {host}")
+
+    monkeypatch.setattr(socket, "getaddrinfo", asked)
+
+
+def post(guard: Guard, url: str, **more: object) -> httpx2.Response:
+    with guarded_client(guard, timeout=5) as client:
+        return client.post(url, content=TEXT, **more)  # type: ignore[arg-type]
+
+
+# ---- what may go where ----
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.9.10", "localhost", "LOCALHOST"])
+def test_loopback_is_always_allowed(server: HTTPServer, host: str) -> None:
+    sends: list[Send] = []
+    guard = Guard(approved_hosts=frozenset(), log=sends.append)
+    if host == "127.8.9.10":  # another loopback address: the server is not there, the guard agrees
+        assert guard.check(httpx2.URL(f"http://{host}/")).because == "loopback"
+        return
+    assert post(guard, f"http://{host}:{server.port}/").text == "fine"
+    assert [(send.host, send.allowed_because) for send in sends] == [(host.lower(), "loopback")]
+
+
+def test_loopback_of_ipv6() -> None:
+    try:
+        listener = Listener("::1")
+    except OSError:
+        pytest.skip("this machine has no IPv6")
+    with listener, pytest.raises(httpx2.TransportError):  # it hangs up without an answer
+        post(Guard(), f"http://[::1]:{listener.port}/")
+    assert TEXT.encode() in listener.received
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_not_a_byte_reaches_another_address(scheme: str) -> None:
+    address = address_of_this_machine()
+    if address is None:
+        pytest.skip("this machine has no address but loopback")
+    with Listener(address) as listener:
+        place = f"{address}:{listener.port}"
+        with pytest.raises(CharthouseError, match="refused, nothing was sent") as refusal:
+            post(Guard(), f"{scheme}://{place}/")
+        assert listener.saw_nothing()
+    message = str(refusal.value)
+    assert "\n" not in message and TEXT not in message
+    assert all(word in message for word in (place, f"CHARTHOUSE_APPROVED_HOSTS={place}", "zero"))
+
+
+@pytest.mark.usefixtures("resolved")
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_not_a_byte_reaches_another_name(scheme: str) -> None:
+    with Listener() as listener:
+        with pytest.raises(CharthouseError, match="not approved"):
+            post(Guard(), f"{scheme}://{FAKE}:{listener.port}/")
+        assert listener.saw_nothing()
+
+
+@pytest.mark.usefixtures("resolved")
+def test_the_same_way_is_open_to_synthetic_data() -> None:
+    # the control of the two above: without the refusal the bytes do arrive
+    sends: list[Send] = []
+    with Listener() as listener, pytest.raises(httpx2.TransportError):
+        post(Guard(is_synthetic=True, log=sends.append), f"http://{FAKE}:{listener.port}/")
+    assert TEXT.encode() in listener.received
+    assert [(send.host, send.allowed_because) for send in sends] == [(FAKE, "synthetic")]
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of FAKE, signed by itself."""
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl makes the certificate; it is not here")
+    path = tmp_path_factory.mktemp("certificate") / "both.pem"
+    subprocess.run(
+        [
+            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-batch"),
+            *("-subj", f"/CN={FAKE}", "-addext", f"subjectAltName=DNS:{FAKE}"),
+            *("-keyout", str(path.with_name("key.pem")), "-out", str(path.with_name("cert.pem"))),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    path.write_text(path.with_name("key.pem").read_text() + path.with_name("cert.pem").read_text())
+    return path
+
+
+@pytest.fixture
+def tls_server(certificate: Path) -> Iterator[HTTPServer]:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    with HTTPServer(host="127.0.0.1", ssl_context=context) as server:
+        server.expect_request("/").respond_with_data("fine")
+        yield server
+
+
+@pytest.mark.usefixtures("resolved")
+def test_an_approved_host_is_reached_by_https(
+    tls_server: HTTPServer, certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = f"{FAKE}:{tls_server.port}"
+    monkeypatch.setenv("CHARTHOUSE_APPROVED_HOSTS", f"other.example, {place.upper()} ,")
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    sends: list[Send] = []
+    assert post(Guard(log=sends.append), f"https://{place}/").text == "fine"
+    assert [(send.host, send.allowed_because) for send in sends] == [(FAKE, "approved")]
+    with pytest.raises(CharthouseError, match="by https only"):
+        post(Guard(), f"http://{place}/")
+    with pytest.raises(CharthouseError, match="not approved"):
+        post(Guard(), f"https://{FAKE}:{tls_server.port + 1}/")
+
+
+@pytest.mark.usefixtures("resolved")
+def test_an_approved_host_must_show_its_certificate(tls_server: HTTPServer) -> None:
+    place = f"{FAKE}:{tls_server.port}"
+    with pytest.raises(httpx2.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
+        post(Guard(approved_hosts=frozenset({place})), f"https://{place}/")
+    assert not tls_server.log
+
+
+APPROVED = Guard(approved_hosts=frozenset({"api.openai.com", "[2001:db8::5]:8443"}))
+
+
+@pytest.mark.usefixtures("no_resolver")
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://api.openai.com.evil.org/v1",
+        "https://evil-api.openai.com/v1",
+        "https://api-openai.com/v1",
+        "https://openai.com/v1",
+        "https://eu.api.openai.com/v1",
+        "https://api.openai.com@evil.org/v1",
+        "https://api.openai.com:443@evil.org/v1",
+        "https://api.openai.com%40evil.org/v1",
+        "https://key@api.openai.com/v1",
+        "https://evil.org/api.openai.com",
+        "https://evil.org?api.openai.com",
+        "https://evil.org#@api.openai.com",
+        "https://evil.org\\@api.openai.com",
+        "https://api.openai.com\\.evil.org/v1",
+        "https://api.openai.com%2eevil.org/v1",
+        "https://api.openai.com%00.evil.org/v1",
+        "https://api.openai.com./v1",
+        "https://api.openai.com:8443/v1",
+        "https://api.openai.com:80/v1",
+        "https://\u0430pi.openai.com/v1",  # a Cyrillic a
+        "https://api.open\u0251i.com/v1",  # a Latin alpha
+        "https://api.openai.c\u043em/v1",  # a Cyrillic o
+        "https://xn--pi-7kc.openai.com/v1",
+        "https://*.openai.com/v1",
+        "http://api.openai.com/v1",
+        "http://api.openai.com:443/v1",
+        "ws://api.openai.com/v1",
+        "wss://api.openai.com/v1",
+        "ftp://api.openai.com/v1",
+        "//api.openai.com/v1",
+        "https:///v1",
+        "api.openai.com/v1",
+        "https://[2001:db8::5]/v1",
+        "https://[2001:db8::6]:8443/v1",
+        "https://0x7f000001/",  # all of these may end at loopback, by another reading
+        "https://2130706433/",
+        "https://127.1/",
+        "https://127.0.0.1.evil.org/",
+        "https://localhost.evil.org/",
+        "https://localhost./",
+        "https://0.0.0.0/",
+        "https://[::]/",
+        "https://[::ffff:127.0.0.1]/",
+        "https://[::1%25eth0]/",
+        "https://128.0.0.1/",
+    ],
+)
+def test_lookalikes_are_refused_without_asking_the_resolver(url: str) -> None:
+    with pytest.raises((CharthouseError, httpx2.InvalidURL)) as refusal:
+        post(APPROVED, url)
+    assert "\n" not in str(refusal.value)
+    assert str(refusal.value).isascii()  # a lookalike shows itself: xn--...
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://api.openai.com/v1",
+        "https://API.OpenAI.com/v1",
+        "HTTPS://api.openai.com:443/v1",
+        "https://[2001:db8::5]:8443/v1",
+    ],
+)
+def test_the_approved_name_in_any_spelling(url: str) -> None:
+    assert APPROVED.check(httpx2.URL(url)).because == "approved"
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        *("*.openai.com", ".openai.com", "*", "https://api.openai.com", "api.openai.com/v1"),
+        *("api.openai.com.", "user@api.openai.com", "api.openai.com:", "\u0430pi.openai.com"),
+    ],
+)
+def test_an_entry_that_is_no_exact_name_approves_nothing(
+    entry: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CHARTHOUSE_APPROVED_HOSTS", entry)
+    for url in ("https://api.openai.com/v1", "https://api.openai.com./", "https://*.openai.com/"):
+        with pytest.raises(CharthouseError, match="is not an exact host name"):
+            Guard().check(httpx2.URL(url))
+
+
+def test_a_user_name_in_the_address_is_refused_and_never_shown() -> None:
+    for guard in (Guard(), Guard(is_synthetic=True)):
+        with pytest.raises(CharthouseError, match="user name") as refusal:
+            post(guard, "http://sam:hunter2@127.0.0.1:9/")
+        assert "hunter2" not in str(refusal.value)
+
+
+def test_the_header_host_cannot_name_another_host(server: HTTPServer) -> None:
+    with pytest.raises(CharthouseError, match="header Host"):
+        post(Guard(), server.url_for("/"), headers={"Host": "evil.org"})
+    assert not server.log
+
+
+# ---- localhost is only what the resolver says ----
+
+
+def answers(*addresses: str) -> list:
+    return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, 0)) for address in addresses]
+
+
+@pytest.mark.parametrize("found", [["192.0.2.7"], ["127.0.0.1", "192.0.2.7"], []])
+def test_localhost_that_leads_elsewhere_is_not_loopback(
+    found: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: answers(*found))
+    with pytest.raises(CharthouseError, match="not approved"):
+        post(Guard(), "http://localhost:9/")
+
+
+def test_a_second_answer_of_the_resolver_changes_nothing(
+    server: HTTPServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resolve, asked = socket.getaddrinfo, []
+
+    def changing(host: str, *rest: object, **named: object) -> list:
+        asked.append(host)
+        if host == "localhost" and asked.count("localhost") > 1:
+            return answers("192.0.2.7")
+        return resolve("127.0.0.1", *rest, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(socket, "getaddrinfo", changing)
+    assert post(Guard(), f"http://localhost:{server.port}/").text == "fine"
+    assert asked.count("localhost") == 1  # the connection went to the address that was checked
+    assert server.log[0][0].headers["Host"] == f"localhost:{server.port}"
+
+
+# ---- redirects ----
+
+
+@pytest.mark.usefixtures("resolved")
+@pytest.mark.parametrize("status", [302, 307, 308])
+def test_a_redirect_is_neither_followed_nor_a_way_out(server: HTTPServer, status: int) -> None:
+    with Listener() as listener:
+        target = f"http://{FAKE}:{listener.port}/"
+        server.expect_request("/moved").respond_with_data("", status, {"Location": target})
+        assert post(Guard(), server.url_for("/moved")).status_code == status
+        with pytest.raises(CharthouseError, match="not approved"):
+            post(Guard(), server.url_for("/moved"), follow_redirects=True)
+        assert listener.saw_nothing()
+
+
+# ---- proxies ----
+
+
+def set_proxies(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    for name in ("http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.setenv(name, url)
+        monkeypatch.setenv(name.upper(), url)
+
+
+@pytest.mark.usefixtures("resolved")
+def test_a_proxy_never_sees_plain_http(server: HTTPServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Listener() as proxy:
+        set_proxies(monkeypatch, f"http://127.0.0.1:{proxy.port}")
+        for host in ("127.0.0.1", "localhost"):
+            assert post(Guard(), f"http://{host}:{server.port}/").text == "fine"
+        assert post(Guard(is_synthetic=True), f"http://{FAKE}:{server.port}/").text == "fine"
+        assert proxy.saw_nothing()
+
+
+def test_a_proxy_carries_https_without_seeing_into_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Listener() as proxy:
+        set_proxies(monkeypatch, f"127.0.0.1:{proxy.port}")
+        with pytest.raises(httpx2.TransportError):  # it hangs up
+            post(Guard(approved_hosts=frozenset({FAKE})), f"https://{FAKE}/")
+    assert proxy.received.startswith(f"CONNECT {FAKE}:443 ".encode())
+    assert b"Doe" not in proxy.received
+
+
+@pytest.mark.usefixtures("resolved")
+def test_no_proxy_is_respected(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Listener() as proxy, Listener() as host:
+        set_proxies(monkeypatch, f"http://127.0.0.1:{proxy.port}")
+        monkeypatch.setenv("no_proxy", FAKE)
+        with pytest.raises(httpx2.TransportError):
+            post(Guard(is_synthetic=True), f"https://{FAKE}:{host.port}/")
+        assert proxy.saw_nothing()
+    assert host.connections == 1
+
+
+def test_a_useless_proxy_is_one_line_without_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    set_proxies(monkeypatch, "ftp://sam:hunter2@proxy.example")
+    with pytest.raises(CharthouseError, match="HTTPS_PROXY") as refusal:
+        post(Guard(is_synthetic=True), f"https://{FAKE}/")
+    assert "hunter2" not in str(refusal.value)
+
+
+# ---- the log ----
+
+
+def test_a_send_is_logged_before_it_leaves_and_holds_no_text(server: HTTPServer) -> None:
+    seen_by_server: list[int] = []
+    sends: list[Send] = []
+
+    def log(send: Send) -> None:
+        seen_by_server.append(len(server.log))
+        sends.append(send)
+
+    with sending(3):
+        post(Guard(log=log), server.url_for("/"))
+    assert seen_by_server == [0]
+    (send,) = sends
+    received = server.log[0][0].get_data()
+    assert (send.items, send.bytes) == (3, len(received)) == (3, len(TEXT.encode()))
+    assert abs(send.at - datetime.now(UTC).replace(tzinfo=None)) < timedelta(minutes=1)
+    assert "Doe" not in repr(send)
+
+
+def test_what_cannot_be_logged_is_not_sent(server: HTTPServer) -> None:
+    def log(_: Send) -> None:
+        raise CharthouseError("the warehouse is in use")
+
+    with pytest.raises(CharthouseError, match="in use"):
+        post(Guard(log=log), server.url_for("/"))
+    assert not server.log
+
+
+def test_a_refusal_is_not_logged_as_a_send() -> None:
+    sends: list[Send] = []
+    with pytest.raises(CharthouseError):
+        post(Guard(log=sends.append), "https://api.openai.com/v1")
+    assert not sends
+
+
+def test_a_streamed_body_is_counted_too(server: HTTPServer) -> None:
+    sends: list[Send] = []
+    with guarded_client(Guard(log=sends.append)) as client:
+        client.post(server.url_for("/"), content=(part.encode() for part in TEXT))
+    assert sends[0].bytes == len(TEXT)
+
+
+def test_threads_share_a_guard(server: HTTPServer) -> None:
+    busy: list[bool] = []
+    sends: list[Send] = []
+    inside = False
+
+    def log(send: Send) -> None:
+        nonlocal inside
+        busy.append(inside)
+        inside = True
+        sends.append(send)
+        inside = False
+
+    def ask(number: int) -> tuple[int, str]:
+        with sending(number):
+            return number, client.post(server.url_for("/echo"), content="x" * number).text
+
+    def echo(request: Request) -> Response:
+        return Response(str(len(request.get_data())))
+
+    server.expect_request("/echo").respond_with_handler(echo)
+    with guarded_client(Guard(log=log)) as client, ThreadPoolExecutor(8) as pool:
+        for number, text in pool.map(ask, range(40)):
+            assert text == str(number)
+    assert sorted((send.items, send.bytes) for send in sends) == [(n, n) for n in range(40)]
+    assert not any(busy)
+    post(Guard(log=log), server.url_for("/"))
+    assert sends[-1].items == 0  # nothing declared
+
+
+# ---- no way around it ----
+
+OTHER_WAYS = {"requests", "urllib3", "aiohttp", "http.client", "httpx", "httpcore2", "ftplib"}
+CLIENTS = {"Client", "AsyncClient", "HTTPTransport", "get", "post", "request", "stream"}
+
+
+def calls(tree: ast.AST, test: Callable[[str], bool]) -> list[ast.Call]:
+    return [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and test(ast.unparse(node.func).split(".")[-1])
+    ]
+
+
+def test_only_the_guarded_client_opens_connections() -> None:
+    for path in (PROJECT / "python/charthouse").rglob("*.py"):
+        tree = ast.parse(path.read_text())
+        imported = {
+            name
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Import | ast.ImportFrom)
+            for name in [getattr(node, "module", None), *(alias.name for alias in node.names)]
+        }
+        assert not imported & OTHER_WAYS, path
+        if path.name != "guarded_http.py":
+            assert not imported & {"urllib.request"}, path
+            used = {
+                node.attr
+                for node in ast.walk(tree)
+                if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "httpx2"
+            }
+            # Client as a type is no client: only calls count
+            called = {ast.unparse(call.func) for call in calls(tree, CLIENTS.__contains__)}
+            assert not {f"httpx2.{name}" for name in used} & called, path
+        for call in calls(tree, lambda name: name in ("OpenAI", "AzureOpenAI")):
+            assert "http_client" in {keyword.arg for keyword in call.keywords}, path
+            assert "max_retries" in {keyword.arg for keyword in call.keywords}, path
+        if path.name != "guard.py" and "socket" in imported:
+            assert not calls(tree, {"socket", "create_connection", "connect"}.__contains__), path
