@@ -10,12 +10,18 @@ demo: export CHARTHOUSE_NOTE := $(DEMO)/mimic-iv-note
 demo: export CHARTHOUSE_CXR := $(DEMO)/mimic-cxr
 demo: export CHARTHOUSE_WAREHOUSE := data/demo.duckdb
 
-.PHONY: demo test lint docs clean
+TENSORFLOW ?= tensorflow-cpu==2.21.0
+
+.PHONY: demo test lint docs cxr-env clean
 .DEFAULT_GOAL := demo
 
-## the synthetic MIMIC, then every mart, in data/demo.duckdb
+# Encoders that need no weights.
+ENCODERS := demographics fixed_interval gru vitals_summary tfidf_svd pixel_pca
+
+## the synthetic MIMIC, then every mart and embeddings, in data/demo.duckdb
 demo: .venv/installed $(DEMO)/SYNTHETIC.json
 	$(BIN)/dbt build --profiles-dir profiles
+	$(BIN)/charthouse embed $(ENCODERS:%=--encoder %)
 
 $(DEMO)/SYNTHETIC.json: | .venv/installed
 	$(BIN)/charthouse synth --stays $(STAYS) --seed 7 --out $(DEMO)
@@ -46,5 +52,13 @@ docs: demo
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 
+## TensorFlow in an environment of its own, for the CXR-Foundation model only (docs/cxr-foundation.md)
+cxr-env: .venv-cxr/installed
+
+.venv-cxr/installed:
+	$(PYTHON) -m venv .venv-cxr
+	.venv-cxr/bin/pip install --quiet '$(TENSORFLOW)'
+	touch $@
+
 clean:
-	rm -rf .venv target logs data/synthetic-* data/demo.duckdb*
+	rm -rf .venv .venv-cxr target logs data/synthetic-* data/demo.duckdb*

@@ -64,6 +64,20 @@ class Bench:
             env=self.env(),
         )
 
+    def charthouse(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """The command line as a user types it."""
+        process = self.start_charthouse(*arguments)
+        output, errors = process.communicate(timeout=300)
+        return subprocess.CompletedProcess(arguments, process.returncode, output, errors)
+
+    def start_charthouse(self, *arguments: str) -> subprocess.Popen[str]:
+        """The same in the background, for tests that kill it."""
+        return subprocess.Popen(
+            [sys.executable, "-c", "from charthouse.cli import main; main()", *arguments],
+            env=self.env(), cwd=self.project, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )  # fmt: skip
+
     def env(self, **environment: str) -> dict[str, str]:
         inherited = {key: value for key, value in os.environ.items() if key not in ROOTS}
         return {

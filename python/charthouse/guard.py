@@ -117,7 +117,8 @@ class Guard:
         if place in approved:
             why = "credentialed data leave by https only"
         if unclear := sorted((self.approved_hosts or frozenset()) - approved):
-            why += f"; '{unclear[0]}' in {APPROVED_HOSTS} is not an exact host name"
+            entry = unclear[0].rpartition("@")[2]  # what stands before may be a password
+            why += f"; {entry!a} in {APPROVED_HOSTS} is not an exact host name"
         return (
             f"{place}: refused, nothing was sent: {why}. PhysioNet's terms ask for a service that"
             f" keeps nothing (zero retention); where you have that in writing, declare it:"

@@ -43,8 +43,7 @@ def open_warehouse(path: Path, *, read_only: bool = True) -> Iterator[duckdb.Duc
     """
     if read_only and not path.exists():
         raise CharthouseError(f"{path}: no such warehouse. Make it: dbt build (or make demo).")
-    wait_for_lock(path, read_only=read_only)
-    connection = duckdb.connect(str(path), read_only=read_only)
+    connection = _connect(path, read_only=read_only)
     try:
         # see macros/materializations/previous.sql; a build that runs would hold the lock
         cut = connection.execute(
@@ -59,12 +58,16 @@ def open_warehouse(path: Path, *, read_only: bool = True) -> Iterator[duckdb.Duc
         connection.close()
 
 
-def wait_for_lock(path: Path, *, read_only: bool = False) -> None:
-    """Returns once the warehouse can be opened; CHARTHOUSE_LOCK_SECONDS bounds the wait.
+def wait_for_lock(path: Path) -> None:
+    """Returns once the warehouse can be written to; CHARTHOUSE_LOCK_SECONDS bounds the wait.
 
     Raises:
         CharthouseError: the lock was not let go in time, or the file cannot be opened at all.
     """
+    _connect(path, read_only=False).close()
+
+
+def _connect(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
     seconds = os.environ.get("CHARTHOUSE_LOCK_SECONDS") or str(DEFAULT_LOCK_SECONDS)
     if not re.fullmatch(r"\d+(\.\d+)?", seconds):
         raise CharthouseError(f"CHARTHOUSE_LOCK_SECONDS: '{seconds}' is not a number of seconds.")
@@ -72,8 +75,7 @@ def wait_for_lock(path: Path, *, read_only: bool = False) -> None:
     told = False
     while True:
         try:
-            duckdb.connect(str(path), read_only=read_only).close()
-            return
+            return duckdb.connect(str(path), read_only=read_only)
         except duckdb.IOException as error:
             if "Could not set lock" not in str(error):
                 raise CharthouseError(
@@ -88,7 +90,7 @@ def wait_for_lock(path: Path, *, read_only: bool = False) -> None:
         if not told:
             print(f"{path} is in use by {holder}: waiting for it.", file=sys.stderr, flush=True)
             told = True
-        time.sleep(0.5)
+        time.sleep(0.1)
 
 
 def _lock_holder(error: Exception) -> str:

@@ -31,6 +31,7 @@ class Outcome:
     left: int  # still to do, because of a limit
     items_skipped: int  # images or reports left out of stays that were encoded
     seconds: float
+    used: dict[str, Any]  # requests, tokens and cost, of encoders that send
 
 
 def run_plan(
@@ -77,6 +78,7 @@ def run_plan(
         left=len(plan.todo) - len(todo),
         items_skipped=items_skipped,
         seconds=round(time.monotonic() - started, 3),
+        used=plan.encoder.used(),
     )
     with open_warehouse(plan.warehouse, read_only=False) as db:
         store.finish_run(db, plan.run_id, vars(outcome))
@@ -122,7 +124,7 @@ def _checked(plan: Plan, found: Encoded, chunk: Sequence[int]) -> Encoded:
             f" seeds/encoders.csv says {dimension}. Give it the right weights, or correct the seed."
         )
     finite = np.isfinite(found.vectors).all(axis=1)
-    good = finite & found.vectors.any(axis=1)
+    good = finite & (found.vectors.any(axis=1) | plan.encoder.zero_is_a_value)
     if good.all():
         return found
     refused = [

@@ -3,7 +3,10 @@
 from pathlib import Path
 
 import duckdb
+from rich.box import SIMPLE_HEAD
+from rich.console import Group
 from rich.table import Table
+from rich.text import Text
 
 from charthouse.embed.store import require_result_tables
 from charthouse.encoders.registry import EncoderSpec, encoder_class, encoder_specs
@@ -11,25 +14,30 @@ from charthouse.errors import CharthouseError
 from charthouse.warehouse import open_warehouse
 
 
-def encoder_table(project: Path, warehouse: Path) -> Table:
-    """One row an encoder (and task): what it is, whether it is ready, what is done."""
-    table = Table(title=f"Encoders, and their state in {warehouse}", title_justify="left")
-    for column in ("encoder", "modality", "dimension", "state", "encoded", "skipped", "needs"):
-        table.add_column(column, justify="right" if column in ("encoded", "skipped") else "left")
+def encoder_table(project: Path, warehouse: Path) -> Group:
+    """One row an encoder (and task): what it is, what is done; below, what is not ready and why."""
+    table = Table(
+        title=f"Encoders, and their state in {warehouse}", title_justify="left", box=SIMPLE_HEAD
+    )
+    for column in ("encoder", "modality", "dimension", "state", "encoded", "skipped"):
+        is_number = column in ("dimension", "encoded", "skipped")
+        table.add_column(column, justify="right" if is_number else "left", no_wrap=True)
     counts = _counts(warehouse)
+    lines = []
     for spec in encoder_specs(project).values():
         needs = _needs(spec)
         for task, (stays, encoded, skipped) in counts.get(spec.encoder, {None: (0, 0, 0)}).items():
             table.add_row(
                 f"{spec.encoder} ({task})" if task else spec.encoder,
                 spec.modality,
-                str(spec.dimension or "by cohort"),
+                str(spec.dimension or "-"),
                 _state(stays, encoded, skipped, needs),
                 str(encoded),
                 str(skipped),
-                needs or "",
             )
-    return table
+        if needs:
+            lines.append(f"{spec.encoder} is not ready: {needs}")
+    return Group(table, *(Text(line) for line in lines))
 
 
 def _state(stays: int, encoded: int, skipped: int, needs: str | None) -> str:

@@ -53,6 +53,9 @@ def embed(project: Path, warehouse: Path, options: Options, *, say: Say, watch: 
     named = [encoder_spec(project, name) for name in options.encoders]
     for spec in named or _ready(project, say):
         for task in _tasks(spec, cohort, options):
+            if options.dry_run and (refusal := _fetches(spec)):
+                say(f"  {spec.encoder}: not ready, {refusal}")
+                continue
             plan = make_plan(
                 warehouse,
                 cohort,
@@ -85,6 +88,12 @@ def _ready(project: Path, say: Say) -> list[EncoderSpec]:
         else:
             say(f"  {spec.encoder}: left out, {reason}")
     return ready
+
+
+def _fetches(spec: EncoderSpec) -> str | None:
+    """Why a dry run stops here: it would have to fetch weights to know what they are."""
+    cls = encoder_class(spec.encoder)
+    return cls.not_ready(spec) if cls.weight_files else None
 
 
 def _tasks(spec: EncoderSpec, cohort: Cohort, options: Options) -> Sequence[str | None]:
@@ -124,5 +133,6 @@ def _summary(outcome: Outcome) -> str:
         f"{outcome.encoded} encoded{rate}, {outcome.kept} kept, {outcome.skipped} skipped"
         + (f" (and {outcome.items_skipped} single items)" if outcome.items_skipped else "")
         + (f", {outcome.left} left by the limit" if outcome.left else "")
+        + "".join(f", {value} {name}" for name, value in outcome.used.items())
         + f", {outcome.seconds:.1f} s"
     )

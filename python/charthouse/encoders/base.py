@@ -126,6 +126,9 @@ class Encoder(ABC, Generic[Content]):
     weight_files: ClassVar[tuple[str, ...]] = ()
     """Files of its pretrained weights, as patterns for charthouse.encoders.weights."""
 
+    zero_is_a_value: ClassVar[bool] = False
+    """A vector of zeros says something; elsewhere it is the mark of a fault, and is refused."""
+
     chunk_stays: ClassVar[int] = 1024
     """Stays read, encoded and appended at a time."""
 
@@ -161,6 +164,10 @@ class Encoder(ABC, Generic[Content]):
     def sends_to(self) -> str | None:
         """The host that it sends the stays' content to; None if all stays on this machine."""
         return None
+
+    def used(self) -> dict[str, Any]:
+        """What it has used so far of what costs money: requests, tokens, cost_usd; else empty."""
+        return {}
 
     def load(self) -> None:
         """Loads weights and opens what encode needs; called once, before the first encode."""

@@ -12,9 +12,8 @@ import subprocess
 import tempfile
 import threading
 import weakref
-from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, ClassVar, NoReturn
@@ -23,20 +22,16 @@ import numpy as np
 from PIL import Image as Pillow
 
 from charthouse.encoders import cxr_foundation_runner as runner
+from charthouse.encoders.ahead import ahead
 from charthouse.encoders.base import Image, ItemEncoder
+from charthouse.encoders.registry import EncoderSpec
 from charthouse.encoders.tfrecord import DamagedRecord, read_examples
-from charthouse.encoders.weights import find_weights, hash_of_files, local_weights
+from charthouse.encoders.weights import find_weights, hash_of_files
 from charthouse.encoders.xray_file import Unreadable, read_grayscale
 from charthouse.errors import CharthouseError
 
 DIMENSION = 1376
 MODEL = "elixr-c-v2-pooled"
-WEIGHTS = (
-    f"{MODEL}/saved_model.pb",
-    f"{MODEL}/variables/*.index",
-    f"{MODEL}/variables/*.data-*",
-    f"{MODEL}/*",
-)
 RELEASE = "physionet image-embeddings-mimic-cxr 1.0"
 READERS = 16  # released files read at once: on a network disk a small file is all waiting
 AHEAD = 4  # pictures decoded ahead of the model
@@ -48,6 +43,12 @@ class CxrFoundation(ItemEncoder[Image]):
     """A vector [1376] of each X-ray, averaged over the stay."""
 
     reads = "images"
+    weight_files = (
+        f"{MODEL}/saved_model.pb",
+        f"{MODEL}/variables/*.index",
+        f"{MODEL}/variables/*.data-*",
+        f"{MODEL}/*",
+    )
     chunk_stays: ClassVar[int] = 64  # on a CPU the model takes many seconds a picture
 
     def settings(self) -> dict[str, Any]:
@@ -63,31 +64,26 @@ class CxrFoundation(ItemEncoder[Image]):
         A release of PhysioNet never changes, and a damaged file of it does not pass its checksums:
         the name says as much as a hash of 377,110 files would.
         """
-        if (folder := _released()) is not None:
-            if not (folder / "files").is_dir():
-                raise CharthouseError(
-                    f"CHARTHOUSE_CXR_EMBEDDINGS: {folder} has no folder files/ with "
-                    "pNN/pSUBJECT/sSTUDY/DICOM.tfrecord below it (docs/cxr-foundation.md)."
-                )
+        if _released() is not None:
             return RELEASE
         _python()
-        return hash_of_files(find_weights(self.context.spec, WEIGHTS), WEIGHTS)
+        return hash_of_files(find_weights(self.context.spec, self.weight_files), self.weight_files)
 
-    def not_ready(self) -> str | None:
+    @classmethod
+    def not_ready(cls, spec: EncoderSpec) -> str | None:
         """Neither way is set up, or the model's weights must be fetched first."""
         try:
-            if _released() is None:
-                _python()
-                if local_weights(self.context.spec, WEIGHTS) is None:
-                    return "weights are not on this machine"
+            if _released() is not None:
+                return None
+            _python()
         except CharthouseError as error:
             return str(error)
-        return None
+        return super().not_ready(spec)
 
     def load(self) -> None:
         """Starts the model, unless released vectors are read."""
         if _released() is None:
-            folder = find_weights(self.context.spec, WEIGHTS) / MODEL
+            folder = find_weights(self.context.spec, self.weight_files) / MODEL
             self._model = ModelProcess(_python(), folder, self.context.device)
 
     def encode_items(self, items: Sequence[Image]) -> list[np.ndarray | str]:
@@ -98,22 +94,29 @@ class CxrFoundation(ItemEncoder[Image]):
         return [_checked(outcome) for outcome in self._run_model(items)]
 
     def _run_model(self, items: Sequence[Image]) -> Iterator[np.ndarray | str]:
-        waiting: deque[Future[bytes | str]] = deque()
-        with ThreadPoolExecutor(2) as decoders:
-            for position in range(len(items) + AHEAD):
-                if position < len(items):
-                    waiting.append(decoders.submit(_to_png, items[position].path))
-                if position >= AHEAD:
-                    png = waiting.popleft().result()
-                    yield png if isinstance(png, str) else self._model.encode(png)
+        for png in ahead(lambda image: _to_png(image.path), items, workers=2, depth=AHEAD):
+            yield png if isinstance(png, str) else self._model.encode(png)
 
 
 def _released() -> Path | None:
+    """The folder of the release, where that way is set up."""
     folder = os.environ.get("CHARTHOUSE_CXR_EMBEDDINGS")
-    return Path(folder) if folder else None
+    if not folder:
+        return None
+    if not Path(folder, "files").is_dir():
+        raise CharthouseError(
+            f"CHARTHOUSE_CXR_EMBEDDINGS: {folder} has no folder files/ with "
+            "pNN/pSUBJECT/sSTUDY/DICOM.tfrecord below it (docs/cxr-foundation.md)."
+        )
+    return Path(folder)
 
 
 def _python() -> str:
+    """The python that has TensorFlow.
+
+    Raises:
+        CharthouseError: there is none, so that neither way is set up.
+    """
     python = os.environ.get("CHARTHOUSE_CXR_PYTHON")
     if not python:
         raise CharthouseError(
@@ -141,12 +144,8 @@ def _read_released(folder: Path, image: Image) -> np.ndarray | str:
     names, vector = examples[0].get("image/id"), examples[0].get("embedding")
     if not isinstance(vector, np.ndarray) or vector.dtype != np.float32:
         return "its released file has no embedding"
-    # the id may stand within the name of a file
-    words = (
-        re.split(r"[^0-9A-Za-z-]+", b" ".join(names).decode(errors="replace"))
-        if (isinstance(names, list))
-        else []
-    )
+    image_id = b" ".join(names).decode(errors="replace") if isinstance(names, list) else ""
+    words = re.split(r"[^0-9A-Za-z-]+", image_id)  # it may be the name of a file
     if image.dicom_id not in words:
         return "its released file is of another image"
     return _checked(vector)
@@ -209,7 +208,7 @@ class ModelProcess:
             ) from None
         finally:
             os.close(log)
-        self._late = False
+        self._late = threading.Event()
         self._stop = weakref.finalize(self, _stop, self._process, self._log)
         with self._within(START_SECONDS):
             self._answer(runner.READY)
@@ -236,7 +235,7 @@ class ModelProcess:
         except ValueError:
             self._fail("answers nonsense")
         if frame is None:
-            self._fail("took too long" if self._late else f"ended ({self._exit_code()})")
+            self._fail("took too long" if self._late.is_set() else f"ended ({self._exit_code()})")
         if frame[0] == runner.FATAL:
             self._fail(f"did not start: {frame[1].decode()}")
         if frame[0] not in expected:
@@ -261,10 +260,11 @@ class ModelProcess:
         """Kills the process when the time is over, which ends any reading and writing; and when
         this one is interrupted: no later picture may get the answer of an earlier one.
         """
+        late, process = self._late, self._process  # the timer must not keep this object alive
 
         def expire() -> None:
-            self._late = True
-            _kill(self._process)
+            late.set()
+            _kill(process)
 
         timer = threading.Timer(seconds, expire)
         timer.daemon = True

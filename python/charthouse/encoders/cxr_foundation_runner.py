@@ -10,6 +10,7 @@ import struct
 import sys
 import threading
 import time
+from contextlib import suppress
 from typing import IO, Any
 
 HEADER = struct.Struct("<4scI")  # magic, kind, length of the payload that follows
@@ -60,6 +61,8 @@ def main(folder: str) -> int:
     except ImportError as error:
         write_frame(answers, FATAL, f"it cannot import {error.name}".encode())
         return 1
+    with suppress(ImportError):
+        import tensorflow_text  # noqa: F401  # where installed: it brings further operators
     try:
         model = tf.saved_model.load(folder)  # kept: it owns the variables
         infer = model.signatures[SIGNATURE]

@@ -22,6 +22,7 @@ class Demographics(FittedEncoder[Values]):
     """
 
     reads = "demographics"
+    zero_is_a_value = True  # of the mean age, and in the least frequent category everywhere
 
     def fit(self, stays: Iterable[Stay[Values]]) -> dict[str, np.ndarray]:
         """Learns means, standard deviations and categories.

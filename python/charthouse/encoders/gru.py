@@ -13,9 +13,12 @@ split is encoded by a network that has seen its patient:
   network, which is trained on the whole train split.
 
 The 64 numbers of two networks' hidden states do not mean the same, even when both start from the
-same weights, and a regression fitted on the one would be nonsense on the other. Each fold's hidden
-states are therefore mapped onto the final network's by a ridge regression on the stays that both
-were trained on; the final network's projection does the rest for all.
+same weights, and a regression fitted on the one can be nonsense on the other. Each fold's hidden
+states are therefore turned onto the final network's, by the rotation and shift that fit best on the
+stays that both were trained on (orthogonal Procrustes: Schoenemann 1966, Psychometrika); the final
+network's projection does the rest for all. Not by a regression: the final network has seen every
+label, and regressing onto it hands them on (synthetic demo, in-hospital mortality, AUROC within
+folds: 0.72 by the fold networks themselves and by rotation, 0.77 by ridge regression).
 """
 
 import copy
@@ -28,7 +31,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
-from torch.nn.utils.rnn import PackedSequence, pack_sequence
+from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_sequence
 
 from charthouse.encoders.base import (
     Context,
@@ -62,7 +65,7 @@ LEARNING_RATE = 1e-3
 CLIP = 1.0
 PATIENCE = 3
 FOLDS = 5
-RIDGE = 1e-3  # of the mean variance of a hidden unit
+PRIOR = 1e-3  # of the mean variance of a hidden unit
 ENCODE_BATCH = 256
 
 
@@ -129,7 +132,8 @@ class Gru(FittedEncoder[Events]):
             "clip": CLIP,
             "patience": PATIENCE,
             "folds": FOLDS,
-            "ridge": RIDGE,
+            "alignment": "rotation",
+            "window_hours": self._window,
             "seed": self.context.seed,
         }
 
@@ -167,7 +171,7 @@ class Gru(FittedEncoder[Events]):
                 network = self._trained(rows.at(others), validation)
                 source = self._hidden(network, rows.at(others).sequences)
                 learned |= _arrays(f"fold{fold}", network)
-                learned[f"fold{fold}.map"] = ridge_map(source, target[others]).numpy()
+                learned[f"fold{fold}.map"] = rotation(source, target[others]).numpy()
         return learned
 
     def restore(self, learned: Mapping[str, np.ndarray]) -> None:
@@ -210,10 +214,7 @@ class Gru(FittedEncoder[Events]):
             raise NothingToFit(f"{where} holds {held} for task {self.context.task}")
 
     def _scale(self, stays: Sequence[Stay[Events]]) -> tuple[np.ndarray, np.ndarray]:
-        """Mean and deviation [variables] over all measurements; 0 and 1 of what was not measured.
-
-        A deviation of 0 becomes 1.
-        """
+        """Mean and deviation [variables] over all measurements; 0 and 1 where there are none."""
         variable = np.concatenate([stay.content.variable for stay in stays])
         value = np.concatenate([stay.content.value for stay in stays]).astype(np.float64)
         size = len(self.context.vital_signs)
@@ -352,22 +353,20 @@ def shuffled_batches(
     return [batches[turn] for turn in torch.randperm(len(batches), generator=generator)]
 
 
-def ridge_map(source: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-    """The linear map and intercept [65, 64], float64, that takes source [n, 64] to target [n, 64].
+def rotation(source: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    """The rotation and shift [65, 64], float64, that bring source nearest to target, both [n, 64].
 
-    Closed form; the penalty, RIDGE times the mean variance of a source column, keeps units that
-    always move together from cancelling each other. The intercept is not penalised.
+    Where the rows say nothing (fewer rows than units, units that never move) a slight preference
+    leaves directions as they are: both networks started from the same weights.
     """
     source, target = source.double(), target.double()
     mean, target_mean = source.mean(dim=0), target.mean(dim=0)
     centred = source - mean
-    gram = centred.T @ centred
-    penalty = RIDGE * gram.diagonal().mean()
-    weights = torch.linalg.solve(
-        gram + penalty * torch.eye(len(gram), dtype=torch.float64),
-        centred.T @ (target - target_mean),
-    )
-    return torch.cat([weights, (target_mean - mean @ weights)[None]])
+    agreement = centred.T @ (target - target_mean)
+    agreement.diagonal().add_(PRIOR * centred.square().sum(dim=0).mean())
+    left, _, right = torch.linalg.svd(agreement)
+    turned = left @ right
+    return torch.cat([turned, (target_mean - mean @ turned)[None]])
 
 
 def _with_one(hidden: torch.Tensor) -> torch.Tensor:
@@ -377,8 +376,9 @@ def _with_one(hidden: torch.Tensor) -> torch.Tensor:
 
 def _packed(sequences: Sequence[torch.Tensor], network: Network) -> PackedSequence:
     """Packed, so that no padded step is ever computed or read."""
-    packed = pack_sequence(list(sequences), enforce_sorted=False)
-    return packed.to(device=network.score.weight.device)
+    padded = pad_sequence(list(sequences)).to(network.score.weight.device)
+    lengths = torch.tensor([len(sequence) for sequence in sequences])
+    return pack_padded_sequence(padded, lengths, enforce_sorted=False)
 
 
 def _arrays(name: str, network: Network) -> dict[str, np.ndarray]:

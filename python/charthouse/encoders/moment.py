@@ -2,7 +2,8 @@
 
 Goswami et al. 2024, "MOMENT: A Family of Open Time-series Foundation Models", ICML. It reads 512
 steps in 64 patches of 8; a shorter series stands at the end, and a mask says what was observed. 24
-hourly bins fill 3 patches of the 64, yet momentfm computes all 64 and throws 61 away. Here only the observed patches go through the encoder, with the same result:
+hourly bins fill 3 patches of the 64, yet momentfm computes all 64 and throws 61 away. Here only the
+observed patches go through the encoder, with the same result:
 
 - no query attends to a masked patch, so what those hold changes nothing,
 - T5's position bias depends on distances alone,
@@ -12,10 +13,8 @@ tests/test_encode_vitals.py proves it against momentfm's own `embed`; benchmarks
 measures it.
 """
 
-import contextlib
-import io
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,47 +22,34 @@ import numpy as np
 import torch
 
 from charthouse.encoders.base import Context, Encoded, Encoder, Stay
+from charthouse.encoders.torch_models import (
+    checkpoint_of,
+    load_strictly,
+    mend_torchvision,
+    on_gpu,
+    precision,
+    read_config,
+    read_tensors,
+)
 from charthouse.encoders.weights import find_weights, hash_of_files
 from charthouse.errors import CharthouseError
 
+mend_torchvision()  # transformers' T5, which momentfm imports, imports torchvision
 
-@contextlib.contextmanager
-def _hushed() -> Iterator[None]:
-    """Without what momentfm and the hub's loader print and warn about heads that we do not use."""
-    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-        warnings.simplefilter("ignore")
-        yield
-
-
-def _import_torchvision() -> Any:
-    """Makes torchvision importable, which transformers needs though MOMENT does not.
-
-    Beside a CPU torch its compiled operators cannot load, and then its Python code fails because
-    not even their schemas are known: they are declared, and nothing ever calls them.
-
-    Returns:
-        What must stay alive for as long as the schemas are wanted.
-    """
-    try:
-        import torchvision  # noqa: F401
-    except ModuleNotFoundError:
-        return None  # transformers does without
-    except RuntimeError:
-        library = torch.library.Library("torchvision", "FRAGMENT")
-        for name in ("nms", "qnms"):
-            library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-        return library
-    return None
-
-
-_TORCHVISION = _import_torchvision()
-with _hushed():
-    from momentfm import MOMENTPipeline
+from momentfm import MOMENTPipeline  # noqa: E402
 
 SEQ_LEN = 512
 PATCH_LEN = 8
+LAYOUT = {
+    "seq_len": SEQ_LEN,
+    "patch_len": PATCH_LEN,
+    "patch_stride_len": PATCH_LEN,
+    "revin_affine": False,
+    "add_positional_embedding": True,
+}
+"""What this module relies on; all sizes of MOMENT-1 have it."""
 
-FILES = ("config.json", "model.safetensors")  # the only name that momentfm reads from a folder
+FILES = ("config.json", "*.safetensors|*.bin")
 
 TOKENS = {"cpu": 2048, "cuda": 65536}
 """Patches in a batch. More than some hundreds gains nothing on a CPU."""
@@ -91,11 +77,8 @@ class Moment(Encoder[np.ndarray]):
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
-        on_gpu = context.device.startswith("cuda")
-        self._dtype = (
-            torch.bfloat16 if on_gpu and context.precision == "bfloat16" else torch.float32
-        )
-        self._tokens = TOKENS["cuda" if on_gpu else "cpu"]
+        self._dtype = getattr(torch, precision(context))
+        self._tokens = TOKENS["cuda" if on_gpu(context) else "cpu"]
         self._patches = context.bins // PATCH_LEN
 
     def settings(self) -> dict[str, Any]:
@@ -106,7 +89,7 @@ class Moment(Encoder[np.ndarray]):
             "patch_len": PATCH_LEN,
             "padding": "left",
             "reduction": "mean",
-            "precision": str(self._dtype).removeprefix("torch."),
+            "precision": precision(self.context),
         }
 
     def fingerprint(self) -> str:
@@ -172,7 +155,7 @@ class Moment(Encoder[np.ndarray]):
         if not np.isfinite(vectors).all():
             raise CharthouseError(
                 f"{self.context.spec.encoder} gives vectors that are no numbers at precision "
-                f"{self.settings()['precision']}: fetch its weights again, or use float32."
+                f"{precision(self.context)}: fetch its weights again, or use float32."
             )
         return vectors
 
@@ -188,30 +171,20 @@ class Moment(Encoder[np.ndarray]):
 def load_pipeline(folder: Path) -> MOMENTPipeline:
     """MOMENT from a folder with FILES, in float32 and ready to embed.
 
+    What `from_pretrained(folder, strict=True)` does, but for a .bin as well as a .safetensors.
+
     Raises:
-        CharthouseError: the weights do not fit the configuration, or it is not that of a MOMENT-1.
+        CharthouseError: config.json is not that of a MOMENT-1, or the weights do not fit it.
     """
-    with _hushed():
-        try:
-            model = MOMENTPipeline.from_pretrained(
-                str(folder), model_kwargs={"task_name": "embedding"}, strict=True
-            )
-        except RuntimeError as error:  # torch: keys that are missing, unexpected, of another shape
-            raise CharthouseError(
-                f"{folder} is not a MOMENT checkpoint: {str(error).splitlines()[0]} "
-                "Fetch its files again."
-            ) from None
-        model.init()
-    config = model.config
-    layout = {
-        "seq_len": config.seq_len == SEQ_LEN,
-        "patch_len": config.patch_len == PATCH_LEN,
-        "patch_stride_len": config.patch_stride_len == PATCH_LEN,
-        "revin_affine": not config.getattr("revin_affine", False),
-        "add_positional_embedding": config.getattr("add_positional_embedding", True),
-    }
-    if other := [name for name, same in layout.items() if not same]:
+    config = {"revin_affine": False, "add_positional_embedding": True} | read_config(folder)
+    if other := [name for name, value in LAYOUT.items() if config.get(name) != value]:
         raise CharthouseError(
             f"{folder / 'config.json'} is not that of a MOMENT-1: {', '.join(other)} differ."
         )
-    return model.float().eval()
+    with warnings.catch_warnings():  # of heads that we do not use, and of names about to change
+        warnings.simplefilter("ignore")
+        model = MOMENTPipeline(config, model_kwargs={"task_name": "embedding"})
+        path = checkpoint_of(folder)
+        load_strictly(model, read_tensors(path), path)
+        model.init()  # only now: the checkpoint has the head that the model was pretrained with
+    return model

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from charthouse.encoders.base import Encoded, FittedEncoder, Image, ItemEncoder, NothingToFit, Stay
+from charthouse.encoders.base import FittedEncoder, Image, ItemEncoder, NothingToFit, Stay
 from charthouse.encoders.xray_file import Unreadable, read_grayscale
 
 PIXELS = 64  # width and height that an X-ray is shrunk to
@@ -51,12 +51,9 @@ class PixelPca(FittedEncoder[tuple[Image, ...]], ItemEncoder[Image]):
             solver = "covariance_eigh" if len(table) > MANY_IMAGES else "full"
             pca = PCA(min(COMPONENTS, len(table) - 1), svd_solver=solver).fit(table)
         real = pca.explained_variance_ > 1e-10 * pca.explained_variance_[0]
-        kept = pca.components_[real]
-        largest = np.abs(kept).argmax(axis=1)
-        signs = np.sign(kept[np.arange(len(kept)), largest])  # of each the largest is positive
         return {
             "mean": pca.mean_,
-            "components": kept * signs[:, None],
+            "components": pca.components_[real],  # of each the largest number is positive
             "explained_variance_ratio": pca.explained_variance_ratio_[real],
         }
 

@@ -185,7 +185,7 @@ def load_bert(folder: Path) -> tuple[Any, Any]:
     """Tokenizer and model of a folder, the model without pooler and heads.
 
     Raises:
-        CharthouseError: files are damaged, or a tensor is missing.
+        CharthouseError: files are damaged or do not belong together, or a tensor is missing.
     """
     transformers = import_transformers()
     with quiet(transformers):
@@ -207,6 +207,13 @@ def load_bert(folder: Path) -> tuple[Any, Any]:
         raise CharthouseError(
             f"{checkpoint_of(folder)} lacks {absent[0]} and {len(absent) - 1} more tensors."
             " Fetch it again, with its config.json."
+        )
+    # a cut vocabulary reads every report as unknown words, a foreign one as other words
+    known, embedded = len(tokenizer), model.config.vocab_size
+    if not 0.9 * embedded <= known <= embedded:
+        raise CharthouseError(
+            f"The tokenizer in {folder} knows {known:,} tokens, the model {embedded:,}."
+            " Fetch both again."
         )
     return tokenizer, model.eval().requires_grad_(False)
 

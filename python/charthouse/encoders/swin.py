@@ -146,7 +146,7 @@ def read_picture(path: Path, size: int) -> np.ndarray | str:
             if image.mode not in EIGHT_BITS:  # Pillow would clip them, not scale them
                 return f"its pixels ({image.mode}) do not have 8 bits"
             gray = image.convert("L").resize((size, size), PIL.Image.Resampling.BICUBIC)
-            return np.asarray(gray)
+            return np.array(gray)  # of its own, and writable, as torch wants it
     except FileNotFoundError:
         return "the file is missing"
     except PIL.UnidentifiedImageError:

@@ -12,12 +12,14 @@ import os
 import re
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from charthouse.encoders.base import Context, Encoded, ItemEncoder, Report, Skipped, Stay, stack
+from charthouse.encoders.registry import EncoderSpec
 from charthouse.encoders.text_pieces import Piece, cut, pack
 from charthouse.errors import CharthouseError
 from charthouse.openai_api import Service, Usage, connect, named_address
@@ -60,7 +62,6 @@ class TextEmbedding3Large(ItemEncoder[Report]):
         self._model = context.spec.hub_id
         self._dimension = context.spec.dimension or 0
         self._price = USD_PER_MILLION_TOKENS
-        self._answered = False  # some request was
 
     def settings(self) -> dict[str, Any]:
         """The model by the provider's name, its dimension, and how reports become one vector."""
@@ -74,7 +75,8 @@ class TextEmbedding3Large(ItemEncoder[Report]):
         """The weights cannot be hashed: their name stands for them, whoever serves them."""
         return f"{self._model}/{self._dimension}"
 
-    def not_ready(self) -> str | None:
+    @classmethod
+    def not_ready(cls, spec: EncoderSpec) -> str | None:
         """Never runs unasked: each report goes to a server, and may cost."""
         try:
             address = named_address()
@@ -89,6 +91,12 @@ class TextEmbedding3Large(ItemEncoder[Report]):
         """The service's host; None for a server on this machine."""
         address = named_address()
         return None if address.is_loopback else address.place
+
+    def used(self) -> dict[str, Any]:
+        """Requests, retries, tokens, cost and seconds so far."""
+        return {**asdict(self.usage), "cost_usd": round(self.usage.cost_usd, 6)} | {
+            "seconds": round(self.usage.seconds, 1)
+        }
 
     def load(self) -> None:
         """Finds the service and its key; sends nothing."""
@@ -163,25 +171,33 @@ class TextEmbedding3Large(ItemEncoder[Report]):
             found[piece.source].append((piece, outcome))
         return [_average(parts) for parts in found]
 
-    def _vectors(self, texts: list[str]) -> list[np.ndarray | str]:
+    def _vectors(self, texts: list[str], *, halving: bool = False) -> list[np.ndarray | str]:
         """For each input its vector, or a reason; halves the inputs until the bad one is alone."""
         try:
             return list(self._request(texts))
         except RefusedInput as refusal:
             status = refusal.status
-        if not self._answered:
-            # else a wrong model or setting would be halved down to each single report
-            try:
-                self._request([PROBE])
-            except RefusedInput:
-                raise CharthouseError(
-                    f"{self._service.host} takes no input at all (HTTP {status}). Does it serve"
-                    f" {self._model} with {self._dimension} dimensions?"
-                ) from None
+        if not halving:
+            self._probe()
         if len(texts) == 1:
             return [f"the service refused it (HTTP {status})"]
         middle = len(texts) // 2
-        return self._vectors(texts[:middle]) + self._vectors(texts[middle:])
+        halves = texts[:middle], texts[middle:]
+        return [outcome for half in halves for outcome in self._vectors(half, halving=True)]
+
+    def _probe(self) -> None:
+        """Else a wrong setting would be halved down, and blamed on each single report.
+
+        Raises:
+            CharthouseError: the service takes not even a harmless input.
+        """
+        try:
+            self._request([PROBE])
+        except RefusedInput as refusal:
+            raise CharthouseError(
+                f"{self._service.host} takes no input at all ({refusal}). Does it serve"
+                f" {self._model} with {self._dimension} dimensions?"
+            ) from None
 
     def _request(self, texts: list[str]) -> list[np.ndarray]:
         embeddings = self._service.client.embeddings.with_raw_response
@@ -201,7 +217,6 @@ class TextEmbedding3Large(ItemEncoder[Report]):
                 f"{self._service.host} sent an answer that cannot be used: {error}. Nothing of it"
                 " was kept; run again, or see what serves there."
             ) from None
-        self._answered = True
         self._service.count(tokens, tokens * self._price / 1e6)
         return vectors
 

@@ -19,11 +19,11 @@ from charthouse.encoders.base import (
     stack,
 )
 
-WORD = re.compile(r"[^\W\d_]{2,30}")  # letters only: no number, and not the ___ of de-identification
+WORD = re.compile(r"[^\W\d_]{2,30}")  # letters: no number, no ___ of de-identification
 MIN_STAYS = 5  # a term of fewer train stays says nothing of others
 MAX_SHARE = 0.95  # one of more than this share of them is boilerplate
 MAX_TERMS = 50_000
-HASHES = 2**24
+HASHES = 2**24  # bytes that counting terms by hash takes
 COMPONENTS = 256
 
 Reports = tuple[Report, ...]
@@ -137,9 +137,10 @@ def _count_by_hash(stays: Iterable[Stay[Reports]]) -> tuple[int, bytes]:
     """
     n = 0
     counts = np.zeros(HASHES, np.uint8)
-    for n, stay in enumerate(stays, 1):
-        hashes = np.unique([_hash(term) for term in set(_terms(stay.content))])
-        counts[hashes.astype(np.int64)] += counts[hashes.astype(np.int64)] < 255
+    for stay in stays:
+        n += 1
+        hashes = list({_hash(term) for term in _terms(stay.content)})
+        counts[hashes] += counts[hashes] < 255
     return n, counts.tobytes()
 
 

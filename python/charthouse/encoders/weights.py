@@ -2,6 +2,7 @@
 
 import fnmatch
 import hashlib
+import logging
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -61,6 +62,8 @@ def find_weights(spec: EncoderSpec, patterns: Sequence[str]) -> Path:
         raise CharthouseError(
             f"{absent} and HF_HUB_OFFLINE is set. Where there is a network: {mend}"
         )
+    # each retry without a network would be a line of its own; the one below says it all
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
     try:
         folder = Path(
             snapshot_download(

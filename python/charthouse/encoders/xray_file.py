@@ -5,6 +5,8 @@ from pathlib import Path
 
 from PIL import Image as Pillow
 
+FORMATS = ("JPEG", "PNG")  # no others: Pillow hands some to outside programs
+
 
 class Unreadable(Exception):
     """The file holds no X-ray that can be used; the message is the reason, without the path."""
@@ -21,7 +23,7 @@ def read_grayscale(path: Path, pixels: int | None = None) -> Pillow.Image:
         Unreadable: missing, empty, cut short, or not a picture of 8 bits a channel.
     """
     try:
-        with Pillow.open(path) as file:
+        with Pillow.open(path, formats=FORMATS) as file:
             if file.mode.startswith(("I", "F")):
                 raise Unreadable("the picture has more than 8 bits a channel")
             if pixels is not None:
@@ -35,7 +37,7 @@ def read_grayscale(path: Path, pixels: int | None = None) -> Pillow.Image:
     except FileNotFoundError:
         raise Unreadable("the file is missing") from None
     except Pillow.UnidentifiedImageError:
-        raise Unreadable("the file is not a picture") from None
+        raise Unreadable("the file is not a JPG or PNG picture") from None
     except (OSError, ValueError, SyntaxError, EOFError, IndexError, struct.error) as error:
         raise Unreadable(f"the file cannot be read ({type(error).__name__})") from None
     except Pillow.DecompressionBombError:
