@@ -160,15 +160,16 @@ def nothing_configured(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def encoder() -> CxrFoundation:
-    return CxrFoundation(Context(encoder_spec(PROJECT, "cxr_foundation"), {}))
-
-
-@pytest.fixture
 def release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("CHARTHOUSE_CXR_EMBEDDINGS", str(tmp_path / "release"))
     (tmp_path / "release/files").mkdir(parents=True)
     return tmp_path / "release"
+
+
+@pytest.fixture
+def encoder() -> CxrFoundation:
+    """Made after `release`, where a test asks for both: it looks at the environment."""
+    return CxrFoundation(Context(encoder_spec(PROJECT, "cxr_foundation"), {}))
 
 
 @pytest.fixture
@@ -188,7 +189,7 @@ def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def image_of(root: Path, dicom_id: str) -> Image:
-    return Image(dicom_id, root / f"cxr/files/p10/p10000001/s50000001/{dicom_id}.jpg")
+    return Image(dicom_id, root / f"release/files/p10/p10000001/s50000001/{dicom_id}.tfrecord")
 
 
 def release_file(release: Path, dicom_id: str) -> Path:
@@ -267,7 +268,7 @@ def test_nonsense_is_damage_and_nothing_else() -> None:
 @pytest.mark.parametrize("packed", [True, False])
 @pytest.mark.parametrize("image_id", ["{}", "files/p10/p10000001/s50000001/{}.dcm", "s50000001_{}"])
 def test_released_vector_is_read_as_it_is(
-    encoder: CxrFoundation, release: Path, tmp_path: Path, packed: bool, image_id: str
+    release: Path, encoder: CxrFoundation, tmp_path: Path, packed: bool, image_id: str
 ) -> None:
     vector = np.random.default_rng(1).normal(size=1376).astype(np.float32)
     dicom_id = "02aa804e-bde0afdd-112c0b34-7bc16630-4e384014"
@@ -283,7 +284,7 @@ def test_released_vector_is_read_as_it_is(
 
 
 def test_bad_released_files_are_left_out_with_their_reasons(
-    encoder: CxrFoundation, release: Path, tmp_path: Path
+    release: Path, encoder: CxrFoundation, tmp_path: Path
 ) -> None:
     good = np.arange(1376) / 7
     whole = record(example(good, "a-whole"))
@@ -317,7 +318,7 @@ def test_bad_released_files_are_left_out_with_their_reasons(
     assert [skip.stay_id for skip in found.skipped if skip.item is None] == [2]
 
 
-def test_wrong_folder_of_the_release_is_said_at_once(encoder: CxrFoundation, release: Path) -> None:
+def test_wrong_folder_of_the_release_is_said_at_once(release: Path, encoder: CxrFoundation) -> None:
     (release / "files").rmdir()
     with pytest.raises(CharthouseError, match="has no folder files/"):
         encoder.fingerprint()

@@ -7,7 +7,7 @@ of threads or on DuckDB's version.
 import hashlib
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, ClassVar
@@ -16,6 +16,7 @@ import duckdb
 import numpy as np
 
 from charthouse.encoders.base import Context, Events, Image, Report
+from charthouse.encoders.cxr_foundation import RELEASED_ROOT
 from charthouse.errors import CharthouseError
 
 
@@ -174,10 +175,10 @@ class Images(Reader):
         ).fetchall()
         if not found:
             return {}
-        root = _image_root()
+        place = self._places()
         with ThreadPoolExecutor(16) as pool:  # the files may be on a slow share
             stats = pool.map(
-                lambda row: [(image["dicom_id"], _stat(root / image["path"])) for image in row[1]],
+                lambda row: [(image["dicom_id"], _stat(place(image["path"]))) for image in row[1]],
                 found,
             )
             return {
@@ -188,7 +189,7 @@ class Images(Reader):
     def read(
         self, db: duckdb.DuckDBPyConnection, context: Context, stay_ids: Sequence[int]
     ) -> dict[int, tuple[Image, ...]]:
-        root = _image_root()
+        place = self._places()
         rows = _of_stays(
             db,
             "select stay_id, list(struct_pack(dicom_id := dicom_id, path := path)"
@@ -197,9 +198,27 @@ class Images(Reader):
             "group by stay_id",
         )
         return {
-            stay_id: tuple(Image(image["dicom_id"], root / image["path"]) for image in images)
+            stay_id: tuple(Image(image["dicom_id"], place(image["path"])) for image in images)
             for stay_id, images in rows
         }
+
+    def _places(self) -> Callable[[str], Path]:
+        """Where a file of marts.images is."""
+        root = os.environ.get("CHARTHOUSE_CXR")
+        if not root:
+            raise CharthouseError(
+                "CHARTHOUSE_CXR is not set: it names the folder of MIMIC-CXR(-JPG), where the"
+                " X-rays of marts.images are. Set it as for dbt build."
+            )
+        return lambda path: Path(root, path).absolute()
+
+
+class ReleasedImages(Images):
+    """The same, with the path of the vector that PhysioNet released in place of the JPG's."""
+
+    def _places(self) -> Callable[[str], Path]:
+        root = os.environ[RELEASED_ROOT]  # which the encoder has seen to
+        return lambda path: Path(root, path).absolute().with_suffix(".tfrecord")
 
 
 READERS: dict[str, Reader] = {
@@ -208,6 +227,7 @@ READERS: dict[str, Reader] = {
     "vitals_summary": VitalsSummary(),
     "vitals_events": VitalsEvents(),
     "images": Images(),
+    "released_images": ReleasedImages(),
     "reports": Reports(),
 }
 """By Encoder.reads."""
@@ -237,16 +257,6 @@ def _of_stays(
     return db.execute(
         f"{query} {wanted} {rest}", [min(stay_ids), max(stay_ids), list(stay_ids)]
     ).fetchall()
-
-
-def _image_root() -> Path:
-    root = os.environ.get("CHARTHOUSE_CXR")
-    if not root:
-        raise CharthouseError(
-            "CHARTHOUSE_CXR is not set: it names the folder of MIMIC-CXR(-JPG), where the X-rays of"
-            " marts.images are. Set it as for dbt build."
-        )
-    return Path(root).absolute()
 
 
 def _stat(path: Path) -> tuple[int, int] | None:

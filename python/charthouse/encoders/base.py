@@ -114,7 +114,7 @@ class Encoder(ABC, Generic[Content]):
     takes long (weights) belongs in `load`.
     """
 
-    reads: ClassVar[str]
+    reads: str
     """Which content it needs: a reader of charthouse.embed.inputs."""
 
     version: ClassVar[int] = 1

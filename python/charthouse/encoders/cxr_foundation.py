@@ -23,7 +23,7 @@ from PIL import Image as Pillow
 
 from charthouse.encoders import cxr_foundation_runner as runner
 from charthouse.encoders.ahead import ahead
-from charthouse.encoders.base import Image, ItemEncoder
+from charthouse.encoders.base import Context, Image, ItemEncoder
 from charthouse.encoders.registry import EncoderSpec
 from charthouse.encoders.tfrecord import DamagedRecord, read_examples
 from charthouse.encoders.weights import find_weights, hash_of_files
@@ -32,6 +32,7 @@ from charthouse.errors import CharthouseError
 
 DIMENSION = 1376
 MODEL = "elixr-c-v2-pooled"
+RELEASED_ROOT = "CHARTHOUSE_CXR_EMBEDDINGS"
 RELEASE = "physionet image-embeddings-mimic-cxr 1.0"
 READERS = 16  # released files read at once: on a network disk a small file is all waiting
 AHEAD = 4  # pictures decoded ahead of the model
@@ -42,7 +43,7 @@ PICTURE_SECONDS = 600.0
 class CxrFoundation(ItemEncoder[Image]):
     """A vector [1376] of each X-ray, averaged over the stay."""
 
-    reads = "images"
+    reads = "images"  # or released_images
     weight_files = (
         f"{MODEL}/saved_model.pb",
         f"{MODEL}/variables/*.index",
@@ -50,6 +51,11 @@ class CxrFoundation(ItemEncoder[Image]):
         f"{MODEL}/*",
     )
     chunk_stays: ClassVar[int] = 64  # on a CPU the model takes many seconds a picture
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        if _released() is not None:
+            self.reads = "released_images"
 
     def settings(self) -> dict[str, Any]:
         """Which way: vectors of the one are never mixed with those of the other."""
@@ -61,8 +67,8 @@ class CxrFoundation(ItemEncoder[Image]):
     def fingerprint(self) -> str:
         """The release's name, or a hash of the model's files.
 
-        A release of PhysioNet never changes, and a damaged file of it does not pass its checksums:
-        the name says as much as a hash of 377,110 files would.
+        A release of PhysioNet never changes; a file of it that does is noticed as any X-ray is, by
+        its size and time.
         """
         if _released() is not None:
             return RELEASE
@@ -88,9 +94,9 @@ class CxrFoundation(ItemEncoder[Image]):
 
     def encode_items(self, items: Sequence[Image]) -> list[np.ndarray | str]:
         """For each X-ray its vector [1376] float32, or the reason why it has none."""
-        if (folder := _released()) is not None:
+        if self.reads == "released_images":
             with ThreadPoolExecutor(READERS) as readers:
-                return list(readers.map(lambda image: _read_released(folder, image), items))
+                return list(readers.map(_read_released, items))
         return [_checked(outcome) for outcome in self._run_model(items)]
 
     def _run_model(self, items: Sequence[Image]) -> Iterator[np.ndarray | str]:
@@ -100,12 +106,12 @@ class CxrFoundation(ItemEncoder[Image]):
 
 def _released() -> Path | None:
     """The folder of the release, where that way is set up."""
-    folder = os.environ.get("CHARTHOUSE_CXR_EMBEDDINGS")
+    folder = os.environ.get(RELEASED_ROOT)
     if not folder:
         return None
     if not Path(folder, "files").is_dir():
         raise CharthouseError(
-            f"CHARTHOUSE_CXR_EMBEDDINGS: {folder} has no folder files/ with "
+            f"{RELEASED_ROOT}: {folder} has no folder files/ with "
             "pNN/pSUBJECT/sSTUDY/DICOM.tfrecord below it (docs/cxr-foundation.md)."
         )
     return Path(folder)
@@ -128,11 +134,10 @@ def _python() -> str:
     return python
 
 
-def _read_released(folder: Path, image: Image) -> np.ndarray | str:
-    """The released vector of an X-ray, whose file lies as the JPG does below files/."""
-    path = folder.joinpath("files", *image.path.parts[-4:]).with_suffix(".tfrecord")
+def _read_released(image: Image) -> np.ndarray | str:
+    """The released vector of an X-ray."""
     try:
-        examples = list(read_examples(path))
+        examples = list(read_examples(image.path))
     except FileNotFoundError:
         return "the release has no vector of it"
     except DamagedRecord as error:
