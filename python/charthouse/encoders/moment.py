@@ -74,6 +74,7 @@ class Moment(Encoder[np.ndarray]):
     """
 
     reads = "vitals_hourly"
+    weight_files = FILES
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)

@@ -44,6 +44,7 @@ class Radbert(ItemEncoder[Report]):
     """
 
     reads = "reports"
+    weight_files = FILES
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)

@@ -66,6 +66,7 @@ class Swin(ItemEncoder[Image]):
     """
 
     reads = "images"
+    weight_files = FILES
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
