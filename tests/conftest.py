@@ -3,6 +3,7 @@
 import gzip
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -64,18 +65,23 @@ class Bench:
             env=self.env(),
         )
 
-    def charthouse(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def charthouse(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """The command line as a user types it."""
-        process = self.start_charthouse(*arguments)
+        process = self.start_charthouse(*arguments, **environment)
         output, errors = process.communicate(timeout=300)
         return subprocess.CompletedProcess(arguments, process.returncode, output, errors)
 
-    def start_charthouse(self, *arguments: str) -> subprocess.Popen[str]:
-        """The same in the background, for tests that kill it."""
+    def start_charthouse(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+        """The same in the background, for tests that kill or interrupt it."""
+        own_target = ["--target-path", str(self.logs / "target")] if arguments[0] == "build" else []
         return subprocess.Popen(
-            [sys.executable, "-c", "from charthouse.cli import main; main()", *arguments],
-            env=self.env(), cwd=self.project, text=True,
+            [sys.executable, "-c", "from charthouse.cli import main; main()",
+             *arguments, *own_target],
+            env=self.env(**environment), cwd=self.project, text=True,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            start_new_session=True,
+            # a test run in the background ignores the signal, and its children would too
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )  # fmt: skip
 
     def env(self, **environment: str) -> dict[str, str]:

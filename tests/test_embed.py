@@ -358,6 +358,24 @@ def test_a_run_waits_for_the_warehouse_and_lets_others_in_between(bench: Bench) 
     assert reads > 3
 
 
+def test_an_interrupted_run_ends_with_one_line_and_keeps_what_it_has(bench: Bench) -> None:
+    asked = ("embed", "--encoder", "fixed_interval", "--chunk-stays", "1")
+    process = bench.start_charthouse(*asked)
+    encoded = "select count(*) from embeddings.encoded"
+    while process.poll() is None:
+        with contextlib.suppress(duckdb.Error):
+            if bench.one(encoded):
+                break
+    os.killpg(process.pid, signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert errors.splitlines()[-1].startswith("charthouse: interrupted. Finished batches are kept")
+    assert "Traceback" not in errors
+    kept = bench.one(encoded)
+    done = bench.charthouse(*asked)
+    assert f"{kept} kept" in done.stdout
+
+
 def test_a_mistake_in_a_name_gets_a_hint(bench: Bench) -> None:
     done = bench.charthouse("embed", "--encoder", "swim")
     assert done.stderr == "charthouse: Unknown encoder 'swim'. Did you mean 'swin'?\n"

@@ -21,7 +21,7 @@ import pytest
 
 from charthouse.errors import CharthouseError
 from charthouse.warehouse import open_warehouse
-from conftest import PROJECT, Bench, rewrite
+from conftest import Bench, rewrite
 
 SECRET = "Mrs_Smith"  # stands where patient text could; must never be printed or logged
 
@@ -362,7 +362,7 @@ def test_a_lock_that_is_never_let_go(bench: Bench, locked: subprocess.Popen[str]
     assert outcome.code != 0
     assert line in outcome.output
     assert "Traceback" not in outcome.output
-    done = charthouse_build(bench, CHARTHOUSE_LOCK_SECONDS="1")
+    done = bench.charthouse("build", CHARTHOUSE_LOCK_SECONDS="1")
     assert (done.returncode, done.stderr.splitlines()[-1]) == (1, f"charthouse: {line}")
 
 
@@ -434,25 +434,9 @@ def test_every_table_survives_a_replay_of_the_log(built: Bench, tmp_path: Path) 
     assert made == len(statements) - len(tables)
 
 
-def charthouse_build(bench: Bench, **environment: str) -> subprocess.CompletedProcess[str]:
-    script = "from charthouse.cli import main; main()"
-    return subprocess.run(
-        [sys.executable, "-c", script, "build", "--target-path", str(bench.logs / "target")],
-        capture_output=True, text=True, cwd=PROJECT, env=bench.env(**environment),
-    )  # fmt: skip
-
-
 def test_an_interrupted_charthouse_build_ends_with_one_line(bench: Bench) -> None:
     before = bench.contents()
-    script = "from charthouse.cli import main; main()"
-    run = subprocess.Popen(
-        [sys.executable, "-c", script, "build", "--full-refresh",
-         "--target-path", str(bench.logs / "target")],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=PROJECT, env=bench.env(),
-        start_new_session=True,
-        # a test run in the background ignores the signal, and its children would too
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )  # fmt: skip
+    run = bench.start_charthouse("build", "--full-refresh")
     assert run.stdout is not None
     while "START sql table model" not in run.stdout.readline():
         pass
@@ -466,7 +450,7 @@ def test_an_interrupted_charthouse_build_ends_with_one_line(bench: Bench) -> Non
 
 def test_charthouse_build_ends_with_one_line(bench: Bench) -> None:
     mimic(bench, PATIENTS).unlink()
-    done = charthouse_build(bench)
+    done = bench.charthouse("build")
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
     assert done.stderr.startswith("charthouse: ")

@@ -95,8 +95,13 @@ def embed(
         precision=precision,
         chunk_stays=chunk_stays,
     )
-    with bars() as (say, watch):
-        embed(project_dir(), warehouse_path(), options, say=say, watch=watch)
+    try:
+        with bars() as (say, watch):
+            embed(project_dir(), warehouse_path(), options, say=say, watch=watch)
+    except KeyboardInterrupt:
+        raise CharthouseError(
+            "interrupted. Finished batches are kept: run the same command again and it goes on."
+        ) from None
 
 
 @app.command(epilog="Example: charthouse encoders")
