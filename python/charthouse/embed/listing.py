@@ -17,10 +17,14 @@ from charthouse.warehouse import open_warehouse
 def encoder_table(project: Path, warehouse: Path) -> Group:
     """One row an encoder (and task): what it is, what is done; below, what is not ready and why."""
     table = Table(
-        title=f"Encoders, and their state in {warehouse}", title_justify="left", box=SIMPLE_HEAD
+        title=f"Encoders, and their state in {warehouse}",
+        title_justify="left",
+        box=SIMPLE_HEAD,
+        padding=0,
+        pad_edge=False,
     )
-    for column in ("encoder", "modality", "dimension", "state", "encoded", "skipped"):
-        is_number = column in ("dimension", "encoded", "skipped")
+    for column in ("encoder", "modality", "length", "state", "encoded", "skipped"):
+        is_number = column in ("length", "encoded", "skipped")
         table.add_column(column, justify="right" if is_number else "left", no_wrap=True)
     counts = _counts(warehouse)
     lines = []

@@ -53,8 +53,9 @@ class Radbert(ItemEncoder[Report]):
             raise CharthouseError(
                 f"report_encoding is each or joined, not '{self.report_encoding}': dbt_project.yml."
             )
-        # Tokens of a forward, padding included: rows x longest. More gains nothing on a CPU.
-        self.batch_tokens = 65_536 if on_gpu(context) else 4_096
+        # Tokens of a forward, padding included: rows x longest. On a CPU more gains nothing, and
+        # pads more where there are few reports.
+        self.batch_tokens = 65_536 if on_gpu(context) else 2_048
 
     def settings(self) -> dict[str, Any]:
         return {
