@@ -4,7 +4,8 @@
 
 The true shape of MOMENT-1-large with random weights (1.4 GB, written to a temporary folder and
 loaded by both): time and memory do not depend on what the weights are. Same stays, same weights,
-each way in a process of its own. Claims: the vectors agree within 1e-5, at a tenth of the time.
+each way in a process of its own. Claims: the vectors agree within 1e-5; 24 bins take less than a
+tenth of the time.
 """
 
 import argparse

@@ -22,9 +22,10 @@ from charthouse.encoders.swin import MOST_PIXELS, Swin, normalised, read_picture
 from charthouse.encoders.torch_models import import_timm, import_transformers
 from charthouse.errors import CharthouseError
 from conftest import PROJECT
+from tiny_checkpoints import SWIN_PIXELS as SIZE
+from tiny_checkpoints import TINY_SWIN as TINY
+from tiny_checkpoints import write_swin
 
-TINY = {"embed_dim": 16, "depths": (2, 2), "num_heads": (2, 4), "window_size": 4}
-SIZE = 32
 X_RAYS = PROJECT.parent / "shared/data/nih-chest-xrays"
 needs_x_rays = pytest.mark.skipif(
     not X_RAYS.is_dir(), reason="the NIH chest X-rays are not beside the clone"
@@ -33,16 +34,9 @@ needs_x_rays = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def hugging_face(tmp_path_factory: pytest.TempPathFactory):
-    """A tiny Swin of transformers, random weights; never changed by a test."""
-    transformers = import_transformers()
-    torch.manual_seed(0)
-    config = transformers.SwinConfig(image_size=SIZE, **TINY, num_labels=5)
-    model = transformers.SwinForImageClassification(config).eval()
-    for parameter in model.parameters():  # biases and norms too: a lost one would show
-        torch.nn.init.normal_(parameter, std=0.2)
+    """A tiny Swin of transformers and its folder; never changed by a test."""
     folder = tmp_path_factory.mktemp("hugging_face")
-    model.save_pretrained(folder)
-    return model, folder
+    return write_swin(folder), folder
 
 
 @pytest.fixture

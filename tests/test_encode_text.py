@@ -2,8 +2,6 @@
 
 import logging
 import random
-import re
-import string
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,45 +16,13 @@ from charthouse.encoders.registry import encoder_class, encoder_spec
 from charthouse.encoders.torch_models import import_transformers
 from charthouse.errors import CharthouseError
 from conftest import PROJECT
-
-WORDS = re.findall(
-    r"\w+",
-    """
-    the there is no new a of in with and lung lungs heart size normal clear left right base apex
-    pleural effusion effusions pneumothorax pneumonia edema mild moderate severe pulmonary chest
-    stable unchanged tube line tip catheter opacity opacities atelectasis findings impression
-    examination comparison none portable ap view interval worsening improved cardiomegaly
-    consolidation bilateral small large fracture seen
-    """,
-)
-PIECES = ["##s", "##ly", "##ing", "##ed", *".,:_", *string.ascii_lowercase, *string.digits]
-VOCABULARY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *dict.fromkeys(WORDS + PIECES)]
-MOST = 32  # tokens of the tiny model
+from tiny_checkpoints import MOST, WORDS, write_bert
 
 
 @pytest.fixture(scope="module")
 def bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny masked language model as RadBERT is on the hub: no pooler, a head over the words."""
-    transformers = import_transformers()
-    torch.manual_seed(0)
-    config = transformers.BertConfig(
-        vocab_size=len(VOCABULARY),
-        hidden_size=32,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        intermediate_size=64,
-        max_position_embeddings=MOST,
-    )
-    model = transformers.BertForMaskedLM(config).eval()
-    for name, parameter in model.named_parameters():  # words must matter for the tests to see them
-        torch.nn.init.normal_(parameter, std=1.0 if "embeddings" in name else 0.3)
-    folder = tmp_path_factory.mktemp("bert")
-    model.save_pretrained(folder)
-    (folder / "vocab.txt").write_text("\n".join(VOCABULARY) + "\n")
-    (folder / "tokenizer_config.json").write_text(
-        '{"tokenizer_class": "BertTokenizer", "do_lower_case": true, "model_max_length": 16}'
-    )
-    return folder
+    """Never changed by a test."""
+    return write_bert(tmp_path_factory.mktemp("bert"))
 
 
 @pytest.fixture

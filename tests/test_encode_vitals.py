@@ -6,7 +6,6 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -19,10 +18,11 @@ from charthouse.encoders import gru as gru_module
 from charthouse.encoders import moment as moment_module
 from charthouse.encoders.base import Context, Events, NothingToFit, Stay
 from charthouse.encoders.gru import FOLDS, Gru, fold_of, rotation
-from charthouse.encoders.moment import SEQ_LEN, Moment, MOMENTPipeline
+from charthouse.encoders.moment import SEQ_LEN, Moment
 from charthouse.encoders.registry import encoder_class, encoder_spec
 from charthouse.errors import CharthouseError
 from conftest import PROJECT
+from tiny_checkpoints import write_moment
 
 VITAL_SIGNS = (
     *("heart_rate", "respiratory_rate", "spo2", "nbp_systolic", "nbp_diastolic", "nbp_mean"),
@@ -35,44 +35,11 @@ BOUND = 1e-5  # on single numbers of a vector; they are of the order of 1
 
 # ---------------------------------------------------------------------------------------- MOMENT
 
-TINY = {"d_model": 32, "d_kv": 8, "d_ff": 64, "num_layers": 2, "num_heads": 4}
 OTHERS = {
     "narrow, one layer": {"d_model": 16, "d_kv": 4, "d_ff": 24, "num_layers": 1, "num_heads": 2},
     "heads wider than the model": {"d_model": 24, "d_kv": 16, "num_layers": 2, "num_heads": 3},
     "deep, few distances": {"num_layers": 4, "relative_attention_num_buckets": 8},
 }
-
-
-def write_checkpoint(folder: Path, **t5: Any) -> Path:
-    """A MOMENT of the true architecture and a small size, as on the hub; random weights."""
-    config = {
-        "task_name": "reconstruction",
-        "model_name": "MOMENT",
-        "transformer_type": "encoder_only",
-        "d_model": None,
-        "seq_len": 512,
-        "patch_len": 8,
-        "patch_stride_len": 8,
-        "transformer_backbone": "google/flan-t5-large",
-        "model_kwargs": {},
-        "t5_config": {
-            "vocab_size": 32,
-            "feed_forward_proj": "gated-gelu",
-            "is_encoder_decoder": False,
-            "dropout_rate": 0.1,
-            **TINY,
-            **t5,
-        },
-    }
-    torch.manual_seed(0)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        model = MOMENTPipeline(config, model_kwargs={})  # no .init(): it drops the trained head
-    for parameter in model.parameters():  # the mask's embedding and the norms too
-        parameter.data += 0.1 * torch.randn_like(parameter)
-    model.save_pretrained(folder)
-    (folder / "config.json").write_text(json.dumps(config))
-    return folder
 
 
 @pytest.fixture
@@ -86,7 +53,7 @@ def weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def tiny(weights: Path) -> Path:
-    return write_checkpoint(weights)
+    return write_moment(weights)
 
 
 def moment(bins: int = 24) -> Moment:
@@ -135,7 +102,7 @@ def test_observed_patches_alone_give_what_momentfm_gives(tiny: Path, bins: int):
 
 @pytest.mark.parametrize("t5", OTHERS.values(), ids=list(OTHERS))
 def test_so_they_do_for_other_sizes_of_the_model(weights: Path, t5: dict[str, int]):
-    write_checkpoint(weights, **t5)
+    write_moment(weights, **t5)
     for bins in (20, 24, 48, 512):
         encoder, grids = moment(bins), walks(bins, stays=2)
         difference = encoder.encode(with_grids(grids)).vectors - padded_embed(encoder, grids)
