@@ -21,13 +21,15 @@ from charthouse.encoders.torch_models import (
 from charthouse.encoders.weights import find_weights, hash_of_files
 from charthouse.errors import CharthouseError
 
-TOKENIZER = "tokenizer.json|vocab.txt|vocab.json|merges.txt"
-TOKENIZER_SETTINGS = "tokenizer_config.json|special_tokens_map.json|added_tokens.json"
+TOKENIZER = (
+    "tokenizer.json", "vocab.txt", "vocab.json", "merges.txt",
+    "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
+)  # fmt: skip
 FILES = (
     "config.json",
     "*.safetensors|*.bin",
-    TOKENIZER,
-    f"{TOKENIZER_SETTINGS}|{TOKENIZER}",  # brought along, done without
+    "tokenizer.json|vocab.txt|vocab.json",
+    *(f"{name}?" for name in TOKENIZER),
 )
 MOST_TOKENS = 512  # as the paper; a model with fewer positions sets its own limit
 SPECIAL_TOKENS = 2  # of a piece: [CLS] before and [SEP] behind
@@ -66,7 +68,7 @@ class Radbert(ItemEncoder[Report]):
 
     def fingerprint(self) -> str:
         weights = checkpoint_of(self._folder).name
-        return hash_of_files(self._folder, ["config.json", weights, TOKENIZER, TOKENIZER_SETTINGS])
+        return hash_of_files(self._folder, ["config.json", weights, *TOKENIZER])
 
     def load(self) -> None:
         self._most = max_tokens(self._folder)

@@ -26,8 +26,7 @@ from charthouse.encoders.torch_models import (
 )
 from charthouse.encoders.weights import find_weights, hash_of_files
 
-FILES = ("*.safetensors|*.bin|*.pth", "*.safetensors|*.bin|*.pth|config.json")
-"""The second brings config.json along, and does without it."""
+FILES = ("*.safetensors|*.bin|*.pth", "config.json?")
 
 ARCHITECTURE = "swin_base_patch4_window7_224.ms_in22k"  # where no config.json says otherwise
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, by channel

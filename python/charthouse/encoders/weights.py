@@ -17,20 +17,11 @@ def local_weights(spec: EncoderSpec, patterns: Sequence[str]) -> Path | None:
     CHARTHOUSE_WEIGHTS/<encoder> comes before the hub's cache.
     """
     if (folder := _named_folder(spec)) is not None:
-        return folder if _has(folder, patterns) else None
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import LocalEntryNotFoundError
-
-    try:
-        found = snapshot_download(
-            spec.hub_id,
-            revision=spec.revision or None,
-            allow_patterns=list(patterns),
-            local_files_only=True,
-        )
-    except (LocalEntryNotFoundError, ValueError):
+        return None if _missing(_names(folder), patterns) else folder
+    snapshot = _cached_snapshot(spec)
+    if snapshot is None or _missing(_names(snapshot), patterns):
         return None
-    return Path(found) if _has(Path(found), patterns) else None
+    return snapshot
 
 
 def find_weights(spec: EncoderSpec, patterns: Sequence[str]) -> Path:
@@ -38,20 +29,21 @@ def find_weights(spec: EncoderSpec, patterns: Sequence[str]) -> Path:
 
     Args:
         spec: names the model and its revision.
-        patterns: the files needed, such as ("config.json", "*.safetensors"); "a|b" is either.
+        patterns: the files needed, such as ("config.json", "*.safetensors|*.bin", "merges.txt?"):
+            a|b is a, or b where there is no a; a? is taken along if it is there.
 
     Raises:
         CharthouseError: they are absent and cannot be fetched; gives the command that does.
     """
-    alternatives = [pattern for either in patterns for pattern in either.split("|")]
     if (found := local_weights(spec, patterns)) is not None:
         return found
     if (folder := _named_folder(spec)) is not None:
-        missing = [pattern for pattern in patterns if not _has(folder, [pattern])]
+        missing = _missing(_names(folder), patterns)
         raise CharthouseError(
             f"{folder} lacks {', '.join(missing)}. Fetch them: {fetch_command(spec, folder)}"
         )
-    from huggingface_hub import constants, snapshot_download
+    from httpx2 import HTTPError  # which the hub's client speaks through
+    from huggingface_hub import constants, list_repo_files, snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
     absent = f"The weights of {spec.encoder} are not on this machine"
@@ -64,19 +56,20 @@ def find_weights(spec: EncoderSpec, patterns: Sequence[str]) -> Path:
         )
     # each retry without a network would be a line of its own; the one below says it all
     logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
+    revision = spec.revision or None
     try:
-        folder = Path(
-            snapshot_download(
-                spec.hub_id, revision=spec.revision or None, allow_patterns=alternatives
+        names = list_repo_files(spec.hub_id, revision=revision)
+        if missing := _missing(names, patterns):
+            raise CharthouseError(
+                f"{spec.hub_id} at {revision or 'its newest revision'} holds no"
+                f" {', '.join(missing)}: correct seeds/encoders.csv."
             )
-        )
-    except (HfHubHTTPError, HFValidationError, OSError, ValueError) as error:
+        wanted = [name for pattern in patterns for name in _matches(names, pattern)]
+        return Path(snapshot_download(spec.hub_id, revision=revision, allow_patterns=wanted))
+    except (HfHubHTTPError, HFValidationError, HTTPError, OSError, ValueError) as error:
         raise CharthouseError(
             f"{absent} and could not be fetched ({type(error).__name__}). Fetch them: {mend}"
         ) from None
-    if not _has(folder, patterns):
-        raise CharthouseError(f"{spec.hub_id} at {spec.revision} holds no {', '.join(patterns)}.")
-    return folder
 
 
 def fetch_command(spec: EncoderSpec, folder: Path | None = None) -> str:
@@ -106,8 +99,31 @@ def _named_folder(spec: EncoderSpec) -> Path | None:
     return folder if folder is not None and folder.is_dir() else None
 
 
-def _has(folder: Path, patterns: Sequence[str]) -> bool:
-    names = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
-    return all(
-        any(fnmatch.filter(names, pattern) for pattern in either.split("|")) for either in patterns
-    )
+def _cached_snapshot(spec: EncoderSpec) -> Path | None:
+    """The revision in the hub's cache, whose layout is documented and the same for all its clients.
+
+    Not by snapshot_download, which takes a snapshot for incomplete unless it holds every file.
+    """
+    from huggingface_hub import constants
+    from huggingface_hub.file_download import repo_folder_name
+
+    name = repo_folder_name(repo_id=spec.hub_id, repo_type="model")
+    cache = Path(constants.HF_HUB_CACHE) / name
+    newest = cache / "refs/main"
+    revision = spec.revision or (newest.read_text().strip() if newest.exists() else "")
+    return cache / "snapshots" / revision if revision else None
+
+
+def _names(folder: Path) -> list[str]:
+    return [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
+
+
+def _missing(names: Sequence[str], patterns: Sequence[str]) -> list[str]:
+    """The patterns that must match something and do not."""
+    return [p for p in patterns if not p.endswith("?") and not _matches(names, p)]
+
+
+def _matches(names: Sequence[str], pattern: str) -> list[str]:
+    """The names that the first alternative to match any matches."""
+    found = (fnmatch.filter(names, either) for either in pattern.removesuffix("?").split("|"))
+    return next((matching for matching in found if matching), [])
