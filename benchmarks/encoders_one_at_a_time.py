@@ -123,16 +123,17 @@ def processor(backend: str):
 # The three ways
 
 
-def ours(name: str, report_encoding: str = "each") -> ItemEncoder:
+def ours(name: str, report_encoding: str = "each", precision: str = "float32") -> ItemEncoder:
     variables = {"report_encoding": report_encoding}
-    encoder = encoder_class(name)(Context(encoder_spec(PROJECT, name), variables))
+    context = Context(encoder_spec(PROJECT, name), variables, precision=precision)
+    encoder = encoder_class(name)(context)
     encoder.load()
     assert isinstance(encoder, ItemEncoder)
     return encoder
 
 
 def image_ways(folder: Path, stays: Sequence[Stay]) -> dict[str, Way]:
-    encoder = ours("swin")
+    encoder, halved = ours("swin"), ours("swin", precision="bfloat16")
     assert isinstance(encoder, Swin)
     transformers = import_transformers()
     model = transformers.SwinModel.from_pretrained(folder / "swin").eval()
@@ -169,12 +170,14 @@ def image_ways(folder: Path, stays: Sequence[Stay]) -> dict[str, Way]:
         "one at a time": lambda: one_at_a_time("pil"),
         "one at a time, torchvision resize": lambda: one_at_a_time("torchvision"),
         "ours": lambda: encoder.encode(stays).vectors,
+        "ours, bfloat16": lambda: halved.encode(stays).vectors,
         "bare forward": bare,
     }
 
 
 def text_ways(folder: Path, stays: Sequence[Stay], report_encoding: str) -> dict[str, Way]:
     encoder = ours("radbert", report_encoding)
+    halved = ours("radbert", report_encoding, precision="bfloat16")
     assert isinstance(encoder, Radbert)
     transformers = import_transformers()
     with quiet(transformers):
@@ -221,6 +224,7 @@ def text_ways(folder: Path, stays: Sequence[Stay], report_encoding: str) -> dict
         "one at a time": lambda: one_at_a_time(True),
         "one at a time, padded to 512": lambda: one_at_a_time("max_length"),
         "ours": lambda: encoder.encode(stays).vectors,
+        "ours, bfloat16": lambda: halved.encode(stays).vectors,
         "bare forward": bare,
     }
 

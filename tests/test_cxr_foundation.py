@@ -347,7 +347,7 @@ def test_pictures_are_answered_in_order_whatever_happens_to_one(
     encoder.load()
     outcomes = dict(zip([i.dicom_id for i in images], encoder.encode_items(images), strict=True))
     assert {name: reason for name, reason in outcomes.items() if isinstance(reason, str)} == {
-        "corrupt": "the file is not a JPG or PNG picture",
+        "corrupt": "the file is neither a JPEG nor a PNG",
         "11-90": "the model refused the picture",
         "15-90": "its vector has 1375 numbers, not 1376",
         "16-90": "its vector is not finite",
@@ -567,7 +567,7 @@ def test_runner_with_tensorflow_itself(
     assert len(encoder.fingerprint()) == 32
     encoder.load()
     outcomes = list(encoder.encode_items(images))
-    assert outcomes.pop(2) == "the file is not a JPG or PNG picture"
+    assert outcomes.pop(2) == "the file is neither a JPEG nor a PNG"
     for image, outcome in zip(images[:2] + images[3:], outcomes, strict=True):
         pixels = np.asarray(Pillow.open(image.path)).astype(float)
         mean = (pixels - pixels.min()).mean()

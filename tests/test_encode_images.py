@@ -18,8 +18,9 @@ import torch
 from charthouse.encoders.ahead import ahead
 from charthouse.encoders.base import Context, Image, Stay
 from charthouse.encoders.registry import encoder_class, encoder_spec
-from charthouse.encoders.swin import MOST_PIXELS, Swin, normalised, read_picture
+from charthouse.encoders.swin import Swin, normalised, read_picture
 from charthouse.encoders.torch_models import import_timm, import_transformers
+from charthouse.encoders.xray_file import MOST_PIXELS
 from charthouse.errors import CharthouseError
 from conftest import PROJECT
 from tiny_checkpoints import SWIN_PIXELS as SIZE
@@ -304,6 +305,17 @@ def test_an_image_has_the_same_vector_whatever_comes_with_it(swin, tmp_path):
     alone = vectors_of(swin.encode_items(images))
     np.testing.assert_allclose(backwards, together, rtol=0, atol=1e-5)
     np.testing.assert_allclose(alone, together, rtol=0, atol=1e-5)
+
+
+def test_bfloat16_is_near_and_named_in_the_settings(swin, tmp_path):
+    images = pictures(tmp_path, 4)
+    halved = encoder_class("swin")(replace(context(), precision="bfloat16"))
+    halved.load()
+    assert halved.settings() == {"precision": "bfloat16"} != swin.settings()
+    exact, near = (vectors_of(one.encode_items(images)) for one in (swin, halved))
+    error = np.linalg.norm(near - exact, axis=1) / np.linalg.norm(exact, axis=1)
+    assert near.dtype == np.float32
+    assert 0 < error.max() < 0.05
 
 
 def test_images_of_any_shape_and_colour_are_read(swin, tmp_path):

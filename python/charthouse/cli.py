@@ -73,7 +73,7 @@ def embed(
     seed: Annotated[int, typer.Option(help="Of whatever is random: same seed, same vectors.")] = 0,
     device: Annotated[str, typer.Option(help="cpu, cuda or auto.")] = "auto",
     precision: Annotated[
-        str, typer.Option(help="float32, or bfloat16 on a GPU (docs/encoders.md).")
+        str, typer.Option(help="float32; or bfloat16, for networks: faster, other last digits.")
     ] = "float32",
     chunk_stays: Annotated[
         int | None, typer.Option(min=1, help="Stays appended at a time.")

@@ -172,7 +172,7 @@ def _run_row(plan: Plan) -> dict[str, Any]:
         "is_synthetic": plan.cohort.is_synthetic,
         "code_version": code_version(),
         "seed": context.seed,
-        "settings": {**plan.encoder.settings(), "precision": context.precision},
+        "settings": plan.encoder.settings(),
         "revision": context.spec.revision,
         "fingerprint": plan.fingerprint,
         "packages": package_versions(),

@@ -182,7 +182,7 @@ def make_plan(
         encoded = encoded_hashes(db, target)
     content = {stay_id: content[stay_id] for stay_id in cohort.stays if stay_id in content}
     fit_hash = _fit_hash(encoder, cohort, content, labels)
-    key = [spec.encoder, task, cls.version, encoder.settings(), fingerprint, precision, fit_hash]
+    key = [spec.encoder, task, cls.version, encoder.settings(), fingerprint, fit_hash]
     of_encoder = digest(*key)
     input_hashes = {
         stay_id: digest(content.get(stay_id, ""), of_encoder) for stay_id in cohort.stays

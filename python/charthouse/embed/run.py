@@ -43,6 +43,12 @@ def embed(project: Path, warehouse: Path, options: Options, *, say: Say, watch: 
     Raises:
         CharthouseError: an encoder that was named cannot run; those before it are done.
     """
+    for asked, known in {
+        options.device: ("auto", "cpu", "cuda"),
+        options.precision: ("float32", "bfloat16"),
+    }.items():
+        if asked not in known:
+            raise CharthouseError(f"'{asked}' is none of {', '.join(known)}.")
     with open_warehouse(warehouse) as db:
         cohort = read_cohort(db)
     synthetic = "SYNTHETIC, " if cohort.is_synthetic else ""

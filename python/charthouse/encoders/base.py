@@ -103,7 +103,7 @@ class Context:
     task: str | None = None
     seed: int = 0
     device: str = "cpu"  # or cuda
-    precision: str = "float32"  # or bfloat16, on cuda only
+    precision: str = "float32"  # or bfloat16, for networks
     guard: Guard = field(default_factory=Guard)
 
 

@@ -27,7 +27,6 @@ from charthouse.encoders.torch_models import (
     load_strictly,
     mend_torchvision,
     on_gpu,
-    precision,
     read_config,
     read_tensors,
 )
@@ -78,7 +77,7 @@ class Moment(Encoder[np.ndarray]):
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
-        self._dtype = getattr(torch, precision(context))
+        self._dtype = getattr(torch, context.precision)
         self._tokens = TOKENS["cuda" if on_gpu(context) else "cpu"]
         self._patches = context.bins // PATCH_LEN
 
@@ -90,7 +89,7 @@ class Moment(Encoder[np.ndarray]):
             "patch_len": PATCH_LEN,
             "padding": "left",
             "reduction": "mean",
-            "precision": precision(self.context),
+            "precision": self.context.precision,
         }
 
     def fingerprint(self) -> str:
@@ -156,7 +155,7 @@ class Moment(Encoder[np.ndarray]):
         if not np.isfinite(vectors).all():
             raise CharthouseError(
                 f"{self.context.spec.encoder} gives vectors that are no numbers at precision "
-                f"{precision(self.context)}: fetch its weights again, or use float32."
+                f"{self.context.precision}: fetch its weights again, or use float32."
             )
         return vectors
 

@@ -81,7 +81,7 @@ def _decode(images: Sequence[Image]) -> list[np.ndarray | str]:
 def _pixels(image: Image) -> np.ndarray | str:
     """[pixels] uint8, row by row; or why there are none."""
     try:
-        return np.asarray(read_grayscale(image.path, PIXELS)).ravel()
+        return np.asarray(read_grayscale(image.path, PIXELS, fast=True)).ravel()
     except Unreadable as reason:
         return str(reason)
 

@@ -14,7 +14,6 @@ from charthouse.encoders.torch_models import (
     import_transformers,
     inference,
     on_gpu,
-    precision,
     quiet,
     read_config,
 )
@@ -63,7 +62,7 @@ class Radbert(ItemEncoder[Report]):
         return {
             "report_encoding": self.report_encoding,
             "max_tokens": max_tokens(self._folder),
-            "precision": precision(self.context),
+            "precision": self.context.precision,
         }
 
     def fingerprint(self) -> str:

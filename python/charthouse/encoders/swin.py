@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import PIL.Image
 import torch
 
 from charthouse.encoders.ahead import ahead
@@ -20,20 +19,16 @@ from charthouse.encoders.torch_models import (
     inference,
     load_strictly,
     on_gpu,
-    precision,
     read_config,
     read_tensors,
 )
 from charthouse.encoders.weights import find_weights, hash_of_files
+from charthouse.encoders.xray_file import Unreadable, read_grayscale
 
 FILES = ("*.safetensors|*.bin|*.pth", "config.json?")
 
 ARCHITECTURE = "swin_base_patch4_window7_224.ms_in22k"  # where no config.json says otherwise
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, by channel
-
-MOST_PIXELS = 50_000_000  # the largest X-rays of MIMIC-CXR-JPG have about 16 million
-FORMATS = ("JPEG", "PNG")  # no others: Pillow hands some to outside programs
-EIGHT_BITS = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr")
 
 # From transformers' names of tensors to timm's, in this order; both the names in files on the hub
 # and those that transformers 5 uses inside.
@@ -76,7 +71,7 @@ class Swin(ItemEncoder[Image]):
         self.depth = 3 * self.batch if gpu else self.workers
 
     def settings(self) -> dict[str, Any]:
-        return {"precision": precision(self.context)}
+        return {"precision": self.context.precision}
 
     def fingerprint(self) -> str:
         folder = find_weights(self.context.spec, FILES)
@@ -132,31 +127,11 @@ class Swin(ItemEncoder[Image]):
 
 
 def read_picture(path: Path, size: int) -> np.ndarray | str:
-    """A picture as the paper's processor resizes it, [size, size] uint8, or why there is none.
-
-    Resized while gray: Pillow resamples each channel by itself, so that gray first and three
-    channels later gives the same numbers for a third of the work. Decoded at full size: Pillow's
-    draft mode would save about 5 % of a CPU run and move gray levels of real X-rays by up to 24.
-    """
+    """A picture as the paper's processor resizes it, [size, size] uint8, or why there is none."""
     try:
-        if path.stat().st_size == 0:
-            return "the file is empty"
-        with PIL.Image.open(path, formats=FORMATS) as image:
-            if image.width * image.height > MOST_PIXELS:
-                return f"it has more than {MOST_PIXELS:,} pixels"
-            if image.mode not in EIGHT_BITS:  # Pillow would clip them, not scale them
-                return f"its pixels ({image.mode}) do not have 8 bits"
-            gray = image if image.mode == "L" else image.convert("L")
-            small = gray.resize((size, size), PIL.Image.Resampling.BICUBIC)
-            return np.array(small)  # of its own, and writable, as torch wants it
-    except FileNotFoundError:
-        return "the file is missing"
-    except PIL.UnidentifiedImageError:
-        return "the file is neither a JPEG nor a PNG"
-    except (PIL.Image.DecompressionBombError, PIL.Image.DecompressionBombWarning):
-        return f"it has more than {MOST_PIXELS:,} pixels"
-    except Exception as error:  # decoders raise all sorts of things on damaged files
-        return f"the picture is damaged or cut short ({type(error).__name__})"
+        return np.array(read_grayscale(path, size))  # of its own, and writable, as torch wants it
+    except Unreadable as reason:
+        return str(reason)
 
 
 def normalised() -> torch.Tensor:

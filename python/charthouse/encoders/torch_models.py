@@ -5,7 +5,7 @@ import importlib.util
 import json
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -55,11 +55,6 @@ def import_transformers() -> ModuleType:
     return importlib.import_module("transformers")
 
 
-def precision(context: Context) -> str:
-    """The precision that a forward has: bfloat16 only where it is asked for and there is a GPU."""
-    return "bfloat16" if context.precision == "bfloat16" and on_gpu(context) else "float32"
-
-
 def on_gpu(context: Context) -> bool:
     """Whether the device is a GPU; cuda:1 is one as well."""
     return context.device.startswith("cuda")
@@ -67,12 +62,10 @@ def on_gpu(context: Context) -> bool:
 
 @contextmanager
 def inference(context: Context) -> Iterator[None]:
-    """No gradients, and bfloat16 where `precision` says so."""
-    halved = precision(context) == "bfloat16"
-    with (
-        torch.inference_mode(),
-        torch.autocast("cuda", torch.bfloat16) if halved else nullcontext(),
-    ):
+    """No gradients; products of matrices in bfloat16 where the context asks for it."""
+    halved = context.precision == "bfloat16"
+    kind = "cuda" if on_gpu(context) else "cpu"
+    with torch.inference_mode(), torch.autocast(kind, torch.bfloat16, enabled=halved):
         yield
 
 
