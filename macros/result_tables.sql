@@ -22,7 +22,7 @@
 {% macro result_tables() %}
     {{ return({
         'results.runs': {
-            'holds': 'One row per run of a job: what it was asked, on which cohort, with which code, weights, seed and packages. finished_at is null while it runs, and for ever if it was killed.',
+            'holds': 'One row per run of a job: what it was asked, on which cohort, with which code, weights, seed and packages. finished_at is null while it runs, and for ever if it failed or was killed.',
             'columns': 'run_id varchar not null, kind varchar not null, name varchar not null, task varchar, cohort_hash varchar not null, protocol varchar not null, is_synthetic boolean not null, code_version varchar not null, seed bigint not null, settings json not null, revision varchar, fingerprint varchar, packages json not null, device varchar not null, started_at timestamp not null, finished_at timestamp, counts json',
         },
         'results.sends': {

@@ -59,7 +59,7 @@ class Clone:
         self.module.Toy = cls  # type: ignore[attr-defined]
         lines: list[str] = []
         watch = contextlib.nullcontext(lambda done, total: None)
-        asked = Options(encoders=["toy"], **options)  # type: ignore[arg-type]
+        asked = Options(**{"encoders": ["toy"], **options})  # type: ignore[arg-type]
         embed(self.project, bench.warehouse, asked, say=lines.append, watch=lambda *_: watch)
         return "\n".join(lines)
 
@@ -175,6 +175,30 @@ def test_a_vector_of_zeros_or_without_a_number_is_refused(bench: Bench, toy: Clo
     assert not {first, second} & {row[0] for row in rows(bench)}
     # known to be hopeless: not tried again
     assert "0 encoded" in toy.run(bench, Broken)
+
+
+def test_zero_is_a_vector_where_the_encoder_says_so(bench: Bench, toy: Clone) -> None:
+    class Origin(Toy):
+        zero_is_a_value = True
+
+        def encode(self, stays: Sequence[Stay]) -> Encoded:
+            found = super().encode(stays)
+            return Encoded(found.stay_ids, np.zeros_like(found.vectors))
+
+    assert f"{len(reports_of_cohort(bench))} encoded" in toy.run(bench, Origin)
+
+
+def test_one_encoder_that_fails_does_not_stop_the_others(
+    bench: Bench, toy: Clone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seed = toy.project / "seeds/encoders.csv"
+    kept = ("encoder,", "pixel_pca,", "toy,")
+    lines = [line for line in seed.read_text().splitlines() if line.startswith(kept)]
+    seed.write_text("\n".join(lines) + "\n")
+    monkeypatch.delenv("CHARTHOUSE_CXR", raising=False)
+    with pytest.raises(CharthouseError, match="pixel_pca could not run: the lines above say why"):
+        toy.run(bench, encoders=())
+    assert len(rows(bench)) == len(reports_of_cohort(bench))
 
 
 def test_a_lost_item_is_named_and_its_stay_lives_on(bench: Bench, toy: Clone) -> None:
@@ -376,10 +400,30 @@ def test_an_interrupted_run_ends_with_one_line_and_keeps_what_it_has(bench: Benc
     assert f"{kept} kept" in done.stdout
 
 
-def test_a_mistake_in_a_name_gets_a_hint(bench: Bench) -> None:
-    done = bench.charthouse("embed", "--encoder", "swim")
-    assert done.stderr == "charthouse: Unknown encoder 'swim'. Did you mean 'swin'?\n"
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (("--encoder", "swim"), "Unknown encoder 'swim'. Did you mean 'swin'?"),
+        (("--task", "death", "--encoder", "gru"), "Unknown task 'death'. Known: icu_stay_over_3"),
+        (("--device", "tpu"), "'tpu' is none of auto, cpu, cuda."),
+        (("--precision", "half"), "'half' is none of float32, bfloat16."),
+    ],
+)
+def test_a_mistake_is_one_line(bench: Bench, asked: tuple[str, ...], said: str) -> None:
+    done = bench.charthouse("embed", *asked)
+    assert done.stderr.startswith(f"charthouse: {said}") and done.stderr.count("\n") == 1
     assert done.returncode == 1
+
+
+def test_a_warehouse_without_results_says_to_build_it(bench: Bench) -> None:
+    with duckdb.connect(str(bench.warehouse)) as database:
+        database.execute("drop table results.runs")
+    for command in ("embed", "encoders"):
+        done = bench.charthouse(command)
+        assert done.returncode == 1 and "Run dbt build" in done.stderr
+        assert done.stderr.count("\n") == 1
+    assert bench.build().code == 0
+    assert bench.charthouse("encoders").returncode == 0
 
 
 def test_the_page_on_adding_an_encoder_does_what_it_says(bench: Bench, tmp_path: Path) -> None:

@@ -73,7 +73,10 @@ def _counts(warehouse: Path) -> dict[str, dict[str | None, tuple[int, int, int]]
 
 
 def _rows(db: duckdb.DuckDBPyConnection) -> list[tuple]:
-    return db.execute(
-        "select encoder, task, stays, encoded, skipped from reports.encoders where state != 'none'"
-        " order by encoder, task"
-    ).fetchall()
+    try:
+        return db.execute(
+            "select encoder, task, stays, encoded, skipped from reports.encoders"
+            " where state != 'none' order by encoder, task"
+        ).fetchall()
+    except duckdb.CatalogException:
+        raise CharthouseError("The warehouse lacks reports.encoders. Run dbt build.") from None

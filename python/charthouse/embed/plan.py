@@ -221,7 +221,7 @@ def _fit_hash(
         for stay_id, (subject_id, split) in cohort.stays.items()
         if split in encoder.fits_on and stay_id in content
     ]
-    return digest(encoder.version, encoder.settings(), encoder.context.seed, fitted_on)
+    return digest(encoder.version, encoder.settings(), fitted_on)
 
 
 def _labels(db: duckdb.DuckDBPyConnection, task: str) -> dict[int, int]:

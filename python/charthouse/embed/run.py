@@ -41,7 +41,8 @@ def embed(project: Path, warehouse: Path, options: Options, *, say: Say, watch: 
         watch: shows progress.
 
     Raises:
-        CharthouseError: an encoder that was named cannot run; those before it are done.
+        CharthouseError: an encoder that was named cannot run, and those before it are done; or,
+            where none was named, some of them could not, and all others are done.
     """
     for asked, known in {
         options.device: ("auto", "cpu", "cuda"),
@@ -56,32 +57,46 @@ def embed(project: Path, warehouse: Path, options: Options, *, say: Say, watch: 
         f"Cohort {cohort.cohort_hash[:12]} ({synthetic}protocol {cohort.protocol},"
         f" {len(cohort.stays)} stays) in {warehouse}"
     )
-    named = [encoder_spec(project, name) for name in options.encoders]
-    for spec in named or _ready(project, say):
-        for task in _tasks(spec, cohort, options):
-            if options.dry_run and (refusal := _fetches(spec)):
-                say(f"  {spec.encoder}: not ready, {refusal}")
-                continue
-            plan = make_plan(
-                warehouse,
-                cohort,
-                spec,
-                task=task,
-                seed=options.seed,
-                device=_device(options.device),
-                precision=options.precision,
+    if options.encoders:
+        for name in options.encoders:
+            _embed_with(encoder_spec(project, name), warehouse, cohort, options, say, watch)
+        return
+    failed = []
+    for spec in _ready(project, say):
+        try:
+            _embed_with(spec, warehouse, cohort, options, say, watch)
+        except CharthouseError as error:
+            say(f"  {spec.encoder}: FAILED, {error}")
+            failed.append(spec.encoder)
+    if failed:
+        raise CharthouseError(f"{', '.join(failed)} could not run: the lines above say why.")
+
+
+def _embed_with(
+    spec: EncoderSpec, warehouse: Path, cohort: Cohort, options: Options, say: Say, watch: Watch
+) -> None:
+    """One encoder, for each task where it is trained per task."""
+    for task in _tasks(spec, cohort, options):
+        if options.dry_run and (refusal := _fetches(spec)):
+            say(f"  {spec.encoder}: not ready, {refusal}")
+            continue
+        plan = make_plan(
+            warehouse,
+            cohort,
+            spec,
+            task=task,
+            seed=options.seed,
+            device=_device(options.device),
+            precision=options.precision,
+        )
+        if options.dry_run:
+            say(f"  {_intention(plan, options.limit)}")
+            continue
+        with watch(plan.target.label, len(plan.todo[: options.limit])) as progress:
+            outcome = run_plan(
+                plan, limit=options.limit, chunk_stays=options.chunk_stays, progress=progress
             )
-            if options.dry_run:
-                say(f"  {_intention(plan, options.limit)}")
-                continue
-            with watch(plan.target.label, len(plan.todo[: options.limit])) as progress:
-                outcome = run_plan(
-                    plan,
-                    limit=options.limit,
-                    chunk_stays=options.chunk_stays,
-                    progress=progress,
-                )
-            say(f"  {plan.target.label}: {_summary(outcome)}")
+        say(f"  {plan.target.label}: {_summary(outcome)}")
 
 
 def _ready(project: Path, say: Say) -> list[EncoderSpec]:
@@ -113,13 +128,15 @@ def _tasks(spec: EncoderSpec, cohort: Cohort, options: Options) -> Sequence[str 
 
 def _device(asked: str) -> str:
     """auto is the GPU if there is one; torch is only asked where a driver is."""
-    if asked != "auto":
-        return asked
-    if not Path("/proc/driver/nvidia").exists():
+    if asked == "cpu" or (asked == "auto" and not Path("/proc/driver/nvidia").exists()):
         return "cpu"
     import torch
 
-    return "cuda" if torch.cuda.is_available() else "cpu"
+    if torch.cuda.is_available():
+        return "cuda"
+    if asked == "cuda":
+        raise CharthouseError("--device cuda: torch finds no GPU here. Use --device cpu.")
+    return "cpu"
 
 
 def _intention(plan: Plan, limit: int | None) -> str:

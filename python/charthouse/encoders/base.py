@@ -129,8 +129,8 @@ class Encoder(ABC, Generic[Content]):
     zero_is_a_value: ClassVar[bool] = False
     """A vector of zeros says something; elsewhere it is the mark of a fault, and is refused."""
 
-    chunk_stays: ClassVar[int] = 1024
-    """Stays read, encoded and appended at a time."""
+    chunk_stays: int = 1024
+    """Stays read, encoded and appended at a time: what a killed run loses at most."""
 
     def __init__(self, context: Context) -> None:
         self.context = context

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, ClassVar, NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 from PIL import Image as Pillow
@@ -50,7 +50,7 @@ class CxrFoundation(ItemEncoder[Image]):
         f"{MODEL}/variables/*.data-*",
         f"{MODEL}/*",
     )
-    chunk_stays: ClassVar[int] = 64  # on a CPU the model takes many seconds a picture
+    chunk_stays = 64  # on a CPU the model takes many seconds a picture
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)

@@ -78,6 +78,7 @@ class Moment(Encoder[np.ndarray]):
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         self._dtype = getattr(torch, context.precision)
+        self.chunk_stays = 2048 if on_gpu(context) else 128  # half a minute on two cores
         self._tokens = TOKENS["cuda" if on_gpu(context) else "cpu"]
         self._patches = context.bins // PATCH_LEN
 

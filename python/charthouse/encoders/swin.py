@@ -65,6 +65,7 @@ class Swin(ItemEncoder[Image]):
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         gpu = on_gpu(context)
+        self.chunk_stays = 2048 if gpu else 128  # half a minute on two cores
         self.batch = 64 if gpu else 8
         # On CPU the forward needs every core and decoding has to wait for it; a GPU is kept fed.
         self.workers = torch.get_num_threads()
