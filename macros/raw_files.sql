@@ -97,14 +97,14 @@
 {% endmacro %}
 
 
-{#- true where the data that a run reads say that they are synthetic: `charthouse synth` leaves a
-    SYNTHETIC.txt in each of its folders. -#}
+{#- true where all data that a run reads say that they are synthetic: `charthouse synth` leaves a
+    SYNTHETIC.txt in each of its folders. One folder without it, and nothing may leave the machine. -#}
 {% macro is_synthetic() %}
     {%- if not execute -%}{{ return('false') }}{%- endif -%}
-    {%- set found = [] -%}
+    {%- set unmarked = [] -%}
     {%- for root in ['CHARTHOUSE_MIMICIV', 'CHARTHOUSE_NOTE', 'CHARTHOUSE_CXR'] if env_var(root, '') -%}
         {%- set marker = text_literal(env_var(root) ~ '/SYNTHETIC.txt') -%}
-        {%- do found.extend(run_query('select 1 from glob(' ~ marker ~ ')').rows) -%}
+        {%- if not run_query('select 1 from glob(' ~ marker ~ ')').rows -%}{%- do unmarked.append(root) -%}{%- endif -%}
     {%- endfor -%}
-    {{ return('true' if found else 'false') }}
+    {{ return('false' if unmarked or not env_var('CHARTHOUSE_MIMICIV', '') else 'true') }}
 {% endmacro %}

@@ -106,6 +106,10 @@
     {%- set definition = graph.nodes['model.' ~ project_name ~ '.cohort_definition'] -%}
     {%- set models = [] -%}
     {%- for name in selected_resources if name.startswith('model.') -%}{%- do models.append(name) -%}{%- endfor -%}
+    {%- set unread = [] -%}
+    {%- for node in graph.nodes.values() if node.config.materialized == 'raw_copy' and node.unique_id not in models -%}
+        {%- do unread.append(node.name) -%}
+    {%- endfor -%}
     {%- set is_there = run_query(
         "select 1 from duckdb_tables() where schema_name = '" ~ definition.schema ~ "' and table_name = '" ~ definition.alias ~ "'"
     ).rows -%}
@@ -114,6 +118,13 @@
         {%- for name, value in effective_settings().items() if tojson(stored.get(name)) != tojson(value) -%}
             {{ stop(name ~ ' is ' ~ tojson(value) ~ ' here, but ' ~ tojson(stored.get(name)) ~ ' in the warehouse: some models alone would contradict the others. Build all (dbt build without --select), or give the settings of the warehouse.') }}
         {%- endfor -%}
+    {%- endif -%}
+    {%- if models and unread and is_there -%}
+        {#- else real rows could be called synthetic, and be let out -#}
+        {%- set stored = run_query('select is_synthetic from ' ~ definition.relation_name).rows[0][0] -%}
+        {%- if (stored | string | lower) != is_synthetic() -%}
+            {{ stop('The warehouse holds ' ~ ('synthetic' if stored else 'other than synthetic') ~ ' data, and CHARTHOUSE_MIMICIV, _NOTE and _CXR do not name the like. Build all (dbt build without --select), or name the folders that it was built from.') }}
+        {%- endif -%}
     {%- endif -%}
 {% endmacro %}
 

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 import types
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -21,6 +21,7 @@ import pytest
 
 from charthouse.embed.run import Options, embed
 from charthouse.encoders.base import Encoded, Encoder, FittedEncoder, NothingToFit, Skipped, Stay
+from charthouse.encoders.registry import encoder_specs
 from charthouse.errors import CharthouseError
 from conftest import PROJECT, Bench, rewrite
 
@@ -221,7 +222,9 @@ def test_a_lost_item_is_named_and_its_stay_lives_on(bench: Bench, toy: Clone) ->
         (lambda found: Encoded(found.stay_ids, np.ones((len(found.stay_ids), 4), np.float32)),
          "gave vectors of 4 numbers, but seeds/encoders.csv says 3"),
         (lambda found: Encoded(found.stay_ids[1:], found.vectors[1:]),
-         "gave no vector and no reason"),
+         "must give each of 16 stays one vector or one reason, and gave 15 vectors"),
+        (lambda found: Encoded(np.tile(found.stay_ids, 2), np.tile(found.vectors, (2, 1))),
+         "must give each of 16 stays one vector or one reason, and gave 32 vectors"),
     ],
 )  # fmt: skip
 def test_an_encoder_that_breaks_its_word_stops_and_writes_nothing(
@@ -234,6 +237,62 @@ def test_an_encoder_that_breaks_its_word_stops_and_writes_nothing(
     with pytest.raises(CharthouseError, match=complaint):
         toy.run(bench, Liar)
     assert bench.sql("select * from embeddings.encoded") == []
+
+
+def test_a_later_run_takes_over_and_rows_of_two_settings_never_mix(
+    bench: Bench, toy: Clone
+) -> None:
+    class Other(Toy):
+        def settings(self) -> dict:
+            return {"other": True}
+
+    class Overtaken(Toy):
+        def encode(self, stays: Sequence[Stay]) -> Encoded:
+            toy.run(bench, Other, limit=20)  # between two transactions of this one
+            return super().encode(stays)
+
+    with pytest.raises(CharthouseError, match="Another run of toy has begun meanwhile"):
+        toy.run(bench, Overtaken)
+    assert len(rows(bench)) == 20
+    assert bench.one("select count(distinct run_id) from embeddings.toy") == 1
+
+
+def test_a_disk_that_is_not_mounted_costs_no_vector(bench: Bench) -> None:
+    asked = ("embed", "--encoder", "pixel_pca")
+    assert bench.charthouse(*asked).returncode == 0
+    before = bench.sql(
+        "select stay_id, embedding, cohort_hash from embeddings.pixel_pca order by 1"
+    )
+    away = bench.charthouse(*asked, CHARTHOUSE_CXR=str(bench.logs / "not mounted"))
+    assert away.returncode == 1 and "Mount the disk, or correct CHARTHOUSE_CXR" in away.stderr
+    after = bench.sql("select stay_id, embedding, cohort_hash from embeddings.pixel_pca order by 1")
+    assert after == before != []
+
+
+def test_what_the_columns_mean_is_an_input_too(bench: Bench, project: Path) -> None:
+    bench.project = project
+    assert "0 kept" in bench.charthouse("embed", "--encoder", "demographics").stdout
+    seed = project / "seeds/tabular_variables.csv"
+    seed.write_text(seed.read_text().replace("1,age,numeric", "1,age,categorical"))
+    assert bench.build().code == 0
+    assert "0 kept" in bench.charthouse("embed", "--encoder", "demographics").stdout
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fault"),
+    [
+        (",3,,,,-", ",3k,,,,-", "dimension"),
+        ("toy,Toy", 'to"y,Toy', "encoder"),
+        ("toy,Toy", "skipped,Toy", "encoder"),
+        ("Toy,text,false", "Toy,text,True", "foundation_model"),
+        ("text,false,-,-,3,,,,-", "text,false", "number of columns"),
+    ],
+)
+def test_a_broken_row_of_the_seed_is_named(toy: Clone, old: str, new: str, fault: str) -> None:
+    seed = toy.project / "seeds/encoders.csv"
+    seed.write_text(seed.read_text().replace(old, new))
+    with pytest.raises(CharthouseError, match=f"encoders.csv, line 13: wrong .*{fault}"):
+        encoder_specs(toy.project)
 
 
 def test_marts_built_again_in_the_middle_stop_the_run_and_nothing_is_mixed(
@@ -285,22 +344,31 @@ def test_nothing_to_fit_is_a_reason_not_a_crash(bench: Bench, toy: Clone) -> Non
 
 
 def test_per_task_encoders_have_a_task_column_and_labels(bench: Bench, toy: Clone) -> None:
-    class Taught(Toy):
+    class Taught(Toy, FittedEncoder):
         per_task = True
 
+        def fit(self, stays: Iterable[Stay]) -> dict:
+            return {"positives": np.array(sum(stay.label for stay in stays))}
+
+        def restore(self, learned: Mapping[str, np.ndarray]) -> None:
+            self.positives = int(learned["positives"])
+
         def encode(self, stays: Sequence[Stay]) -> Encoded:
+            assert {stay.label for stay in stays} == {None}  # to encode, nobody needs one
             found = super().encode(stays)
-            found.vectors[:, 2] = [1 + s.label for s in stays]
+            found.vectors[:, 2] = self.positives
             return found
 
     toy.run(bench, Taught, tasks=["in_hospital_mortality"])
     toy.run(bench, Taught)
+    of_train = "select sum(label) from marts.labels join marts.cohort using (stay_id)"
+    of_train += " where split = 'train' and has_text and task ="
+    tasks = ("icu_stay_over_3_days", "in_hospital_mortality")
     assert bench.sql(
-        "select toy.task, count(*), bool_and(embedding[3] = 1 + label) from embeddings.toy"
-        " join marts.labels using (stay_id, task) group by 1 order by 1"
-    ) == [(task, len(reports_of_cohort(bench)), True)
-          for task in ("icu_stay_over_3_days", "in_hospital_mortality")]  # fmt: skip
-    with pytest.raises(CharthouseError, match="Unknown task 'death'"):
+        "select task, count(*), any_value(embedding[3]) from embeddings.toy group by 1 order by 1"
+    ) == [(task, len(reports_of_cohort(bench)), bench.one(f"{of_train} '{task}'"))
+          for task in tasks]  # fmt: skip
+    with pytest.raises(CharthouseError, match="--task 'death' is none of"):
         toy.run(bench, Taught, tasks=["death"])
 
 
@@ -404,9 +472,10 @@ def test_an_interrupted_run_ends_with_one_line_and_keeps_what_it_has(bench: Benc
     ("asked", "said"),
     [
         (("--encoder", "swim"), "Unknown encoder 'swim'. Did you mean 'swin'?"),
-        (("--task", "death", "--encoder", "gru"), "Unknown task 'death'. Known: icu_stay_over_3"),
-        (("--device", "tpu"), "'tpu' is none of auto, cpu, cuda."),
-        (("--precision", "half"), "'half' is none of float32, bfloat16."),
+        (("--encoder", "gru", "--encoder", "swim"), "Unknown encoder 'swim'."),
+        (("--task", "death", "--encoder", "gru"), "--task 'death' is none of icu_stay_over_3_days"),
+        (("--device", "float32"), "--device 'float32' is none of auto, cpu, cuda."),
+        (("--precision", "half"), "--precision 'half' is none of float32, bfloat16."),
     ],
 )
 def test_a_mistake_is_one_line(bench: Bench, asked: tuple[str, ...], said: str) -> None:

@@ -190,6 +190,24 @@ def test_discharge_summaries_are_nowhere(built: Bench) -> None:
     assert texts[0][0] == 0 < texts[0][1]
 
 
+def test_one_folder_that_is_not_marked_synthetic_makes_the_whole_credentialed(
+    bench: Bench, tmp_path: Path
+) -> None:
+    """Else a demo's CHARTHOUSE_CXR, left in the environment, would let real reports out."""
+    for name in ("mimic-iv", "mimic-iv-note"):
+        (tmp_path / "data" / name / "SYNTHETIC.txt").unlink()
+    assert bench.build().code == 0
+    assert bench.one("select is_synthetic from marts.cohort_definition") is False
+    real = bench.one("select cohort_hash from marts.cohort_definition")
+    (tmp_path / "data/mimic-iv/SYNTHETIC.txt").touch()
+    (tmp_path / "data/mimic-iv-note/SYNTHETIC.txt").touch()
+    partial = bench.build("--select", "cohort_definition")
+    assert partial.code != 0 and "Build all (dbt build without --select)" in partial.output
+    assert bench.one("select is_synthetic from marts.cohort_definition") is False
+    assert bench.build().code == 0
+    assert bench.one("select cohort_hash from marts.cohort_definition") != real
+
+
 def test_it_says_that_it_is_synthetic(built: Bench) -> None:
     assert built.one("select is_synthetic from marts.cohort_definition") is True
 

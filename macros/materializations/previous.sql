@@ -61,7 +61,7 @@
 {% endmacro %}
 
 
-{#- With its database: a warehouse may be called as one of its schemas. -#}
+{#- With its database, as dbt itself names relations. -#}
 {% macro full_name(schema, name) %}
     {{ return('"' ~ target.database ~ '"."' ~ schema ~ '"."' ~ name ~ '"') }}
 {% endmacro %}

@@ -18,7 +18,7 @@ variables as (
 
 final as (
     select
-        md5(concat(variables.variables, vital_signs.rows_hash, cohort.rows_hash)) as cohort_hash,
+        md5(concat(variables.variables, vital_signs.rows_hash, cohort.rows_hash, {{ is_synthetic() }})) as cohort_hash,
         '{{ var("protocol") }}' as protocol,
         json_merge_patch(variables.variables, json_object('vital_signs_hash', vital_signs.rows_hash)) as variables,
         {{ is_synthetic() }} as is_synthetic,

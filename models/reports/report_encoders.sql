@@ -1,6 +1,6 @@
 -- Table I: every encoder with what it is, and how far it has encoded the present cohort. `skipped`
 -- counts stays that have no vector; embeddings.skipped says why, stay by stay.
--- Grain: one row per encoder; per encoder and task where it is trained per task and has begun.
+-- Grain: one row per encoder; per encoder and task where it is trained per task and has begun for any.
 {{ config(alias='encoders') }}
 
 with encoders as (
@@ -51,10 +51,26 @@ progress as (
     group by encoded.encoder, encoded.task, cohort.stays
 ),
 
+-- An encoder that is trained per task has to be done for each of them.
+due as (
+    select
+        encoders.encoder,
+        tasks.task
+    from encoders
+    left join (
+        select distinct
+            encoded.encoder,
+            labels.task
+        from encoded
+        cross join (select distinct task from {{ ref('labels') }}) as labels
+        where encoded.task is not null
+    ) as tasks on encoders.encoder = tasks.encoder
+),
+
 final as (
     select
         encoders.encoder,
-        progress.task,
+        due.task,
         encoders.technique,
         encoders.modality,
         encoders.foundation_model,
@@ -76,7 +92,11 @@ final as (
         progress.last_run_id
     from encoders
     cross join cohort
-    left join progress on encoders.encoder = progress.encoder
+    inner join due on encoders.encoder = due.encoder
+    left join progress
+        on
+            encoders.encoder = progress.encoder
+            and due.task is not distinct from progress.task
 )
 
 select * from final

@@ -107,13 +107,16 @@ def embed(
 @app.command(epilog="Example: charthouse encoders")
 def encoders() -> None:
     """Every encoder: what it is, whether its weights are here, how far it has come."""
-    from rich import print as show
+    from rich.console import Console
 
     from charthouse.embed.listing import encoder_table
     from charthouse.project import project_dir
     from charthouse.warehouse import warehouse_path
 
-    show(encoder_table(project_dir(), warehouse_path()))
+    table, lines = encoder_table(project_dir(), warehouse_path())
+    Console().print(table)
+    for line in lines:  # not by rich: it would break the commands in them
+        print(line)
 
 
 @app.command(epilog="Example: charthouse synth --stays 1000 --seed 7 --out data/demo")

@@ -7,7 +7,6 @@ gives SQL what it lacks to read raw files safely.
 
 import atexit
 import os
-import re
 import zlib
 from functools import cache
 from pathlib import Path
@@ -19,7 +18,7 @@ from dbt.adapters.duckdb.plugins import BasePlugin
 
 from charthouse.errors import CharthouseError
 from charthouse.raw_files import BackgroundCheck, csv_header
-from charthouse.warehouse import wait_for_lock
+from charthouse.warehouse import duckdb_limits, wait_for_lock
 
 RESERVE_BYTES = 4_000_000  # many times what putting every table back writes to the log
 
@@ -41,13 +40,12 @@ class Plugin(BasePlugin):
 
     def update_connection_config(self, creds: DuckDBCredentials, config: dict[str, Any]) -> None:
         """CHARTHOUSE_THREADS bounds DuckDB's threads; a profile cannot say "else every core"."""
-        memory = os.environ.get("CHARTHOUSE_MEMORY", "1GB")
-        if not re.fullmatch(r"\d+(\.\d+)? ?[KMGT]i?B", memory, flags=re.IGNORECASE):
-            raise RuntimeError(f"CHARTHOUSE_MEMORY: '{memory}' is no size such as 1500MB or 4GB.")
-        if threads := os.environ.get("CHARTHOUSE_THREADS"):
-            if not threads.isdigit() or int(threads) < 1:
-                raise RuntimeError(f"CHARTHOUSE_THREADS: '{threads}' is not a number of threads.")
-            config["threads"] = int(threads)
+        try:
+            limits = duckdb_limits()
+        except CharthouseError as error:
+            raise RuntimeError(str(error)) from None
+        if "threads" in limits:
+            config["threads"] = limits["threads"]
 
     def configure_connection(self, conn: duckdb.DuckDBPyConnection) -> None:
         """Gives macros/raw_files.sql and raw_copy.sql what SQL cannot do, as functions of a path.

@@ -9,8 +9,8 @@ from pathlib import Path
 from charthouse import __version__
 
 PACKAGES = (
-    "duckdb", "numpy", "pandas", "pillow", "pyarrow", "scikit-learn", "torch", "timm",
-    "transformers", "momentfm", "openai", "shap", "fairlearn",
+    "duckdb", "numpy", "scipy", "pillow", "pyarrow", "scikit-learn", "torch", "timm",
+    "transformers", "tokenizers", "safetensors", "momentfm", "openai",
 )  # fmt: skip
 
 

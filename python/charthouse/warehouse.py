@@ -14,6 +14,8 @@ from charthouse.errors import CharthouseError
 
 DEFAULT_WAREHOUSE = "warehouse.duckdb"  # the same default stands in profiles/profiles.yml
 DEFAULT_LOCK_SECONDS = 60.0
+DEFAULT_MEMORY = "1500MB"  # there too
+SCHEMAS = ("seeds", "staging", "intermediate", "marts", "embeddings", "results", "reports")
 
 
 def warehouse_path() -> Path:
@@ -71,11 +73,17 @@ def _connect(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
     seconds = os.environ.get("CHARTHOUSE_LOCK_SECONDS") or str(DEFAULT_LOCK_SECONDS)
     if not re.fullmatch(r"\d+(\.\d+)?", seconds):
         raise CharthouseError(f"CHARTHOUSE_LOCK_SECONDS: '{seconds}' is not a number of seconds.")
+    if path.stem in SCHEMAS:  # DuckDB names the database after its file
+        raise CharthouseError(
+            f"{path}: a warehouse cannot be called as one of its schemas ({', '.join(SCHEMAS)})."
+            " Rename the file."
+        )
+    limits = duckdb_limits()
     deadline = time.monotonic() + float(seconds)
     told = False
     while True:
         try:
-            return duckdb.connect(str(path), read_only=read_only)
+            return duckdb.connect(str(path), read_only=read_only, config=limits)
         except duckdb.IOException as error:
             if "Could not set lock" not in str(error):
                 raise CharthouseError(
@@ -91,6 +99,23 @@ def _connect(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
             print(f"{path} is in use by {holder}: waiting for it.", file=sys.stderr, flush=True)
             told = True
         time.sleep(0.1)
+
+
+def duckdb_limits() -> dict[str, str | bool | int | float | list[str]]:
+    """DuckDB's settings of CHARTHOUSE_MEMORY and CHARTHOUSE_THREADS.
+
+    Raises:
+        CharthouseError: one of them makes no sense.
+    """
+    memory = os.environ.get("CHARTHOUSE_MEMORY") or DEFAULT_MEMORY
+    if not re.fullmatch(r"\d+(\.\d+)? ?[KMGT]i?B", memory, flags=re.IGNORECASE):
+        raise CharthouseError(f"CHARTHOUSE_MEMORY: '{memory}' is no size such as 1500MB or 4GB.")
+    limits: dict[str, str | bool | int | float | list[str]] = {"memory_limit": memory}
+    if threads := os.environ.get("CHARTHOUSE_THREADS"):
+        if not threads.isdigit() or int(threads) < 1:
+            raise CharthouseError(f"CHARTHOUSE_THREADS: '{threads}' is not a number of threads.")
+        limits["threads"] = int(threads)
+    return limits
 
 
 def _lock_holder(error: Exception) -> str:

@@ -43,10 +43,8 @@ class Demographics(Reader):
     absent = "no demographics"
 
     def hashes(self, db: duckdb.DuckDBPyConnection, context: Context) -> dict[int, str]:
-        columns = ", ".join(f"{name} := {name}" for name, _ in context.tabular_variables)
-        return _pairs(
-            db, f"select stay_id, md5(cast(struct_pack({columns}) as varchar)) from marts.cohort"
-        )
+        columns = ", ".join(name for name, _ in context.tabular_variables)
+        return _hashes_of_rows(db, columns, "marts.cohort")
 
     def read(
         self, db: duckdb.DuckDBPyConnection, context: Context, stay_ids: Sequence[int]
@@ -166,6 +164,7 @@ class Images(Reader):
     """tuple[Image, ...], in order of time."""
 
     absent = "no X-ray in the window"
+    root: ClassVar[str] = "CHARTHOUSE_CXR"
 
     def hashes(self, db: duckdb.DuckDBPyConnection, context: Context) -> dict[int, str]:
         """Of names, sizes and times of last change: reading every picture would take hours."""
@@ -177,14 +176,24 @@ class Images(Reader):
             return {}
         place = self._places()
         with ThreadPoolExecutor(16) as pool:  # the files may be on a slow share
-            stats = pool.map(
-                lambda row: [(image["dicom_id"], _stat(place(image["path"]))) for image in row[1]],
-                found,
+            stats = list(
+                pool.map(
+                    lambda row: [
+                        (image["dicom_id"], _stat(place(image["path"]))) for image in row[1]
+                    ],
+                    found,
+                )
             )
-            return {
-                row[0]: hashlib.md5(repr(stat).encode(), usedforsecurity=False).hexdigest()
-                for row, stat in zip(found, stats, strict=True)
-            }
+        if not any(stat for of_stay in stats for _, stat in of_stay):
+            # else every vector would be thrown away because a disk is not mounted
+            raise CharthouseError(
+                f"None of the {sum(map(len, stats))} files of marts.images is there, not even"
+                f" {place(found[0][1][0]['path'])}. Mount the disk, or correct {self.root}."
+            )
+        return {
+            row[0]: hashlib.md5(repr(stat).encode(), usedforsecurity=False).hexdigest()
+            for row, stat in zip(found, stats, strict=True)
+        }
 
     def read(
         self, db: duckdb.DuckDBPyConnection, context: Context, stay_ids: Sequence[int]
@@ -204,11 +213,11 @@ class Images(Reader):
 
     def _places(self) -> Callable[[str], Path]:
         """Where a file of marts.images is."""
-        root = os.environ.get("CHARTHOUSE_CXR")
+        root = os.environ.get(self.root)
         if not root:
             raise CharthouseError(
-                "CHARTHOUSE_CXR is not set: it names the folder of MIMIC-CXR(-JPG), where the"
-                " X-rays of marts.images are. Set it as for dbt build."
+                f"{self.root} is not set: it names the folder where the files of marts.images are."
+                " Set it as for dbt build."
             )
         return lambda path: Path(root, path).absolute()
 
@@ -216,9 +225,11 @@ class Images(Reader):
 class ReleasedImages(Images):
     """The same, with the path of the vector that PhysioNet released in place of the JPG's."""
 
+    root = RELEASED_ROOT
+
     def _places(self) -> Callable[[str], Path]:
-        root = os.environ[RELEASED_ROOT]  # which the encoder has seen to
-        return lambda path: Path(root, path).absolute().with_suffix(".tfrecord")
+        place = super()._places()
+        return lambda path: place(path).with_suffix(".tfrecord")
 
 
 READERS: dict[str, Reader] = {

@@ -50,38 +50,47 @@ def run_plan(
     """
     started = time.monotonic()
     todo = plan.todo[:limit]
-    with _transaction(plan) as db:
+    with open_warehouse(plan.warehouse, read_only=False) as db:
+        db.execute("begin")
+        require_cohort(db, plan.cohort)
         store.start_run(db, _run_row(plan))
         store.mark_current(db, plan.target, plan.input_hashes, plan.cohort.cohort_hash)
-        skips = [Skipped(stay_id, None, plan.reader.absent) for stay_id in plan.absent]
+        skips = [Skipped(stay_id, None, plan.reader.absent) for stay_id in plan.absent_anew]
         _append(db, plan, _of_skips(skips))
+        db.execute("commit")
     encoded = skipped = items_skipped = 0
-    if todo:
-        refusal = _prepare(plan)
+    is_done = False
+    try:
+        refusal = _prepare(plan) if todo else None
         size = chunk_stays or plan.encoder.chunk_stays
+        length: int | None = None
         for start in range(0, len(todo), size):
             chunk = todo[start : start + size]
             if refusal:
                 found = _of_skips([Skipped(stay_id, None, refusal) for stay_id in chunk])
             else:
-                found = _checked(plan, plan.encoder.encode(plan.read(chunk)), chunk)
+                found = plan.encoder.encode(plan.read(chunk))
+                length = _require_sound(plan, found, chunk, length)
+                found = _without_hollow(plan, found)
             with _transaction(plan) as db:
                 _append(db, plan, found)
             encoded += len(found.stay_ids)
             skipped += sum(skip.item is None for skip in found.skipped)
             items_skipped += sum(skip.item is not None for skip in found.skipped)
             progress(start + len(chunk), len(todo))
-    outcome = Outcome(
-        encoded=encoded,
-        kept=plan.encoded,
-        skipped=plan.skipped + skipped,
-        left=len(plan.todo) - len(todo),
-        items_skipped=items_skipped,
-        seconds=round(time.monotonic() - started, 3),
-        used=plan.encoder.used(),
-    )
-    with open_warehouse(plan.warehouse, read_only=False) as db:
-        store.finish_run(db, plan.run_id, vars(outcome))
+        is_done = True
+    finally:  # what was paid for is noted, however the run ends
+        outcome = Outcome(
+            encoded=encoded,
+            kept=plan.encoded,
+            skipped=plan.skipped + skipped,
+            left=len(plan.todo) - len(todo),
+            items_skipped=items_skipped,
+            seconds=round(time.monotonic() - started, 3),
+            used=plan.encoder.used(),
+        )
+        with open_warehouse(plan.warehouse, read_only=False) as db:
+            store.note_counts(db, plan.run_id, vars(outcome), finished=is_done)
     return outcome
 
 
@@ -104,25 +113,38 @@ def _prepare(plan: Plan) -> str | None:
     return None
 
 
-def _checked(plan: Plan, found: Encoded, chunk: Sequence[int]) -> Encoded:
-    """Refuses vectors that say nothing, and an encoder that loses a stay or has other weights.
+def _require_sound(
+    plan: Plan, found: Encoded, chunk: Sequence[int], length: int | None
+) -> int | None:
+    """An encoder must not lose or double a stay, or give vectors of changing length.
+
+    Returns:
+        The length of the vectors; `length`, that of the chunks before, where there is none.
 
     Raises:
         CharthouseError: the encoder does not do what its row in seeds/encoders.csv says.
     """
-    answered = {*map(int, found.stay_ids), *(s.stay_id for s in found.skipped if s.item is None)}
-    if answered != set(chunk):
-        lost = min(answered ^ set(chunk))
+    answered = [*map(int, found.stay_ids), *(s.stay_id for s in found.skipped if s.item is None)]
+    if sorted(answered) != sorted(chunk) or len(found.vectors) != len(found.stay_ids):
         raise CharthouseError(
-            f"{plan.target.label} gave no vector and no reason for stay {lost} (or for a stay that"
-            " was not asked for). Correct its encode."
+            f"{plan.target.label} must give each of {len(chunk)} stays one vector or one reason,"
+            f" and gave {len(found.vectors)} vectors and {len(answered)} answers. Correct its"
+            " encode."
         )
-    dimension = plan.encoder.dimension()
-    if len(found.stay_ids) and dimension and found.vectors.shape[1] != dimension:
+    if not len(found.stay_ids):
+        return length
+    given, due = found.vectors.shape[1], plan.encoder.dimension() or length
+    if due and given != due:
         raise CharthouseError(
-            f"{plan.target.label} gave vectors of {found.vectors.shape[1]} numbers, but"
-            f" seeds/encoders.csv says {dimension}. Give it the right weights, or correct the seed."
+            f"{plan.target.label} gave vectors of {given} numbers, but"
+            f" {'seeds/encoders.csv says' if plan.encoder.dimension() else 'before it were'} {due}."
+            " Give it the right weights, or correct the seed."
         )
+    return given
+
+
+def _without_hollow(plan: Plan, found: Encoded) -> Encoded:
+    """Refuses vectors that say nothing."""
     finite = np.isfinite(found.vectors).all(axis=1)
     good = finite & (found.vectors.any(axis=1) | plan.encoder.zero_is_a_value)
     if good.all():
@@ -152,10 +174,20 @@ def _of_skips(skips: Sequence[Skipped]) -> Encoded:
 
 @contextmanager
 def _transaction(plan: Plan) -> Iterator[duckdb.DuckDBPyConnection]:
-    """All of it or nothing; never into the marts of another cohort."""
+    """All of it or nothing; never into the marts of another cohort, nor beside another run.
+
+    Raises:
+        CharthouseError: the marts were built again, or another run of the encoder has begun.
+    """
     with open_warehouse(plan.warehouse, read_only=False) as db:
         db.execute("begin")
         require_cohort(db, plan.cohort)
+        newest = store.newest_run(db, plan.target)
+        if newest != plan.run_id:  # its settings may be others, and rows of both would mix
+            raise CharthouseError(
+                f"Another run of {plan.target.label} has begun meanwhile ({newest}) and takes over."
+                " What this one wrote is kept where it fits."
+            )
         yield db
         db.execute("commit")
 

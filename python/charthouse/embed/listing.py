@@ -4,79 +4,62 @@ from pathlib import Path
 
 import duckdb
 from rich.box import SIMPLE_HEAD
-from rich.console import Group
 from rich.table import Table
-from rich.text import Text
 
+from charthouse.embed.run import why_not_ready
 from charthouse.embed.store import require_result_tables
-from charthouse.encoders.registry import EncoderSpec, encoder_class, encoder_specs
+from charthouse.encoders.registry import encoder_specs
 from charthouse.errors import CharthouseError
 from charthouse.warehouse import open_warehouse
 
+Row = tuple[str | None, str, int, int]  # task, state, encoded, skipped
 
-def encoder_table(project: Path, warehouse: Path) -> Group:
-    """One row an encoder (and task): what it is, what is done; below, what is not ready and why."""
+
+def encoder_table(project: Path, warehouse: Path) -> tuple[Table, list[str]]:
+    """One row an encoder (and task): what it is, what is done; and lines: what is not ready, why.
+
+    Raises:
+        CharthouseError: the warehouse was not built to its end.
+    """
     table = Table(
-        title=f"Encoders, and their state in {warehouse}",
-        title_justify="left",
-        box=SIMPLE_HEAD,
-        padding=0,
-        pad_edge=False,
-    )
+        title=f"Encoders, and their state in {warehouse}", title_justify="left",
+        box=SIMPLE_HEAD, padding=0, pad_edge=False,
+    )  # fmt: skip
     for column in ("encoder", "modality", "length", "state", "encoded", "skipped"):
         is_number = column in ("length", "encoded", "skipped")
         table.add_column(column, justify="right" if is_number else "left", no_wrap=True)
-    counts = _counts(warehouse)
+    progress = _progress(warehouse)
     lines = []
     for spec in encoder_specs(project).values():
-        needs = _needs(spec)
-        for task, (stays, encoded, skipped) in counts.get(spec.encoder, {None: (0, 0, 0)}).items():
+        needs = why_not_ready(spec)
+        for task, state, encoded, skipped in progress.get(spec.encoder, [(None, "none", 0, 0)]):
             table.add_row(
                 f"{spec.encoder} ({task})" if task else spec.encoder,
                 spec.modality,
                 str(spec.dimension or "-"),
-                _state(stays, encoded, skipped, needs),
+                state if state != "none" else "not ready" if needs else "ready",
                 str(encoded),
                 str(skipped),
             )
         if needs:
             lines.append(f"{spec.encoder} is not ready: {needs}")
-    return Group(table, *(Text(line) for line in lines))
+    return table, lines
 
 
-def _state(stays: int, encoded: int, skipped: int, needs: str | None) -> str:
-    if stays and encoded + skipped == stays:
-        return "done"
-    if encoded or skipped:
-        return "part"
-    return "not ready" if needs else "ready"
-
-
-def _needs(spec: EncoderSpec) -> str | None:
-    try:
-        return encoder_class(spec.encoder).not_ready(spec)
-    except CharthouseError as error:
-        return str(error)
-
-
-def _counts(warehouse: Path) -> dict[str, dict[str | None, tuple[int, int, int]]]:
-    """Encoder to task to (stays of the cohort, encoded, skipped); empty without a warehouse."""
+def _progress(warehouse: Path) -> dict[str, list[Row]]:
+    """Of each encoder, its rows of reports.encoders; empty without a warehouse."""
     if not warehouse.exists():
         return {}
     with open_warehouse(warehouse) as db:
         require_result_tables(db)
-        rows = _rows(db)
-    counts: dict[str, dict[str | None, tuple[int, int, int]]] = {}
-    for encoder, task, stays, encoded, skipped in rows:
-        counts.setdefault(encoder, {})[task] = (stays, encoded, skipped)
-    return counts
-
-
-def _rows(db: duckdb.DuckDBPyConnection) -> list[tuple]:
-    try:
-        return db.execute(
-            "select encoder, task, stays, encoded, skipped from reports.encoders"
-            " where state != 'none' order by encoder, task"
-        ).fetchall()
-    except duckdb.CatalogException:
-        raise CharthouseError("The warehouse lacks reports.encoders. Run dbt build.") from None
+        try:
+            found = db.execute(
+                "select encoder, task, state, encoded, skipped from reports.encoders"
+                " order by encoder, task"
+            ).fetchall()
+        except duckdb.CatalogException:
+            raise CharthouseError("The warehouse lacks reports.encoders. Run dbt build.") from None
+    progress: dict[str, list[Row]] = {}
+    for encoder, *row in found:
+        progress.setdefault(encoder, []).append(tuple(row))
+    return progress

@@ -51,13 +51,16 @@ class Plan:
     fit_hash: str
     input_hashes: Mapping[int, str]  # of every stay of the cohort
     absent: Sequence[int]  # stays that hold nothing of the modality
+    absent_anew: Sequence[int]  # those of them that are not known to
     todo: list[int]  # stays to encode, in order
     encoded: int  # stays that have their embedding already
     skipped: int  # stays known to have none, those that are absent among them
     warehouse: Path = field(repr=False)
 
-    def read(self, stay_ids: Sequence[int]) -> list[Stay]:
+    def read(self, stay_ids: Sequence[int], *, with_labels: bool = False) -> list[Stay]:
         """Reads the content of some stays, and lets go of the warehouse.
+
+        Labels are for fitting alone: what encodes never sees one.
 
         Raises:
             CharthouseError: the marts were built again since the plan was made.
@@ -66,7 +69,12 @@ class Plan:
             require_cohort(db, self.cohort)
             content = self.reader.read(db, self.encoder.context, stay_ids)
         return [
-            Stay(stay_id, *self.cohort.stays[stay_id], content[stay_id], self.labels.get(stay_id))
+            Stay(
+                stay_id,
+                *self.cohort.stays[stay_id],
+                content[stay_id],
+                self.labels.get(stay_id) if with_labels else None,
+            )
             for stay_id in stay_ids
             if stay_id in content
         ]
@@ -89,7 +97,8 @@ class FitStays:
 
     def __iter__(self) -> Iterator[Stay]:
         for start in range(0, len(self), STAYS_READ_AT_ONCE):
-            yield from self._plan.read(self._stay_ids[start : start + STAYS_READ_AT_ONCE])
+            stay_ids = self._stay_ids[start : start + STAYS_READ_AT_ONCE]
+            yield from self._plan.read(stay_ids, with_labels=True)
 
 
 def read_cohort(db: duckdb.DuckDBPyConnection) -> Cohort:
@@ -172,6 +181,8 @@ def make_plan(
         raise CharthouseError(
             f"{spec.encoder} reads '{encoder.reads}'. Known: {', '.join(READERS)}."
         )
+    if isinstance(encoder, FittedEncoder) and "test" in encoder.fits_on:
+        raise CharthouseError(f"{spec.encoder} would fit on the test split: correct its fits_on.")
     reader = READERS[encoder.reads]
     fingerprint = encoder.fingerprint()
     with open_warehouse(warehouse) as db:
@@ -182,7 +193,8 @@ def make_plan(
         encoded = encoded_hashes(db, target)
     content = {stay_id: content[stay_id] for stay_id in cohort.stays if stay_id in content}
     fit_hash = _fit_hash(encoder, cohort, content, labels)
-    key = [spec.encoder, task, cls.version, encoder.settings(), fingerprint, fit_hash]
+    frame = _frame(encoder)
+    key = [spec.encoder, task, cls.version, encoder.settings(), frame, fingerprint, fit_hash]
     of_encoder = digest(*key)
     input_hashes = {
         stay_id: digest(content.get(stay_id, ""), of_encoder) for stay_id in cohort.stays
@@ -203,11 +215,23 @@ def make_plan(
         fit_hash=fit_hash,
         input_hashes=input_hashes,
         absent=absent,
+        absent_anew=[stay_id for stay_id in absent if stay_id not in current],
         todo=[stay_id for stay_id in content if stay_id not in current],
         encoded=len(embedded),
         skipped=len((current - embedded) | set(absent)),
         warehouse=warehouse,
     )
+
+
+def _frame(encoder: Encoder) -> Any:
+    """What the content of a stay means: names of its rows or columns, which it does not hold."""
+    context = encoder.context
+    return {
+        "demographics": context.tabular_variables,
+        "vitals_hourly": (context.vital_signs, context.bins),
+        "vitals_summary": context.vital_signs,
+        "vitals_events": context.vital_signs,
+    }.get(encoder.reads)
 
 
 def _fit_hash(
@@ -221,7 +245,7 @@ def _fit_hash(
         for stay_id, (subject_id, split) in cohort.stays.items()
         if split in encoder.fits_on and stay_id in content
     ]
-    return digest(encoder.version, encoder.settings(), fitted_on)
+    return digest(encoder.version, encoder.settings(), _frame(encoder), fitted_on)
 
 
 def _labels(db: duckdb.DuckDBPyConnection, task: str) -> dict[int, int]:

@@ -44,12 +44,8 @@ def embed(project: Path, warehouse: Path, options: Options, *, say: Say, watch: 
         CharthouseError: an encoder that was named cannot run, and those before it are done; or,
             where none was named, some of them could not, and all others are done.
     """
-    for asked, known in {
-        options.device: ("auto", "cpu", "cuda"),
-        options.precision: ("float32", "bfloat16"),
-    }.items():
-        if asked not in known:
-            raise CharthouseError(f"'{asked}' is none of {', '.join(known)}.")
+    _require_known("--device", options.device, ("auto", "cpu", "cuda"))
+    _require_known("--precision", options.precision, ("float32", "bfloat16"))
     with open_warehouse(warehouse) as db:
         cohort = read_cohort(db)
     synthetic = "SYNTHETIC, " if cohort.is_synthetic else ""
@@ -57,9 +53,11 @@ def embed(project: Path, warehouse: Path, options: Options, *, say: Say, watch: 
         f"Cohort {cohort.cohort_hash[:12]} ({synthetic}protocol {cohort.protocol},"
         f" {len(cohort.stays)} stays) in {warehouse}"
     )
+    for task in options.tasks:
+        _require_known("--task", task, cohort.tasks)
     if options.encoders:
-        for name in options.encoders:
-            _embed_with(encoder_spec(project, name), warehouse, cohort, options, say, watch)
+        for spec in [encoder_spec(project, name) for name in options.encoders]:
+            _embed_with(spec, warehouse, cohort, options, say, watch)
         return
     failed = []
     for spec in _ready(project, say):
@@ -103,7 +101,7 @@ def _ready(project: Path, say: Say) -> list[EncoderSpec]:
     """Encoders that need nothing from outside; says of the others why they are left out."""
     ready = []
     for spec in encoder_specs(project).values():
-        reason = encoder_class(spec.encoder).not_ready(spec)
+        reason = why_not_ready(spec)
         if reason is None:
             ready.append(spec)
         else:
@@ -111,19 +109,28 @@ def _ready(project: Path, say: Say) -> list[EncoderSpec]:
     return ready
 
 
+def why_not_ready(spec: EncoderSpec) -> str | None:
+    """Why the encoder cannot run now, without fetching or sending; None if it can."""
+    try:
+        return encoder_class(spec.encoder).not_ready(spec)
+    except CharthouseError as error:
+        return str(error)
+
+
 def _fetches(spec: EncoderSpec) -> str | None:
     """Why a dry run stops here: it would have to fetch weights to know what they are."""
-    cls = encoder_class(spec.encoder)
-    return cls.not_ready(spec) if cls.weight_files else None
+    return why_not_ready(spec) if encoder_class(spec.encoder).weight_files else None
 
 
 def _tasks(spec: EncoderSpec, cohort: Cohort, options: Options) -> Sequence[str | None]:
-    unknown = [task for task in options.tasks if task not in cohort.tasks]
-    if unknown:
-        raise CharthouseError(f"Unknown task '{unknown[0]}'. Known: {', '.join(cohort.tasks)}.")
     if encoder_class(spec.encoder).per_task:
         return list(options.tasks) or list(cohort.tasks)
     return [None]
+
+
+def _require_known(option: str, asked: str, known: Sequence[str]) -> None:
+    if asked not in known:
+        raise CharthouseError(f"{option} '{asked}' is none of {', '.join(known)}.")
 
 
 def _device(asked: str) -> str:

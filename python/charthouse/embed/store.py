@@ -13,8 +13,6 @@ import pyarrow as pa
 from charthouse.encoders.base import Encoded, Skipped
 from charthouse.errors import CharthouseError
 
-BOOKKEEPING = ("skipped", "fitted")  # tables of the schema that hold no embeddings
-
 
 @dataclass(frozen=True)
 class Target:
@@ -65,13 +63,25 @@ def start_run(db: duckdb.DuckDBPyConnection, run: Mapping[str, Any]) -> None:
     db.execute(f"insert into results.runs ({columns}) values ({marks})", values)
 
 
-def finish_run(db: duckdb.DuckDBPyConnection, run_id: str, counts: Mapping[str, Any]) -> None:
-    """Says when the run ended and what it did."""
+def note_counts(
+    db: duckdb.DuckDBPyConnection, run_id: str, counts: Mapping[str, Any], *, finished: bool
+) -> None:
+    """Says what the run did, and when it ended if it ended well."""
     db.execute(
-        "update results.runs set finished_at = now() at time zone 'UTC', counts = ?"
+        "update results.runs set counts = ?, finished_at = if(?, now() at time zone 'UTC', null)"
         " where run_id = ?",
-        [json.dumps(counts, sort_keys=True), run_id],
+        [json.dumps(counts, sort_keys=True), finished, run_id],
     )
+
+
+def newest_run(db: duckdb.DuckDBPyConnection, target: Target) -> str:
+    """The run that writes to the target: of several the one that began last."""
+    newest: str = db.execute(
+        "select run_id from results.runs where kind = 'embed' and name = ?"
+        " and task is not distinct from ? order by started_at desc, run_id desc limit 1",
+        [target.encoder, target.task],
+    ).fetchall()[0][0]
+    return newest
 
 
 def mark_current(
@@ -171,18 +181,15 @@ def keep_learned(
     arrays: Mapping[str, np.ndarray],
     run_id: str,
 ) -> None:
-    """Keeps a fit in the place of the encoder's last."""
+    """Keeps a fit, unless another run has made the same meanwhile: rows may rest on that one."""
     file = io.BytesIO()
     np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
-    db.execute(
-        "delete from embeddings.fitted where encoder = ? and task is not distinct from ?",
-        [target.encoder, target.task],
-    )
-    db.execute(
-        "insert into embeddings.fitted (encoder, task, fit_hash, learned, run_id)"
-        " values (?, ?, ?, ?, ?)",
-        [target.encoder, target.task, fit_hash, file.getvalue(), run_id],
-    )
+    if learned(db, target, fit_hash) is None:
+        db.execute(
+            "insert into embeddings.fitted (encoder, task, fit_hash, learned, run_id)"
+            " values (?, ?, ?, ?, ?)",
+            [target.encoder, target.task, fit_hash, file.getvalue(), run_id],
+        )
 
 
 def require_result_tables(db: duckdb.DuckDBPyConnection) -> None:

@@ -158,7 +158,7 @@ class Encoder(ABC, Generic[Content]):
         `charthouse embed` leaves such encoders out unless they are named.
         """
         if cls.weight_files and local_weights(spec, cls.weight_files) is None:
-            return f"its weights are not on this machine: {fetch_command(spec)}"
+            return f"its weights are not on this machine: {fetch_command(spec, cls.weight_files)}"
         return None
 
     def sends_to(self) -> str | None:
@@ -218,14 +218,14 @@ class ItemEncoder(Encoder[tuple[Item, ...]]):
     def encode(self, stays: Sequence[Stay[tuple[Item, ...]]]) -> Encoded:
         """Encodes the items of all stays together, so that they can be batched by size."""
         items = [item for stay in stays for item in stay.content]
-        outcomes = iter(self.encode_items(items))
+        outcomes = iter(zip(items, self.encode_items(items), strict=True))
         kept: list[int] = []
         vectors: list[np.ndarray] = []
         skipped: list[Skipped] = []
         for stay in stays:
             found: list[np.ndarray] = []
             for item in stay.content:
-                outcome = next(outcomes)
+                _, outcome = next(outcomes)
                 if isinstance(outcome, str):
                     skipped.append(Skipped(stay.stay_id, item.item, outcome))  # type: ignore[attr-defined]
                 else:

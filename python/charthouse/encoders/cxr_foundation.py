@@ -27,7 +27,7 @@ from charthouse.encoders.base import Context, Image, ItemEncoder
 from charthouse.encoders.registry import EncoderSpec
 from charthouse.encoders.tfrecord import DamagedRecord, read_examples
 from charthouse.encoders.weights import find_weights, hash_of_files
-from charthouse.encoders.xray_file import Unreadable, read_grayscale
+from charthouse.encoders.xray_file import Unreadable, read_grayscale, require_about_the_file
 from charthouse.errors import CharthouseError
 
 DIMENSION = 1376
@@ -143,6 +143,7 @@ def _read_released(image: Image) -> np.ndarray | str:
     except DamagedRecord as error:
         return f"its released file is damaged: {error}"
     except OSError as error:
+        require_about_the_file(error)
         return f"its released file cannot be read ({type(error).__name__})"
     if len(examples) != 1:
         return f"its released file holds {len(examples)} records, not 1"

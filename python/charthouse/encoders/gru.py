@@ -6,7 +6,8 @@ projection to 1,024 that is trained with it; what comes out of the projection is
 
 A network remembers the stays that it was trained on: its own score of those is too good, and a
 logistic regression that is fitted on such features trusts them too much. So no stay of the train
-split is encoded by a network that has seen its patient:
+split goes through a recurrent network that has seen its patient (through the projection of one it
+does, see below):
 
 - patients are dealt into 5 folds by a hash; for each fold a network is trained on the others;
 - a train stay is encoded by the network of its patient's fold, any other stay by the final

@@ -78,7 +78,7 @@ class Moment(Encoder[np.ndarray]):
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         self._dtype = getattr(torch, context.precision)
-        self.chunk_stays = 2048 if on_gpu(context) else 128  # half a minute on two cores
+        self.chunk_stays = 2048 if on_gpu(context) else 128  # minutes at most, on two cores
         self._tokens = TOKENS["cuda" if on_gpu(context) else "cpu"]
         self._patches = context.bins // PATCH_LEN
 
@@ -95,7 +95,8 @@ class Moment(Encoder[np.ndarray]):
 
     def fingerprint(self) -> str:
         """A hash of the configuration and the weights."""
-        return hash_of_files(find_weights(self.context.spec, FILES), FILES)
+        folder = find_weights(self.context.spec, FILES)
+        return hash_of_files(folder, ["config.json", checkpoint_of(folder).name])
 
     def load(self) -> None:
         """Loads the weights.
@@ -184,7 +185,13 @@ def load_pipeline(folder: Path) -> MOMENTPipeline:
         )
     with warnings.catch_warnings():  # of heads that we do not use, and of names about to change
         warnings.simplefilter("ignore")
-        model = MOMENTPipeline(config, model_kwargs={"task_name": "embedding"})
+        try:
+            model = MOMENTPipeline(config, model_kwargs={"task_name": "embedding"})
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise CharthouseError(
+                f"{folder / 'config.json'} is not that of a MOMENT-1 ({type(error).__name__})."
+                " Fetch it again."
+            ) from error
         path = checkpoint_of(folder)
         load_strictly(model, read_tensors(path), path)
         model.init()  # only now: the checkpoint has the head that the model was pretrained with

@@ -54,7 +54,7 @@ class Radbert(ItemEncoder[Report]):
             raise CharthouseError(
                 f"report_encoding is each or joined, not '{self.report_encoding}': dbt_project.yml."
             )
-        self.chunk_stays = 2048 if on_gpu(context) else 128  # half a minute on two cores
+        self.chunk_stays = 2048 if on_gpu(context) else 128  # minutes at most, on two cores
         # Tokens of a forward, padding included: rows x longest. On a CPU more gains nothing, and
         # pads more where there are few reports.
         self.batch_tokens = 65_536 if on_gpu(context) else 2_048

@@ -5,6 +5,7 @@ Reading the registry imports none of them; `encoder_class` imports one.
 
 import csv
 import importlib
+import re
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -14,6 +15,10 @@ from charthouse.errors import CharthouseError
 
 if TYPE_CHECKING:
     from charthouse.encoders.base import Encoder
+
+
+MODALITIES = ("demographics", "time_series", "image", "text")
+NOT_ENCODERS = ("encoded", "skipped", "fitted")  # other relations of the schema embeddings
 
 
 @dataclass(frozen=True)
@@ -34,24 +39,49 @@ class EncoderSpec:
 
 
 def encoder_specs(project: Path) -> dict[str, EncoderSpec]:
-    """Every encoder by name, in the order of the seed."""
-    with (project / "seeds/encoders.csv").open(newline="") as file:
-        return {
-            row["encoder"]: EncoderSpec(
-                encoder=row["encoder"],
-                technique=row["technique"],
-                modality=row["modality"],
-                foundation_model=row["foundation_model"] == "true",
-                domain=row["domain"],
-                training_data=row["training_data"],
-                dimension=int(row["dimension"]) if row["dimension"] else None,
-                hub_id=row["hub_id"],
-                revision=row["revision"],
-                licence=row["licence"],
-                citation=row["citation"],
-            )
-            for row in csv.DictReader(file)
-        }
+    """Every encoder by name, in the order of the seed.
+
+    Raises:
+        CharthouseError: the seed is not there, or a row of it is broken; says which and how.
+    """
+    path = project / "seeds/encoders.csv"
+    if not path.exists():
+        raise CharthouseError(f"{path} is missing: get it back (git checkout {path.name}).")
+    with path.open(newline="") as file:
+        rows = csv.DictReader(file)
+        return {spec.encoder: spec for spec in (_spec(row, path, rows.line_num) for row in rows)}
+
+
+def _spec(row: dict[str, str], path: Path, line: int) -> EncoderSpec:
+    faults = {
+        "encoder": re.fullmatch("[a-z][a-z0-9_]*", row.get("encoder") or "")
+        and row["encoder"] not in NOT_ENCODERS,
+        "modality": row.get("modality") in MODALITIES,
+        "foundation_model": row.get("foundation_model") in ("true", "false"),
+        "dimension": re.fullmatch("[1-9][0-9]*|", row.get("dimension") or ""),
+        "number of columns": None not in row and None not in row.values(),
+    }
+    if broken := [name for name, is_right in faults.items() if not is_right]:
+        raise CharthouseError(
+            f"{path}, line {line}: wrong {' and '.join(broken)}. docs/add-an-encoder.md shows a"
+            " row."
+        )
+    try:
+        return EncoderSpec(
+            encoder=row["encoder"],
+            technique=row["technique"],
+            modality=row["modality"],
+            foundation_model=row["foundation_model"] == "true",
+            domain=row["domain"],
+            training_data=row["training_data"],
+            dimension=int(row["dimension"]) if row["dimension"] else None,
+            hub_id=row["hub_id"],
+            revision=row["revision"],
+            licence=row["licence"],
+            citation=row["citation"],
+        )
+    except KeyError as error:
+        raise CharthouseError(f"{path} has no column {error.args[0]}.") from None
 
 
 def encoder_spec(project: Path, name: str) -> EncoderSpec:

@@ -24,6 +24,7 @@ from charthouse.encoders.torch_models import (
 )
 from charthouse.encoders.weights import find_weights, hash_of_files
 from charthouse.encoders.xray_file import Unreadable, read_grayscale
+from charthouse.errors import CharthouseError
 
 FILES = ("*.safetensors|*.bin|*.pth", "config.json?")
 
@@ -65,7 +66,7 @@ class Swin(ItemEncoder[Image]):
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         gpu = on_gpu(context)
-        self.chunk_stays = 2048 if gpu else 128  # half a minute on two cores
+        self.chunk_stays = 2048 if gpu else 128  # minutes at most, on two cores
         self.batch = 64 if gpu else 8
         # On CPU the forward needs every core and decoding has to wait for it; a GPU is kept fed.
         self.workers = torch.get_num_threads()
@@ -81,9 +82,15 @@ class Swin(ItemEncoder[Image]):
     def load(self) -> None:
         folder = find_weights(self.context.spec, FILES)
         path = checkpoint_of(folder)
-        model = import_timm().create_model(
-            **architecture(read_config(folder)), pretrained=False, num_classes=0
-        )
+        timm = import_timm()
+        try:
+            asked = architecture(read_config(folder))
+            model = timm.create_model(**asked, pretrained=False, num_classes=0)
+        except (KeyError, RuntimeError, TypeError, ValueError) as error:
+            raise CharthouseError(
+                f"{folder / 'config.json'} is not that of a Swin ({type(error).__name__}). Fetch it"
+                " again, or leave it out for a Swin-B."
+            ) from error
         for module in model.modules():  # timm leaves it off for Swin; a tenth faster, same result
             if hasattr(module, "fused_attn"):
                 module.fused_attn = True

@@ -56,8 +56,8 @@ def import_transformers() -> ModuleType:
 
 
 def on_gpu(context: Context) -> bool:
-    """Whether the device is a GPU; cuda:1 is one as well."""
-    return context.device.startswith("cuda")
+    """Whether the device is a GPU."""
+    return context.device == "cuda"
 
 
 @contextmanager

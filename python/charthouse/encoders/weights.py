@@ -39,17 +39,13 @@ def find_weights(spec: EncoderSpec, patterns: Sequence[str]) -> Path:
         return found
     if (folder := _named_folder(spec)) is not None:
         missing = _missing(_names(folder), patterns)
-        raise CharthouseError(
-            f"{folder} lacks {', '.join(missing)}. Fetch them: {fetch_command(spec, folder)}"
-        )
-    from httpx2 import HTTPError  # which the hub's client speaks through
+        command = fetch_command(spec, patterns, folder)
+        raise CharthouseError(f"{folder} lacks {', '.join(missing)}. Fetch them: {command}")
     from huggingface_hub import constants, list_repo_files, snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
     absent = f"The weights of {spec.encoder} are not on this machine"
-    mend = (
-        f"{fetch_command(spec)}; or put them in a folder {spec.encoder} below CHARTHOUSE_WEIGHTS."
-    )
+    command = fetch_command(spec, patterns)
+    mend = f"{command}; or put them in a folder {spec.encoder} below CHARTHOUSE_WEIGHTS."
     if constants.HF_HUB_OFFLINE:
         raise CharthouseError(
             f"{absent} and HF_HUB_OFFLINE is set. Where there is a network: {mend}"
@@ -66,16 +62,22 @@ def find_weights(spec: EncoderSpec, patterns: Sequence[str]) -> Path:
             )
         wanted = [name for pattern in patterns for name in _matches(names, pattern)]
         return Path(snapshot_download(spec.hub_id, revision=revision, allow_patterns=wanted))
-    except (HfHubHTTPError, HFValidationError, HTTPError, OSError, ValueError) as error:
+    except CharthouseError:
+        raise
+    except Exception as error:  # of the hub, of its HTTP library, of the disk
         raise CharthouseError(
             f"{absent} and could not be fetched ({type(error).__name__}). Fetch them: {mend}"
         ) from None
 
 
-def fetch_command(spec: EncoderSpec, folder: Path | None = None) -> str:
-    """The command line that fetches the weights."""
-    revision = f" --revision {spec.revision}" if spec.revision else ""
-    return f"hf download {spec.hub_id}{revision}" + (f" --local-dir {folder}" if folder else "")
+def fetch_command(spec: EncoderSpec, patterns: Sequence[str], folder: Path | None = None) -> str:
+    """The command line that fetches the weights; of a large repository only their part."""
+    parts = dict.fromkeys(pattern.split("/")[0] for pattern in patterns if "/" in pattern)
+    words = [f"hf download {spec.hub_id}"]
+    words += [f"--revision {spec.revision}"] if spec.revision else []
+    words += [f"--include '{part}/*'" for part in parts]
+    words += [f"--local-dir {folder}"] if folder else []
+    return " ".join(words)
 
 
 def hash_of_files(folder: Path, patterns: Sequence[str]) -> str:
@@ -95,8 +97,12 @@ def hash_of_files(folder: Path, patterns: Sequence[str]) -> str:
 
 def _named_folder(spec: EncoderSpec) -> Path | None:
     root = os.environ.get("CHARTHOUSE_WEIGHTS")
-    folder = Path(root) / spec.encoder if root else None
-    return folder if folder is not None and folder.is_dir() else None
+    if not root:
+        return None
+    if not Path(root).is_dir():
+        raise CharthouseError(f"CHARTHOUSE_WEIGHTS: {root} is no folder. Correct it, or unset it.")
+    folder = Path(root) / spec.encoder
+    return folder if folder.is_dir() else None
 
 
 def _cached_snapshot(spec: EncoderSpec) -> Path | None:

@@ -1,8 +1,11 @@
 """Opens the picture of a chest X-ray; what is wrong with it is a reason, never a traceback."""
 
+import errno
 from pathlib import Path
 
 import PIL.Image
+
+from charthouse.errors import CharthouseError
 
 MOST_PIXELS = 50_000_000  # the largest X-rays of MIMIC-CXR-JPG have about 16 million
 FORMATS = ("JPEG", "PNG")  # no others: Pillow hands some to outside programs
@@ -25,6 +28,7 @@ def read_grayscale(path: Path, pixels: int | None = None, *, fast: bool = False)
 
     Raises:
         Unreadable: missing, empty, cut short, or not a picture of 8 bits a channel.
+        CharthouseError: the machine would not read it just now; tomorrow it may.
     """
     try:
         if path.stat().st_size == 0:
@@ -49,7 +53,26 @@ def read_grayscale(path: Path, pixels: int | None = None, *, fast: bool = False)
         raise Unreadable("the file is neither a JPEG nor a PNG") from None
     except (PIL.Image.DecompressionBombError, PIL.Image.DecompressionBombWarning):
         raise Unreadable(f"it has more than {MOST_PIXELS:,} pixels") from None
-    except Unreadable:
+    except (Unreadable, MemoryError):
         raise
+    except OSError as error:
+        require_about_the_file(error)
+        raise Unreadable(f"the picture is damaged or cut short ({type(error).__name__})") from None
     except Exception as error:  # decoders raise all sorts of things on damaged files
         raise Unreadable(f"the picture is damaged or cut short ({type(error).__name__})") from None
+
+
+def require_about_the_file(error: OSError) -> None:
+    """Lets pass what is wrong with the file itself; what is wrong with the machine ends the run.
+
+    A file that was skipped is not tried again until it changes: a share that was away for a minute
+    must not cost an X-ray its vector.
+
+    Raises:
+        CharthouseError: rights, a disk or a network share are at fault.
+    """
+    if error.errno not in (None, errno.ENOENT, errno.ENOTDIR, errno.EISDIR):
+        raise CharthouseError(
+            f"An image file cannot be read: {error.strerror}. Mend its rights or the disk, then run"
+            " again: finished batches are kept."
+        ) from None
