@@ -1,0 +1,153 @@
+"""Logistic recalibration, fitted for many weightings of the same rows at once.
+
+A score is well calibrated when logit P(y = 1) = intercept + slope * logit(score) with intercept 0
+and slope 1 (Cox 1958, Biometrika; Van Calster et al. 2019, BMC Medicine):
+
+- calibration slope: the slope of that regression; below 1 the scores are too extreme;
+- calibration intercept (calibration in the large): the intercept with the slope fixed at 1; below
+  0 the scores are too high on average. Not the intercept that is fitted beside the slope.
+
+Both are maximum likelihood without a penalty, by Newton's method on all weightings together.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+EPSILON = 1e-7
+"""Scores are clipped to [EPSILON, 1 - EPSILON] before the logit, so that exactly 0 or 1 weighs as
+odds of one to ten million, not as infinity. float32 cannot come much nearer to 1."""
+
+TOLERANCE = 1e-7  # of the last step on standardised logits; what is left is about its square
+MAX_STEPS = 50
+FULL_STEP = 0.5  # the largest change of a linear predictor for which Newton needs no damping
+SINGULAR = 1e-12  # of the determinant, relative to the product of the diagonal
+
+
+def logit(scores: np.ndarray) -> np.ndarray:
+    """Log odds [n] of scores [n], clipped by EPSILON."""
+    clipped = np.clip(scores, EPSILON, 1 - EPSILON)
+    return np.log(clipped) - np.log1p(-clipped)
+
+
+@dataclass(frozen=True)
+class Regression:
+    """A logistic regression of k terms: logit P(y = 1) = offset + terms' coefficients.
+
+    Attributes:
+        terms: [k, n], k = 1 or 2.
+        offset: [n].
+        y_true: [n], 0 or 1.
+    """
+
+    terms: np.ndarray
+    offset: np.ndarray
+    y_true: np.ndarray
+
+    def fit(self, weights: np.ndarray, start: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Maximum likelihood for each weighting, from a start that all share.
+
+        The first step needs the probabilities of one start only, so it is a matrix product; the
+        other steps are exact. A long step is shortened to log(1 + d) / d of itself, where d is the
+        most that it changes any row's linear predictor: then every start leads to the optimum if
+        there is one (Sun and Tran-Dinh 2019, Mathematical Programming: the logistic loss is
+        generalised self-concordant).
+
+        Args:
+            weights: [n, c] float64, not negative.
+            start: [k].
+
+        Returns:
+            Coefficients [k, c], and whether each converged [c]: it does not where the classes are
+            separated or the terms are collinear. Coefficients of those mean nothing.
+        """
+        targets = (self.terms * self.y_true) @ weights
+        p = _probability(self.offset + start @ self.terms)
+        gradient = targets - (self.terms * p) @ weights
+        step = self._step(gradient, (self._products * (p * (1 - p))) @ weights)
+        fitted = start[:, None] + step
+        moving = np.flatnonzero(_longest(step) > TOLERANCE)  # NaN, no step, is not moving
+        converged = _longest(step) <= TOLERANCE
+        for _ in range(MAX_STEPS):
+            if not moving.size:
+                break
+            some = weights if moving.size == weights.shape[1] else weights[:, moving]
+            probable = _probability(self.offset[:, None] + self.terms.T @ fitted[:, moving])
+            expected = some * probable
+            gradient = targets[:, moving] - self.terms @ expected
+            np.subtract(1, probable, out=probable)
+            expected *= probable
+            step = self._step(gradient, self._products @ expected)
+            fitted[:, moving] += step
+            length = _longest(step)
+            converged[moving] = length <= TOLERANCE
+            moving = moving[length > TOLERANCE]
+        return fitted, converged
+
+    @property
+    def _products(self) -> np.ndarray:
+        """Products of terms [k * (k + 1) / 2, n], the upper triangle of the Hessian."""
+        first, second = np.triu_indices(len(self.terms))
+        return self.terms[first] * self.terms[second]
+
+    def _step(self, gradient: np.ndarray, hessian: np.ndarray) -> np.ndarray:
+        """Newton's step [k, c], shortened if long; NaN where the Hessian is singular."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            if len(self.terms) == 1:
+                step = np.where(hessian > 0, gradient / hessian, np.nan)
+            else:
+                (a, b, d), (g, h) = hessian, gradient
+                determinant = a * d - b * b
+                regular = determinant > SINGULAR * a * d
+                step = np.stack([d * g - b * h, a * h - b * g]) / determinant
+                step[:, ~regular] = np.nan
+            change = np.abs(self.terms).max(axis=1, initial=0.0) @ np.abs(step)
+            return step * np.where(change <= FULL_STEP, 1.0, np.log1p(change) / change)
+
+
+def recalibration(y_true: np.ndarray, logits: np.ndarray) -> tuple[Regression, float]:
+    """The regression with slope and intercept, on standardised logits, and their deviation.
+
+    Args:
+        y_true: [n], 0 or 1.
+        logits: [n].
+
+    Returns:
+        The regression, terms [2, n], and what to divide its second coefficient by to get the slope.
+    """
+    deviation = float(logits.std()) or 1.0
+    standard = (logits - logits.mean()) / deviation
+    terms = np.stack([np.ones_like(logits), standard])
+    return Regression(terms, np.zeros_like(logits), y_true), deviation
+
+
+def in_the_large(y_true: np.ndarray, logits: np.ndarray) -> Regression:
+    """The regression with an intercept alone, the slope being fixed at 1."""
+    return Regression(np.ones((1, len(logits))), logits, y_true)
+
+
+def overlap(y_true: np.ndarray, logits: np.ndarray) -> bool:
+    """Whether rows [n] have a finite calibration slope: no cut of the scores separates the classes.
+
+    Without overlap no subset of the rows has one either; nor where a class is missing, or all
+    scores are the same.
+    """
+    positive, negative = logits[y_true == 1], logits[y_true == 0]
+    return bool(
+        positive.min(initial=np.inf) < negative.max(initial=-np.inf)
+        and positive.max(initial=-np.inf) > negative.min(initial=np.inf)
+    )
+
+
+def _probability(predictor: np.ndarray) -> np.ndarray:
+    """1 / (1 + exp(-predictor)), in place."""
+    np.negative(predictor, out=predictor)
+    with np.errstate(over="ignore"):
+        np.exp(predictor, out=predictor)
+    predictor += 1
+    return np.reciprocal(predictor, out=predictor)
+
+
+def _longest(step: np.ndarray) -> np.ndarray:
+    """The largest coordinate [c] of steps [k, c], without its sign; NaN stays NaN."""
+    return np.abs(step).max(axis=0)

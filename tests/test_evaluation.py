@@ -1,0 +1,456 @@
+"""Metrics and their intervals: equal to scikit-learn on the same resamples, drawn by patient."""
+
+import warnings
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from sklearn import metrics as sklearn_metrics
+from sklearn.linear_model import LogisticRegression
+
+from charthouse.errors import CharthouseError
+from charthouse.evaluation import bootstrap
+from charthouse.evaluation.bootstrap import (
+    intervals,
+    paired_differences,
+    patient_weights,
+    resample,
+)
+from charthouse.evaluation.calibration import EPSILON, logit
+from charthouse.evaluation.metrics import METRICS, choose_threshold, measure
+from charthouse.evaluation.multiplicity import holm
+
+N, PATIENTS, THRESHOLD = 400, 250, 0.4
+
+
+def stays(seed: int = 0, n: int = N, patients: int = PATIENTS) -> tuple[np.ndarray, ...]:
+    """Labels, scores and patients of stays; a patient's stays resemble each other."""
+    rng = np.random.default_rng(seed)
+    patient = np.concatenate([np.arange(patients), rng.integers(patients, size=n - patients)])
+    frailty = rng.normal(size=patients)[patient]
+    y_true = (rng.random(n) < 1 / (1 + np.exp(1.2 - 1.5 * frailty))).astype(int)
+    y_score = 1 / (1 + np.exp(0.8 - frailty - 0.7 * rng.normal(size=n)))
+    return y_true, y_score, 7_000_000 + 13 * patient
+
+
+def separated(y_true: np.ndarray, y_score: np.ndarray) -> np.ndarray:
+    return (y_true + y_score) / 2
+
+
+SCORES: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
+    "no ties": lambda y_true, y_score: y_score,
+    "ties": lambda y_true, y_score: np.round(y_score, 2),
+    "heavy ties": lambda y_true, y_score: np.round(y_score * 4) / 4,  # with 0 and 1, and 0.5
+    "at the threshold": lambda y_true, y_score: np.where(y_score > 0.3, THRESHOLD, 0.1),
+    "all equal": lambda y_true, y_score: np.full(len(y_score), 0.5),
+    "separated": separated,
+    "reversed": lambda y_true, y_score: 1 - separated(y_true, y_score),
+    "below the threshold": lambda y_true, y_score: y_score * 0.3,
+}
+
+
+def by_sklearn(y: np.ndarray, s: np.ndarray, threshold: float) -> dict[str, float]:
+    """What scikit-learn has, on explicit rows; NaN where it warns or refuses."""
+    called = (s >= threshold).astype(int)
+    nan = {"zero_division": np.nan}
+    return {
+        "auroc": sklearn_metrics.roc_auc_score(y, s),
+        "auprc": sklearn_metrics.average_precision_score(y, s),
+        "accuracy": sklearn_metrics.accuracy_score(y, called),
+        "sensitivity": sklearn_metrics.recall_score(y, called, **nan),
+        "specificity": sklearn_metrics.recall_score(y, called, pos_label=0, **nan),
+        "ppv": sklearn_metrics.precision_score(y, called, **nan),
+        "f1": sklearn_metrics.f1_score(y, called, **nan),
+        "brier": sklearn_metrics.brier_score_loss(y, s),
+    }
+
+
+def resampled_rows(subject: np.ndarray, n_bootstrap: int, seed: int) -> list[np.ndarray]:
+    """The rows of each resample, repeated, by way of a dictionary of patients."""
+    patients = sorted(set(subject.tolist()))
+    return [
+        np.repeat(np.arange(len(subject)), [counts[patient] for patient in subject.tolist()])
+        for counts in (
+            dict(zip(patients, drawn.tolist(), strict=True))
+            for drawn in patient_weights(subject, n_bootstrap, seed)
+        )
+    ]
+
+
+@pytest.mark.parametrize("kind", SCORES)
+def test_every_resample_is_equal_to_scikit_learn(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bootstrap, "CHUNK", 7 * N)  # several chunks, the last one smaller
+    y_true, y_score, subject = stays()
+    y_score = SCORES[kind](y_true, y_score)
+    found = resample(y_true, y_score, subject, THRESHOLD, n_bootstrap=30, seed=3)
+    rows = resampled_rows(subject, 30, 3)
+    assert any(len(some) != N for some in rows)  # patients were drawn, so sizes differ
+    expected = [by_sklearn(y_true[some], y_score[some], THRESHOLD) for some in rows]
+    for name in expected[0]:
+        values = np.array([each[name] for each in expected])
+        np.testing.assert_allclose(found.resamples[name], values, rtol=0, atol=1e-12, err_msg=name)
+    for name, value in by_sklearn(y_true, y_score, THRESHOLD).items():
+        assert found.measured[name].value == pytest.approx(value, rel=0, abs=1e-12, nan_ok=True)
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.05, 20.0])
+@pytest.mark.parametrize("kind", ["no ties", "heavy ties"])
+def test_calibration_is_the_unpenalised_fit_of_each_resample(kind: str, scale: float) -> None:
+    """Also of scores that are far too mild or far too extreme, up to exactly 0 and 1."""
+    y_true, y_score, subject = stays()
+    y_score = 1 / (1 + np.exp(-scale * logit(SCORES[kind](y_true, y_score))))
+    names = ["calibration_slope", "calibration_intercept"]
+    found = resample(y_true, y_score, subject, THRESHOLD, names, n_bootstrap=25, seed=1).resamples
+    for number, rows in enumerate(resampled_rows(subject, 25, 1)):
+        y, x = y_true[rows], logit(y_score[rows])
+        model = LogisticRegression(C=np.inf, solver="newton-cholesky", tol=1e-12)
+        slope = model.fit(x[:, None] / x.std(), y).coef_[0, 0] / x.std()
+        assert found["calibration_slope"][number] == pytest.approx(slope, rel=1e-9)
+        # in the large: as many positives expected as there are
+        expected = 1 / (1 + np.exp(-(x + found["calibration_intercept"][number])))
+        assert expected.sum() == pytest.approx(y.sum(), rel=1e-12)
+
+
+def test_calibration_says_which_way_scores_are_wrong() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(-1, 1.5, 60_000)
+    y_true = (rng.random(len(x)) < 1 / (1 + np.exp(-x))).astype(int)
+
+    def of(x: np.ndarray) -> tuple[float, float]:
+        found = measure(y_true, 1 / (1 + np.exp(-x)), 0.5)
+        return found["calibration_slope"].value, found["calibration_intercept"].value
+
+    assert of(x) == pytest.approx((1, 0), abs=0.02)
+    assert of(2 * x)[0] == pytest.approx(0.5, abs=0.01)  # too extreme
+    assert of(x + 0.7) == pytest.approx((1, -0.7), abs=0.02)  # too high
+
+
+def test_ece_bins_are_closed_below_and_the_last_holds_one() -> None:
+    y_score = np.array([0.0, 0.1, 0.15, 0.3, 0.7, 0.99, 1.0])
+    y_true = np.array([0, 1, 0, 1, 1, 0, 1])
+    # bins: {0}, {.1, .15}, {.3}, {.7}, {.99, 1}; sizes x |share - mean score|, by hand
+    expected = (0 + abs(1 - 0.25) + 0.7 + 0.3 + abs(1 - 1.99)) / 7
+    assert measure(y_true, y_score, 0.5)["ece"].value == pytest.approx(expected, abs=1e-15)
+
+
+def test_ece_of_a_resample_is_that_of_its_rows() -> None:
+    y_true, y_score, subject = stays()
+    found = resample(y_true, y_score, subject, THRESHOLD, ["ece"], 20).resamples["ece"]
+    for number, rows in enumerate(resampled_rows(subject, 20, 0)):
+        y, s = y_true[rows], y_score[rows]
+        bins = [rows for b in range(10) if len(rows := np.flatnonzero((s * 10).astype(int) == b))]
+        gaps = [len(rows) / len(s) * abs(y[rows].mean() - s[rows].mean()) for rows in bins]
+        assert found[number] == pytest.approx(sum(gaps), abs=1e-12)
+
+
+# Undefined
+
+
+@pytest.mark.parametrize(("label", "missing"), [(0, "no positive stay"), (1, "no negative stay")])
+def test_one_class_gives_nan_and_the_reason(label: int, missing: str) -> None:
+    _, y_score, subject = stays()
+    y_true = np.full(N, label)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = intervals(y_true, y_score, subject, THRESHOLD, n_bootstrap=20)
+    for name in ("auroc", "auprc", "calibration_slope", "calibration_intercept"):
+        assert np.isnan([found[name].value, found[name].ci_low, found[name].ci_high]).all(), name
+        assert found[name].reason == missing
+        assert found[name].n_undefined == 20
+    blank = "specificity" if label else "sensitivity"
+    assert {name for name, each in found.items() if each.reason is None} == set(METRICS) - {
+        "auroc", "auprc", "calibration_slope", "calibration_intercept", blank,
+        *([] if label else ["f1"]),
+    }  # fmt: skip
+    assert found["brier"].ci_low < found["brier"].value < found["brier"].ci_high
+    assert (found["brier"].n, found["brier"].n_positive) == (N, N * label)
+
+
+def test_reasons_are_the_plainest() -> None:
+    y_true, y_score, _ = stays()
+    assert measure(y_true, y_score, 2.0)["ppv"].reason == "nothing is predicted positive"
+    assert measure(y_true, y_score, 2.0)["specificity"].value == 1.0
+    slope = {
+        kind: measure(y_true, SCORES[kind](y_true, y_score), 0.5)["calibration_slope"].reason
+        for kind in ("no ties", "all equal", "separated", "reversed")
+    }
+    assert slope == {
+        "no ties": None,
+        "all equal": "all scores are the same",
+        "separated": "the scores separate the classes",
+        "reversed": "the scores separate the classes",
+    }
+    nothing = np.empty(0)
+    assert {each.reason for each in measure(nothing, nothing, 0.5).values()} == {"no stays"}
+    assert intervals(nothing, nothing, nothing, 0.5, n_bootstrap=3)["ece"].reason == "no stays"
+
+
+def test_resamples_without_a_value_are_counted_and_left_out() -> None:
+    """One positive patient in 20: drawn in 64 % of resamples. Three: in 96 %."""
+    y_score = np.linspace(0.1, 0.9, 20)
+    found = intervals(np.arange(20) == 12, y_score, np.arange(20), 0.5, ["auroc", "accuracy"], 500)
+    assert 130 < found["auroc"].n_undefined < 230
+    assert found["auroc"].value == pytest.approx(12 / 19)
+    assert np.isnan(found["auroc"].ci_low)
+    assert found["auroc"].reason == f"undefined in {found['auroc'].n_undefined} of 500 resamples"
+    assert found["accuracy"].n_undefined == 0
+
+    three = intervals(np.isin(np.arange(20), (5, 12, 18)), y_score, np.arange(20), 0.5, ["auroc"])
+    assert 0 < three["auroc"].n_undefined < 80
+    assert three["auroc"].reason is None
+    assert three["auroc"].ci_low < three["auroc"].value < three["auroc"].ci_high
+
+
+def test_separated_resamples_have_no_slope() -> None:
+    """Two patients overlap; without both of them no slope is finite, however long one iterates."""
+    y_score = np.linspace(0.05, 0.95, 12)
+    y_true = (y_score > 0.5).astype(int)
+    y_true[[5, 6]] = y_true[[6, 5]]
+    found = resample(y_true, y_score, np.arange(12), 0.5, ["calibration_slope", "auroc"], 200)
+    slope, auroc = found.resamples["calibration_slope"], found.resamples["auroc"]
+    assert np.array_equal(np.isnan(slope), np.isnan(auroc) | (auroc == 1))
+    assert 0 < np.isnan(slope).sum() < 200
+
+
+def test_resamples_of_a_single_score_have_no_slope() -> None:
+    """Three patients, each with a positive and a negative of the same score: no slope of one."""
+    y_true, subject = np.tile([1, 0], 3), np.repeat(np.arange(3), 2)
+    y_score = np.repeat([0.3, 0.37, 0.61], 2)
+    slope = resample(y_true, y_score, subject, 0.5, ["calibration_slope"], 100).resamples
+    alone = (patient_weights(subject, 100) == 3).any(axis=1)
+    assert 0 < alone.sum() < 100
+    assert np.array_equal(np.isnan(slope["calibration_slope"]), alone)
+    assert np.nanmax(np.abs(slope["calibration_slope"])) < 1e-12
+
+
+@pytest.mark.parametrize(
+    ("y_true", "y_score", "subject"),
+    [
+        ([0, 1, 2], [0.1, 0.2, 0.3], [1, 2, 3]),
+        ([0, 1, 1], [0.1, 0.2, 1.3], [1, 2, 3]),
+        ([0, 1, 1], [0.1, np.nan, 0.3], [1, 2, 3]),
+        ([0, np.nan, 1], [0.1, 0.2, 0.3], [1, 2, 3]),
+        ([0, 1], [0.1, 0.2, 0.3], [1, 2]),
+        ([0, 1, 1], [0.1, 0.2, 0.3], [1, 2]),
+    ],
+)
+def test_what_is_no_label_or_probability_is_refused(
+    y_true: list, y_score: list, subject: list
+) -> None:
+    with pytest.raises(ValueError):
+        intervals(np.array(y_true), np.array(y_score), np.array(subject), 0.5, n_bootstrap=2)
+
+
+def test_an_unknown_metric_is_named() -> None:
+    y_true, y_score, _ = stays()
+    with pytest.raises(CharthouseError, match=r"'auc'.*auroc"):
+        measure(y_true, y_score, 0.5, ["auc"])
+
+
+# Resampling
+
+
+def test_the_order_of_rows_changes_no_bit() -> None:
+    y_true, y_score, subject = stays()
+    y_score = np.round(y_score, 1)  # ties, where an order could come in
+    mixed = np.random.default_rng(1).permutation(N)
+    first = resample(y_true, y_score, subject, THRESHOLD, n_bootstrap=50)
+    second = resample(y_true[mixed], y_score[mixed], subject[mixed], THRESHOLD, n_bootstrap=50)
+    assert first.measured == second.measured
+    for name in METRICS:
+        np.testing.assert_array_equal(first.resamples[name], second.resamples[name], name)
+    assert first.drawn_from == second.drawn_from
+
+
+def test_draws_depend_on_patients_and_seed_alone() -> None:
+    _, _, subject = stays()
+    drawn = patient_weights(subject, 40, seed=5)
+    assert drawn.dtype == np.uint8
+    assert drawn.shape == (40, PATIENTS)
+    assert (drawn.sum(axis=1) == PATIENTS).all()
+    assert np.array_equal(drawn, patient_weights(np.unique(subject)[::-1], 40, seed=5))
+    assert np.array_equal(drawn[:15], patient_weights(subject, 15, seed=5))
+    assert not np.array_equal(drawn, patient_weights(subject, 40, seed=6))
+    np.random.seed(0)  # the global generator plays no part
+    assert np.array_equal(drawn, patient_weights(subject, 40, seed=5))
+
+
+def test_draws_are_of_a_bootstrap() -> None:
+    """Each patient once on average, with the binomial's variance, and left out of 1 in e."""
+    drawn = patient_weights(np.arange(500), 2000).astype(float)
+    assert drawn.mean(axis=0) == pytest.approx(1, abs=0.12)
+    assert drawn.var() == pytest.approx(1 - 1 / 500, abs=0.01)
+    assert (drawn == 0).mean() == pytest.approx(np.exp(-1), abs=0.003)
+
+
+def test_a_patients_stays_come_together() -> None:
+    """Two stays a patient, one right and one wrong: every resample has an accuracy of one half."""
+    subject = np.repeat(np.arange(30), 2)
+    y_true, y_score = np.tile([1, 0], 30), np.full(60, 0.9)
+    together = intervals(y_true, y_score, subject, 0.5, ["accuracy"])["accuracy"]
+    assert (together.ci_low, together.ci_high) == (0.5, 0.5)
+    apart = intervals(y_true, y_score, np.arange(60), 0.5, ["accuracy"])["accuracy"]
+    assert apart.ci_high - apart.ci_low > 0.2
+
+
+def test_a_seed_gives_the_same_intervals_and_another_others() -> None:
+    y_true, y_score, subject = stays()
+    first, again, other = (
+        intervals(y_true, y_score, subject, THRESHOLD, n_bootstrap=100, seed=seed)
+        for seed in (4, 4, 5)
+    )
+    assert first == again
+    assert all(first[name].value == other[name].value for name in METRICS)
+    assert all(first[name].ci_low != other[name].ci_low for name in METRICS)
+
+
+def test_intervals_cover_the_truth_95_times_in_100() -> None:
+    """Patients of 1 to 7 stays that share label and most of the score: drawn by stay, the intervals
+    are far too narrow. Of 300 samples 95 % should cover; the bound is 3 deviations of that count.
+    """
+
+    def population(rng: np.random.Generator, patients: int) -> tuple[np.ndarray, ...]:
+        label = rng.random(patients) < 0.3
+        shared = rng.normal(size=patients) + label
+        patient = np.repeat(np.arange(patients), rng.integers(1, 8, patients))
+        x = shared[patient] + 0.3 * rng.normal(size=len(patient)) - 1
+        return label[patient], 1 / (1 + np.exp(-x)), patient
+
+    names = ["auroc", "brier", "sensitivity"]
+    truth = measure(*population(np.random.default_rng(9), 200_000)[:2], 0.5, names)
+    covered = {"patients": dict.fromkeys(names, 0), "stays": dict.fromkeys(names, 0)}
+    for trial in range(300):
+        y_true, y_score, patient = population(np.random.default_rng(100 + trial), 150)
+        ways = {"patients": patient} | ({"stays": np.arange(len(patient))} if trial < 100 else {})
+        for way, drawn in ways.items():
+            found = intervals(y_true, y_score, drawn, 0.5, names, n_bootstrap=200, seed=trial)
+            for name, each in found.items():
+                covered[way][name] += each.ci_low <= truth[name].value <= each.ci_high
+    for name in names:
+        assert 0.912 < covered["patients"][name] / 300 < 0.988, name
+        assert covered["stays"][name] / 100 < 0.8, name
+
+
+# Pairs
+
+
+def test_an_arm_is_no_different_from_itself() -> None:
+    y_true, y_score, subject = stays()
+    found = paired_differences(
+        y_true, y_score, y_score.copy(), subject, THRESHOLD, THRESHOLD, n_bootstrap=50
+    )
+    assert list(found) == list(METRICS)
+    for each in found.values():
+        assert (each.difference, each.ci_low, each.ci_high, each.p_value) == (0, 0, 0, 1)
+
+
+def test_pairs_are_resampled_together() -> None:
+    """The difference of two arms that are nearly the same is far surer than either arm."""
+    y_true, y_score, subject = stays()
+    near = np.clip(y_score + np.random.default_rng(2).normal(0, 0.01, N), 0, 1)
+    mixed = np.random.default_rng(3).permutation(N)
+    arm = resample(y_true, y_score, subject, THRESHOLD)
+    other = resample(y_true[mixed], near[mixed], subject[mixed], 0.5)
+    found = arm.minus(other)["auroc"]
+    alone = arm.intervals()["auroc"]
+    assert found.ci_high - found.ci_low < 0.2 * (alone.ci_high - alone.ci_low)
+    together = paired_differences(y_true, y_score, near, subject, THRESHOLD, 0.5)
+    assert together == arm.minus(other)
+    mirrored = other.minus(arm)["auroc"]
+    assert (mirrored.difference, mirrored.p_value) == (-found.difference, found.p_value)
+    assert mirrored.ci_low == pytest.approx(-found.ci_high, abs=1e-15)
+
+
+def test_a_clear_difference_has_the_smallest_p_value_but_not_0() -> None:
+    y_true, y_score, subject = stays()
+    better = 0.9 * y_score + 0.1 * y_true
+    found = paired_differences(
+        y_true, better, y_score, subject, 0.5, 0.5, ["auroc"], n_bootstrap=199
+    )["auroc"]
+    assert found.ci_low > 0
+    assert found.p_value == pytest.approx(2 / 200)
+
+
+def test_p_values_of_nothing_are_even() -> None:
+    """Two noises of equal quality: p falls below 0.2 about 1 time in 5, not always or never."""
+    rng = np.random.default_rng(8)
+    p_values = []
+    for trial in range(150):
+        y_true = rng.random(150) < 0.4
+        first, second = rng.random((2, 150)) * 0.7 + 0.3 * y_true
+        found = paired_differences(
+            y_true, first, second, np.arange(150), 0.5, 0.5, ["auroc"], 200, trial
+        )
+        p_values.append(found["auroc"].p_value)
+    assert 0.1 < np.mean(np.array(p_values) < 0.2) < 0.3  # 3 deviations
+
+
+def test_arms_of_other_stays_or_draws_are_not_paired() -> None:
+    y_true, y_score, subject = stays()
+    arm = resample(y_true, y_score, subject, 0.5, ["auroc"], 10)
+    for other in (
+        resample(y_true[1:], y_score[1:], subject[1:], 0.5, ["auroc"], 10),
+        resample(1 - y_true, y_score, subject, 0.5, ["auroc"], 10),
+        resample(y_true, y_score, subject + 1, 0.5, ["auroc"], 10),
+        resample(y_true, y_score, subject, 0.5, ["auroc"], 10, seed=1),
+    ):
+        with pytest.raises(ValueError, match="cannot be paired"):
+            arm.minus(other)
+
+
+def test_a_pair_without_a_value_says_why() -> None:
+    y_true, y_score, subject = stays()
+    found = paired_differences(y_true, y_score, y_score, subject, 0.5, 2.0, ["ppv"], 10)["ppv"]
+    assert np.isnan([found.difference, found.ci_low, found.ci_high, found.p_value]).all()
+    assert found.reason == "nothing is predicted positive"
+
+
+def test_holm() -> None:
+    # by hand: sorted .005 .01 .03 .04 .5, times 5 4 3 2 1 = .025 .04 .09 .08 .5; .08 rises to .09
+    asked = [0.04, 0.005, 0.5, 0.01, 0.03]
+    assert holm(asked) == pytest.approx([0.09, 0.025, 0.5, 0.04, 0.09], abs=1e-15)
+    assert holm([0.02, 0.02]) == pytest.approx([0.04, 0.04])
+    assert holm([0.6, 0.7]) == pytest.approx([1, 1])
+    assert holm([0.01, np.nan, 0.04]) == pytest.approx([0.02, np.nan, 0.04], nan_ok=True)
+    assert holm([]).shape == (0,)
+    with pytest.raises(CharthouseError):
+        holm([1.2])
+
+
+# Threshold
+
+
+def test_the_threshold_is_youdens() -> None:
+    y_true, y_score, _ = stays(n=150, patients=100)
+    for scores in (y_score, np.round(y_score, 1), y_score.astype(np.float32)):
+        tried = np.unique(scores)
+        youden = []
+        for threshold in tried:
+            found = measure(y_true, scores, float(threshold))
+            youden.append(found["sensitivity"].value + found["specificity"].value - 1)
+        assert choose_threshold(y_true, scores) == tried[int(np.argmax(np.round(youden, 12)))]
+
+
+def test_equally_good_thresholds_give_the_lowest() -> None:
+    y_true, y_score = np.array([0, 1, 0, 1]), np.array([0.2, 0.4, 0.6, 0.8])
+    assert choose_threshold(y_true, y_score) == 0.4  # as good as 0.8
+    assert choose_threshold(y_true, np.full(4, 0.3)) == 0.3
+    assert choose_threshold(1 - y_true, np.array([0.1, 0.1, 0.1, 0.9])) == 0.1  # worse than chance
+
+
+def test_a_threshold_is_not_chosen_on_one_class() -> None:
+    with pytest.raises(CharthouseError, match="none of the 3 validation stays is positive"):
+        choose_threshold(np.zeros(3), np.array([0.1, 0.2, 0.3]))
+
+
+def test_a_score_at_the_threshold_is_positive() -> None:
+    found = measure(np.array([1, 0]), np.array([0.5, 0.4999999]), 0.5)
+    assert (found["sensitivity"].value, found["specificity"].value) == (1, 1)
+
+
+def test_scores_of_0_and_1_have_a_finite_logit() -> None:
+    assert logit(np.array([0.0, 0.5, 1.0])) == pytest.approx(
+        [np.log(EPSILON), 0, -np.log(EPSILON)], abs=1e-6
+    )
