@@ -50,6 +50,25 @@ def test_it_is_not_called_synthetic(demo: Bench) -> None:
     assert demo.one("select is_synthetic from marts.cohort_definition") is False
 
 
+def test_real_stays_are_encoded_and_absent_modalities_are_reasons(demo: Bench) -> None:
+    names = ("demographics", "fixed_interval", "gru", "vitals_summary", "tfidf_svd", "pixel_pca")
+    done = demo.charthouse("embed", *(word for name in names for word in ("--encoder", name)))
+    assert done.returncode == 0, done.stderr
+    found = demo.sql(
+        "select encoder, task, state, encoded from reports.encoders where state != 'none'"
+    )
+    tasks = {"gru": ("icu_stay_over_3_days", "in_hospital_mortality")}
+    expected = {
+        (name, task): 0 if name in ("tfidf_svd", "pixel_pca") else 117
+        for name in names
+        for task in tasks.get(name, (None,))
+    }
+    assert {(name, task): encoded for name, task, _, encoded in found} == expected
+    assert {state for _, _, state, _ in found} == {"done"}
+    reasons = demo.sql("select distinct reason from embeddings.skipped order by 1")
+    assert reasons == [("no X-ray in the window",), ("no report in the window",)]
+
+
 def test_the_papers_protocol_keeps_all_stays(demo: Bench) -> None:
     outcome = demo.build("--vars", "{protocol: paper}")
     assert outcome.code == 0, outcome.output
