@@ -119,8 +119,8 @@
             {{ stop(name ~ ' is ' ~ tojson(value) ~ ' here, but ' ~ tojson(stored.get(name)) ~ ' in the warehouse: some models alone would contradict the others. Build all (dbt build without --select), or give the settings of the warehouse.') }}
         {%- endfor -%}
     {%- endif -%}
-    {%- if models and unread and is_there -%}
-        {#- else real rows could be called synthetic, and be let out -#}
+    {%- if definition.unique_id in models and unread and is_there -%}
+        {#- else real rows that are not read again could be called synthetic, and be let out -#}
         {%- set stored = run_query('select is_synthetic from ' ~ definition.relation_name).rows[0][0] -%}
         {%- if (stored | string | lower) != is_synthetic() -%}
             {{ stop('The warehouse holds ' ~ ('synthetic' if stored else 'other than synthetic') ~ ' data, and CHARTHOUSE_MIMICIV, _NOTE and _CXR do not name the like. Build all (dbt build without --select), or name the folders that it was built from.') }}
