@@ -1,5 +1,6 @@
 """Swin: what it reads, what it gives, and what it does with images that are not in order."""
 
+import errno
 import json
 import os
 import subprocess
@@ -240,6 +241,24 @@ def test_a_checkpoint_that_carries_code_is_refused(weights, hugging_face, tmp_pa
     with pytest.raises(CharthouseError, match="cannot be read as weights"):
         loaded()
     assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("config", ['{"a": 1}', '{"architecture": "swan_base"}'])
+def test_a_config_of_something_else_is_one_line(weights, hugging_face, config: str):
+    link(hugging_face[1], weights)
+    (weights / "config.json").write_text(config)
+    with pytest.raises(CharthouseError, match="is not that of a Swin"):
+        loaded()
+
+
+def test_a_disk_that_refuses_ends_the_run_and_spoils_no_image(swin, tmp_path, monkeypatch):
+    def refuse(*arguments: object, **options: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    images = pictures(tmp_path, 1)
+    monkeypatch.setattr(PIL.Image, "open", refuse)
+    with pytest.raises(CharthouseError, match="cannot be read: Input/output error"):
+        swin.encode_items(images)
 
 
 def test_a_damaged_checkpoint_is_one_line(weights, hugging_face):

@@ -143,3 +143,11 @@ def test_a_folder_of_ones_own_comes_first_and_must_be_whole(hub: Hub) -> None:
     (own / "model.safetensors").write_bytes(b"mine")
     assert hub.ask(**weights) == str(own)
     assert hub.asked == []
+
+
+def test_a_folder_that_does_not_exist_is_not_passed_over(hub: Hub) -> None:
+    said = hub.ask(CHARTHOUSE_WEIGHTS=str(hub.folder / "nope"))
+    assert said == (
+        f"refused: CHARTHOUSE_WEIGHTS: {hub.folder / 'nope'} is no folder. Correct it, or unset it."
+    )
+    assert hub.asked == []
