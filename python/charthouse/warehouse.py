@@ -56,6 +56,10 @@ def open_warehouse(path: Path, *, read_only: bool = True) -> Iterator[duckdb.Duc
                 f"{path}: a build was killed before its end. Run dbt build, which first undoes it."
             )
         yield connection
+    except (RuntimeError, duckdb.Error) as error:
+        if "interrupt" in str(error).lower():  # what DuckDB makes of Ctrl-C during a query
+            raise KeyboardInterrupt from None
+        raise
     finally:
         connection.close()
 
