@@ -12,6 +12,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -467,3 +468,14 @@ def test_a_failed_run_leaves_nothing_set_aside(bench: Bench) -> None:
     with duckdb.connect(str(bench.warehouse), read_only=True) as database:
         names = database.execute("select table_name from duckdb_tables()").fetchall()
     assert not [name for (name,) in names if name.endswith("__previous")]
+
+
+def test_ctrl_c_during_a_query_is_an_interrupt(bench: Bench) -> None:
+    """DuckDB alone makes an error of its own of it, which would end in a traceback."""
+    threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt), open_warehouse(bench.warehouse) as db:
+            db.execute("select count(*) from range(100_000_000_000) where hash(range) = 1")
+    finally:
+        signal.signal(signal.SIGINT, before)
