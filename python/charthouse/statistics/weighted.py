@@ -9,7 +9,7 @@ from functools import cached_property
 
 import numpy as np
 
-from charthouse.evaluation import calibration
+from charthouse.statistics import calibration
 
 ECE_BINS = 10
 

@@ -20,8 +20,8 @@ from hashlib import sha256
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from charthouse.evaluation.metrics import METRICS, Measured, compute, measure_sample
-from charthouse.evaluation.weighted import Sample, Weighted
+from charthouse.statistics.metrics import METRICS, Measured, compute, measure_sample
+from charthouse.statistics.weighted import Sample, Weighted
 
 LEVEL = 0.95
 MIN_DEFINED = 0.9

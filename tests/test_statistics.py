@@ -9,16 +9,16 @@ from sklearn import metrics as sklearn_metrics
 from sklearn.linear_model import LogisticRegression
 
 from charthouse.errors import CharthouseError
-from charthouse.evaluation import bootstrap
-from charthouse.evaluation.bootstrap import (
+from charthouse.statistics import bootstrap
+from charthouse.statistics.bootstrap import (
     intervals,
     paired_differences,
     patient_weights,
     resample,
 )
-from charthouse.evaluation.calibration import EPSILON, logit
-from charthouse.evaluation.metrics import METRICS, choose_threshold, measure
-from charthouse.evaluation.multiplicity import holm
+from charthouse.statistics.calibration import EPSILON, logit
+from charthouse.statistics.metrics import METRICS, choose_threshold, measure
+from charthouse.statistics.multiplicity import holm
 
 N, PATIENTS, THRESHOLD = 400, 250, 0.4
 

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from charthouse.errors import CharthouseError
-from charthouse.evaluation.weighted import Sample, Weighted
+from charthouse.statistics.weighted import Sample, Weighted
 
 
 @dataclass(frozen=True)
