@@ -4,17 +4,17 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 import duckdb
 import numpy as np
 
+from charthouse.cohort import require_cohort
 from charthouse.embed import store
-from charthouse.embed.plan import FitStays, Plan, require_cohort
+from charthouse.embed.plan import FitStays, Plan
 from charthouse.encoders.base import Encoded, FittedEncoder, NothingToFit, Skipped
 from charthouse.errors import CharthouseError
-from charthouse.provenance import code_version, package_versions
+from charthouse.runs import note_counts, start_run
 from charthouse.warehouse import open_warehouse
 
 Progress = Callable[[int, int], None]
@@ -53,7 +53,20 @@ def run_plan(
     with open_warehouse(plan.warehouse, read_only=False) as db:
         db.execute("begin")
         require_cohort(db, plan.cohort)
-        store.start_run(db, _run_row(plan))
+        context = plan.encoder.context
+        start_run(
+            db,
+            plan.cohort,
+            run_id=plan.run_id,
+            kind="embed",
+            name=plan.target.encoder,
+            task=plan.target.task,
+            seed=context.seed,
+            settings=plan.encoder.settings(),
+            fingerprint=plan.fingerprint,
+            revision=context.spec.revision,
+            device=context.device,
+        )
         store.mark_current(db, plan.target, plan.input_hashes, plan.cohort.cohort_hash)
         skips = [Skipped(stay_id, None, plan.reader.absent) for stay_id in plan.absent_anew]
         _append(db, plan, _of_skips(skips))
@@ -90,7 +103,7 @@ def run_plan(
             used=plan.encoder.used(),
         )
         with open_warehouse(plan.warehouse, read_only=False) as db:
-            store.note_counts(db, plan.run_id, vars(outcome), finished=is_done)
+            note_counts(db, plan.run_id, vars(outcome), finished=is_done)
     return outcome
 
 
@@ -190,24 +203,3 @@ def _transaction(plan: Plan) -> Iterator[duckdb.DuckDBPyConnection]:
             )
         yield db
         db.execute("commit")
-
-
-def _run_row(plan: Plan) -> dict[str, Any]:
-    context = plan.encoder.context
-    return {
-        "run_id": plan.run_id,
-        "kind": "embed",
-        "name": plan.target.encoder,
-        "task": plan.target.task,
-        "cohort_hash": plan.cohort.cohort_hash,
-        "protocol": plan.cohort.protocol,
-        "is_synthetic": plan.cohort.is_synthetic,
-        "code_version": code_version(),
-        "seed": context.seed,
-        "settings": plan.encoder.settings(),
-        "revision": context.spec.revision,
-        "fingerprint": plan.fingerprint,
-        "packages": package_versions(),
-        "device": context.device,
-        "started_at": datetime.now(UTC).replace(tzinfo=None),
-    }

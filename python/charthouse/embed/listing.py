@@ -6,8 +6,8 @@ import duckdb
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from charthouse.cohort import require_result_tables
 from charthouse.embed.run import why_not_ready
-from charthouse.embed.store import require_result_tables
 from charthouse.encoders.registry import encoder_specs
 from charthouse.errors import CharthouseError
 from charthouse.warehouse import open_warehouse

@@ -1,40 +1,24 @@
 """What there is to do: which stays an encoder must still encode, and what each depends on."""
 
-import json
-import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
+from charthouse.cohort import Cohort, require_cohort
 from charthouse.embed.inputs import READERS, Reader
-from charthouse.embed.store import Target, done_hashes, encoded_hashes, require_result_tables
+from charthouse.embed.store import Target, done_hashes, encoded_hashes
 from charthouse.encoders.base import Context, Encoder, FittedEncoder, Stay, digest
 from charthouse.encoders.registry import EncoderSpec, encoder_class
 from charthouse.errors import CharthouseError
 from charthouse.guard import Guard
+from charthouse.runs import new_run_id
 from charthouse.sends import log_to
 from charthouse.warehouse import open_warehouse
 
 STAYS_READ_AT_ONCE = 1024  # while fitting
-
-
-@dataclass(frozen=True)
-class Cohort:
-    """What all encoders of a run share."""
-
-    cohort_hash: str
-    protocol: str
-    is_synthetic: bool
-    variables: Mapping[str, Any]
-    stays: Mapping[int, tuple[int, str]]  # stay_id to (subject_id, split), in order of stay_id
-    tasks: tuple[str, ...]
-    vital_signs: tuple[str, ...]
-    tabular_variables: tuple[tuple[str, str], ...]
-    bins: int
 
 
 @dataclass
@@ -101,50 +85,6 @@ class FitStays:
             yield from self._plan.read(stay_ids, with_labels=True)
 
 
-def read_cohort(db: duckdb.DuckDBPyConnection) -> Cohort:
-    """Reads what all encoders share.
-
-    Raises:
-        CharthouseError: the warehouse has no marts yet.
-    """
-    require_result_tables(db)
-    cohort_hash, protocol, is_synthetic, variables = db.execute(
-        "select cohort_hash, protocol, is_synthetic, variables from marts.cohort_definition"
-    ).fetchall()[0]
-    stays = db.execute(
-        "select stay_id, subject_id, split from marts.cohort order by stay_id"
-    ).fetchall()
-    return Cohort(
-        cohort_hash=cohort_hash,
-        protocol=protocol,
-        is_synthetic=is_synthetic,
-        variables=json.loads(variables),
-        stays={stay_id: (subject_id, split) for stay_id, subject_id, split in stays},
-        tasks=_column(db, "select distinct task from marts.labels order by task"),
-        vital_signs=_column(db, "select distinct variable from marts.vitals_hourly order by 1"),
-        tabular_variables=tuple(
-            db.execute(
-                "select variable, kind from seeds.tabular_variables order by position"
-            ).fetchall()
-        ),
-        bins=db.execute("select count(distinct hour) from marts.vitals_hourly").fetchall()[0][0],
-    )
-
-
-def require_cohort(db: duckdb.DuckDBPyConnection, cohort: Cohort) -> None:
-    """The marts must still be those of the plan.
-
-    Raises:
-        CharthouseError: they were built again in the meantime, for another cohort.
-    """
-    now = db.execute("select cohort_hash from marts.cohort_definition").fetchall()[0][0]
-    if now != cohort.cohort_hash:
-        raise CharthouseError(
-            f"The marts were built again meanwhile (cohort {now[:12]}, not"
-            f" {cohort.cohort_hash[:12]}). What was written is kept; run again for the new cohort."
-        )
-
-
 def make_plan(
     warehouse: Path,
     cohort: Cohort,
@@ -160,7 +100,7 @@ def make_plan(
     Raises:
         CharthouseError: the weights are absent, or a setting does not suit the encoder.
     """
-    run_id = f"embed-{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}"
+    run_id = new_run_id("embed")
     cls = encoder_class(spec.encoder)
     encoder = cls(
         Context(
@@ -252,7 +192,3 @@ def _labels(db: duckdb.DuckDBPyConnection, task: str) -> dict[int, int]:
     return dict(
         db.execute("select stay_id, label from marts.labels where task = ?", [task]).fetchall()
     )
-
-
-def _column(db: duckdb.DuckDBPyConnection, query: str) -> tuple[str, ...]:
-    return tuple(row[0] for row in db.execute(query).fetchall())

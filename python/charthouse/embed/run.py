@@ -5,8 +5,9 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
+from charthouse.cohort import Cohort, read_cohort
 from charthouse.embed.job import Outcome, Progress, run_plan
-from charthouse.embed.plan import Cohort, Plan, make_plan, read_cohort
+from charthouse.embed.plan import Plan, make_plan
 from charthouse.encoders.registry import EncoderSpec, encoder_class, encoder_spec, encoder_specs
 from charthouse.errors import CharthouseError
 from charthouse.warehouse import open_warehouse

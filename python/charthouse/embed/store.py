@@ -1,7 +1,6 @@
 """The tables of the schema embeddings, and results.runs: every statement that changes them."""
 
 import io
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +10,6 @@ import numpy as np
 import pyarrow as pa
 
 from charthouse.encoders.base import Encoded, Skipped
-from charthouse.errors import CharthouseError
 
 
 @dataclass(frozen=True)
@@ -52,25 +50,6 @@ def encoded_hashes(db: duckdb.DuckDBPyConnection, target: Target) -> dict[int, s
             " where encoder = ? and task is not distinct from ?",
             [target.encoder, target.task],
         ).fetchall()
-    )
-
-
-def start_run(db: duckdb.DuckDBPyConnection, run: Mapping[str, Any]) -> None:
-    """Writes a row of results.runs; dicts become JSON."""
-    values = [json.dumps(v, sort_keys=True) if isinstance(v, dict) else v for v in run.values()]
-    columns = ", ".join(run)
-    marks = ", ".join("?" for _ in run)
-    db.execute(f"insert into results.runs ({columns}) values ({marks})", values)
-
-
-def note_counts(
-    db: duckdb.DuckDBPyConnection, run_id: str, counts: Mapping[str, Any], *, finished: bool
-) -> None:
-    """Says what the run did, and when it ended if it ended well."""
-    db.execute(
-        "update results.runs set counts = ?, finished_at = if(?, now() at time zone 'UTC', null)"
-        " where run_id = ?",
-        [json.dumps(counts, sort_keys=True), finished, run_id],
     )
 
 
@@ -189,23 +168,6 @@ def keep_learned(
             "insert into embeddings.fitted (encoder, task, fit_hash, learned, run_id)"
             " values (?, ?, ?, ?, ?)",
             [target.encoder, target.task, fit_hash, file.getvalue(), run_id],
-        )
-
-
-def require_result_tables(db: duckdb.DuckDBPyConnection) -> None:
-    """The tables that macros/result_tables.sql makes must be there.
-
-    Raises:
-        CharthouseError: the warehouse is of an older clone, or has no marts.
-    """
-    found = db.execute(
-        "select count(*) from duckdb_tables() where schema_name || '.' || table_name in"
-        " ('results.runs', 'results.sends', 'embeddings.skipped', 'embeddings.fitted',"
-        " 'marts.cohort_definition')"
-    ).fetchall()[0][0]
-    if found < 5:
-        raise CharthouseError(
-            "The warehouse lacks the marts or the tables of results. Run dbt build first."
         )
 
 

@@ -1,0 +1,90 @@
+"""The cohort as the marts hold it, and the check that they still hold the same one."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+
+from charthouse.errors import CharthouseError
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """The stays of the marts, and the settings they were built with."""
+
+    cohort_hash: str
+    protocol: str
+    is_synthetic: bool
+    variables: Mapping[str, Any]
+    stays: Mapping[int, tuple[int, str]]  # stay_id to (subject_id, split), in order of stay_id
+    tasks: tuple[str, ...]
+    vital_signs: tuple[str, ...]
+    tabular_variables: tuple[tuple[str, str], ...]
+    bins: int
+
+
+def read_cohort(db: duckdb.DuckDBPyConnection) -> Cohort:
+    """Reads the cohort that the marts hold now.
+
+    Raises:
+        CharthouseError: the warehouse has no marts yet.
+    """
+    require_result_tables(db)
+    cohort_hash, protocol, is_synthetic, variables = db.execute(
+        "select cohort_hash, protocol, is_synthetic, variables from marts.cohort_definition"
+    ).fetchall()[0]
+    stays = db.execute(
+        "select stay_id, subject_id, split from marts.cohort order by stay_id"
+    ).fetchall()
+    return Cohort(
+        cohort_hash=cohort_hash,
+        protocol=protocol,
+        is_synthetic=is_synthetic,
+        variables=json.loads(variables),
+        stays={stay_id: (subject_id, split) for stay_id, subject_id, split in stays},
+        tasks=_column(db, "select distinct task from marts.labels order by task"),
+        vital_signs=_column(db, "select distinct variable from marts.vitals_hourly order by 1"),
+        tabular_variables=tuple(
+            db.execute(
+                "select variable, kind from seeds.tabular_variables order by position"
+            ).fetchall()
+        ),
+        bins=db.execute("select count(distinct hour) from marts.vitals_hourly").fetchall()[0][0],
+    )
+
+
+def require_cohort(db: duckdb.DuckDBPyConnection, cohort: Cohort) -> None:
+    """The marts must still be those of the cohort that was read.
+
+    Raises:
+        CharthouseError: they were built again in the meantime, for another cohort.
+    """
+    now = db.execute("select cohort_hash from marts.cohort_definition").fetchall()[0][0]
+    if now != cohort.cohort_hash:
+        raise CharthouseError(
+            f"The marts were built again meanwhile (cohort {now[:12]}, not"
+            f" {cohort.cohort_hash[:12]}). What was written is kept; run again for the new cohort."
+        )
+
+
+def require_result_tables(db: duckdb.DuckDBPyConnection) -> None:
+    """The tables that macros/result_tables.sql makes must be there.
+
+    Raises:
+        CharthouseError: the warehouse is of an older clone, or has no marts.
+    """
+    found = db.execute(
+        "select count(*) from duckdb_tables() where schema_name || '.' || table_name in"
+        " ('results.runs', 'results.sends', 'embeddings.skipped', 'embeddings.fitted',"
+        " 'marts.cohort_definition')"
+    ).fetchall()[0][0]
+    if found < 5:
+        raise CharthouseError(
+            "The warehouse lacks the marts or the tables of results. Run dbt build first."
+        )
+
+
+def _column(db: duckdb.DuckDBPyConnection, query: str) -> tuple[str, ...]:
+    return tuple(row[0] for row in db.execute(query).fetchall())
