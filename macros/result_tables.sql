@@ -6,6 +6,9 @@
         {%- set statements = ['create schema if not exists embeddings', 'create schema if not exists results'] -%}
         {%- for table, definition in result_tables().items() -%}
             {%- do statements.append('create table if not exists ' ~ table ~ ' (' ~ definition.columns ~ ')') -%}
+            {%- for column in definition.get('added', []) -%}
+                {%- do statements.append('alter table ' ~ table ~ ' add column if not exists ' ~ column) -%}
+            {%- endfor -%}
             {%- do statements.append('comment on table ' ~ table ~ ' is ' ~ text_literal(definition.holds)) -%}
         {%- endfor -%}
         {#- charthouse.embed.store replaces it, with one more arm a table, when it makes the table -#}
@@ -14,28 +17,80 @@
             ~ ' null::integer as stay_id, null::varchar as input_hash, null::varchar as cohort_hash,'
             ~ ' null::varchar as run_id where false'
         ) -%}
+        {%- do statements.append(
+            'create or replace view results.latest_runs as select * from results.runs where finished_at is not null'
+            ~ ' qualify row_number() over (partition by kind, name, task, cohort_hash order by finished_at desc, run_id desc) = 1'
+        ) -%}
+        {%- do statements.append(
+            "comment on view results.latest_runs is 'Of the runs that ended well, the last of each kind, name, task and cohort: what stands. Join marts.cohort_definition on cohort_hash for the present cohort.'"
+        ) -%}
         {%- do in_one_transaction(statements) -%}
     {%- endif -%}
 {% endmacro %}
 
 
+{#- `added`: columns that tables of an older clone may lack. -#}
 {% macro result_tables() %}
+    {#- Which scores a figure is about: the run of `predict` that made them, and the stays they are of. -#}
+    {%- set scored = 'run_id varchar not null, task varchar not null, arm varchar not null, fusion varchar not null, split varchar not null, population varchar not null' -%}
+    {%- set interval = 'value double, ci_low double, ci_high double' -%}
     {{ return({
         'results.runs': {
             'holds': 'One row per run of a job: what it was asked, on which cohort, with which code, weights, seed and packages. finished_at is null while it runs, and for ever if it failed or was killed.',
             'columns': 'run_id varchar not null, kind varchar not null, name varchar not null, task varchar, cohort_hash varchar not null, protocol varchar not null, is_synthetic boolean not null, code_version varchar not null, seed bigint not null, settings json not null, revision varchar, fingerprint varchar, packages json not null, device varchar not null, started_at timestamp not null, finished_at timestamp, counts json',
         },
+        'results.run_inputs': {
+            'holds': 'Which embeddings a run of predict read: one row per encoder and run that made them. content_hash is md5 of their stay_id:input_hash, joined by commas in order of stay_id.',
+            'columns': 'run_id varchar not null, encoder varchar not null, encoder_task varchar, input_run_id varchar not null, stays bigint not null, content_hash varchar not null',
+        },
         'results.sends': {
             'holds': 'One row per request that left for a server, written before it left: host, why it was allowed, number of texts or images, bytes. Never what was in them.',
             'columns': 'run_id varchar not null, sent_at timestamp not null, host varchar not null, allowed_because varchar not null, items bigint not null, bytes bigint not null',
+        },
+        'results.predictions': {
+            'holds': 'One row per run of predict and stay: the probability that the arm gives it. out_of_fold: the stay is one that the model was fitted on, and its score is of a model that never saw its patient.',
+            'columns': 'run_id varchar not null, task varchar not null, arm varchar not null, fusion varchar not null, stay_id integer not null, split varchar not null, y_true integer not null, y_score double not null, out_of_fold boolean not null',
+        },
+        'results.fits': {
+            'holds': 'One row per model that a run of predict fitted: the choice of the grid search, whether it converged (reason says why not), and the stays it was fitted on. component is model, or the modality of a late fusion.',
+            'columns': 'run_id varchar not null, component varchar not null, penalty varchar, c double, cv_auroc double, converged boolean not null, iterations bigint not null, residual double, reason varchar, intercept double, features bigint not null, candidates json not null, fitted_on integer[] not null',
+        },
+        'results.coefficients': {
+            'holds': 'One row per feature of a logistic regression: its coefficient per standard deviation, and the mean and standard deviation of the stays it was fitted on.',
+            'columns': 'run_id varchar not null, component varchar not null, position integer not null, modality varchar not null, encoder varchar not null, feature varchar not null, coefficient double not null, mean double not null, sd double not null',
+        },
+        'results.metrics': {
+            'holds': 'One row per run of predict, split, population (all stays, or the complete: with vitals, image and text) and metric, with its 95 % interval over resampled patients.',
+            'columns': scored ~ ', metric varchar not null, ' ~ interval ~ ', n bigint not null, n_positive bigint not null, threshold double, n_undefined bigint not null, reason varchar, evaluation_run_id varchar not null',
+        },
+        'results.comparisons': {
+            'holds': 'One row per question, pair of arms and metric: arm minus other_arm on the same stays and resamples. p_adjusted is corrected (Holm) for the n_asked of its task, split, population and metric. attribute is null, or that of a fairness measure.',
+            'columns': scored ~ ', question varchar not null, other_run_id varchar not null, other_arm varchar not null, other_fusion varchar not null, attribute varchar, metric varchar not null, difference double, ci_low double, ci_high double, p_value double, p_adjusted double, n_asked bigint not null, n bigint not null, n_positive bigint not null, n_undefined bigint not null, reason varchar, evaluation_run_id varchar not null',
+        },
+        'results.subgroup_metrics': {
+            'holds': 'One row per run of predict, subgroup and metric, with its 95 % interval; null with a reason where the group is too small or of one class.',
+            'columns': scored ~ ', attribute varchar not null, subgroup varchar not null, metric varchar not null, ' ~ interval ~ ', n bigint not null, n_positive bigint not null, threshold double, n_undefined bigint not null, reason varchar, evaluation_run_id varchar not null',
+        },
+        'results.fairness': {
+            'holds': 'One row per run of predict, attribute and measure over its groups: ratios, worst group and gap, with 95 % intervals.',
+            'columns': scored ~ ', attribute varchar not null, metric varchar not null, ' ~ interval ~ ', n_groups bigint not null, worst_group varchar, left_out varchar[] not null, threshold double, n_undefined bigint not null, reason varchar, evaluation_run_id varchar not null',
+        },
+        'results.contributions': {
+            'holds': 'One row per run of predict, method and modality: the share of the modality in what moves the scores of a logistic regression, with its 95 % interval. Shares of a method sum to 1.',
+            'columns': scored ~ ', method varchar not null, modality varchar not null, mean_absolute double not null, share double not null, ci_low double, ci_high double, n bigint not null, evaluation_run_id varchar not null',
+        },
+        'results.curves': {
+            'holds': 'One row per run of predict, curve (roc, precision_recall, calibration) and point, with its pointwise 95 % band.',
+            'columns': scored ~ ', curve varchar not null, x double not null, y double, ci_low double, ci_high double, n bigint not null, evaluation_run_id varchar not null',
         },
         'embeddings.skipped': {
             'holds': 'One row per stay, or per image or report of a stay (item), that an encoder could not encode, with the reason. cohort_hash is null where inputs or settings have changed since.',
             'columns': 'encoder varchar not null, task varchar, stay_id integer not null, item varchar, reason varchar not null, input_hash varchar not null, cohort_hash varchar, run_id varchar not null',
         },
         'embeddings.fitted': {
-            'holds': 'One row per fit: what an encoder learned from the train split, as a NumPy .npz file. A run that was killed goes on with the very same numbers.',
+            'holds': 'One row per fit: what an encoder learned, as a NumPy .npz file, and the stays it learned from. A run that was killed goes on with the very same numbers.',
             'columns': 'encoder varchar not null, task varchar, fit_hash varchar not null, learned blob not null, run_id varchar not null',
+            'added': ['fitted_on integer[]'],
         },
     }) }}
 {% endmacro %}

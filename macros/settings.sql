@@ -14,6 +14,8 @@
         {{ stop(name ~ ": '" ~ value ~ "' is not a number. Give one, or null for no bound.") }}
     {%- elif kind == 'list' and (value is string or value is not iterable) -%}
         {{ stop(name ~ ": '" ~ value ~ "' is not a list. Write it in brackets: [a, b].") }}
+    {%- elif kind == 'text' and value is not string -%}
+        {{ stop(name ~ ": '" ~ value ~ "' is not a name. Give one.") }}
     {%- elif kind is not string and value not in kind -%}
         {{ stop(name ~ ": '" ~ value ~ "' is none of " ~ kind | join(', ') ~ ". Set one of them.") }}
     {%- endif -%}
@@ -42,6 +44,10 @@
         'split_unit': ['patient', 'stay'],
         'split_fractions': 'list',
         'split_seed': 'number',
+        'fusion': 'text',
+        'fit_splits': 'list',
+        'baseline_chosen_on': ['validation', 'test'],
+        'decision_threshold': ['validation', 0.5],
     }) }}
 {% endmacro %}
 
@@ -87,6 +93,12 @@
         {{ stop("required_modalities: '" ~ modality ~ "' is none of vitals, image, text. Name one of them.") }}
     {%- endfor -%}
 
+    {%- for split in setting('fit_splits') if split not in ['train', 'validation'] -%}
+        {{ stop("fit_splits: '" ~ split ~ "' is neither train nor validation. Name these alone.") }}
+    {%- endfor -%}
+    {%- if 'train' not in setting('fit_splits') -%}
+        {{ stop('fit_splits: without train nothing can be fitted. Add it.') }}
+    {%- endif -%}
     {%- set hours = setting('window_end_hours') - setting('window_start_hours') -%}
     {%- set bins = hours / setting('bin_hours') if setting('bin_hours') > 0 else 0 -%}
     {%- if bins | round < 1 or (bins - bins | round) | abs > 1e-6 -%}

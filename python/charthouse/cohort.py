@@ -76,11 +76,11 @@ def require_result_tables(db: duckdb.DuckDBPyConnection) -> None:
         CharthouseError: the warehouse is of an older clone, or has no marts.
     """
     found = db.execute(
-        "select count(*) from duckdb_tables() where schema_name || '.' || table_name in"
-        " ('results.runs', 'results.sends', 'embeddings.skipped', 'embeddings.fitted',"
-        " 'marts.cohort_definition')"
+        "select count(*) from duckdb_columns() where schema_name || '.' || table_name || '.' ||"
+        " column_name in ('marts.cohort_definition.cohort_hash', 'results.predictions.run_id',"
+        " 'embeddings.fitted.fitted_on')"
     ).fetchall()[0][0]
-    if found < 5:
+    if found < 3:
         raise CharthouseError(
             "The warehouse lacks the marts or the tables of results. Run dbt build first."
         )

@@ -17,6 +17,7 @@ import numpy as np
 
 from charthouse.encoders.base import Context, Events, Image, Report
 from charthouse.encoders.cxr_foundation import RELEASED_ROOT
+from charthouse.encoders.vitals_summary import STATISTICS
 from charthouse.errors import CharthouseError
 
 
@@ -114,8 +115,6 @@ class VitalsEvents(Reader):
 class VitalsSummary(VitalsEvents):
     """float32 [variables x 7]: count, mean, sd, min, max, first, last; NaN where not measured."""
 
-    STATISTICS = ("count", "mean", "sd", "min", "max", "first", "last")
-
     def read(
         self, db: duckdb.DuckDBPyConnection, context: Context, stay_ids: Sequence[int]
     ) -> dict[int, Any]:
@@ -133,7 +132,7 @@ class VitalsSummary(VitalsEvents):
         summaries: dict[int, np.ndarray] = {}
         for stay_id, variable, *statistics in rows:
             table = summaries.setdefault(
-                stay_id, np.full((len(places), len(self.STATISTICS)), np.nan, np.float32)
+                stay_id, np.full((len(places), len(STATISTICS)), np.nan, np.float32)
             )
             table[places[variable]] = [np.nan if x is None else x for x in statistics]
         return {stay_id: table.ravel() for stay_id, table in summaries.items()}

@@ -62,7 +62,7 @@ def run_plan(
             name=plan.target.encoder,
             task=plan.target.task,
             seed=context.seed,
-            settings=plan.encoder.settings(),
+            settings={**plan.encoder.settings(), "fit_hash": plan.fit_hash or None},
             fingerprint=plan.fingerprint,
             revision=context.spec.revision,
             device=context.device,
@@ -116,12 +116,13 @@ def _prepare(plan: Plan) -> str | None:
     with open_warehouse(plan.warehouse) as db:
         learned = store.learned(db, plan.target, plan.fit_hash)
     if learned is None:
+        stays = FitStays(plan, encoder.fits_on)
         try:
-            learned = encoder.fit(FitStays(plan, encoder.fits_on))
+            learned = encoder.fit(stays)
         except NothingToFit as error:
             return f"nothing to fit on: {error}"
         with _transaction(plan) as db:
-            store.keep_learned(db, plan.target, plan.fit_hash, learned, plan.run_id)
+            store.keep_learned(db, plan.target, plan.fit_hash, learned, stays.stay_ids, plan.run_id)
     encoder.restore(learned)
     return None
 

@@ -70,19 +70,31 @@ class FitStays:
     def __init__(self, plan: Plan, splits: Sequence[str]) -> None:
         absent = set(plan.absent)
         self._plan = plan
-        self._stay_ids = [
+        self.stay_ids = [
             stay_id
             for stay_id, (_, split) in plan.cohort.stays.items()
             if split in splits and stay_id not in absent
         ]
 
     def __len__(self) -> int:
-        return len(self._stay_ids)
+        return len(self.stay_ids)
 
     def __iter__(self) -> Iterator[Stay]:
         for start in range(0, len(self), STAYS_READ_AT_ONCE):
-            stay_ids = self._stay_ids[start : start + STAYS_READ_AT_ONCE]
+            stay_ids = self.stay_ids[start : start + STAYS_READ_AT_ONCE]
             yield from self._plan.read(stay_ids, with_labels=True)
+
+
+def context_of(cohort: Cohort, spec: EncoderSpec, **options: Any) -> Context:
+    """What an encoder may depend on, but for the stays: of this cohort."""
+    return Context(
+        spec=spec,
+        variables=cohort.variables,
+        vital_signs=cohort.vital_signs,
+        tabular_variables=cohort.tabular_variables,
+        bins=cohort.bins,
+        **options,
+    )
 
 
 def make_plan(
@@ -103,12 +115,9 @@ def make_plan(
     run_id = new_run_id("embed")
     cls = encoder_class(spec.encoder)
     encoder = cls(
-        Context(
-            spec=spec,
-            variables=cohort.variables,
-            vital_signs=cohort.vital_signs,
-            tabular_variables=cohort.tabular_variables,
-            bins=cohort.bins,
+        context_of(
+            cohort,
+            spec,
             task=task,
             seed=seed,
             device=device,

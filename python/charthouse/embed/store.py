@@ -158,6 +158,7 @@ def keep_learned(
     target: Target,
     fit_hash: str,
     arrays: Mapping[str, np.ndarray],
+    fitted_on: Sequence[int],
     run_id: str,
 ) -> None:
     """Keeps a fit, unless another run has made the same meanwhile: rows may rest on that one."""
@@ -165,9 +166,9 @@ def keep_learned(
     np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
     if learned(db, target, fit_hash) is None:
         db.execute(
-            "insert into embeddings.fitted (encoder, task, fit_hash, learned, run_id)"
-            " values (?, ?, ?, ?, ?)",
-            [target.encoder, target.task, fit_hash, file.getvalue(), run_id],
+            "insert into embeddings.fitted (encoder, task, fit_hash, learned, fitted_on, run_id)"
+            " values (?, ?, ?, ?, ?, ?)",
+            [target.encoder, target.task, fit_hash, file.getvalue(), list(fitted_on), run_id],
         )
 
 

@@ -169,6 +169,14 @@ class Encoder(ABC, Generic[Content]):
         """What it has used so far of what costs money: requests, tokens, cost_usd; else empty."""
         return {}
 
+    def feature_names(self, learned: Mapping[str, np.ndarray]) -> Sequence[str] | None:
+        """What each number of a vector is, for people; None where numbers have no meaning alone.
+
+        Args:
+            learned: What a `FittedEncoder` learned; empty where nothing is fitted or kept.
+        """
+        return None
+
     def load(self) -> None:
         """Loads weights and opens what encode needs; called once, before the first encode."""
 

@@ -72,6 +72,10 @@ class Demographics(FittedEncoder[Values]):
         pairs = zip(learned["mean"].tolist(), learned["sd"].tolist(), strict=True)
         self._moments = dict(zip(numeric, pairs, strict=True))
 
+    def feature_names(self, learned: Mapping[str, np.ndarray]) -> Sequence[str] | None:
+        """age, gender=M, ..."""
+        return [str(column) for column in learned["columns"]] if learned else None
+
     def encode(self, stays: Sequence[Stay[Values]]) -> Encoded:
         """Encodes each stay by itself."""
         stay_ids = np.array([stay.stay_id for stay in stays], dtype=np.int64)

@@ -1,6 +1,6 @@
 """Fixed time interval: the hourly grid of vital signs, laid out in a row."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -19,6 +19,13 @@ class FixedInterval(Encoder[np.ndarray]):
     def dimension(self) -> int | None:
         """Of this cohort's grid; 312 for 13 vital signs and 24 hours."""
         return len(self.context.vital_signs) * self.context.bins or None
+
+    def feature_names(self, learned: Mapping[str, np.ndarray]) -> Sequence[str]:
+        """heart_rate @ 0 h, heart_rate @ 1 h, ..."""
+        start = self.context.variables["window_start_hours"]
+        width = self.context.variables["bin_hours"]
+        hours = [f"{start + place * width:g} h" for place in range(self.context.bins)]
+        return [f"{name} @ {hour}" for name in self.context.vital_signs for hour in hours]
 
     def encode(self, stays: Sequence[Stay[np.ndarray]]) -> Encoded:
         """Encodes each stay by itself.

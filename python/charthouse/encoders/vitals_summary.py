@@ -9,7 +9,7 @@ import numpy as np
 
 from charthouse.encoders.base import Encoded, FittedEncoder, NothingToFit, Stay, stack
 
-STATISTICS = 7  # of each vital sign: count, mean, sd, min, max, first, last
+STATISTICS = ("count", "mean", "sd", "min", "max", "first", "last")  # of each vital sign
 COUNT, SD = 0, 2  # places among them
 
 
@@ -42,6 +42,10 @@ class VitalsSummary(FittedEncoder[np.ndarray]):
         """Takes what fit returned."""
         self._learned = dict(learned)
 
+    def feature_names(self, learned: Mapping[str, np.ndarray]) -> Sequence[str]:
+        """heart_rate count, heart_rate mean, ..."""
+        return [f"{name} {what}" for name in self.context.vital_signs for what in STATISTICS]
+
     def encode(self, stays: Sequence[Stay[np.ndarray]]) -> Encoded:
         """Encodes each stay by itself."""
         return Encoded(
@@ -65,7 +69,7 @@ def _known(statistics: np.ndarray) -> np.ndarray:
     Returns:
         The same in float64; NaN is left where only the train split can tell.
     """
-    table = statistics.astype(np.float64).reshape(-1, STATISTICS)
+    table = statistics.astype(np.float64).reshape(-1, len(STATISTICS))
     table[:, COUNT] = np.nan_to_num(table[:, COUNT])
     once = np.isnan(table[:, SD]) & (table[:, COUNT] > 0)
     table[once, SD] = 0.0

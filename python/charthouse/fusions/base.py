@@ -1,0 +1,139 @@
+"""What a fusion is given, and what it gives back."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from charthouse.logistic.search import LogisticFit
+from charthouse.predict.features import Block
+
+MODEL = "model"
+"""Name of a fusion's model, where it has but one, or of the one that the others feed."""
+
+
+@dataclass(frozen=True, eq=False)
+class Fitting:
+    """An arm's features and outcomes.
+
+    Attributes:
+        blocks: Of n stays each, in order of stay_id.
+        fitted_on: [n], the stays that may be learned from.
+        y_true: [n], 0 or 1; only those of `fitted_on` may be looked at.
+        folds: [n], the fold of each stay of `fitted_on` (patients are never parted), else -1.
+        seed: Of whatever is random.
+    """
+
+    blocks: tuple[Block, ...]
+    fitted_on: np.ndarray
+    y_true: np.ndarray
+    folds: np.ndarray
+    seed: int
+
+
+@dataclass(frozen=True)
+class Feature:
+    """A column of a logistic regression."""
+
+    modality: str
+    encoder: str
+    name: str
+
+
+@dataclass(frozen=True, eq=False)
+class Component:
+    """A model that was fitted.
+
+    Attributes:
+        name: MODEL, or what it is of.
+        fitted_on: [n], the stays that it learned from.
+        features: How many numbers it reads.
+        converged: Whether it was trained to its end.
+        reason: Why not.
+        iterations: Steps, or epochs.
+        logistic: The logistic regression; None where it is something else.
+        columns: [features], of a logistic regression.
+    """
+
+    name: str
+    fitted_on: np.ndarray
+    features: int
+    converged: bool
+    reason: str | None
+    iterations: int
+    logistic: LogisticFit | None = None
+    columns: tuple[Feature, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Fused:
+    """What a fusion found.
+
+    Attributes:
+        y_score: [n], probabilities; of the stays it was fitted on by models that never saw their
+            patient, NaN where there is none.
+        components: Its models.
+    """
+
+    y_score: np.ndarray
+    components: Sequence[Component] = field(default_factory=tuple)
+
+
+class Fusion(ABC):
+    """One way to make a score of several modalities."""
+
+    version: int = 1
+    """Raised when the code changes the scores: arms are then fitted again."""
+
+    explains: bool = False
+    """Whether its MODEL is a logistic regression of `columns`: it then has contributions."""
+
+    def columns(self, blocks: Sequence[Block]) -> tuple[Feature, ...]:
+        """What the columns of `matrix` are."""
+        raise NotImplementedError
+
+    def matrix(self, blocks: Sequence[Block], columns: Sequence[Feature]) -> np.ndarray:
+        """[n, features] float32 that the logistic regression reads, for the columns it has."""
+        raise NotImplementedError
+
+    @abstractmethod
+    def fit(self, fitting: Fitting) -> Fused:
+        """Learns from the stays it may learn from, and scores all of them."""
+
+
+def fit_logistic(
+    name: str, x: np.ndarray, columns: Sequence[Feature], fitting: Fitting, rows: np.ndarray
+) -> tuple[np.ndarray, Component]:
+    """The paper's grid search on some rows, and scores of all.
+
+    Args:
+        name: Of the component.
+        x: [n, features] float32.
+        columns: [features].
+        fitting: Labels and folds.
+        rows: [n], which rows to fit on.
+
+    Returns:
+        Probabilities [n], out of fold for `rows`, and the model.
+    """
+    from charthouse.logistic.search import search
+
+    fit = search(
+        x if rows.all() else x[rows],
+        fitting.y_true[rows],
+        np.unique(fitting.folds[rows], return_inverse=True)[1],
+    )
+    scores = fit.scores(x)
+    scores[rows] = fit.out_of_fold
+    component = Component(
+        name=name,
+        fitted_on=rows,
+        features=x.shape[1],
+        converged=fit.converged,
+        reason=fit.reason,
+        iterations=fit.iterations,
+        logistic=fit,
+        columns=tuple(columns),
+    )
+    return scores, component

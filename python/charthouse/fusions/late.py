@@ -1,0 +1,43 @@
+"""Late fusion: a model for each modality, and one that weighs what they say."""
+
+import numpy as np
+
+from charthouse.fusions.base import MODEL, Component, Feature, Fitting, Fused, Fusion, fit_logistic
+from charthouse.predict.arms import PRESENCE
+from charthouse.predict.features import Block
+from charthouse.statistics.calibration import logit
+
+
+class Late(Fusion):
+    """Stacking (Wolpert 1992): logistic regressions of each encoder's vectors, on the stays that
+    have them; then one of their logits, 0 where absent, and of the presences.
+
+    The second model learns from out-of-fold logits, so it never hears a first one on a patient that
+    this one was fitted on.
+    """
+
+    def fit(self, fitting: Fitting) -> Fused:
+        """A grid search for each encoder, and one for what they say."""
+        said: list[np.ndarray] = []
+        columns: list[Feature] = []
+        components: list[Component] = []
+        for block in fitting.blocks:
+            heard, component = _hear(block, fitting)
+            components.append(component)
+            said.append(heard)
+            columns.append(Feature(block.modality, block.encoder, f"logit of {block.encoder}"))
+            if not block.present.all():
+                said.append(block.present.astype(np.float32))
+                columns.append(Feature(PRESENCE, block.encoder, f"has {block.encoder}"))
+        x = np.column_stack(said).astype(np.float32)
+        y_score, stacker = fit_logistic(MODEL, x, columns, fitting, fitting.fitted_on)
+        return Fused(y_score, [*components, stacker])
+
+
+def _hear(block: Block, fitting: Fitting) -> tuple[np.ndarray, Component]:
+    """What one encoder's model says of each stay, as a logit; 0 where it can say nothing."""
+    columns = [Feature(block.modality, block.encoder, name) for name in block.names]
+    rows = fitting.fitted_on & block.present
+    scores, component = fit_logistic(block.encoder, block.vectors, columns, fitting, rows)
+    known = block.present & np.isfinite(scores)
+    return np.where(known, logit(np.where(known, scores, 0.5)), 0.0), component

@@ -1,0 +1,133 @@
+"""Arms: which encoders a prediction rests on, and their names.
+
+``structured[gru]+image[swin]`` is demographics and the GRU's time series, and Swin's images.
+``structured[demographics]`` has no time series; ``image[swin]`` has images alone. Several encoders
+of a modality stand between commas: ``structured[gru,moment]``. ``presence`` has no content: only
+which modalities a stay has.
+"""
+
+import csv
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+
+from charthouse.encoders.registry import EncoderSpec
+from charthouse.errors import CharthouseError
+
+BEST = "best"
+PRESENCE = "presence"
+STRUCTURED = "structured"
+SLOTS = {STRUCTURED: ("demographics", "time_series"), "image": ("image",), "text": ("text",)}
+"""Parts of an arm's name, in order, and the modalities of encoders that may stand in each."""
+
+
+@dataclass(frozen=True)
+class Arm:
+    """A set of encoders.
+
+    Attributes:
+        parts: Slot to its encoders as written, in the order of SLOTS; empty for `presence`.
+    """
+
+    parts: tuple[tuple[str, tuple[str, ...]], ...]
+
+    @property
+    def name(self) -> str:
+        """As it stands in the results."""
+        if not self.parts:
+            return PRESENCE
+        return "+".join(f"{slot}[{','.join(encoders)}]" for slot, encoders in self.parts)
+
+    @property
+    def encoders(self) -> tuple[str, ...]:
+        """Every encoder whose vectors it reads."""
+        named = [name for _, encoders in self.parts for name in encoders]
+        if self.parts and self.parts[0][0] == STRUCTURED and "demographics" not in named:
+            named.insert(0, "demographics")
+        return tuple(named)
+
+    @property
+    def slots(self) -> tuple[str, ...]:
+        """Names of its parts."""
+        return tuple(slot for slot, _ in self.parts)
+
+    @property
+    def needs_best(self) -> bool:
+        """Whether it builds on the best time-series baseline, whichever that is."""
+        return (STRUCTURED, (BEST,)) in self.parts
+
+    def on(self, baseline: "Arm") -> "Arm":
+        """The same with a baseline's structured part in place of `best`."""
+        parts = dict(self.parts)
+        if self.needs_best:
+            parts[STRUCTURED] = dict(baseline.parts)[STRUCTURED]
+        return Arm(tuple(parts.items()))
+
+    def without(self, *slots: str) -> "Arm":
+        """The same without some of its parts."""
+        return Arm(tuple(part for part in self.parts if part[0] not in slots))
+
+
+def parse_arm(name: str, encoders: Mapping[str, EncoderSpec]) -> Arm:
+    """The arm of that name, its parts in the order of SLOTS.
+
+    Raises:
+        CharthouseError: it is no arm, or an encoder in it is unknown or of another modality.
+    """
+    if name == PRESENCE:
+        return Arm(())
+    found: dict[str, tuple[str, ...]] = {}
+    for part in name.split("+"):
+        match = re.fullmatch(r"(\w+)\[(\w+(?:,\w+)*)\]", part.strip())
+        if not match or match[1] not in SLOTS or match[1] in found:
+            raise CharthouseError(
+                f"'{name}' is no arm. Write it like structured[gru]+image[swin]+text[radbert], or"
+                f" {PRESENCE}: any of {', '.join(SLOTS)}, each once, its encoders in brackets."
+            )
+        found[match[1]] = tuple(dict.fromkeys(match[2].split(",")))
+        for encoder in found[match[1]]:
+            if (match[1], encoder) != (STRUCTURED, BEST):
+                _require_encoder(name, match[1], encoder, encoders)
+    return Arm(tuple((slot, found[slot]) for slot in SLOTS if slot in found))
+
+
+def _require_encoder(
+    arm: str, slot: str, encoder: str, encoders: Mapping[str, EncoderSpec]
+) -> None:
+    fitting = [name for name, spec in encoders.items() if spec.modality in SLOTS[slot]]
+    if encoder in fitting:
+        return
+    near = get_close_matches(encoder, fitting, n=1)
+    advice = f"Did you mean '{near[0]}'?" if near else f"It may be {', '.join(fitting)}."
+    raise CharthouseError(f"'{arm}': '{encoder}' is no encoder for {slot}. {advice}")
+
+
+@dataclass(frozen=True)
+class DefaultArm:
+    """A row of seeds/arms.csv."""
+
+    arm: Arm
+    purpose: str  # paper, honest or classical
+
+    @property
+    def is_candidate(self) -> bool:
+        """Whether it is one of the baselines of which the best is picked."""
+        return self.purpose == "paper" and self.arm.slots == (STRUCTURED,)
+
+
+def default_arms(project: Path, encoders: Mapping[str, EncoderSpec]) -> list[DefaultArm]:
+    """What is fitted when no arm is named.
+
+    Raises:
+        CharthouseError: the seed is not there, or a row of it is no arm.
+    """
+    path = project / "seeds/arms.csv"
+    if not path.exists():
+        raise CharthouseError(f"{path} is missing: get it back (git checkout {path.name}).")
+    with path.open(newline="") as file:
+        return [
+            DefaultArm(parse_arm(row["arm"], encoders), row["purpose"])
+            for row in csv.DictReader(file)
+        ]

@@ -1,0 +1,174 @@
+"""What arms are made of: vectors of each encoder for every stay of the cohort, as the job reads
+them from the warehouse."""
+
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import duckdb
+import numpy as np
+
+from charthouse.cohort import Cohort
+from charthouse.embed.plan import context_of
+from charthouse.encoders.registry import EncoderSpec, encoder_class
+from charthouse.errors import CharthouseError
+from charthouse.predict.arms import PRESENCE
+
+ROWS_AT_ONCE = 4096
+
+
+@dataclass(frozen=True)
+class Source:
+    """Embeddings of one run of an encoder that a block was read from."""
+
+    encoder: str
+    task: str | None
+    run_id: str
+    stays: int
+    content_hash: str
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """One encoder's part of an arm.
+
+    Attributes:
+        modality: demographics, time_series, image, text or presence.
+        encoder: Name of the encoder.
+        names: [d], of the numbers of a vector.
+        vectors: [n, d] float32, by stay in order of stay_id; zeros where the stay has none.
+        present: [n], whether the stay has one.
+        sources: Where it was read.
+    """
+
+    modality: str
+    encoder: str
+    names: tuple[str, ...]
+    vectors: np.ndarray
+    present: np.ndarray
+    sources: tuple[Source, ...]
+
+
+def read_block(
+    db: duckdb.DuckDBPyConnection,
+    cohort: Cohort,
+    spec: EncoderSpec,
+    task: str,
+    stay_ids: np.ndarray,
+) -> Block:
+    """The vectors of some stays, those of the present cohort only.
+
+    Args:
+        db: The warehouse.
+        cohort: Its present cohort.
+        spec: The encoder.
+        task: For encoders that are trained per task.
+        stay_ids: [n] in ascending order.
+
+    Raises:
+        CharthouseError: the encoder has not yet been asked for every stay of the cohort.
+    """
+    encoder = spec.encoder
+    own_task = _require_whole(db, cohort, encoder, task)
+    of_task, parameters = ("", []) if own_task is None else ("and task = ?", [own_task])
+    where = f"where cohort_hash = ? {of_task}"
+    found = db.execute(
+        f'select stay_id, embedding from embeddings."{encoder}" {where} and stay_id between ? and ?'
+        " order by stay_id",
+        [cohort.cohort_hash, *parameters, int(stay_ids[0]), int(stay_ids[-1])],
+    ).to_arrow_reader(ROWS_AT_ONCE)
+    dimension = found.schema.field("embedding").type.list_size
+    vectors = np.zeros((len(stay_ids), dimension), np.float32)
+    present = np.zeros(len(stay_ids), bool)
+    for batch in found:
+        stays = batch.column("stay_id").to_numpy()
+        places = np.minimum(np.searchsorted(stay_ids, stays), len(stay_ids) - 1)
+        wanted = stay_ids[places] == stays
+        rows = batch.column("embedding").flatten().to_numpy().reshape(-1, dimension)
+        vectors[places[wanted]] = rows[wanted]
+        present[places[wanted]] = True
+    sources = db.execute(
+        "select encoder, task, run_id, count(*),"
+        " md5(string_agg(stay_id || ':' || input_hash, ',' order by stay_id))"
+        f" from embeddings.encoded {where} and encoder = ? group by all order by run_id",
+        [cohort.cohort_hash, *parameters, encoder],
+    ).fetchall()
+    return Block(
+        modality=spec.modality,
+        encoder=encoder,
+        names=_names(db, cohort, spec, sources[0][2], dimension),
+        vectors=vectors,
+        present=present,
+        sources=tuple(Source(*source) for source in sources),
+    )
+
+
+def read_presence(db: duckdb.DuckDBPyConnection, stay_ids: np.ndarray) -> Block:
+    """Which modalities each stay has, and nothing else."""
+    rows = db.execute(
+        "select has_vitals, has_image, has_text from marts.cohort"
+        " where stay_id in (select unnest(?)) order by stay_id",
+        [stay_ids.tolist()],
+    ).fetchall()
+    return Block(
+        modality=PRESENCE,
+        encoder=PRESENCE,
+        names=("vitals", "image", "text"),
+        vectors=np.array(rows, np.float32).reshape(-1, 3),
+        present=np.ones(len(stay_ids), bool),
+        sources=(),
+    )
+
+
+def _require_whole(
+    db: duckdb.DuckDBPyConnection, cohort: Cohort, encoder: str, task: str
+) -> str | None:
+    """The encoder's own task (null if it has none), once it has answered for every stay."""
+    states = dict(
+        db.execute(
+            "select task, count(*) from (select encoder, task, stay_id, cohort_hash from"
+            " embeddings.encoded union all select encoder, task, stay_id, cohort_hash from"
+            " embeddings.skipped where item is null) as answered"
+            " where encoder = ? and cohort_hash = ? group by task",
+            [encoder, cohort.cohort_hash],
+        ).fetchall()
+    )
+    own_task = task if any(states) else None
+    answered = states.get(own_task, 0)
+    if answered != len(cohort.stays):
+        done = f"only for {answered} of {len(cohort.stays)} stays" if states else "not"
+        raise CharthouseError(
+            f"{encoder} has {done} encoded this cohort. Run charthouse embed --encoder {encoder}."
+        )
+    vectors = db.execute(
+        "select count(*) from embeddings.encoded where encoder = ? and cohort_hash = ?"
+        " and task is not distinct from ?",
+        [encoder, cohort.cohort_hash, own_task],
+    ).fetchall()[0][0]
+    if not vectors:
+        raise CharthouseError(
+            f"{encoder} has no vector for any stay: the cohort has nothing of its modality"
+            " (embeddings.skipped says why). Name other arms."
+        )
+    return own_task
+
+
+def _names(
+    db: duckdb.DuckDBPyConnection, cohort: Cohort, spec: EncoderSpec, run_id: str, dimension: int
+) -> tuple[str, ...]:
+    """Names of a vector's numbers: the encoder's own, or their places."""
+    learned = db.execute(
+        "select fitted.learned from embeddings.fitted inner join results.runs"
+        " on fitted.fit_hash = runs.settings ->> 'fit_hash'"
+        " where fitted.encoder = ? and runs.run_id = ?",
+        [spec.encoder, run_id],
+    ).fetchall()
+    arrays: Mapping[str, np.ndarray] = {}
+    if learned:
+        with np.load(io.BytesIO(learned[0][0]), allow_pickle=False) as file:
+            arrays = dict(file)
+    encoder = encoder_class(spec.encoder)(context_of(cohort, spec))
+    names = encoder.feature_names(arrays)
+    if names is None or len(names) != dimension:
+        return tuple(f"{spec.encoder} {place}" for place in range(dimension))
+    return tuple(names)
