@@ -1,6 +1,8 @@
 """The command line: one thin function a command; the work is in the modules they import."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -23,6 +25,17 @@ def main() -> None:
     except CharthouseError as error:
         print(f"charthouse: {error}", file=sys.stderr)
         raise SystemExit(1) from None
+
+
+@contextmanager
+def _kept_when_interrupted(parts: str) -> Iterator[None]:
+    """Ctrl-C is one line: what it leaves, and how to go on."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise CharthouseError(
+            f"interrupted. Finished {parts} are kept: run the same command again and it goes on."
+        ) from None
 
 
 @app.command(
@@ -80,8 +93,8 @@ def embed(
     ] = None,
 ) -> None:
     """Marts to vectors: fills embeddings.<encoder>. Stop it at any time; run again, it goes on."""
-    from charthouse.embed.progress import bars
     from charthouse.embed.run import Options, embed
+    from charthouse.progress import bars
     from charthouse.project import project_dir
     from charthouse.warehouse import warehouse_path
 
@@ -95,13 +108,115 @@ def embed(
         precision=precision,
         chunk_stays=chunk_stays,
     )
-    try:
-        with bars() as (say, watch):
-            embed(project_dir(), warehouse_path(), options, say=say, watch=watch)
-    except KeyboardInterrupt:
-        raise CharthouseError(
-            "interrupted. Finished batches are kept: run the same command again and it goes on."
-        ) from None
+    with _kept_when_interrupted("batches"), bars() as (say, watch):
+        embed(project_dir(), warehouse_path(), options, say=say, watch=watch)
+
+
+@app.command(epilog="Example: charthouse predict --arm 'structured[gru]+text[radbert]' --dry-run")
+def predict(
+    arm: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Which, like structured[gru]+image[swin]; may be given several times. Default:"
+            " those of seeds/arms.csv whose encoders have run."
+        ),
+    ] = None,
+    task: Annotated[list[str] | None, typer.Option(help="Default: all tasks.")] = None,
+    fusion: Annotated[
+        list[str] | None,
+        typer.Option(help="How modalities become one score (seeds/fusions.csv); several allowed."),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of folds and networks: same seed, same scores.")] = 0,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")
+    ] = False,
+) -> None:
+    """Vectors to scores: fits arms on train, fills results.predictions; what stands is kept."""
+    from charthouse.predict.run import Options, predict
+    from charthouse.progress import bars
+    from charthouse.project import project_dir
+    from charthouse.warehouse import warehouse_path
+
+    options = Options(
+        arms=arm or (), tasks=task or (), fusions=fusion or (), seed=seed, dry_run=dry_run
+    )
+    with _kept_when_interrupted("arms"), bars("arms") as (say, watch):
+        predict(project_dir(), warehouse_path(), options, say=say, watch=watch)
+
+
+@app.command(epilog="Example: charthouse evaluate --by first_careunit --bootstraps 2000")
+def evaluate(
+    task: Annotated[list[str] | None, typer.Option(help="Default: all tasks.")] = None,
+    by: Annotated[
+        list[str] | None,
+        typer.Option(help="Subgroups: columns of marts.cohort. Default: age, gender, race groups."),
+    ] = None,
+    compare: Annotated[
+        list[str] | None,
+        typer.Option(help="One more pair of arms, as 'structured[gru] - structured[moment]'."),
+    ] = None,
+    bootstraps: Annotated[int, typer.Option(min=2, help="Resamples of the patients.")] = 1000,
+    min_group: Annotated[
+        int, typer.Option(min=1, help="Stays; smaller groups get no figure.")
+    ] = 10,
+    seed: Annotated[int, typer.Option(help="Of the resamples.")] = 0,
+) -> None:
+    """Scores to figures: metrics with intervals, comparisons, fairness, contributions, curves."""
+    from charthouse.evaluate.leaderboard import print_leaderboard
+    from charthouse.evaluate.run import ATTRIBUTES, Options, evaluate
+    from charthouse.progress import bars
+    from charthouse.project import project_dir
+    from charthouse.warehouse import warehouse_path
+
+    options = Options(
+        tasks=task or (),
+        attributes=by or ATTRIBUTES,
+        compare=[_pair(text) for text in compare or ()],
+        n_bootstrap=bootstraps,
+        min_group=min_group,
+        seed=seed,
+    )
+    with _kept_when_interrupted("arms"), bars("arms") as (say, watch):
+        evaluate(project_dir(), warehouse_path(), options, say=say, watch=watch)
+    print_leaderboard(warehouse_path())
+
+
+def _pair(text: str) -> tuple[str, str]:
+    first, minus, second = text.partition(" - ")
+    if not minus:
+        raise CharthouseError(f"--compare '{text}': write two arms as 'one - other'.")
+    return first.strip(), second.strip()
+
+
+@app.command(epilog="Example: charthouse leaderboard")
+def leaderboard() -> None:
+    """Tables II and III: each arm on the present cohort, the published figures beside it."""
+    from charthouse.evaluate.leaderboard import print_leaderboard
+    from charthouse.warehouse import warehouse_path
+
+    print_leaderboard(warehouse_path())
+
+
+@app.command(epilog="Example: charthouse explain 30001234 --task in_hospital_mortality")
+def explain(
+    stay_id: Annotated[int, typer.Argument(help="A stay of marts.cohort.")],
+    task: Annotated[str, typer.Option(help="Which outcome.")] = "in_hospital_mortality",
+    arm: Annotated[
+        str | None, typer.Option(help="Default: the best on validation, by the default fusion.")
+    ] = None,
+    top: Annotated[int, typer.Option(min=1, help="How many features to list.")] = 15,
+) -> None:
+    """Why a stay has its score: contributions by modality, then feature by feature."""
+    from rich.console import Console
+
+    from charthouse.evaluate.explain import explain, show
+    from charthouse.project import project_dir
+    from charthouse.warehouse import warehouse_path
+
+    lines, table = show(explain(project_dir(), warehouse_path(), stay_id, task, arm), top)
+    for line in lines:
+        print(line)
+    Console().print(table)
 
 
 @app.command(epilog="Example: charthouse encoders")

@@ -24,6 +24,14 @@ class Cohort:
     tabular_variables: tuple[tuple[str, str], ...]
     bins: int
 
+    def describe(self) -> str:
+        """For people, in a line."""
+        synthetic = "SYNTHETIC, " if self.is_synthetic else ""
+        return (
+            f"Cohort {self.cohort_hash[:12]} ({synthetic}protocol {self.protocol},"
+            f" {len(self.stays)} stays)"
+        )
+
 
 def read_cohort(db: duckdb.DuckDBPyConnection) -> Cohort:
     """Reads the cohort that the marts hold now.

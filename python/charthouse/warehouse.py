@@ -4,11 +4,14 @@ import os
 import re
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import duckdb
+import numpy as np
+import pyarrow as pa
 
 from charthouse.errors import CharthouseError
 
@@ -62,6 +65,17 @@ def open_warehouse(path: Path, *, read_only: bool = True) -> Iterator[duckdb.Duc
         raise
     finally:
         connection.close()
+
+
+def insert_columns(
+    db: duckdb.DuckDBPyConnection, table: str, columns: Mapping[str, Sequence[Any] | np.ndarray]
+) -> None:
+    """Appends rows, given column by column; columns of the table that are not named are null."""
+    if not len(next(iter(columns.values()))):
+        return
+    db.register("batch", pa.table({name: pa.array(values) for name, values in columns.items()}))
+    db.execute(f"insert into {table} by name select * from batch")
+    db.unregister("batch")
 
 
 def wait_for_lock(path: Path) -> None:

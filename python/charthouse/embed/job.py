@@ -1,7 +1,7 @@
 """Runs an encoder over the stays of its plan: read, let go, encode, append, again."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -14,11 +14,9 @@ from charthouse.embed import store
 from charthouse.embed.plan import FitStays, Plan
 from charthouse.encoders.base import Encoded, FittedEncoder, NothingToFit, Skipped
 from charthouse.errors import CharthouseError
+from charthouse.progress import Told
 from charthouse.runs import note_counts, start_run
 from charthouse.warehouse import open_warehouse
-
-Progress = Callable[[int, int], None]
-"""Called as ``progress(done, total)``, in stays."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +33,7 @@ class Outcome:
 
 
 def run_plan(
-    plan: Plan, *, limit: int | None = None, chunk_stays: int | None = None, progress: Progress
+    plan: Plan, *, limit: int | None = None, chunk_stays: int | None = None, progress: Told
 ) -> Outcome:
     """Encodes what the plan has to do; whatever is appended stays, however the run ends.
 

@@ -1,20 +1,16 @@
 """Several encoders in turn: which, on what device, and what is said about it."""
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from charthouse.cohort import Cohort, read_cohort
-from charthouse.embed.job import Outcome, Progress, run_plan
+from charthouse.embed.job import Outcome, run_plan
 from charthouse.embed.plan import Plan, make_plan
 from charthouse.encoders.registry import EncoderSpec, encoder_class, encoder_spec, encoder_specs
-from charthouse.errors import CharthouseError
+from charthouse.errors import CharthouseError, require_known
+from charthouse.progress import Say, Watch
 from charthouse.warehouse import open_warehouse
-
-Say = Callable[[str], None]
-Watch = Callable[[str, int], AbstractContextManager[Progress]]
-"""Shows a bar: called with a label and the number of stays to do."""
 
 
 @dataclass(frozen=True)
@@ -45,17 +41,13 @@ def embed(project: Path, warehouse: Path, options: Options, *, say: Say, watch: 
         CharthouseError: an encoder that was named cannot run, and those before it are done; or,
             where none was named, some of them could not, and all others are done.
     """
-    _require_known("--device", options.device, ("auto", "cpu", "cuda"))
-    _require_known("--precision", options.precision, ("float32", "bfloat16"))
+    require_known("--device", options.device, ("auto", "cpu", "cuda"))
+    require_known("--precision", options.precision, ("float32", "bfloat16"))
     with open_warehouse(warehouse) as db:
         cohort = read_cohort(db)
-    synthetic = "SYNTHETIC, " if cohort.is_synthetic else ""
-    say(
-        f"Cohort {cohort.cohort_hash[:12]} ({synthetic}protocol {cohort.protocol},"
-        f" {len(cohort.stays)} stays) in {warehouse}"
-    )
+    say(f"{cohort.describe()} in {warehouse}")
     for task in options.tasks:
-        _require_known("--task", task, cohort.tasks)
+        require_known("--task", task, cohort.tasks)
     if options.encoders:
         for spec in [encoder_spec(project, name) for name in options.encoders]:
             _embed_with(spec, warehouse, cohort, options, say, watch)
@@ -127,11 +119,6 @@ def _tasks(spec: EncoderSpec, cohort: Cohort, options: Options) -> Sequence[str 
     if encoder_class(spec.encoder).per_task:
         return list(options.tasks) or list(cohort.tasks)
     return [None]
-
-
-def _require_known(option: str, asked: str, known: Sequence[str]) -> None:
-    if asked not in known:
-        raise CharthouseError(f"{option} '{asked}' is none of {', '.join(known)}.")
 
 
 def _device(asked: str) -> str:

@@ -49,6 +49,11 @@ class Arm:
         return tuple(named)
 
     @property
+    def reads(self) -> tuple[str, ...]:
+        """Names of its blocks: its encoders, or PRESENCE."""
+        return self.encoders or (PRESENCE,)
+
+    @property
     def slots(self) -> tuple[str, ...]:
         """Names of its parts."""
         return tuple(slot for slot, _ in self.parts)

@@ -19,7 +19,7 @@ ROWS_AT_ONCE = 4096
 
 @dataclass(frozen=True)
 class Source:
-    """Embeddings of one run of an encoder that a block was read from."""
+    """Vectors of the present cohort that one run of an encoder made (results.run_inputs)."""
 
     encoder: str
     task: str | None
@@ -38,7 +38,6 @@ class Block:
         names: [d], of the numbers of a vector.
         vectors: [n, d] float32, by stay in order of stay_id; zeros where the stay has none.
         present: [n], whether the stay has one.
-        sources: Where it was read.
     """
 
     modality: str
@@ -46,37 +45,85 @@ class Block:
     names: tuple[str, ...]
     vectors: np.ndarray
     present: np.ndarray
-    sources: tuple[Source, ...]
+
+
+def find_sources(
+    db: duckdb.DuckDBPyConnection, cohort: Cohort, encoder: str, task: str
+) -> tuple[Source, ...]:
+    """The runs whose vectors are those of the present cohort.
+
+    Args:
+        db: The warehouse.
+        cohort: Its present cohort.
+        encoder: Name of the encoder.
+        task: For encoders that are trained per task.
+
+    Raises:
+        CharthouseError: the encoder has not yet answered for every stay, or has no vector at all.
+    """
+    answered = dict(
+        db.execute(
+            "select task, count(*) from (select encoder, task, stay_id, cohort_hash from"
+            " embeddings.encoded union all select encoder, task, stay_id, cohort_hash from"
+            " embeddings.skipped where item is null) as answers"
+            " where encoder = ? and cohort_hash = ? group by task",
+            [encoder, cohort.cohort_hash],
+        ).fetchall()
+    )
+    own_task = task if any(answered) else None
+    if (stays := answered.get(own_task, 0)) != len(cohort.stays):
+        done = f"only for {stays} of {len(cohort.stays)} stays" if stays else "not"
+        raise CharthouseError(
+            f"{encoder} has {done} encoded this cohort. Run charthouse embed --encoder {encoder}."
+        )
+    found = db.execute(
+        "select encoder, task, run_id, count(*),"
+        " md5(string_agg(stay_id || ':' || input_hash, ',' order by stay_id))"
+        " from embeddings.encoded where cohort_hash = ? and encoder = ?"
+        " and task is not distinct from ? group by all order by run_id",
+        [cohort.cohort_hash, encoder, own_task],
+    ).fetchall()
+    if not found:
+        raise CharthouseError(
+            f"{encoder} has no vector for any stay: the cohort has nothing that it could encode"
+            " (embeddings.skipped says why). Name other arms."
+        )
+    return tuple(Source(*row) for row in found)
 
 
 def read_block(
     db: duckdb.DuckDBPyConnection,
     cohort: Cohort,
-    spec: EncoderSpec,
+    specs: Mapping[str, EncoderSpec],
+    encoder: str,
     task: str,
     stay_ids: np.ndarray,
 ) -> Block:
-    """The vectors of some stays, those of the present cohort only.
+    """The vectors of an encoder, or the presences.
 
     Args:
         db: The warehouse.
         cohort: Its present cohort.
-        spec: The encoder.
+        specs: Every encoder.
+        encoder: Name of one of them, or PRESENCE.
         task: For encoders that are trained per task.
-        stay_ids: [n] in ascending order.
+        stay_ids: [n], which stays, in ascending order.
 
     Raises:
-        CharthouseError: the encoder has not yet been asked for every stay of the cohort.
+        CharthouseError: as find_sources.
     """
-    encoder = spec.encoder
-    own_task = _require_whole(db, cohort, encoder, task)
+    if encoder == PRESENCE:
+        return _read_presence(db, stay_ids)
+    spec = specs[encoder]
+    sources = find_sources(db, cohort, encoder, task)
+    own_task = sources[0].task
     of_task, parameters = ("", []) if own_task is None else ("and task = ?", [own_task])
-    where = f"where cohort_hash = ? {of_task}"
-    found = db.execute(
-        f'select stay_id, embedding from embeddings."{encoder}" {where} and stay_id between ? and ?'
-        " order by stay_id",
-        [cohort.cohort_hash, *parameters, int(stay_ids[0]), int(stay_ids[-1])],
+    found = db.sql(
+        f'select stay_id, embedding from embeddings."{spec.encoder}" where cohort_hash = ?'
+        f" {of_task} and stay_id between ? and ? order by stay_id",
+        params=[cohort.cohort_hash, *parameters, int(stay_ids[0]), int(stay_ids[-1])],
     ).to_arrow_reader(ROWS_AT_ONCE)
+    assert found is not None
     dimension = found.schema.field("embedding").type.list_size
     vectors = np.zeros((len(stay_ids), dimension), np.float32)
     present = np.zeros(len(stay_ids), bool)
@@ -87,23 +134,16 @@ def read_block(
         rows = batch.column("embedding").flatten().to_numpy().reshape(-1, dimension)
         vectors[places[wanted]] = rows[wanted]
         present[places[wanted]] = True
-    sources = db.execute(
-        "select encoder, task, run_id, count(*),"
-        " md5(string_agg(stay_id || ':' || input_hash, ',' order by stay_id))"
-        f" from embeddings.encoded {where} and encoder = ? group by all order by run_id",
-        [cohort.cohort_hash, *parameters, encoder],
-    ).fetchall()
     return Block(
         modality=spec.modality,
-        encoder=encoder,
-        names=_names(db, cohort, spec, sources[0][2], dimension),
+        encoder=spec.encoder,
+        names=_names(db, cohort, spec, sources[0].run_id, dimension),
         vectors=vectors,
         present=present,
-        sources=tuple(Source(*source) for source in sources),
     )
 
 
-def read_presence(db: duckdb.DuckDBPyConnection, stay_ids: np.ndarray) -> Block:
+def _read_presence(db: duckdb.DuckDBPyConnection, stay_ids: np.ndarray) -> Block:
     """Which modalities each stay has, and nothing else."""
     rows = db.execute(
         "select has_vitals, has_image, has_text from marts.cohort"
@@ -116,41 +156,7 @@ def read_presence(db: duckdb.DuckDBPyConnection, stay_ids: np.ndarray) -> Block:
         names=("vitals", "image", "text"),
         vectors=np.array(rows, np.float32).reshape(-1, 3),
         present=np.ones(len(stay_ids), bool),
-        sources=(),
     )
-
-
-def _require_whole(
-    db: duckdb.DuckDBPyConnection, cohort: Cohort, encoder: str, task: str
-) -> str | None:
-    """The encoder's own task (null if it has none), once it has answered for every stay."""
-    states = dict(
-        db.execute(
-            "select task, count(*) from (select encoder, task, stay_id, cohort_hash from"
-            " embeddings.encoded union all select encoder, task, stay_id, cohort_hash from"
-            " embeddings.skipped where item is null) as answered"
-            " where encoder = ? and cohort_hash = ? group by task",
-            [encoder, cohort.cohort_hash],
-        ).fetchall()
-    )
-    own_task = task if any(states) else None
-    answered = states.get(own_task, 0)
-    if answered != len(cohort.stays):
-        done = f"only for {answered} of {len(cohort.stays)} stays" if states else "not"
-        raise CharthouseError(
-            f"{encoder} has {done} encoded this cohort. Run charthouse embed --encoder {encoder}."
-        )
-    vectors = db.execute(
-        "select count(*) from embeddings.encoded where encoder = ? and cohort_hash = ?"
-        " and task is not distinct from ?",
-        [encoder, cohort.cohort_hash, own_task],
-    ).fetchall()[0][0]
-    if not vectors:
-        raise CharthouseError(
-            f"{encoder} has no vector for any stay: the cohort has nothing of its modality"
-            " (embeddings.skipped says why). Name other arms."
-        )
-    return own_task
 
 
 def _names(

@@ -14,7 +14,7 @@ positives percentile intervals are too narrow.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 
 import numpy as np
@@ -126,7 +126,7 @@ class Resampled:
 
     def _interval(self, name: str) -> Interval:
         measured, resamples = self.measured[name], self.resamples[name]
-        low, high, undefined, reason = _percentiles(resamples, measured.reason)
+        low, high, undefined, reason = percentiles(resamples, measured.reason)
         return Interval(measured.value, low, high, self.n, self.n_positive, undefined, reason)
 
     def minus(self, other: "Resampled") -> dict[str, Difference]:
@@ -140,20 +140,94 @@ class Resampled:
         return {name: self._minus(other, name) for name in self.measured if name in other.measured}
 
     def _minus(self, other: "Resampled", name: str) -> Difference:
-        first, second = self.measured[name], other.measured[name]
         resamples = self.resamples[name] - other.resamples[name]
-        low, high, undefined, reason = _percentiles(resamples, first.reason or second.reason)
-        p_value = np.nan if np.isnan(low) else _p_value(resamples[~np.isnan(resamples)])
-        return Difference(
-            first.value - second.value,
-            low,
-            high,
-            p_value,
-            self.n,
-            self.n_positive,
-            undefined,
-            reason,
+        pair = self.measured[name], other.measured[name]
+        return difference(*pair, resamples, self.n, self.n_positive)
+
+
+@dataclass(frozen=True, eq=False)
+class Draws:
+    """An arm's stays, and resamples of their patients: what curves, metrics and groups start from.
+
+    Attributes:
+        sample: n stays, whose order says where the caller had each.
+        patient: [n], in the sample's order, which column of drawn.
+        drawn: [n_bootstrap, n_patients], how often each patient was drawn.
+        drawn_from: As in Resampled.
+    """
+
+    sample: Sample
+    patient: np.ndarray
+    drawn: np.ndarray
+    drawn_from: str
+
+    @classmethod
+    def of(
+        cls,
+        y_true: np.ndarray,
+        y_score: np.ndarray,
+        subject_ids: np.ndarray,
+        threshold: float,
+        n_bootstrap: int,
+        seed: int,
+    ) -> "Draws":
+        """Draws; arguments as for resample.
+
+        Raises:
+            ValueError: Arrays that are not labels, probabilities and patients of the same length.
+        """
+        y_true, y_score, subject_ids = map(np.asarray, (y_true, y_score, subject_ids))
+        if not subject_ids.shape == y_true.shape == y_score.shape:
+            shapes = f"{subject_ids.shape}, {y_true.shape} and {y_score.shape}"
+            raise ValueError(f"subject_ids, y_true and y_score differ in shape: {shapes}")
+        by_patient = np.argsort(subject_ids, kind="stable")
+        y_true, y_score = y_true[by_patient], y_score[by_patient]
+        subject_ids = subject_ids[by_patient]
+        sample = Sample.of(y_true, y_score, threshold)
+        patients, patient = np.unique(subject_ids, return_inverse=True)
+        return cls(
+            replace(sample, order=by_patient[sample.order]),
+            patient[sample.order],
+            patient_weights(patients, n_bootstrap, seed),
+            _fingerprint(subject_ids, y_true, f"{n_bootstrap} {seed}"),
         )
+
+    def among(self, chosen: np.ndarray) -> "Draws":
+        """Some of the stays on the same draws; a resample may hold any number of them.
+
+        Args:
+            chosen: [n] bool, in the sample's order.
+        """
+        sample, of_all = self.sample.among(chosen), self.patient[chosen]
+        held, patient = np.unique(of_all, return_inverse=True)
+        drawn_from = _fingerprint(of_all, sample.y_true, self.drawn_from)
+        return Draws(sample, patient, self.drawn.take(held, axis=1), drawn_from)
+
+    def weighted(self) -> Iterator[Weighted]:
+        """The stays under each resample's weights, a chunk of resamples at a time."""
+        size = max(1, CHUNK // max(1, len(self.patient)))
+        for first in range(0, len(self.drawn), size):
+            by_patient = np.ascontiguousarray(self.drawn[first : first + size].T)
+            yield Weighted(self.sample, by_patient[self.patient])
+
+    def resampled(self, metrics: Sequence[str]) -> Resampled:
+        """Metrics of the stays and of every resample.
+
+        BLAS gets one thread: the matrices are narrow, and on busy cores a second thread waits more
+        than it works (10 times slower was seen).
+
+        Raises:
+            CharthouseError: There is no such metric.
+        """
+        with threadpool_limits(1, user_api="blas"):
+            measured = measure_sample(self.sample, metrics)
+            parts = [compute(rows, metrics) for rows in self.weighted()]
+        resamples = {
+            name: np.concatenate([part[name] for part in parts]) if parts else np.empty(0)
+            for name in metrics
+        }
+        positive = int(self.sample.y_true.sum())
+        return Resampled(measured, resamples, len(self.sample), positive, self.drawn_from)
 
 
 def resample(
@@ -167,15 +241,14 @@ def resample(
 ) -> Resampled:
     """Computes metrics of an arm on its stays and on resamples of its patients.
 
-    The order of rows changes nothing, not even a bit. BLAS gets one thread: the matrices are
-    narrow, and on busy cores a second thread waits more than it works (10 times slower was seen).
+    The order of rows changes nothing, not even a bit.
 
     Args:
         y_true: [n], 0 or 1.
         y_score: [n], probabilities.
         subject_ids: [n], integers, the patient of each stay.
         threshold: Predicted positive is y_score >= threshold.
-        metrics: Names from METRICS.
+        metrics: Names from METRICS or RATES.
         n_bootstrap: How many resamples.
         seed: Of the draws.
 
@@ -183,28 +256,8 @@ def resample(
         ValueError: Arrays that are not labels, probabilities and patients of the same length.
         CharthouseError: There is no such metric.
     """
-    y_true, y_score, subject_ids = map(np.asarray, (y_true, y_score, subject_ids))
-    if not subject_ids.shape == y_true.shape == y_score.shape:
-        shapes = f"{subject_ids.shape}, {y_true.shape} and {y_score.shape}"
-        raise ValueError(f"subject_ids, y_true and y_score differ in shape: {shapes}")
-    by_patient = np.argsort(subject_ids, kind="stable")
-    y_true, y_score, subject_ids = y_true[by_patient], y_score[by_patient], subject_ids[by_patient]
-    sample = Sample.of(y_true, y_score, threshold)
-    patients, patient = np.unique(subject_ids, return_inverse=True)
-    drawn = patient_weights(patients, n_bootstrap, seed)
-    with threadpool_limits(1, user_api="blas"):
-        measured = measure_sample(sample, metrics)
-        parts = [
-            compute(Weighted(sample, weights), metrics)
-            for weights in _row_weights(drawn, patient[sample.order])
-        ]
-    resamples = {
-        name: np.concatenate([part[name] for part in parts]) if parts else np.empty(0)
-        for name in metrics
-    }
-    positive = int(sample.y_true.sum())
-    drawn_from = _fingerprint(subject_ids, y_true, n_bootstrap, seed)
-    return Resampled(measured, resamples, len(sample), positive, drawn_from)
+    draws = Draws.of(y_true, y_score, subject_ids, threshold, n_bootstrap, seed)
+    return draws.resampled(metrics)
 
 
 def intervals(
@@ -244,15 +297,30 @@ def paired_differences(
     return arm.minus(other)
 
 
-def _row_weights(drawn: np.ndarray, patient: np.ndarray) -> Iterator[np.ndarray]:
-    """Weights of rows [n, c] from the patients' [n_bootstrap, n_patients], a chunk at a time."""
-    size = max(1, CHUNK // max(1, len(patient)))
-    for first in range(0, len(drawn), size):
-        yield np.ascontiguousarray(drawn[first : first + size].T)[patient]
+def difference(
+    first: Measured, second: Measured, resamples: np.ndarray, n: int, n_positive: int
+) -> Difference:
+    """First minus second, of n stays.
+
+    Args:
+        first: Of one arm.
+        second: Of the other.
+        resamples: Their differences [n_bootstrap], NaN where either is undefined.
+        n: Stays.
+        n_positive: Positive stays.
+    """
+    low, high, undefined, reason = percentiles(resamples, first.reason or second.reason)
+    p_value = np.nan if np.isnan(low) else _p_value(resamples[~np.isnan(resamples)])
+    value = first.value - second.value
+    return Difference(value, low, high, p_value, n, n_positive, undefined, reason)
 
 
-def _percentiles(resamples: np.ndarray, reason: str | None) -> tuple[float, float, int, str | None]:
-    """Low, high, how many resamples are undefined, and the reason if there is no interval."""
+def percentiles(resamples: np.ndarray, reason: str | None) -> tuple[float, float, int, str | None]:
+    """The interval of resamples [n_bootstrap]; none if there already is a reason against it.
+
+    Returns:
+        Low, high, how many resamples are undefined, and the reason if there is no interval.
+    """
     defined = resamples[~np.isnan(resamples)]
     undefined = len(resamples) - len(defined)
     if reason is None and (not len(defined) or len(defined) < MIN_DEFINED * len(resamples)):
@@ -272,10 +340,8 @@ def _p_value(differences: np.ndarray) -> float:
     return min(1.0, 2 * (float(smaller) + 1) / (len(differences) + 1))
 
 
-def _fingerprint(subject_ids: np.ndarray, y_true: np.ndarray, n_bootstrap: int, seed: int) -> str:
-    """Of the draws and of the stays' patients and labels, in any order."""
-    order = np.lexsort((y_true, subject_ids))
-    content = (
-        subject_ids[order].astype(np.int64).tobytes() + y_true[order].astype(np.int8).tobytes()
-    )
-    return sha256(content + f"{n_bootstrap} {seed}".encode()).hexdigest()
+def _fingerprint(patient: np.ndarray, y_true: np.ndarray, draws: str) -> str:
+    """Of the draws and of the stays' patients and labels [n], in any order."""
+    order = np.lexsort((y_true, patient))
+    content = patient[order].astype(np.int64).tobytes() + y_true[order].astype(np.int8).tobytes()
+    return sha256(content + draws.encode()).hexdigest()

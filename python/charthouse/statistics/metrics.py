@@ -9,6 +9,8 @@ here and everywhere. With TP, FP, TN, FN the four cells of the confusion matrix:
   together; no interpolation, as scikit-learn's average_precision_score.
 - accuracy (TP + TN) / n; sensitivity TP / (TP + FN); specificity TN / (TN + FP);
   ppv TP / (TP + FP); f1 2 TP / (2 TP + FP + FN).
+- in RATES, by the names of fairness: tpr, which is sensitivity; fpr FP / (TN + FP), which is
+  1 - specificity; selection_rate (TP + FP) / n.
 - brier: mean of (y_score - y_true)^2 (Brier 1950, Monthly Weather Review).
 - calibration_slope, calibration_intercept: see calibration.py.
 - ece: expected calibration error; scores in 10 bins of equal width, the mean over rows of
@@ -90,6 +92,16 @@ METRICS: dict[str, Metric] = {
     "calibration_intercept": Metric(lambda rows: rows.intercept, (*BOTH, INTERCEPT)),
     "ece": Metric(lambda rows: np.abs(rows.errors[1:]).sum(axis=0) / rows.total, (ROWS,)),
 }
+"""What an arm is measured by, unless others are asked for."""
+
+RATES: dict[str, Metric] = {
+    "tpr": METRICS["sensitivity"],
+    "fpr": Metric(
+        lambda rows: (rows.predicted - rows.true_positives) / rows.negatives, (ROWS, NEGATIVES)
+    ),
+    "selection_rate": Metric(lambda rows: rows.predicted / rows.total, (ROWS,)),
+}
+"""What groups are compared by, beside some of METRICS."""
 
 
 @dataclass(frozen=True)
@@ -137,7 +149,7 @@ def measure(
         y_true: [n], 0 or 1.
         y_score: [n], probabilities.
         threshold: Predicted positive is y_score >= threshold.
-        metrics: Names from METRICS.
+        metrics: Names from METRICS or RATES.
 
     Returns:
         By metric, in the order asked.
@@ -151,9 +163,10 @@ def measure(
 
 def metric_named(name: str) -> Metric:
     """Looks a metric up."""
-    if name not in METRICS:
-        raise CharthouseError(f"Unknown metric '{name}'. There are: {', '.join(METRICS)}")
-    return METRICS[name]
+    known = METRICS | RATES
+    if name not in known:
+        raise CharthouseError(f"Unknown metric '{name}'. There are: {', '.join(known)}")
+    return known[name]
 
 
 def choose_threshold(y_true: np.ndarray, y_score: np.ndarray) -> float:
@@ -186,4 +199,4 @@ def choose_threshold(y_true: np.ndarray, y_score: np.ndarray) -> float:
 
 def _reason(rows: Weighted, name: str) -> str:
     """Why a metric of the only weighting is NaN."""
-    return next(need.otherwise for need in METRICS[name].needs if not need.met(rows)[0])
+    return next(need.otherwise for need in metric_named(name).needs if not need.met(rows)[0])

@@ -53,6 +53,11 @@ class Sample:
     def __len__(self) -> int:
         return len(self.y_true)
 
+    def among(self, chosen: np.ndarray) -> "Sample":
+        """The chosen rows [n] bool, sorted as they are."""
+        rows = self.y_true[chosen], self.y_score[chosen]
+        return Sample(*rows, self.threshold, self.order[chosen])
+
     @cached_property
     def counted(self) -> np.ndarray:
         """Rows of the confusion matrix [4, n]: any, positive, predicted positive, both."""

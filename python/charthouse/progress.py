@@ -1,7 +1,7 @@
-"""A bar with rate and time left for each encoder."""
+"""What a job says to a terminal: lines, and a bar with rate and time left for each of its parts."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 from rich.progress import (
     BarColumn,
@@ -14,25 +14,33 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from charthouse.embed.job import Progress as Told
-from charthouse.embed.run import Say, Watch
+Say = Callable[[str], None]
+Told = Callable[[int, int], None]
+"""Called as ``told(done, total)``."""
+Watch = Callable[[str, int], AbstractContextManager[Told]]
+"""Shows a bar: called with a label and the number of things to do."""
 
 
 class _Rate(ProgressColumn):
-    """Stays a second."""
+    """How many of them a second."""
+
+    def __init__(self, unit: str) -> None:
+        super().__init__()
+        self._unit = unit
 
     def render(self, task: Task) -> Text:
-        return Text(f"{task.speed:.1f} stays/s" if task.speed else "", style="progress.data.speed")
+        rate = f"{task.speed:.1f} {self._unit}/s" if task.speed else ""
+        return Text(rate, style="progress.data.speed")
 
 
 @contextmanager
-def bars() -> Iterator[tuple[Say, Watch]]:
-    """What `charthouse.embed.run.embed` needs to speak to a terminal."""
+def bars(unit: str = "stays") -> Iterator[tuple[Say, Watch]]:
+    """What a job needs to speak to a terminal."""
     with Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
-        _Rate(),
+        _Rate(unit),
         TimeRemainingColumn(),
         transient=True,
     ) as progress:

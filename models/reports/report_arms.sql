@@ -1,0 +1,66 @@
+-- The arms that stand: for each, its latest run of predict on the present cohort, what the grid search
+-- chose, and whether the fit converged. Everything else in reports is about these runs.
+-- Grain: one row per task, arm and fusion.
+{{ config(alias='arms') }}
+
+with runs as (
+    select * from {{ source('results', 'latest_runs') }}
+    where kind = 'predict'
+),
+
+cohort as (
+    select cohort_hash from {{ ref('cohort_definition') }}
+),
+
+models as (
+    select * from {{ source('results', 'fits') }}
+    where component = 'model'
+),
+
+-- A late fusion has converged if all of its models have.
+fits as (
+    select
+        run_id,
+        bool_and(converged) as converged,
+        string_agg(component || ': ' || reason, '; ' order by component) as not_converged
+    from {{ source('results', 'fits') }}
+    group by run_id
+),
+
+evaluations as (
+    select
+        run_id,
+        max(evaluation_run_id) as evaluation_run_id
+    from {{ source('results', 'metrics') }}
+    group by run_id
+),
+
+final as (
+    select
+        runs.task,
+        runs.settings ->> 'arm' as arm,
+        runs.settings ->> 'fusion' as fusion,
+        models.penalty,
+        models.c,
+        models.cv_auroc,
+        models.features,
+        len(models.fitted_on) as fitted_on,
+        fits.converged,
+        fits.not_converged,
+        runs.run_id,
+        evaluations.evaluation_run_id,
+        runs.cohort_hash,
+        runs.protocol,
+        runs.is_synthetic,
+        runs.code_version,
+        runs.seed,
+        runs.finished_at
+    from runs
+    inner join cohort on runs.cohort_hash = cohort.cohort_hash
+    inner join models on runs.run_id = models.run_id
+    inner join fits on runs.run_id = fits.run_id
+    left join evaluations on runs.run_id = evaluations.run_id
+)
+
+select * from final
+order by task, arm, fusion

@@ -1,0 +1,98 @@
+-- Tables II and III: every arm on the test split, with 95 % intervals over patients, and the paper's
+-- published figures beside ours where it has the arm. Published rows that we have not run stand alone.
+-- Grain: one row per task, arm, fusion and population (all stays; complete: with vitals, image, text).
+{{ config(alias='leaderboard') }}
+{%- set metrics = [
+    'auroc', 'auprc', 'accuracy', 'sensitivity', 'specificity', 'ppv', 'f1', 'brier',
+    'calibration_slope', 'calibration_intercept', 'ece'
+] %}
+{%- set published = ['auroc', 'auprc', 'accuracy'] %}
+
+with arms as (
+    select * from {{ ref('report_arms') }}
+),
+
+metrics as (
+    select * from {{ source('results', 'metrics') }}
+    where split = 'test'
+),
+
+published as (
+    select
+        *,
+        concat(
+            'structured[', time_series, ']',
+            '+image[' || image || ']',
+            '+text[' || text || ']'
+        ) as arm
+    from {{ ref('paper_results') }}
+),
+
+ours as (
+    select
+        run_id,
+        population,
+        {%- for metric in metrics %}
+        max(value) filter (where metric = '{{ metric }}') as {{ metric }}_value,
+        max(ci_low) filter (where metric = '{{ metric }}') as {{ metric }}_low,
+        max(ci_high) filter (where metric = '{{ metric }}') as {{ metric }}_high,
+        {%- endfor %}
+        max(threshold) filter (where metric = 'sensitivity') as threshold,
+        max(n) as n,
+        max(n_positive) as n_positive
+    from metrics
+    group by run_id, population
+),
+
+measured as (
+    select
+        arms.task,
+        arms.arm,
+        arms.fusion,
+        ours.*,
+        arms.converged,
+        arms.evaluation_run_id,
+        arms.cohort_hash,
+        arms.protocol,
+        arms.is_synthetic
+    from ours
+    inner join arms on ours.run_id = arms.run_id
+),
+
+final as (
+    select
+        coalesce(measured.task, published.task) as task,
+        coalesce(measured.arm, published.arm) as arm,
+        measured.fusion,
+        coalesce(measured.population, 'all') as population,
+        measured.n,
+        measured.n_positive,
+        {%- for metric in published %}
+        {{ with_interval('measured.' ~ metric ~ '_value', 'measured.' ~ metric ~ '_low', 'measured.' ~ metric ~ '_high') }} as {{ metric }},
+        {%- endfor %}
+        {%- for metric in published %}
+        {{ with_interval('published.' ~ metric, 'published.' ~ metric ~ '_low', 'published.' ~ metric ~ '_high') }} as published_{{ metric }},
+        {%- endfor %}
+        measured.auroc_value - published.auroc as auroc_minus_published,
+        {%- for metric in metrics %}
+        measured.{{ metric }}_value,
+        measured.{{ metric }}_low,
+        measured.{{ metric }}_high,
+        {%- endfor %}
+        measured.threshold,
+        measured.converged,
+        measured.run_id,
+        measured.evaluation_run_id,
+        measured.cohort_hash,
+        measured.protocol,
+        measured.is_synthetic
+    from measured
+    full outer join published
+        on
+            measured.task = published.task
+            and measured.arm = published.arm
+            and measured.population = 'all'
+)
+
+select * from final
+order by task, population, arm, fusion

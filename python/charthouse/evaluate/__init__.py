@@ -1,0 +1,1 @@
+"""Predictions to figures: metrics, comparisons, fairness, contributions, curves."""

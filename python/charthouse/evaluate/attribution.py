@@ -1,0 +1,160 @@
+"""What moves the score of a logistic regression: each feature's contribution, summed by modality.
+
+A contribution is coefficient x (x - mean over the stays it was fitted on), in log odds; with the
+intercept moved to that mean they sum to the stay's log odds. It is the SHAP value of a linear model
+with independent features (Lundberg and Lee 2017), so the shares `coefficient` and `shap`, the
+latter computed by shap's LinearExplainer, agree; both are kept because both are asked for. They add
+up single features, so a modality of many that cancel each other looks large; `net` first sums
+within the modality.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import duckdb
+import numpy as np
+
+from charthouse.fusions.base import MODEL, Feature
+from charthouse.statistics.bootstrap import patient_weights, percentiles
+
+ROWS_AT_ONCE = 2048
+
+
+@dataclass(frozen=True, eq=False)
+class Linear:
+    """A logistic regression of raw features.
+
+    Attributes:
+        columns: [p].
+        slope: [p], log odds for one unit of a feature.
+        mean: [p], over the stays it was fitted on.
+        at_mean: Log odds where every feature has its mean.
+    """
+
+    columns: tuple[Feature, ...]
+    slope: np.ndarray
+    mean: np.ndarray
+    at_mean: float
+
+    @property
+    def modalities(self) -> list[str]:
+        """In alphabetical order."""
+        return sorted({column.modality for column in self.columns})
+
+    def contributions(self, x: np.ndarray) -> np.ndarray:
+        """[n, p] float64, in log odds."""
+        centred: np.ndarray = x.astype(np.float64) - self.mean
+        return centred * self.slope
+
+    def shap_values(self, x: np.ndarray) -> np.ndarray:
+        """[n, p] float64, as shap's LinearExplainer has them.
+
+        Its background is the mean itself: given rows it would silently keep 100 of them.
+        """
+        from shap import LinearExplainer
+
+        intercept = self.at_mean - float(self.slope @ self.mean)
+        explainer = LinearExplainer((self.slope, intercept), (self.mean, np.empty((0, 0))))
+        values: np.ndarray = explainer.shap_values(x.astype(np.float64))
+        return values
+
+
+def read_linear(db: duckdb.DuckDBPyConnection, run_id: str) -> Linear:
+    """The logistic regression that a run of `predict` fitted."""
+    found = db.execute(
+        "select modality, encoder, feature, coefficient, mean, sd from results.coefficients"
+        " where run_id = ? and component = ? order by position",
+        [run_id, MODEL],
+    ).fetchall()
+    at_mean = db.execute(
+        "select intercept from results.fits where run_id = ? and component = ?", [run_id, MODEL]
+    ).fetchall()[0][0]
+    coefficient, mean, sd = np.array([row[3:] for row in found], np.float64).T
+    return Linear(tuple(Feature(*row[:3]) for row in found), coefficient / sd, mean, at_mean)
+
+
+@dataclass(frozen=True, eq=False)
+class Absolute:
+    """Absolute contributions of stays, summed by modality.
+
+    Attributes:
+        modalities: [m].
+        by_method: coefficient, shap and net: [n, m].
+    """
+
+    modalities: Sequence[str]
+    by_method: dict[str, np.ndarray]
+
+
+def absolute_contributions(linear: Linear, rows: Callable[[slice], np.ndarray], n: int) -> Absolute:
+    """Of n stays, some at a time.
+
+    Args:
+        linear: The model.
+        rows: Gives the features [k, p] of a slice of the stays.
+        n: How many stays.
+    """
+    modality = np.array([column.modality for column in linear.columns])
+    member = np.column_stack([modality == name for name in linear.modalities]).astype(np.float64)
+    parts: dict[str, list[np.ndarray]] = {"coefficient": [], "shap": [], "net": []}
+    for start in range(0, n, ROWS_AT_ONCE):
+        x = rows(slice(start, min(n, start + ROWS_AT_ONCE)))
+        contributions = linear.contributions(x)
+        parts["coefficient"].append(np.abs(contributions) @ member)
+        parts["shap"].append(np.abs(linear.shap_values(x)) @ member)
+        parts["net"].append(np.abs(contributions @ member))
+    return Absolute(
+        linear.modalities, {method: np.concatenate(found) for method, found in parts.items()}
+    )
+
+
+@dataclass(frozen=True)
+class Share:
+    """A modality's part in what moves the scores, with its 95 % interval over patients."""
+
+    method: str
+    modality: str
+    mean_absolute: float  # log odds a stay
+    share: float
+    ci_low: float
+    ci_high: float
+
+
+def shares(
+    absolute: Absolute, rows: np.ndarray, subject_ids: np.ndarray, n_bootstrap: int, seed: int
+) -> list[Share]:
+    """Shares of the modalities among some stays; none where nothing moves any score.
+
+    Args:
+        absolute: Of n stays.
+        rows: [n], which of them.
+        subject_ids: [n], the patient of each.
+        n_bootstrap: How many resamples.
+        seed: Of the draws.
+    """
+    if not rows.any():
+        return []
+    patients, patient = np.unique(subject_ids[rows], return_inverse=True)
+    drawn = patient_weights(patients, n_bootstrap, seed).astype(np.float64)
+    found = []
+    for method, values in absolute.by_method.items():
+        of_patient = np.zeros((len(patients), values.shape[1]))
+        np.add.at(of_patient, patient, values[rows])
+        total = of_patient.sum()
+        if not total:
+            continue
+        resampled = drawn @ of_patient
+        resampled /= resampled.sum(axis=1, keepdims=True)
+        for place, modality in enumerate(absolute.modalities):
+            low, high, _, _ = percentiles(resampled[:, place], None)
+            found.append(
+                Share(
+                    method,
+                    modality,
+                    float(of_patient[:, place].sum() / rows.sum()),
+                    float(of_patient[:, place].sum() / total),
+                    low,
+                    high,
+                )
+            )
+    return found

@@ -1,0 +1,158 @@
+"""`charthouse explain`: why one stay has the score that it has."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from charthouse.cohort import read_cohort
+from charthouse.encoders.registry import encoder_specs
+from charthouse.errors import CharthouseError
+from charthouse.evaluate.attribution import read_linear
+from charthouse.fusions.registry import make_fusion
+from charthouse.predict.arms import parse_arm
+from charthouse.predict.features import read_block
+from charthouse.warehouse import open_warehouse
+
+
+@dataclass(frozen=True)
+class Explained:
+    """One score, taken apart; contributions in log odds.
+
+    Attributes:
+        task: What was predicted.
+        arm: By which arm.
+        fusion: And how.
+        run_id: In which run.
+        split: Of the stay.
+        y_true: Its outcome.
+        y_score: Its score.
+        out_of_fold: Whether the score is of a model that never saw the stay's patient.
+        at_mean: Log odds of a stay whose every feature is the mean.
+        by_modality: Sum of the contributions of each.
+        features: (modality, name, value, contribution) of all features, the largest first.
+    """
+
+    task: str
+    arm: str
+    fusion: str
+    run_id: str
+    split: str
+    y_true: int
+    y_score: float
+    out_of_fold: bool
+    at_mean: float
+    by_modality: dict[str, float]
+    features: Sequence[tuple[str, str, float, float]]
+
+
+def explain(
+    project: Path, warehouse: Path, stay_id: int, task: str, arm_name: str | None
+) -> Explained:
+    """Takes the score of one stay apart.
+
+    Args:
+        project: folder of dbt_project.yml.
+        warehouse: the DuckDB file.
+        stay_id: which stay.
+        task: which outcome.
+        arm_name: which arm, by the default fusion; the one with the best validation AUROC if None.
+
+    Raises:
+        CharthouseError: there is no such stay or prediction, or the fusion has no contributions.
+    """
+    specs = encoder_specs(project)
+    with open_warehouse(warehouse) as db:
+        cohort = read_cohort(db)
+        if stay_id not in cohort.stays:
+            raise CharthouseError(
+                f"Stay {stay_id} is not in the cohort. See select stay_id from marts.cohort."
+            )
+        wanted = parse_arm(arm_name, specs).name if arm_name else None
+        runs = db.execute(
+            "select runs.run_id, runs.settings ->> 'arm', runs.settings ->> 'fusion'"
+            " from results.latest_runs as runs left join results.metrics on"
+            " runs.run_id = metrics.run_id and metrics.split = 'validation'"
+            " and metrics.metric = 'auroc'"
+            " where runs.kind = 'predict' and runs.task = ? and runs.cohort_hash = ?"
+            " and runs.settings ->> 'arm' = coalesce(?, runs.settings ->> 'arm')"
+            " and runs.settings ->> 'fusion' = ?"
+            " order by metrics.value desc nulls last, runs.run_id limit 1",
+            [task, cohort.cohort_hash, wanted, cohort.variables["fusion"]],
+        ).fetchall()
+        if not runs:
+            raise CharthouseError(
+                f"{task}: {wanted or 'no arm'} has {'not ' if wanted else ''}scored this cohort by"
+                f" {cohort.variables['fusion']}. Run charthouse predict first."
+            )
+        run_id, arm, fusion_name = runs[0]
+        fusion = make_fusion(project, fusion_name)
+        if not fusion.explains:
+            raise CharthouseError(
+                f"{fusion_name} has no contributions. Name an arm fitted by concatenate_presence."
+            )
+        scores = db.execute(
+            "select split, y_true, y_score, out_of_fold from results.predictions"
+            " where run_id = ? and stay_id = ?",
+            [run_id, stay_id],
+        ).fetchall()
+        if not scores:
+            raise CharthouseError(f"Stay {stay_id} has no score for {task} (run {run_id}).")
+        split, y_true, y_score, out_of_fold = scores[0]
+        linear = read_linear(db, run_id)
+        blocks = [
+            read_block(db, cohort, specs, encoder, task, np.array([stay_id]))
+            for encoder in parse_arm(arm, specs).reads
+        ]
+    x = fusion.matrix(blocks, linear.columns)
+    contributions = linear.contributions(x)[0]
+    by_modality = {
+        modality: float(
+            sum(
+                value
+                for column, value in zip(linear.columns, contributions, strict=True)
+                if column.modality == modality
+            )
+        )
+        for modality in linear.modalities
+    }
+    columns = linear.columns
+    order = np.argsort(-np.abs(contributions), kind="stable")
+    features = [
+        (columns[i].modality, columns[i].name, float(x[0, i]), float(contributions[i]))
+        for i in order
+    ]
+    return Explained(
+        task,
+        arm,
+        fusion_name,
+        run_id,
+        split,
+        y_true,
+        y_score,
+        out_of_fold,
+        linear.at_mean,
+        by_modality,
+        features,
+    )
+
+
+def show(found: Explained, top: int) -> tuple[list[str], Table]:
+    """Lines, and a table of the features that move the score most."""
+    lines = [
+        f"{found.task}: score {found.y_score:.4f}, outcome {found.y_true}, split {found.split}",
+        f"  {found.arm} by {found.fusion} ({found.run_id})",
+        *(["  out of fold: of another model than this one"] if found.out_of_fold else []),
+        f"  log odds {found.at_mean:+.3f} at the mean of all features",
+        *(f"           {value:+.3f} {modality}" for modality, value in found.by_modality.items()),
+    ]
+    table = Table(box=SIMPLE_HEAD, padding=0, pad_edge=False)
+    for name in ("modality", "feature", "value", "log odds"):
+        is_number = name in ("value", "log odds")
+        table.add_column(name, justify="right" if is_number else "left", no_wrap=True)
+    for modality, feature, value, contribution in found.features[:top]:
+        table.add_row(modality, feature, f"{value:.4g}", f"{contribution:+.3f}")
+    return lines, table

@@ -1,0 +1,258 @@
+"""The figures of one arm: metrics, subgroups, fairness and curves, as rows of the results."""
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from charthouse.errors import CharthouseError
+from charthouse.evaluate.scored import ALL, COMPLETE, Scored, Stays
+from charthouse.statistics.bootstrap import Difference, Interval, Resampled, resample
+from charthouse.statistics.curves import (
+    calibration_curve,
+    precision_recall_curve,
+    roc_curve,
+)
+from charthouse.statistics.groups import (
+    GROUP_METRICS,
+    FairnessInterval,
+    GroupedResampled,
+    resample_groups,
+)
+from charthouse.statistics.metrics import METRICS, Measured, choose_threshold
+
+Row = dict[str, Any]
+
+ACCURACY_AT = 0.5
+CUT = {"sensitivity", "specificity", "ppv", "f1"}
+"""Metrics that need a decision; accuracy is at ACCURACY_AT, as published figures are."""
+GROUP_CUT = {"accuracy", "tpr", "fpr", "selection_rate", "ppv"}
+CURVES = {
+    "roc": roc_curve,
+    "precision_recall": precision_recall_curve,
+    "calibration": calibration_curve,
+}
+
+
+@dataclass(frozen=True)
+class Bootstrap:
+    """How sure figures are made."""
+
+    n: int
+    seed: int
+    min_group: int
+
+
+@dataclass(frozen=True, eq=False)
+class Figures:
+    """Of one arm.
+
+    Attributes:
+        scored: The arm.
+        threshold: A stay is predicted positive from here on; None where none could be chosen.
+        why_none: Then why.
+        by_population: Split and population to the metrics.
+        by_attribute: Attribute to the metrics by group, on all test stays.
+    """
+
+    scored: Scored
+    threshold: float | None
+    why_none: str | None
+    by_population: Mapping[tuple[str, str], Resampled]
+    by_attribute: Mapping[str, GroupedResampled]
+
+
+def decide(
+    stays: Stays, y_score: np.ndarray, setting: str | float
+) -> tuple[float | None, str | None]:
+    """The decision threshold, or why there is none."""
+    if setting != "validation":
+        return float(setting), None
+    try:
+        return choose_threshold(stays.y_true, y_score), None
+    except CharthouseError:
+        return None, "no threshold: the validation split has one class"
+
+
+def figures(
+    scored: Scored, stays: Mapping[str, Stays], setting: str | float, bootstrap: Bootstrap
+) -> Figures:
+    """Measures an arm on validation and test, on the complete test stays, and by group."""
+    threshold, why_none = decide(stays["validation"], scored.y_score["validation"], setting)
+    by_population = {}
+    for split, of_split in stays.items():
+        everyone = np.ones(len(of_split.stay_ids), bool)
+        populations = {ALL: everyone} | ({COMPLETE: of_split.complete} if split == "test" else {})
+        for population, rows in populations.items():
+            by_population[split, population] = _measured(
+                of_split, scored.y_score[split], rows, threshold, why_none, bootstrap
+            )
+    test = stays["test"]
+    by_attribute = {
+        attribute: _without_cut(
+            resample_groups(
+                test.y_true,
+                scored.y_score["test"],
+                test.subject_ids,
+                groups,
+                ACCURACY_AT if threshold is None else threshold,
+                GROUP_METRICS,
+                bootstrap.n,
+                bootstrap.seed,
+                bootstrap.min_group,
+            ),
+            why_none,
+        )
+        for attribute, groups in test.groups.items()
+    }
+    return Figures(scored, threshold, why_none, by_population, by_attribute)
+
+
+def _measured(
+    stays: Stays,
+    y_score: np.ndarray,
+    rows: np.ndarray,
+    threshold: float | None,
+    why_none: str | None,
+    bootstrap: Bootstrap,
+) -> Resampled:
+    """All metrics, accuracy at its own threshold, on the same draws."""
+    sample = stays.y_true[rows], y_score[rows], stays.subject_ids[rows]
+    at = ACCURACY_AT if threshold is None else threshold
+    others = [name for name in METRICS if name != "accuracy"]
+    found = resample(*sample, at, others, bootstrap.n, bootstrap.seed)
+    accuracy = resample(*sample, ACCURACY_AT, ["accuracy"], bootstrap.n, bootstrap.seed)
+    both = replace(
+        found,
+        measured=found.measured | accuracy.measured,
+        resamples=found.resamples | accuracy.resamples,
+    )
+    return both if why_none is None else _without(both, CUT, why_none)
+
+
+def _without_cut(grouped: GroupedResampled, why_none: str | None) -> GroupedResampled:
+    if why_none is None:
+        return grouped
+    by_group = {
+        name: _without(group, GROUP_CUT, why_none) for name, group in grouped.by_group.items()
+    }
+    return replace(grouped, by_group=by_group)
+
+
+def _without(found: Resampled, names: set[str], reason: str) -> Resampled:
+    """The same with some metrics undefined."""
+    undefined = [name for name in found.measured if name in names]
+    nothing = np.full(len(next(iter(found.resamples.values()))), np.nan)
+    return replace(
+        found,
+        measured=found.measured | dict.fromkeys(undefined, Measured(np.nan, reason)),
+        resamples=found.resamples | dict.fromkeys(undefined, nothing),
+    )
+
+
+def metric_rows(found: Figures) -> Iterator[Row]:
+    """Rows of results.metrics."""
+    for (split, population), resampled in found.by_population.items():
+        for metric, interval in resampled.intervals().items():
+            yield _interval_row(interval) | {
+                "split": split,
+                "population": population,
+                "metric": metric,
+                "threshold": ACCURACY_AT if metric == "accuracy"
+                else found.threshold if metric in CUT else None,
+            }  # fmt: skip
+
+
+def subgroup_rows(found: Figures) -> Iterator[Row]:
+    """Rows of results.subgroup_metrics."""
+    for attribute, grouped in found.by_attribute.items():
+        for subgroup, intervals in grouped.intervals().items():
+            for metric, interval in intervals.items():
+                yield _interval_row(interval) | {
+                    "split": "test",
+                    "population": ALL,
+                    "attribute": attribute,
+                    "subgroup": subgroup,
+                    "metric": metric,
+                    "threshold": found.threshold if metric in GROUP_CUT else None,
+                }
+
+
+def fairness_rows(found: Figures) -> Iterator[Row]:
+    """Rows of results.fairness."""
+    for attribute, grouped in found.by_attribute.items():
+        for metric, interval in grouped.fairness().items():
+            yield _fairness_row(interval) | {
+                "split": "test",
+                "population": ALL,
+                "attribute": attribute,
+                "metric": metric,
+                "threshold": found.threshold,
+            }
+
+
+def curve_rows(scored: Scored, stays: Stays, bootstrap: Bootstrap) -> Iterator[Row]:
+    """Rows of results.curves, of all test stays."""
+    for name, curve_of in CURVES.items():
+        curve = curve_of(
+            stays.y_true, scored.y_score["test"], stays.subject_ids, bootstrap.n, bootstrap.seed
+        )
+        for x, y, low, high, n in zip(
+            curve.x, curve.y, curve.low, curve.high, curve.n, strict=True
+        ):
+            yield {
+                "split": "test",
+                "population": ALL,
+                "curve": name,
+                "x": float(x),
+                "y": number(y),
+                "ci_low": number(low),
+                "ci_high": number(high),
+                "n": int(n),
+            }
+
+
+def difference_row(found: Difference) -> Row:
+    """Columns of results.comparisons that are statistics."""
+    return {
+        "difference": number(found.difference),
+        "ci_low": number(found.ci_low),
+        "ci_high": number(found.ci_high),
+        "p_value": number(found.p_value),
+        "n": found.n,
+        "n_positive": found.n_positive,
+        "n_undefined": found.n_undefined,
+        "reason": found.reason,
+    }
+
+
+def _interval_row(found: Interval) -> Row:
+    return {
+        "value": number(found.value),
+        "ci_low": number(found.ci_low),
+        "ci_high": number(found.ci_high),
+        "n": found.n,
+        "n_positive": found.n_positive,
+        "n_undefined": found.n_undefined,
+        "reason": found.reason,
+    }
+
+
+def _fairness_row(found: FairnessInterval) -> Row:
+    return {
+        "value": number(found.value),
+        "ci_low": number(found.ci_low),
+        "ci_high": number(found.ci_high),
+        "n_groups": found.n_groups,
+        "worst_group": found.worst_group,
+        "left_out": list(found.left_out),
+        "n_undefined": found.n_undefined,
+        "reason": found.reason,
+    }
+
+
+def number(value: float) -> float | None:
+    """For SQL: null where it is not a number."""
+    return float(value) if math.isfinite(value) else None

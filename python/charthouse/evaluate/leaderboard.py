@@ -1,0 +1,52 @@
+"""The leaderboard, as a terminal shows it."""
+
+from pathlib import Path
+
+import duckdb
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from charthouse.cohort import read_cohort
+from charthouse.errors import CharthouseError
+from charthouse.warehouse import open_warehouse
+
+METRICS = ("auroc", "auprc", "accuracy")
+WIDTH = 150  # of the table; a narrower terminal wraps rather than cuts
+
+
+def print_leaderboard(warehouse: Path) -> None:
+    """Prints reports.leaderboard, all stays of the test split, a table a task.
+
+    Raises:
+        CharthouseError: nothing has been evaluated on the present cohort.
+    """
+    with open_warehouse(warehouse) as db:
+        cohort = read_cohort(db)
+        try:
+            rows = db.execute(
+                "select task, arm, fusion, n, auroc, auprc, accuracy, published_auroc"
+                " from reports.leaderboard where population = 'all' and run_id is not null"
+                " order by task, auroc_value desc, arm, fusion"
+            ).fetchall()
+        except duckdb.CatalogException:
+            raise CharthouseError(
+                "The warehouse lacks reports.leaderboard. Run dbt build."
+            ) from None
+    if not rows:
+        raise CharthouseError("Nothing has been evaluated yet. Run charthouse evaluate.")
+    console = Console(width=max(WIDTH, Console().width))
+    for task in dict.fromkeys(row[0] for row in rows):
+        of_task = [row for row in rows if row[0] == task]
+        table = Table(
+            title=f"{task}: {of_task[0][3]} test stays, {cohort.describe()}",
+            title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False,
+        )  # fmt: skip
+        published = ("published auroc",) if any(row[7] for row in of_task) else ()
+        for name in ("arm", "fusion", *METRICS, *published):
+            table.add_column(name, no_wrap=True)
+        for _, arm, fusion, _, *figures in of_task:
+            shown = figures[: len(METRICS) + len(published)]
+            table.add_row(escape(arm), fusion, *(escape(value or "-") for value in shown))
+        console.print(table)

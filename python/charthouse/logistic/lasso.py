@@ -1,0 +1,210 @@
+"""l1-penalised fits: proximal Newton steps, their quadratic problems solved on Gram matrices.
+
+A step minimises the quadratic model of the mean loss plus the exact penalty (Lee, Sun and Saunders
+2014, SIAM Journal on Optimization). The model is solved by sweeps of coordinate descent over what breaks the
+optimality conditions (Friedman, Hastie and Tibshirani 2010, Journal of Statistical Software), which
+find the coordinates that are not 0, in turn with Newton steps over those, which settle their values
+however correlated they are.
+"""
+
+import numpy as np
+from scipy.linalg import blas, lapack
+
+from charthouse.logistic.problems import Curvature, Problems
+from charthouse.logistic.solver import Fits, Limits, backtrack
+
+NEVER = 1e30  # the penalty of a coordinate that has to stay 0
+MODEL_ROUNDS = 30
+SWEEPS = 10
+FORCING = 0.05  # how far below the fit's own residual the model's is driven
+SLOW = 0.2  # a step that leaves more than this of the residual calls for new weights
+
+
+def solve_lasso(
+    problems: Problems, curvature: Curvature, start: Fits, strength: float, limits: Limits
+) -> Fits:
+    """Minimises mean loss + strength / rows |w|_1, w = ratio v, from start.
+
+    Args:
+        problems: The data.
+        curvature: Refreshed where its weights have become too old.
+        start: Where to begin, not changed.
+        strength: 1 / C.
+        limits: When to stop.
+    """
+    now = start.warm()
+    penalty = strength / problems.rows * problems.ratio
+    penalty[problems.ratio == 0] = NEVER
+    penalty[-1] = 0
+    own_scale = np.where(problems.ratio > 0, problems.ratio, 1)
+    active = np.flatnonzero(problems.fitted)
+    now.v[:, active] = np.where(problems.ratio[:, active] > 0, now.v[:, active], 0)
+    gradient = np.zeros_like(now.v)
+    gradient[:, active] = problems.gradients(now.margins[:, active], active)
+    before = np.zeros(len(now.residual))
+    while True:
+        for fit in active:
+            broken = violation(now.v[:, fit], gradient[:, fit], penalty[:, fit])
+            now.residual[fit] = (broken / own_scale[:, fit]).max()
+        slow = (now.residual[active] > SLOW * before[active]).any()
+        active = active[now.residual[active] > limits.tolerance]
+        for fit in active[now.iterations[active] >= limits.max_iterations]:
+            now.reasons[int(fit)] = f"stopped after {limits.max_iterations} iterations"
+        active = np.array([fit for fit in active if fit not in now.reasons], dtype=int)
+        if not len(active):
+            return now
+        if slow:
+            curvature.refresh(now.margins[:, problems.last])
+        before[active] = now.residual[active]
+        target = np.empty((len(now.v), len(active)))
+        for column, fit in enumerate(active):
+            goal = max(FORCING * now.residual[fit], 0.3 * limits.tolerance)
+            target[:, column] = minimise_model(
+                curvature.hessian(fit), gradient[:, fit], now.v[:, fit], penalty[:, fit], goal
+            )
+        direction = target - now.v[:, active]
+        along = problems.margins(direction)
+        for column, fit in enumerate(active):
+            step = _step(problems, now, penalty[:, fit], fit, target[:, column],
+                         along[:, column], gradient[:, fit])  # fmt: skip
+            if not step:
+                now.reasons[int(fit)] = "no step lowers the loss"
+            if step == 1:
+                now.v[:, fit] = target[:, column]  # its zeros are exact
+            else:
+                now.v[:, fit] += step * direction[:, column]
+            now.margins[:, fit] += step * along[:, column]
+        now.iterations[active] += 1
+        gradient[:, active] = problems.gradients(now.margins[:, active], active)
+
+
+def violation(v: np.ndarray, gradient: np.ndarray, penalty: np.ndarray) -> np.ndarray:
+    """By how much each coordinate [p] breaks the optimality conditions."""
+    at_zero = np.maximum(np.abs(gradient) - penalty, 0)
+    return np.where(v == 0, at_zero, np.abs(gradient + penalty * np.sign(v)))
+
+
+def minimise_model(
+    hessian: np.ndarray,
+    gradient: np.ndarray,
+    start: np.ndarray,
+    penalty: np.ndarray,
+    goal: float,
+) -> np.ndarray:
+    """Minimises gradient'(v - start) + (v - start)' hessian (v - start) / 2 + penalty'|v|.
+
+    Args:
+        hessian: [p, p] float32, overwritten.
+        gradient: [p], of the loss at start.
+        start: [p].
+        penalty: [p].
+        goal: The violation that is good enough.
+
+    Returns:
+        [p]; its value is at most that of start.
+    """
+    diagonal = np.einsum("ii->i", hessian)
+    diagonal += np.float32(1e-6) * diagonal.mean()
+    model = _Model(hessian, gradient, start, penalty)
+    v, slope = start, gradient
+    for _ in range(MODEL_ROUNDS):
+        v = model.descend(v, slope, goal)
+        slope = model.slope(v)
+        if violation(v, slope, penalty).max() <= goal:
+            break
+        v, slope = model.newton(v, slope)
+    return v
+
+
+class _Model:
+    """The quadratic model and its two kinds of step, neither of which raises its value."""
+
+    def __init__(
+        self, hessian: np.ndarray, gradient: np.ndarray, start: np.ndarray, penalty: np.ndarray
+    ) -> None:
+        self.hessian, self.gradient, self.start, self.penalty = hessian, gradient, start, penalty
+
+    def slope(self, v: np.ndarray) -> np.ndarray:
+        """Gradient of the smooth part, [p]."""
+        return self.gradient + self.hessian @ (v - self.start).astype(np.float32)
+
+    def value(self, v: np.ndarray, slope: np.ndarray) -> float:
+        smooth = 0.5 * (self.gradient + slope) @ (v - self.start)
+        return float(smooth + self.penalty @ np.abs(v))
+
+    def newton(self, v: np.ndarray, slope: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Towards the minimum over the coordinates that are not 0, with their signs.
+
+        What would change its sign becomes 0. Where no share of that step lowers the value, v stays.
+        """
+        free = np.flatnonzero((v != 0) | (self.penalty == 0))
+        right = -(slope[free] + self.penalty[free] * np.sign(v[free]))
+        step = np.zeros_like(v)
+        step[free] = _solve(self.hessian[np.ix_(free, free)], right)
+        value = self.value(v, slope)
+        for share in (1.0, 0.3, 0.1):
+            moved = v + share * step
+            moved[(moved * v < 0) & (self.penalty > 0)] = 0
+            moved_slope = self.slope(moved)
+            if self.value(moved, moved_slope) < value:
+                return moved, moved_slope
+        return v, slope
+
+    def descend(self, v: np.ndarray, slope: np.ndarray, goal: float) -> np.ndarray:
+        """Sweeps of coordinate descent over what is not optimal yet."""
+        v = v.copy()
+        slope = slope.astype(np.float32)
+        diagonal = np.einsum("ii->i", self.hessian).tolist()
+        for _ in range(SWEEPS):
+            broken = violation(v, slope, self.penalty)
+            worst = broken.max()
+            if worst <= goal:
+                break
+            visits = np.flatnonzero(broken > max(0.1 * worst, goal)).tolist()
+            for j in visits:
+                old, bound = float(v[j]), float(self.penalty[j])
+                wanted = old * diagonal[j] - float(slope[j])
+                if wanted > bound:
+                    new = (wanted - bound) / diagonal[j]
+                elif wanted < -bound:
+                    new = (wanted + bound) / diagonal[j]
+                else:
+                    new = 0.0
+                if new != old:
+                    v[j] = new
+                    blas.saxpy(self.hessian[j], slope, a=new - old)
+        return v
+
+
+def _solve(matrix: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Solves by Cholesky in float32, with as much added to matrix's diagonal as that needs."""
+    diagonal = np.einsum("ii->i", matrix)
+    added = np.float32(1e-6) * diagonal.mean()
+    while True:
+        factor, failed = lapack.spotrf(matrix.T, lower=1, clean=0)
+        if not failed:
+            solved = lapack.spotrs(factor, right.astype(np.float32), lower=1)[0]
+            return solved.astype(np.float64)
+        diagonal += added
+        added *= 10
+
+
+def _step(
+    problems: Problems,
+    now: Fits,
+    penalty: np.ndarray,
+    fit: int,
+    target: np.ndarray,
+    along: np.ndarray,
+    gradient: np.ndarray,
+) -> float:
+    """How far to go to the target, 0 if nowhere."""
+    v, margin = now.v[:, fit], now.margins[:, fit]
+    direction = target - v
+    size = penalty @ np.abs(v)
+
+    def value(step: float) -> float:
+        moved = penalty @ np.abs(v + step * direction)
+        return problems.loss(margin + step * along, fit) + moved
+
+    return backtrack(value, value(0), gradient @ direction + penalty @ np.abs(target) - size)

@@ -1,0 +1,186 @@
+"""The fits of one grid point, one for each fold and one of all rows, over one scaled copy of x.
+
+A fold's own standardisation needs no copy of its own. Every fit works with the same columns z, of a
+base mean and sd, and a constant 1: standardising by the fit's own mean and sd instead multiplies a
+coefficient by ratio = sd / base sd, which the penalty is told, and shifts the intercept, which is
+not penalised. Of each column the base is that of the fit with the smallest sd, so a gradient is
+never enlarged when it is taken back to the fit's own scale.
+"""
+
+import itertools
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import expit
+
+SAME = 0.03  # weights that differ by less than this share make the same Hessian
+CHUNK = 8192  # rows held in float64 at a time
+
+
+@dataclass(frozen=True, eq=False)
+class Problems:
+    """k = folds + 1 fits: fit j < folds leaves out the rows of fold j, the last leaves out none.
+
+    Rows are sorted by fold. The last column of z is 1, its coefficient the intercept.
+    """
+
+    z: np.ndarray  # [n, p + 1] float32
+    y: np.ndarray  # [n] float64, 0 or 1
+    order: np.ndarray  # [n], the caller's row of each row of z
+    bounds: np.ndarray  # [folds + 1], fold j is rows bounds[j]:bounds[j + 1]
+    base_mean: np.ndarray  # [p] float64
+    base_sd: np.ndarray  # [p]
+    mean: np.ndarray  # [p, k], of the rows of each fit
+    sd: np.ndarray  # [p, k], 0 where the column is constant in them
+    ratio: np.ndarray  # [p + 1, k], sd / base_sd; 1 for the intercept
+    rows: np.ndarray  # [k], how many rows each fit has
+    fitted: np.ndarray  # [k] bool, the rows of the fit are of both classes
+
+    @staticmethod
+    def of(x: np.ndarray, y: np.ndarray, folds: np.ndarray) -> "Problems":
+        """Scales and sorts; x [n, p] finite, y [n] 0 or 1, folds [n] int, two or more of them."""
+        order = np.argsort(folds, kind="stable")
+        _, sizes = np.unique(folds, return_counts=True)
+        bounds = np.concatenate([[0], np.cumsum(sizes)])
+        mean, sd = _moments(x, order, bounds)
+        smallest = np.where(sd > 0, sd, np.inf).argmin(axis=1)[:, None]
+        base_mean = np.take_along_axis(mean, smallest, axis=1)[:, 0]
+        base_sd = np.take_along_axis(sd, smallest, axis=1)[:, 0]
+        base_sd[base_sd == 0] = 1
+
+        n, p = x.shape
+        z = np.ones((n, p + 1), dtype=np.float32)
+        for first in range(0, n, CHUNK):
+            rows = order[first : first + CHUNK]
+            z[first : first + CHUNK, :p] = (x[rows] - base_mean) / base_sd
+        y = y[order].astype(np.float64)
+        held_out = np.append(np.diff(bounds), 0)
+        positives = y.sum() - np.append(np.add.reduceat(y, bounds[:-1]), 0)
+        rows_of_fit = n - held_out
+        return Problems(
+            z=z,
+            y=y,
+            order=order,
+            bounds=bounds,
+            base_mean=base_mean,
+            base_sd=base_sd,
+            mean=mean,
+            sd=sd,
+            ratio=np.vstack([sd / base_sd[:, None], np.ones(sd.shape[1])]),
+            rows=rows_of_fit,
+            fitted=(positives > 0) & (positives < rows_of_fit),
+        )
+
+    @property
+    def last(self) -> int:
+        """The fit of all rows."""
+        return len(self.rows) - 1
+
+    def held_out(self, fit: int) -> slice:
+        """The rows that a fit does not see; none for the last."""
+        if fit == self.last:
+            return slice(0, 0)
+        return slice(self.bounds[fit], self.bounds[fit + 1])
+
+    def margins(self, v: np.ndarray) -> np.ndarray:
+        """z v, multiplied in float32: v [p + 1, c] to [n, c] float64."""
+        return (self.z @ v.astype(np.float32)).astype(np.float64)
+
+    def loss(self, margin: np.ndarray, fit: int) -> float:
+        """Mean log loss over the rows of the fit; margin [n]."""
+        each = np.logaddexp(0, np.where(self.y > 0, -margin, margin))
+        each[self.held_out(fit)] = 0
+        return float(each.sum() / self.rows[fit])
+
+    def gradients(self, margins: np.ndarray, fits: np.ndarray) -> np.ndarray:
+        """Of the mean loss of those fits; margins [n, c] of their coefficients, to [p + 1, c].
+
+        0 where the column is constant in the rows of the fit.
+        """
+        residuals = expit(margins) - self.y[:, None]
+        for column, fit in enumerate(fits):
+            residuals[self.held_out(fit), column] = 0
+        gradients = (residuals.astype(np.float32).T @ self.z).T / self.rows[fits]
+        return np.where(self.ratio[:, fits] > 0, gradients, 0)
+
+    def separates(self, margin: np.ndarray, fit: int) -> bool:
+        """Whether every row of the fit is on its own side: then no finite best fit exists."""
+        right = np.where(self.y > 0, margin, -margin) > 0
+        right[self.held_out(fit)] = True
+        return bool(right.all())
+
+
+class Curvature:
+    """Hessians of the mean losses, of one weighted Gram matrix for each fold's rows.
+
+    The Hessian of a fit is the sum of the other folds' matrices. Its weights p (1 - p) are those of
+    the fit of all rows, for every fit: all Hessians for the work of one. They steer the steps and
+    do not enter the solution.
+    """
+
+    def __init__(self, problems: Problems, margin: np.ndarray) -> None:
+        self._problems = problems
+        self._weights = np.zeros(len(margin))
+        self.refresh(margin)
+
+    def refresh(self, margin: np.ndarray) -> bool:
+        """Weights at these margins [n] of the fit of all rows; whether that changed them enough."""
+        z, bounds = self._problems.z, self._problems.bounds
+        probability = expit(margin)
+        weights = probability * (1 - probability)
+        if np.abs(weights - self._weights).sum() <= SAME * weights.sum():
+            return False
+        self._weights = weights
+        root = np.sqrt(weights).astype(np.float32)
+        self._blocks = []
+        for first, end in itertools.pairwise(bounds):
+            block = np.zeros((z.shape[1], z.shape[1]), dtype=np.float32)
+            for start in range(first, end, 2 * CHUNK):
+                rows = slice(start, min(start + 2 * CHUNK, end))
+                weighted = z[rows] * root[rows, None]
+                block += weighted.T @ weighted
+            self._blocks.append(block)
+        self._total = np.sum(self._blocks, axis=0)
+        return True
+
+    def hessian(self, fit: int) -> np.ndarray:
+        """[p + 1, p + 1] float32, new; rows and columns that are constant in the fit are 0."""
+        problems = self._problems
+        hessian = self._total if fit == problems.last else self._total - self._blocks[fit]
+        hessian = hessian / np.float32(problems.rows[fit])
+        constant = problems.ratio[:, fit] == 0
+        if constant.any():
+            hessian[constant] = 0
+            hessian[:, constant] = 0
+        return hessian
+
+
+def _moments(x: np.ndarray, order: np.ndarray, bounds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and sd of each column over the rows of each fit, both [p, k], in float64.
+
+    Deviations are from the column's first row, then from the mean of each fold, whose sums of
+    squares are put together exactly (Chan, Golub and LeVeque 1983, The American Statistician).
+    """
+    folds = len(bounds) - 1
+    fold_mean = np.empty((folds, x.shape[1]))
+    fold_squares = np.empty_like(fold_mean)
+    for fold, (first, end) in enumerate(itertools.pairwise(bounds)):
+        parts = [order[i : min(i + CHUNK, end)] for i in range(first, end, CHUNK)]
+        mean = sum(x[rows].sum(axis=0, dtype=np.float64) for rows in parts) / (end - first)
+        fold_mean[fold] = mean
+        fold_squares[fold] = sum(((x[rows] - mean) ** 2).sum(axis=0) for rows in parts)
+    sizes = np.diff(bounds)[:, None]
+    means, sds = [], []
+    for left_out in [*range(folds), None]:
+        kept = np.ones((folds, 1)) if left_out is None else (np.arange(folds) != left_out)[:, None]
+        weight = sizes * kept
+        n = weight.sum()
+        mean = (weight * fold_mean).sum(axis=0) / n
+        squares = (kept * fold_squares + weight * (fold_mean - mean) ** 2).sum(axis=0)
+        variance = squares / n
+        # As scikit-learn's StandardScaler: below the rounding of such a sum it is constant.
+        rounding = np.finfo(np.float64).eps
+        constant = variance <= n * rounding * variance + (n * mean * rounding) ** 2
+        means.append(mean)
+        sds.append(np.sqrt(np.where(constant, 0, variance)))
+    return np.array(means).T, np.array(sds).T

@@ -1,0 +1,130 @@
+"""l2-penalised and unpenalised fits: limited-memory BFGS on top of a factorised Hessian.
+
+The Hessian of nearby weights (see Curvature) is factorised once for each fit and penalty; BFGS
+corrections (Liu and Nocedal 1989, Mathematical Programming) make up for what it has wrong. All fits
+step together, so a gradient of all is two matrix products.
+"""
+
+from collections import deque
+
+import numpy as np
+from scipy.linalg import lapack
+
+from charthouse.logistic.problems import Curvature, Problems
+from charthouse.logistic.solver import SEPARATED, Fits, Limits, backtrack
+
+MEMORY = 8  # BFGS corrections kept
+PATIENCE = 10  # iterations before new weights are worth their Gram matrix
+
+
+def solve_ridge(
+    problems: Problems, curvature: Curvature, start: Fits, strength: float, limits: Limits
+) -> Fits:
+    """Minimises mean loss + strength / (2 rows) |w|^2, w = ratio v, from start.
+
+    Args:
+        problems: The data.
+        curvature: Refreshed where its weights have become too old.
+        start: Where to begin, not changed.
+        strength: 1 / C; 0 for no penalty.
+        limits: When to stop.
+    """
+    now = start.warm()
+    penalty = strength / problems.rows * problems.ratio**2
+    penalty[-1] = 0
+    own_scale = np.where(problems.ratio > 0, problems.ratio, 1)
+    active = np.flatnonzero(problems.fitted)
+    gradient = np.zeros_like(now.v)
+    memory: dict[int, deque] = {fit: deque(maxlen=MEMORY) for fit in active}
+    factors: dict[int, np.ndarray] = {}
+    age = 0
+    gradient[:, active] = problems.gradients(now.margins[:, active], active)
+    gradient += penalty * now.v
+    while True:
+        now.residual[active] = np.abs(gradient[:, active] / own_scale[:, active]).max(axis=0)
+        active = active[now.residual[active] > limits.tolerance]
+        for fit in active[now.iterations[active] >= limits.max_iterations]:
+            now.reasons[int(fit)] = f"stopped after {limits.max_iterations} iterations"
+        active = np.array([fit for fit in active if fit not in now.reasons], dtype=int)
+        if not len(active):
+            break
+        if age >= PATIENCE:
+            if curvature.refresh(now.margins[:, problems.last]):
+                factors.clear()
+            age = 0
+        age += 1
+        direction = np.empty((len(now.v), len(active)))
+        for column, fit in enumerate(active):
+            if fit not in factors:
+                factors[fit] = _factor(curvature.hessian(fit), penalty[:, fit])
+            direction[:, column] = -_times_inverse(factors[fit], memory[fit], gradient[:, fit])
+        direction = direction.astype(np.float32).astype(np.float64)
+        along = problems.margins(direction)
+        steps = np.empty(len(active))
+        for column, fit in enumerate(active):
+            steps[column] = _step(problems, now, penalty[:, fit], fit, direction[:, column],
+                                  along[:, column], gradient[:, fit])  # fmt: skip
+            if not steps[column]:
+                now.reasons[int(fit)] = "no step lowers the loss"
+        now.v[:, active] += steps * direction
+        now.margins[:, active] += steps * along
+        now.iterations[active] += 1
+        before = gradient[:, active]
+        gradient[:, active] = problems.gradients(now.margins[:, active], active)
+        gradient[:, active] += penalty[:, active] * now.v[:, active]
+        for column, fit in enumerate(active):
+            moved = steps[column] * direction[:, column]
+            change = gradient[:, fit] - before[:, column]
+            if moved @ change > 1e-10 * np.sqrt((moved @ moved) * (change @ change)):
+                memory[fit].append((moved, change))
+    if not strength:
+        for fit in np.flatnonzero(problems.fitted):
+            if problems.separates(now.margins[:, fit], fit):
+                now.reasons[int(fit)] = SEPARATED
+    return now
+
+
+def _factor(hessian: np.ndarray, penalty: np.ndarray) -> np.ndarray:
+    """Cholesky factor of hessian + diag(penalty), with as much added as float32 needs."""
+    diagonal = np.einsum("ii->i", hessian)
+    diagonal += penalty.astype(np.float32)
+    added = np.float32(1e-7) * diagonal.mean()
+    while True:
+        diagonal += added
+        factor, failed = lapack.spotrf(hessian.T, lower=1, clean=0)
+        if not failed:
+            return factor
+        added *= 10
+
+
+def _times_inverse(factor: np.ndarray, memory: deque, gradient: np.ndarray) -> np.ndarray:
+    """The inverse Hessian, BFGS corrections applied, times the gradient (two-loop recursion)."""
+    q = gradient.copy()
+    shares = []
+    for moved, change in reversed(memory):
+        share = (moved @ q) / (moved @ change)
+        q -= share * change
+        shares.append(share)
+    q = lapack.spotrs(factor, q.astype(np.float32), lower=1)[0].astype(np.float64)
+    for (moved, change), share in zip(memory, reversed(shares), strict=True):
+        q += (share - (change @ q) / (moved @ change)) * moved
+    return q
+
+
+def _step(
+    problems: Problems,
+    now: Fits,
+    penalty: np.ndarray,
+    fit: int,
+    direction: np.ndarray,
+    along: np.ndarray,
+    gradient: np.ndarray,
+) -> float:
+    """How far to go in that direction, 0 if nowhere."""
+    v, margin = now.v[:, fit], now.margins[:, fit]
+
+    def value(step: float) -> float:
+        moved = v + step * direction
+        return problems.loss(margin + step * along, fit) + 0.5 * (penalty * moved) @ moved
+
+    return backtrack(value, value(0), gradient @ direction)

@@ -1,0 +1,61 @@
+"""What the two solvers share: where a batch of fits stands, and why one stopped."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from charthouse.logistic.problems import Problems
+
+SEPARATED = "the classes are separated"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """When to stop."""
+
+    tolerance: float  # of the largest KKT violation, mean loss, the fit's own standardised features
+    max_iterations: int
+
+
+@dataclass(eq=False)
+class Fits:
+    """The k fits of one grid point, being solved or solved."""
+
+    v: np.ndarray  # [p + 1, k] float64, coefficients of z
+    margins: np.ndarray  # [n, k] float64
+    residual: np.ndarray  # [k]
+    iterations: np.ndarray  # [k]
+    reasons: dict[int, str] = field(default_factory=dict)  # of the fits that did not converge
+
+    @staticmethod
+    def null(problems: Problems) -> "Fits":
+        """Intercepts only."""
+        k = len(problems.rows)
+        v = np.zeros((problems.z.shape[1], k))
+        for fit in np.flatnonzero(problems.fitted):
+            held_out = problems.held_out(fit)
+            rate = (problems.y.sum() - problems.y[held_out].sum()) / problems.rows[fit]
+            v[-1, fit] = np.log(rate / (1 - rate))
+        return Fits(
+            v, np.repeat(v[-1:], len(problems.z), axis=0), np.full(k, np.inf), np.zeros(k, int)
+        )
+
+    def warm(self) -> "Fits":
+        """A copy to go on from."""
+        k = len(self.residual)
+        return Fits(self.v.copy(), self.margins.copy(), np.full(k, np.inf), np.zeros(k, int))
+
+
+def backtrack(value: Callable[[float], float], at_0: float, slope: float) -> float:
+    """The first of the steps 1, 1/2, 1/4 ... that lowers the value enough (Armijo 1966); 0 if none.
+
+    A rise within the rounding of float32 products is not one.
+    """
+    noise = 1e-7 * abs(at_0)
+    step = 1.0
+    while step > 1e-6:
+        if value(step) <= at_0 + 1e-4 * step * slope + noise:
+            return step
+        step /= 2
+    return 0.0
