@@ -68,10 +68,10 @@ final as (
         measured.n,
         measured.n_positive,
         {%- for metric in published %}
-        {{ with_interval('measured.' ~ metric ~ '_value', 'measured.' ~ metric ~ '_low', 'measured.' ~ metric ~ '_high') }} as {{ metric }},
+        {{ with_interval('measured', metric ~ '_value', metric ~ '_low', metric ~ '_high') }} as {{ metric }},
         {%- endfor %}
         {%- for metric in published %}
-        {{ with_interval('published.' ~ metric, 'published.' ~ metric ~ '_low', 'published.' ~ metric ~ '_high') }} as published_{{ metric }},
+        {{ with_interval('published', metric, metric ~ '_low', metric ~ '_high') }} as published_{{ metric }},
         {%- endfor %}
         measured.auroc_value - published.auroc as auroc_minus_published,
         {%- for metric in metrics %}

@@ -13,7 +13,7 @@ from charthouse.errors import CharthouseError
 from charthouse.warehouse import open_warehouse
 
 METRICS = ("auroc", "auprc", "accuracy")
-WIDTH = 150  # of the table; a narrower terminal wraps rather than cuts
+WIDTH = 200  # more than any arm needs: rich would cut the intervals where they are wider than 80
 
 
 def print_leaderboard(warehouse: Path) -> None:
@@ -44,9 +44,13 @@ def print_leaderboard(warehouse: Path) -> None:
             title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False,
         )  # fmt: skip
         published = ("published auroc",) if any(row[7] for row in of_task) else ()
-        for name in ("arm", "fusion", *METRICS, *published):
+        fusions = {row[2] for row in of_task}
+        for name in ("arm", *(["fusion"] if len(fusions) > 1 else []), *METRICS, *published):
             table.add_column(name, no_wrap=True)
         for _, arm, fusion, _, *figures in of_task:
-            shown = figures[: len(METRICS) + len(published)]
-            table.add_row(escape(arm), fusion, *(escape(value or "-") for value in shown))
+            cells = [arm, *([fusion] if len(fusions) > 1 else [])]
+            cells += [value or "-" for value in figures[: len(METRICS) + len(published)]]
+            table.add_row(*map(escape, cells))
         console.print(table)
+        console.print(f"  by {', '.join(sorted(fusions))}; AUROC, AUPRC, accuracy at 0.5, each with its"
+                      " 95 % interval over patients\n", markup=False)  # fmt: skip

@@ -1,0 +1,26 @@
+{#- Rows of a table of results, those of the arms that stand only, with cohort, protocol and whether the
+    data are synthetic. `also` names a second run that must stand: that of the other arm. -#}
+{% macro of_standing_arms(table, also=none) -%}
+with arms as (
+    select * from {{ ref('report_arms') }}
+),
+
+found as (
+    select * from {{ source('results', table) }}
+),
+
+final as (
+    select
+        found.*,
+        arms.cohort_hash,
+        arms.protocol,
+        arms.is_synthetic
+    from found
+    inner join arms on found.run_id = arms.run_id
+    {%- if also %}
+    inner join arms as others on found.{{ also }} = others.run_id
+    {%- endif %}
+)
+
+select * from final
+{%- endmacro %}

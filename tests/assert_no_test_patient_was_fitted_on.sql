@@ -1,0 +1,28 @@
+-- Nothing that an arm rests on was fitted on a test stay; nor on another stay of its patient, unless the
+-- splits part stays, as the paper's do.
+with test_stays as (
+    select
+        stay_id,
+        subject_id
+    from {{ ref('cohort') }}
+    where split = 'test'
+),
+
+fitted_on as (
+    select
+        arms.run_id,
+        fits.component,
+        unnest(fits.fitted_on) as stay_id
+    from {{ ref('report_arms') }} as arms
+    inner join {{ source('results', 'fits') }} as fits on arms.run_id = fits.run_id
+)
+
+select
+    fitted_on.run_id,
+    fitted_on.component,
+    fitted_on.stay_id
+from fitted_on
+left join {{ ref('cohort') }} as cohort on fitted_on.stay_id = cohort.stay_id
+where
+    fitted_on.stay_id in (select stay_id from test_stays)
+    or ('{{ setting("split_unit") }}' = 'patient' and cohort.subject_id in (select subject_id from test_stays))

@@ -1,0 +1,9 @@
+-- The shares of the modalities are of a whole.
+select
+    run_id,
+    population,
+    method,
+    sum(share) as total
+from {{ source('results', 'contributions') }}
+group by run_id, population, method
+having abs(sum(share) - 1) > 1e-9 or bool_or(share < 0)
