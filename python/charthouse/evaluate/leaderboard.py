@@ -52,5 +52,5 @@ def print_leaderboard(warehouse: Path) -> None:
             cells += [value or "-" for value in figures[: len(METRICS) + len(published)]]
             table.add_row(*map(escape, cells))
         console.print(table)
-        console.print(f"  by {', '.join(sorted(fusions))}; AUROC, AUPRC, accuracy at 0.5, each with its"
-                      " 95 % interval over patients\n", markup=False)  # fmt: skip
+        note = "AUROC, AUPRC, accuracy at 0.5, each with its 95 % interval over patients"
+        console.print(f"  by {', '.join(sorted(fusions))}; {note}\n", markup=False)
