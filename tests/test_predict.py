@@ -136,7 +136,7 @@ def test_few_patients_make_fewer_folds_and_too_few_are_refused() -> None:
     folds = dataclasses.replace(some, y_true=y_true).folds
     assert set(folds) == {-1, 0, 1}
     y_true[train[[4, 5]]] = 0
-    with pytest.raises(CharthouseError, match="1 patients with and 60 without the outcome"):
+    with pytest.raises(CharthouseError, match="1 patients with and 59 without the outcome"):
         _ = dataclasses.replace(some, y_true=y_true).folds
 
 

@@ -219,6 +219,36 @@ def explain(
     Console().print(table)
 
 
+@app.command(epilog="Example: charthouse audit")
+def audit() -> None:
+    """Are there leaks? Runs every check, names the stays where one fails, and then exits 1."""
+    from charthouse.audit import audit
+    from charthouse.warehouse import warehouse_path
+
+    if audit(warehouse_path(), print):
+        raise typer.Exit(1)
+
+
+@app.command(epilog="Example: charthouse report --out report")
+def report(
+    out: Annotated[
+        Path, typer.Option(help="Folder for report.html and its pictures; other files stay.")
+    ],
+    arm: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Drawn where only a few can be; may be given several times, at most 6. Default:"
+            " one for each set of modalities, chosen on validation."
+        ),
+    ] = None,
+) -> None:
+    """Figures to a page: one self-contained HTML file, and its pictures as PNG."""
+    from charthouse.report.run import write_report
+    from charthouse.warehouse import warehouse_path
+
+    write_report(warehouse_path(), out, arms=arm or (), say=print)
+
+
 @app.command(epilog="Example: charthouse encoders")
 def encoders() -> None:
     """Every encoder: what it is, whether its weights are here, how far it has come."""

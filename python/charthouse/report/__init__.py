@@ -1,0 +1,1 @@
+"""`charthouse report`: what was evaluated, as one page and its pictures."""

@@ -1,0 +1,285 @@
+"""What the report is about: rows of marts and reports, read in one short open."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from charthouse.cohort import require_result_tables
+from charthouse.errors import CharthouseError
+from charthouse.evaluate.scored import ALL, COMPLETE
+from charthouse.warehouse import open_warehouse
+
+Row = dict[str, Any]
+"""A row of a query: name of the column to its value."""
+
+MOST_GROUPS = 12
+"""An attribute with more groups is named, not drawn: nobody could read it."""
+
+OF_GROUPS = "attribute not like '%\\_id' escape '\\'"  # groups that are identifiers stay unread
+
+
+@dataclass(frozen=True)
+class Counts:
+    """The test stays of a task in one population."""
+
+    n: int
+    n_positive: int
+    patients: int
+
+    def __str__(self) -> str:
+        return f"{self.n:,} stays, {self.n_positive:,} positive, {self.patients:,} patients"
+
+
+@dataclass(frozen=True)
+class CohortFacts:
+    """The cohort of the marts, counted."""
+
+    cohort_hash: str
+    protocol: str
+    is_synthetic: bool
+    variables: Mapping[str, Any]
+    attrition: Sequence[Row]  # marts.cohort_attrition
+    splits: Sequence[Row]  # split, stays, patients
+    positives: Sequence[Row]  # split, task, n_positive
+    modalities: Row  # share of the stays with vitals, image, text, all
+
+
+@dataclass(frozen=True)
+class TaskResults:
+    """What stands in reports about a task, and what its footers need.
+
+    Attributes:
+        cohort: That all of it is about.
+        task: Its name.
+        question: As seeds/tasks.csv has it, or None.
+        fusion: The one whose arms are drawn where only a few can be.
+        counts: Population to the test stays.
+        evaluations: Runs of evaluate, with their resamples and smallest group.
+        runs: reports.arms, those that have been evaluated.
+        validation: (arm, fusion) to the AUROC on validation.
+        reasons: (run_id, population, metric) to why there is no value or no interval.
+    """
+
+    cohort: CohortFacts
+    task: str
+    question: str | None
+    fusion: str
+    counts: Mapping[str, Counts]
+    evaluations: Sequence[Row]
+    runs: Sequence[Row]
+    validation: Mapping[tuple[str, str], float]
+    reasons: Mapping[tuple[str, str, str], str]
+    leaderboard: Sequence[Row]
+    comparisons: Sequence[Row]
+    subgroups: Sequence[Row]
+    fairness: Sequence[Row]
+    contributions: Sequence[Row]
+    curves: Sequence[Row]
+
+    @property
+    def several_fusions(self) -> bool:
+        """Whether an arm's name alone does not say what it is."""
+        return len({run["fusion"] for run in self.runs}) > 1
+
+    def label(self, row: Mapping[str, Any]) -> str:
+        """Of the arm of a row."""
+        named = self.several_fusions and row["fusion"]
+        return f"{row['arm']} ({row['fusion']})" if named else row["arm"]
+
+
+@dataclass(frozen=True)
+class Found:
+    """All that the report says."""
+
+    cohort: CohortFacts
+    tasks: Sequence[TaskResults]
+    not_evaluated: Sequence[str]  # tasks
+
+
+def read(warehouse: Path) -> Found:
+    """Reads all of it.
+
+    Raises:
+        CharthouseError: nothing has been evaluated on the present cohort, or tables are missing.
+    """
+    with open_warehouse(warehouse) as db:
+        require_result_tables(db)
+        try:
+            evaluated = [
+                row["task"]
+                for row in rows(
+                    db,
+                    "select distinct task from reports.leaderboard where run_id is not null"
+                    " order by task",
+                )
+            ]
+            if not evaluated:
+                raise CharthouseError("Nothing has been evaluated yet. Run charthouse evaluate.")
+            cohort = _cohort(db)
+            tasks = [_task(db, cohort, task) for task in evaluated]
+            known = rows(db, "select distinct task from marts.labels order by task")
+        except duckdb.CatalogException as error:
+            missing = str(error).splitlines()[0]
+            raise CharthouseError(
+                f"The warehouse lacks what a report is made of ({missing}). Run dbt build."
+            ) from None
+    left = [row["task"] for row in known if row["task"] not in evaluated]
+    return Found(cohort, tasks, left)
+
+
+def rows(db: duckdb.DuckDBPyConnection, query: str, *values: Any) -> list[Row]:
+    """What a query returns."""
+    found = db.execute(query, list(values))
+    names = [column[0] for column in found.description or ()]
+    return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+
+
+def _cohort(db: duckdb.DuckDBPyConnection) -> CohortFacts:
+    (definition,) = rows(
+        db, "select cohort_hash, protocol, variables, is_synthetic from marts.cohort_definition"
+    )
+    by_split = "case split when 'train' then 1 when 'validation' then 2 when 'test' then 3 end"
+    (modalities,) = rows(
+        db,
+        "select avg(has_vitals::int) as vitals, avg(has_image::int) as image, avg(has_text::int)"
+        " as text, avg((has_vitals and has_image and has_text)::int) as complete from marts.cohort",
+    )
+    return CohortFacts(
+        cohort_hash=definition["cohort_hash"],
+        protocol=definition["protocol"],
+        is_synthetic=definition["is_synthetic"],
+        variables=json.loads(definition["variables"]),
+        attrition=rows(db, "select * from marts.cohort_attrition order by step"),
+        splits=rows(
+            db,
+            "select split, count(*) as stays, count(distinct subject_id) as patients"
+            f" from marts.cohort group by split order by {by_split}",
+        ),
+        positives=rows(
+            db,
+            "select cohort.split, labels.task, sum(labels.label)::bigint as n_positive"
+            " from marts.cohort as cohort inner join marts.labels as labels using (stay_id)"
+            " group by all order by labels.task, cohort.split",
+        ),
+        modalities=modalities,
+    )
+
+
+def _task(db: duckdb.DuckDBPyConnection, cohort: CohortFacts, task: str) -> TaskResults:
+    runs = rows(
+        db,
+        "select * from reports.arms where task = ? and evaluation_run_id is not null"
+        " order by arm, fusion",
+        task,
+    )
+    fusions: list[str] = [run["fusion"] for run in runs]
+    default = str(cohort.variables.get("fusion"))
+    metrics = rows(
+        db,
+        "select metrics.* from results.metrics as metrics inner join reports.arms as arms"
+        " using (run_id) where metrics.task = ? and metrics.metric in"
+        " ('auroc', 'auprc', 'accuracy')",
+        task,
+    )
+    questions = rows(db, "select question from seeds.tasks where task = ?", task)
+    return TaskResults(
+        cohort=cohort,
+        task=task,
+        question=questions[0]["question"] if questions else None,
+        fusion=default if default in fusions else max(sorted(set(fusions)), key=fusions.count),
+        counts=_counts(db, task),
+        evaluations=rows(
+            db,
+            "select run_id, (settings ->> 'n_bootstrap')::int as n_bootstrap,"
+            " (settings ->> 'min_group')::int as min_group from results.runs"
+            " where run_id in (select unnest(?)) order by run_id",
+            [run["evaluation_run_id"] for run in runs],
+        ),
+        runs=runs,
+        validation={
+            (row["arm"], row["fusion"]): row["value"]
+            for row in metrics
+            if row["metric"] == "auroc" and row["split"] == "validation" and row["value"]
+        },
+        reasons={
+            (row["run_id"], row["population"], row["metric"]): row["reason"]
+            for row in metrics
+            if row["split"] == "test" and row["reason"]
+        },
+        leaderboard=_leaderboard(db, task),
+        comparisons=rows(
+            db,
+            "select * from reports.comparisons where task = ? and metric = 'auroc' and attribute is"
+            " null order by question, arm, fusion, other_arm, other_fusion, population",
+            task,
+        ),
+        subgroups=rows(
+            db,
+            "select found.* from reports.subgroups as found left join seeds.age_groups as ages"
+            " on found.attribute = 'age_group' and found.subgroup = ages.age_group"
+            f" where found.task = ? and found.metric = 'auroc' and {OF_GROUPS}"
+            " order by attribute, subgroup = '(missing)', ages.age_group is null, ages.up_to"
+            " nulls last, n desc, subgroup, arm, fusion",
+            task,
+        ),
+        fairness=rows(
+            db,
+            f"select * from reports.fairness where task = ? and {OF_GROUPS} and metric in"
+            " ('demographic_parity_ratio', 'equalized_odds_ratio') order by attribute, arm, fusion",
+            task,
+        ),
+        contributions=rows(
+            db,
+            "select * from reports.contributions where task = ? and method in ('shap', 'net')"
+            " order by arm, fusion, population, method, modality",
+            task,
+        ),
+        curves=rows(
+            db, "select * from reports.curves where task = ? order by arm, fusion, curve, x", task
+        ),
+    )
+
+
+def _counts(db: duckdb.DuckDBPyConnection, task: str) -> dict[str, Counts]:
+    found = {}
+    for population, which in [(ALL, "true"), (COMPLETE, "has_vitals and has_image and has_text")]:
+        (row,) = rows(
+            db,
+            "select count(*) as n, coalesce(sum(labels.label), 0)::bigint as n_positive,"
+            " count(distinct cohort.subject_id) as patients from marts.cohort as cohort"
+            " inner join marts.labels as labels using (stay_id)"
+            f" where labels.task = ? and cohort.split = 'test' and {which}",
+            task,
+        )
+        found[population] = Counts(**row)
+    return found
+
+
+def _leaderboard(db: duckdb.DuckDBPyConnection, task: str) -> list[Row]:
+    """With the purpose that seeds/arms.csv gives the arm, by name or built on the best baseline.
+
+    The numbers of what is published stand in the view as text only.
+    """
+    published = ",".join(
+        f" try_cast(regexp_extract(published_{metric}, '{pattern}', 1) as double)"
+        f" as published_{metric}_{part}"
+        for metric in ("auroc", "auprc")
+        for part, pattern in [
+            ("value", "^([0-9.]+)"), ("low", "\\[([0-9.]+)"), ("high", "([0-9.]+)\\]")
+        ]
+    )  # fmt: skip
+    return rows(
+        db,
+        f"select board.*, {published}, coalesce(exact.purpose, built.purpose, 'other') as purpose"
+        " from reports.leaderboard as board left join seeds.arms as exact on board.arm = exact.arm"
+        " left join seeds.arms as built"
+        " on regexp_replace(board.arm, '^structured\\[[^\\]]*\\]', 'structured[best]') = built.arm"
+        " where board.task = ?"
+        " order by coalesce(board.auroc_value, published_auroc_value) desc nulls last,"
+        " board.arm, board.fusion, board.population",
+        task,
+    )

@@ -1,0 +1,78 @@
+"""Figure 5: what share each modality has in what moves the scores."""
+
+from matplotlib.axes import Axes
+from matplotlib.patches import Patch
+
+from charthouse.evaluate.scored import ALL, COMPLETE
+from charthouse.report import style
+from charthouse.report.read import Row, TaskResults
+from charthouse.report.rows import note, prepare, row_height, stack, write_labels
+from charthouse.report.style import Sheet
+
+METHODS = {"shap": "by |SHAP| of single features", "net": "by net contribution of a modality"}
+
+_LABELS, _PANEL, _BETWEEN, _GAP = 3.1, 4.2, 0.35, 0.6  # inches
+_WORTH_A_NUMBER = 0.06
+
+
+def share_picture(results: TaskResults) -> Sheet:
+    """Panels: method down, population across; rows: arms, most modalities last."""
+    shares: dict[tuple[str, str, str], dict[str, Row]] = {}
+    labels: dict[str, str] = {}
+    for row in results.contributions:
+        key = row["run_id"], row["population"], row["method"]
+        shares.setdefault(key, {})[row["modality"]] = row
+        labels[row["run_id"]] = results.label(row)
+    order = sorted(labels, key=lambda run: (labels[run].count("+"), labels[run]))
+    modalities = [
+        name for name in style.MODALITY_COLOURS if any(name in of for of in shares.values())
+    ]
+    stacked = stack([("", order)], 0.0)
+    words = [style.wrapped(labels[run], 40) for run in order]
+    height = stacked.height * row_height(words)
+    sheet = Sheet(
+        _LABELS + 2 * (_PANEL + _BETWEEN),
+        2 * (height + _GAP) + 0.35,
+        title=f"What moves the scores: shares of the modalities, {results.task}",
+        footer=style.footer(results, "bars are point estimates, the shares' intervals are in"
+                            " reports.contributions"),
+        synthetic=results.cohort.is_synthetic,
+    )  # fmt: skip
+    sheet.legend(
+        [
+            Patch(color=style.MODALITY_COLOURS[name], label=name.replace("_", " "))
+            for name in modalities
+        ],
+        0.0,
+    )
+    for down, (method, title) in enumerate(METHODS.items()):
+        for side, population in enumerate((ALL, COMPLETE)):
+            axes = sheet.axes(
+                _LABELS + side * (_PANEL + _BETWEEN), 0.5 + down * (height + _GAP), _PANEL, height
+            )
+            n = results.counts[population].n
+            name = f"{title}, {style.POPULATIONS[population]} (n {n:,})"
+            prepare(axes, stacked, name, (0, 1))
+            for y, run in stacked.rows:
+                _bar(axes, y, shares.get((run, population, method), {}), modalities)
+            if not side:
+                write_labels(axes, stacked, words)
+    return sheet
+
+
+def _bar(axes: Axes, y: float, of: dict[str, Row], modalities: list[str]) -> None:
+    if not of:
+        note(axes, y, "no shares")
+    start = 0.0
+    for name in modalities:
+        if name not in of:
+            continue
+        share = of[name]["share"]
+        axes.barh(y, share, left=start, height=0.66, color=style.MODALITY_COLOURS[name])
+        if share >= _WORTH_A_NUMBER:
+            dark = name in ("time_series",)
+            axes.text(
+                start + share / 2, y, f"{share:.0%}", ha="center", va="center",
+                size=style.SMALL, color="white" if dark else style.INK,
+            )  # fmt: skip
+        start += share

@@ -1,0 +1,437 @@
+"""Figures of predictions: each is recomputed here from the rows it says it is of."""
+
+import shutil
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pytest
+import shap
+from fairlearn.metrics import demographic_parity_ratio, equalized_odds_ratio
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+from charthouse.cohort import read_cohort
+from charthouse.encoders.registry import encoder_specs
+from charthouse.errors import CharthouseError
+from charthouse.evaluate.attribution import Linear, absolute_contributions, shares
+from charthouse.evaluate.explain import explain
+from charthouse.evaluate.questions import questions
+from charthouse.evaluate.scored import Scored
+from charthouse.fusions.base import Feature
+from charthouse.predict.arms import parse_arm
+from charthouse.statistics.metrics import choose_threshold
+from charthouse.warehouse import open_warehouse
+from conftest import PROJECT, Bench
+
+SPECS = encoder_specs(PROJECT)
+TASK = "in_hospital_mortality"
+BEST = "structured[fixed_interval]"
+ALL = f"{BEST}+image[pixel_pca]+text[tfidf_svd]"
+
+
+@pytest.fixture(scope="module")
+def evaluated(built: Bench, tmp_path_factory: pytest.TempPathFactory) -> Bench:
+    """Every default arm that the classical encoders allow, evaluated; read only."""
+    folder = tmp_path_factory.mktemp("evaluated")
+    shutil.copy(built.warehouse, folder / "warehouse.duckdb")
+    bench = Bench(built.raw, folder / "warehouse.duckdb", folder)
+    encoders = ("demographics", "fixed_interval", "vitals_summary", "tfidf_svd", "pixel_pca")
+    for command in (
+        ("embed", *(word for name in encoders for word in ("--encoder", name))),
+        ("predict",),
+        ("evaluate", "--bootstraps", "200"),
+    ):
+        done = bench.charthouse(*command)
+        assert done.returncode == 0, done.stderr
+    return bench
+
+
+@pytest.fixture
+def own(evaluated: Bench, tmp_path: Path) -> Bench:
+    """A copy of it, for a test to spoil."""
+    shutil.copy(evaluated.warehouse, tmp_path / "warehouse.duckdb")
+    return Bench(evaluated.raw, tmp_path / "warehouse.duckdb", tmp_path)
+
+
+def write(bench: Bench, statement: str) -> None:
+    with duckdb.connect(str(bench.warehouse)) as database:
+        database.execute(statement)
+
+
+def scores(bench: Bench, arm: str, split: str, where: str = "true", task: str = TASK) -> np.ndarray:
+    """[2, n]: outcomes and scores."""
+    return np.array(
+        bench.sql(
+            "select y_true, y_score from results.predictions inner join marts.cohort"
+            f" using (stay_id, split) where task = '{task}' and arm = '{arm}'"
+            f" and split = '{split}' and {where} order by stay_id"
+        )
+    ).T
+
+
+# Metrics
+
+
+@pytest.mark.parametrize(
+    ("population", "where"),
+    [("all", "true"), ("complete", "has_vitals and has_image and has_text")],
+)
+def test_metrics_are_those_of_the_predictions(
+    evaluated: Bench, population: str, where: str
+) -> None:
+    y_true, y_score = scores(evaluated, ALL, "test", where)
+    threshold = choose_threshold(*scores(evaluated, ALL, "validation"))
+    found = {
+        metric: (value, n, n_positive, at)
+        for metric, value, n, n_positive, at in evaluated.sql(
+            "select metric, value, n, n_positive, threshold from results.metrics"
+            f" where task = '{TASK}' and arm = '{ALL}' and split = 'test'"
+            f" and population = '{population}'"
+        )
+    }
+    n, positive = len(y_true), int(y_true.sum())
+    assert n > 5
+    if 0 < positive < n:
+        assert found["auroc"] == (pytest.approx(roc_auc_score(y_true, y_score)), n, positive, None)
+        assert found["auprc"][0] == pytest.approx(average_precision_score(y_true, y_score))
+        sensitivity = (y_score[y_true == 1] >= threshold).mean()
+        assert found["sensitivity"][::3] == (pytest.approx(sensitivity), threshold)
+    assert found["accuracy"][::3] == (pytest.approx(((y_score >= 0.5) == y_true).mean()), 0.5)
+
+
+def test_every_null_has_its_reason(evaluated: Bench) -> None:
+    for table in ("metrics", "subgroup_metrics", "fairness", "comparisons"):
+        value = "difference" if table == "comparisons" else "value"
+        assert evaluated.one(
+            f"select count(*) from results.{table} where ({value} is null or ci_low is null)"
+            " and reason is null"
+        ) == 0, table  # fmt: skip
+
+
+def test_a_validation_split_of_one_class_leaves_no_threshold_and_says_so(own: Bench) -> None:
+    write(own, "update results.predictions set y_true = 0 where split = 'validation'")
+    write(own, "update marts.labels set label = 0 where stay_id in"
+               " (select stay_id from marts.cohort where split = 'validation')")  # fmt: skip
+    done = own.charthouse("evaluate", "--task", TASK, "--bootstraps", "50")
+    assert done.returncode == 0, done.stderr
+    found = own.sql(
+        "select metric, value is null, reason from results.metrics where split = 'test'"
+        f" and population = 'all' and task = '{TASK}' and arm = '{BEST}'"
+    )
+    reason = "no threshold: the validation split has one class"
+    assert {name for name, _, why in found if why == reason} == {
+        "sensitivity", "specificity", "ppv", "f1",
+    }  # fmt: skip
+    assert ("auroc", False, None) in found
+    assert own.one(
+        "select count(*) from results.subgroup_metrics where metric = 'tpr' and value is not null"
+        f" and task = '{TASK}'"
+    ) == 0  # fmt: skip
+
+
+def test_another_evaluation_replaces_the_first(own: Bench) -> None:
+    counts = "select count(*), count(distinct evaluation_run_id) from results.{}"
+    tables = ("metrics", "comparisons", "subgroup_metrics", "fairness", "contributions", "curves")
+    before = [own.sql(counts.format(table)) for table in tables]
+    values = "select run_id, metric, population, value from results.metrics order by all"
+    first = own.sql(values)
+    assert own.charthouse("evaluate", "--bootstraps", "50", "--seed", "3").returncode == 0
+    assert [own.sql(counts.format(table)) for table in tables] == before
+    assert own.sql(values) == first  # estimates do not depend on the resamples
+
+
+# Comparisons
+
+
+def test_a_comparison_is_the_difference_of_the_two_metrics(evaluated: Bench) -> None:
+    rows = evaluated.sql(
+        "select difference, arm.value - other.value, c.ci_low, c.ci_high, p_value, p_adjusted,"
+        " n_asked from results.comparisons as c"
+        " inner join results.metrics as arm using (run_id, split, population, metric)"
+        " inner join results.metrics as other on c.other_run_id = other.run_id"
+        " and other.split = arm.split and other.population = arm.population"
+        " and other.metric = arm.metric where difference is not null"
+    )
+    assert len(rows) > 100
+    for difference, expected, low, high, p_value, adjusted, asked in rows:
+        assert difference == pytest.approx(expected, abs=1e-12)
+        if p_value is not None:
+            assert low <= high
+            assert p_value <= adjusted <= min(1, p_value * asked) + 1e-12
+
+
+def scored(name: str, fusion: str = "concatenate_presence") -> Scored:
+    return Scored(f"{name} {fusion}", parse_arm(name, SPECS), fusion, {})
+
+
+def test_arms_are_compared_that_differ_in_one_thing() -> None:
+    names = [
+        "presence", "structured[demographics]", "structured[gru]", "structured[moment]",
+        "structured[gru]+image[swin]", "structured[gru]+image[pixel_pca]",
+        "structured[gru]+text[radbert]", "structured[gru]+image[swin]+text[radbert]",
+    ]  # fmt: skip
+    arms = [*(scored(name) for name in names), scored("structured[gru]", "late")]
+    asked = {
+        (question.name, question.arm.run_id.split()[0], question.other.run_id.split()[0])
+        for question in questions(arms, "concatenate_presence")
+    }
+    gru = "structured[gru]"
+    both = "structured[gru]+image[swin]+text[radbert]"
+    assert asked == {
+        ("adds image", f"{gru}+image[swin]", gru),
+        ("adds image", f"{gru}+image[pixel_pca]", gru),
+        ("adds image", both, f"{gru}+text[radbert]"),
+        ("adds text", f"{gru}+text[radbert]", gru),
+        ("adds text", both, f"{gru}+image[swin]"),
+        ("adds image and text", both, gru),
+        ("adds time series", gru, "structured[demographics]"),
+        ("adds time series", "structured[moment]", "structured[demographics]"),
+        ("content beyond presence", gru, "presence"),
+        ("content beyond presence", "structured[moment]", "presence"),
+        ("content beyond presence", "structured[demographics]", "presence"),
+        ("time series encoder", gru, "structured[moment]"),
+        ("image encoder", f"{gru}+image[swin]", f"{gru}+image[pixel_pca]"),
+        ("fusion", gru, gru),
+    }
+
+
+def test_a_pair_of_the_users_choice_is_compared_and_an_unknown_one_refused(own: Bench) -> None:
+    pair = f"structured[vitals_summary] - {ALL}"
+    done = own.charthouse("evaluate", "--task", TASK, "--bootstraps", "50", "--compare", pair)
+    assert done.returncode == 0, done.stderr
+    asked = "select distinct arm, other_arm from results.comparisons where question = 'asked for'"
+    assert own.sql(asked) == [("structured[vitals_summary]", ALL)]
+    done = own.charthouse("evaluate", "--compare", f"structured[gru] - {ALL}")
+    assert done.returncode == 1
+    assert "structured[gru] by concatenate_presence has not scored" in done.stderr
+
+
+# Fairness
+
+
+def test_fairness_is_fairlearns_on_the_groups_that_have_a_value(evaluated: Bench) -> None:
+    task = "icu_stay_over_3_days"  # whose rates are 0 in no group
+    rows = evaluated.sql(
+        "select gender, y_true, y_score from results.predictions inner join marts.cohort"
+        f" using (stay_id, split) where task = '{task}' and arm = '{ALL}' and split = 'test'"
+    )
+    gender, y_true, y_score = (np.array(column) for column in zip(*rows, strict=True))
+    predicted = y_score >= choose_threshold(*scores(evaluated, ALL, "validation", task=task))
+    found = dict(
+        evaluated.sql(
+            "select metric, value from results.fairness where attribute = 'gender'"
+            f" and task = '{task}' and arm = '{ALL}'"
+        )
+    )
+    parity = demographic_parity_ratio(y_true, predicted, sensitive_features=gender)
+    assert found["demographic_parity_ratio"] == pytest.approx(parity)
+    odds = equalized_odds_ratio(y_true, predicted, sensitive_features=gender)
+    assert found["equalized_odds_ratio"] == pytest.approx(odds)
+
+
+def test_groups_are_whole_and_small_ones_have_no_figure(evaluated: Bench) -> None:
+    sizes = dict(
+        evaluated.sql(
+            "select race_group, count(*) from marts.cohort where split = 'test' group by 1"
+        )
+    )
+    found = evaluated.sql(
+        "select distinct subgroup, n, value is null from results.subgroup_metrics"
+        f" where attribute = 'race_group' and metric = 'selection_rate' and arm = '{ALL}'"
+        f" and task = '{TASK}'"
+    )
+    assert {group: n for group, n, _ in found} == sizes
+    assert all(is_null == (n < 10) for _, n, is_null in found)
+    assert any(is_null for _, _, is_null in found)
+
+
+def test_subgroups_of_the_users_choice(own: Bench) -> None:
+    done = own.charthouse("evaluate", "--task", TASK, "--bootstraps", "20", "--by", "insurance")
+    assert done.returncode == 0, done.stderr
+    assert own.sql("select distinct attribute from results.subgroup_metrics"
+                   f" where task = '{TASK}'") == [("insurance",)]  # fmt: skip
+    done = own.charthouse("evaluate", "--by", "shoe_size")
+    assert done.returncode == 1
+    assert "marts.cohort has no such column" in done.stderr
+
+
+# Contributions
+
+
+def linear(p: int = 7, *, seed: int = 0) -> Linear:
+    rng = np.random.default_rng(seed)
+    columns = tuple(
+        Feature("time_series" if place < 4 else "image", "x", str(place)) for place in range(p)
+    )
+    return Linear(columns, rng.normal(size=p), rng.normal(size=p), 0.3)
+
+
+def test_shaps_explainer_and_the_closed_form_agree() -> None:
+    """And with shap given the rows themselves, all of them, as its background."""
+    rng = np.random.default_rng(1)
+    background = rng.normal(size=(500, 7))
+    model = linear()
+    model = Linear(model.columns, model.slope, background.mean(axis=0), model.at_mean)
+    x = rng.normal(size=(40, 7)).astype(np.float32)
+    assert np.allclose(model.shap_values(x), model.contributions(x), atol=1e-12)
+    masker = shap.maskers.Independent(background, max_samples=len(background))
+    explainer = shap.LinearExplainer((model.slope, 0.0), masker)
+    assert np.allclose(model.shap_values(x), explainer.shap_values(x.astype(float)), atol=1e-12)
+
+
+def test_shares_by_hand() -> None:
+    columns = (Feature("image", "x", "0"), Feature("image", "x", "1"), Feature("text", "x", "2"))
+    model = Linear(columns, np.array([1.0, 1.0, 2.0]), np.zeros(3), 0.0)
+    x = np.array([[1, -1, 1], [1, 1, 1]], np.float32)
+    absolute = absolute_contributions(model, lambda rows: x[rows], 2)
+    found = {
+        (share.method, share.modality): (share.mean_absolute, share.share)
+        for share in shares(absolute, np.ones(2, bool), np.array([1, 2]), 20, 0)
+    }
+    assert found["shap", "image"] == found["coefficient", "image"] == (2.0, 0.5)
+    assert found["net", "image"] == (1.0, pytest.approx(1 / 3))  # what cancels does not count
+    assert found["net", "text"] == (2.0, pytest.approx(2 / 3))
+
+
+def test_contributions_sum_to_the_score(evaluated: Bench) -> None:
+    for stay_id, y_score in evaluated.sql(
+        f"select stay_id, y_score from results.predictions where task = '{TASK}'"
+        f" and arm = '{ALL}' and split = 'test' order by stay_id limit 12"
+    ):
+        found = explain(PROJECT, evaluated.warehouse, stay_id, TASK, ALL)
+        log_odds = found.at_mean + sum(found.by_modality.values())
+        assert 1 / (1 + np.exp(-log_odds)) == pytest.approx(y_score, abs=1e-6)
+        assert found.y_score == y_score
+        assert sum(value for *_, value in found.features) == pytest.approx(
+            sum(found.by_modality.values()), abs=1e-9
+        )
+
+
+def test_a_stay_is_explained_down_to_variable_and_hour(evaluated: Bench) -> None:
+    stay_id = evaluated.one(
+        "select min(stay_id) from marts.cohort where split = 'test' and has_vitals"
+    )
+    found = explain(PROJECT, evaluated.warehouse, stay_id, TASK, BEST)
+    values = {name: value for _, name, value, _ in found.features}
+    grid = evaluated.sql(
+        f"select variable, hour, value from marts.vitals_hourly where stay_id = {stay_id}"
+    )
+    assert len(grid) == 312
+    for variable, hour, value in grid:
+        assert values[f"{variable} @ {hour:g} h"] == pytest.approx(value, rel=1e-6)
+    assert "age" in values
+    done = evaluated.charthouse("explain", str(stay_id), "--arm", BEST, "--top", "3")
+    assert done.returncode == 0, done.stderr
+    assert "log odds" in done.stdout and " h " in done.stdout
+
+
+def test_explain_refuses_what_it_cannot(evaluated: Bench) -> None:
+    with pytest.raises(CharthouseError, match="Stay 1 is not in the cohort"):
+        explain(PROJECT, evaluated.warehouse, 1, TASK, None)
+    stay_id = evaluated.one("select min(stay_id) from marts.cohort")
+    with pytest.raises(CharthouseError, match="has not scored this cohort"):
+        explain(PROJECT, evaluated.warehouse, stay_id, TASK, "structured[gru]")
+
+
+# Reports and promises
+
+
+def test_the_leaderboard_has_the_papers_shape(evaluated: Bench) -> None:
+    rows = evaluated.sql(
+        "select arm, fusion, auroc, published_auroc, run_id, cohort_hash, auroc_value"
+        f" from reports.leaderboard where task = '{TASK}' and population = 'all'"
+    )
+    by_arm = {row[0]: row for row in rows}
+    _, fusion, ours, published, run_id, cohort_hash, value = by_arm[BEST]
+    assert published == "0.8544 [0.8453, 0.8631]"
+    assert ours.startswith(f"{value:.4f} [") and ours.endswith("]")
+    assert (fusion, cohort_hash) == (
+        "concatenate_presence", evaluated.one("select cohort_hash from marts.cohort_definition")
+    )  # fmt: skip
+    assert run_id.startswith("predict-")
+    assert by_arm["structured[gru]+image[swin]"][1:4] == (None, None, "0.8794 [0.8712, 0.8873]")
+    assert len(rows) == 11 + 6  # published, and ours that are not
+
+
+def test_what_is_fitted_again_is_gone_from_the_reports_until_it_is_evaluated(own: Bench) -> None:
+    arm = ("--task", TASK, "--arm", BEST)
+    assert own.charthouse("predict", *arm, "--seed", "4").returncode == 0
+    where = f"where task = '{TASK}' and arm = '{BEST}' and run_id is not null"
+    assert own.one(f"select count(*) from reports.leaderboard {where}") == 0
+    assert own.one("select count(*) from reports.comparisons"
+                   f" where task = '{TASK}' and '{BEST}' in (arm, other_arm)") == 0  # fmt: skip
+    assert own.charthouse("evaluate", "--bootstraps", "20").returncode == 0
+    assert own.one(f"select count(*) from reports.leaderboard {where}") == 2
+
+
+def test_a_changed_cohort_has_no_results_until_they_are_made(own: Bench) -> None:
+    before = own.sql("select * from reports.leaderboard where run_id is not null order by all")
+    assert own.build("--vars", "{min_age: 40}").code == 0
+    assert own.one("select count(*) from reports.arms") == 0
+    assert own.one("select count(*) from reports.leaderboard where run_id is not null") == 0
+    done = own.charthouse("evaluate")
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].endswith("Run charthouse predict first.")
+    assert own.build().code == 0  # back: what was found stands again
+    assert (
+        own.sql("select * from reports.leaderboard where run_id is not null order by all") == before
+    )
+
+
+def test_the_promises_hold(evaluated: Bench) -> None:
+    """dbt's data tests, now that there are results."""
+    outcome = evaluated.build("--select", "source:results", "models/reports", "test_type:singular")
+    assert outcome.code == 0, outcome.output
+    assert "assert_shares_sum_to_one" in outcome.output
+
+
+@pytest.mark.parametrize(
+    ("promise", "spoil"),
+    [
+        ("assert_shares_sum_to_one", "update results.contributions set share = share * 1.1"),
+        (
+            "assert_intervals_contain_the_estimate",
+            "update results.metrics set ci_low = value + 0.1 where metric = 'auroc'",
+        ),
+        (
+            "assert_predictions_are_of_the_cohort",
+            "update results.predictions set stay_id = 1 where stay_id ="
+            " (select min(stay_id) from results.predictions)",
+        ),
+        (
+            "assert_no_test_patient_was_fitted_on",
+            "update results.fits set fitted_on = list_append(fitted_on, (select min(stay_id)"
+            " from marts.cohort where split = 'test'))",
+        ),
+    ],
+)
+def test_a_broken_promise_is_found(own: Bench, promise: str, spoil: str) -> None:
+    write(own, spoil)
+    outcome = own.build("--select", promise)
+    assert outcome.code == 1
+    assert f"FAILED {promise}" in outcome.output
+
+
+def test_evaluate_refuses_predictions_that_are_not_of_the_stays(own: Bench) -> None:
+    write(own, "delete from results.predictions where stay_id = (select min(stay_id)"
+               " from results.predictions where split = 'test')")  # fmt: skip
+    done = own.charthouse("evaluate")
+    assert done.returncode == 1
+    assert "its scores are not those of the test stays" in done.stderr
+
+
+def test_a_stays_vector_is_read_for_that_stay_alone(evaluated: Bench) -> None:
+    """explain reads one stay where predict reads all: the vectors must be the same."""
+    from charthouse.predict.features import read_block
+
+    with open_warehouse(evaluated.warehouse) as db:
+        cohort = read_cohort(db)
+        stay_ids = np.array(list(cohort.stays))
+        whole = read_block(db, cohort, SPECS, "tfidf_svd", TASK, stay_ids)
+        some = stay_ids[[3, 40, 41, len(stay_ids) - 1]]
+        part = read_block(db, cohort, SPECS, "tfidf_svd", TASK, some)
+    places = np.searchsorted(stay_ids, some)
+    assert np.array_equal(part.vectors, whole.vectors[places])
+    assert np.array_equal(part.present, whole.present[places])
+    assert 0 < whole.present.sum() < len(stay_ids)
+    assert not whole.vectors[~whole.present].any()

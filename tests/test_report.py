@@ -1,0 +1,544 @@
+"""`charthouse report`: on results made by hand, so that every number on the page is known."""
+
+import io
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pytest
+from PIL import Image
+
+from charthouse.errors import CharthouseError
+from charthouse.report import run as report_run
+from charthouse.report import style
+from charthouse.report.attrition import attrition_picture
+from charthouse.report.choose import chosen
+from charthouse.report.comparisons import MOST_ROWS, comparison_pictures, pair_label
+from charthouse.report.curves import curve_picture
+from charthouse.report.leaderboard import leaderboard_picture
+from charthouse.report.page import Picture, TaskPart, render, width_in_words
+from charthouse.report.read import Found, TaskResults, read
+from charthouse.report.run import PAGE, PART, write_report
+from charthouse.report.style import Sheet
+from charthouse.report.subgroups import fairness_picture, subgroup_picture
+from conftest import Bench
+
+DEATH, LONG = "in_hospital_mortality", "icu_stay_over_3_days"
+GRU, FIXED = "structured[gru]", "structured[fixed_interval]"
+IMAGE, TEXT, BOTH = (f"{GRU}{more}" for more in ("+image[swin]", "+text[radbert]",
+                                                 "+image[swin]+text[radbert]"))  # fmt: skip
+ODD = "structured[vitals_summary,gru,moment]+image[pixel_pca,swin]+text[tfidf_svd,radbert]"
+AUROC = {GRU: 0.8123, FIXED: 0.7011, IMAGE: 0.8234, TEXT: 0.8345, BOTH: 0.8456, ODD: 0.6543}
+SHARES = {"demographics": 0.1, "time_series": 0.6, "image": 0.0, "text": 0.2, "presence": 0.1}
+SMALL = "7 stays, fewer than 10"
+RARE = "undefined in 131 of 1000 resamples"
+
+
+class Rows:
+    """Appends to the result tables of a warehouse."""
+
+    def __init__(self, warehouse: Path) -> None:
+        self.db = duckdb.connect(str(warehouse))
+        self.cohort_hash, self.synthetic = self.db.execute(
+            "select cohort_hash, is_synthetic from marts.cohort_definition"
+        ).fetchall()[0]
+        self.db.execute("begin")
+
+    def done(self) -> None:
+        self.db.execute("commit")
+        self.db.close()
+
+    def add(self, table: str, **row: object) -> None:
+        marks = ", ".join("?" for _ in row)
+        self.db.execute(
+            f"insert into results.{table} ({', '.join(row)}) values ({marks})", list(row.values())
+        )
+
+    def run(self, run_id: str, kind: str, name: str, task: str, settings: dict) -> None:
+        self.add(
+            "runs", run_id=run_id, kind=kind, name=name, task=task, cohort_hash=self.cohort_hash,
+            protocol="strict", is_synthetic=self.synthetic, code_version="9.9.9+test", seed=4,
+            settings=json.dumps(settings), packages="{}", device="cpu",
+            started_at="2030-01-01 00:00:00", finished_at="2030-01-01 01:00:00",
+        )  # fmt: skip
+
+    def evaluation(self, task: str) -> str:
+        run_id = f"evaluate-{task}"
+        self.run(run_id, "evaluate", "evaluate", task, {"n_bootstrap": 1000, "min_group": 10})
+        return run_id
+
+    def arm(self, task: str, arm: str, auroc: float | None, fusion: str = "late") -> dict:
+        """A run of predict with all its figures; auroc None: there are none, for a reason."""
+        place = sum(map(ord, arm + fusion))
+        run_id = f"predict-{task}-{place}"
+        self.run(run_id, "predict", f"{arm}|{fusion}", task, {"arm": arm, "fusion": fusion})
+        self.add(
+            "fits", run_id=run_id, component="model", penalty="l2", c=0.125, cv_auroc=0.7777,
+            converged=arm != FIXED, iterations=9, features=12, candidates="[]", fitted_on=[1, 2],
+            reason="stopped at 9 steps" if arm == FIXED else None,
+        )  # fmt: skip
+        scored = {"run_id": run_id, "task": task, "arm": arm, "fusion": fusion,
+                  "evaluation_run_id": f"evaluate-{task}"}  # fmt: skip
+        self._metrics(scored, auroc)
+        test = scored | {"split": "test", "population": "all"}
+        self._groups(test, auroc)
+        for population in ("all", "complete"):
+            for method in ("shap", "net", "coefficient"):
+                for modality, share in SHARES.items():
+                    self.add(
+                        "contributions", **(test | {"population": population}), method=method,
+                        modality=modality, mean_absolute=share, share=share, n=33,
+                    )  # fmt: skip
+        for curve in ("roc", "precision_recall", "calibration"):
+            for x in (0.0, 0.5, 1.0):
+                y = None if auroc is None else x if curve != "roc" else (0.3 + 0.7 * x)
+                low = None if y is None or x == 0.5 else y / 2
+                high = None if low is None else min(1.0, low * 2.2)
+                self.add("curves", **test, curve=curve, x=x, y=y, ci_low=low, ci_high=high,
+                         n=11 + int(2 * x))  # fmt: skip
+        return scored
+
+    def _metrics(self, scored: dict, auroc: float | None) -> None:
+        for split, population, down in [
+            ("validation", "all", 0.01), ("test", "all", 0), ("test", "complete", 0.11),
+        ]:  # fmt: skip
+            for metric, less in [
+                ("auroc", 0.0),
+                ("auprc", 0.3),
+                ("accuracy", 0.05),
+                ("brier", 0.5),
+            ]:
+                value = None if auroc is None else auroc - less - down
+                lacking = value is None or population == "complete"
+                self.add(
+                    "metrics", **scored, split=split, population=population, metric=metric,
+                    value=value, ci_low=None if lacking else value - 0.1234,
+                    ci_high=None if lacking else value + 0.1166, n=60, n_positive=9,
+                    n_undefined=0, reason="one class only" if value is None else
+                    RARE if lacking else None,
+                )  # fmt: skip
+
+    def _groups(self, test: dict, auroc: float | None) -> None:
+        groups = {"age_group": ["<=65", "65-85", ">85"], "gender": ["F", "M"],
+                  "race_group": ["WHITE", "ASIAN"], "subject_id": ["10000001"],
+                  "first_careunit": [f"unit {at}" for at in range(13)]}  # fmt: skip
+        for attribute, names in groups.items():
+            for at, group in enumerate(names):
+                few = group == "ASIAN" or auroc is None
+                value = None if few else auroc - 0.02 * at
+                lacking = few or group == ">85"
+                self.add(
+                    "subgroup_metrics", **test, attribute=attribute, subgroup=group, metric="auroc",
+                    value=value, ci_low=None if lacking else value - 0.1,
+                    ci_high=None if lacking else value + 0.1, n=7 if few else 20, n_positive=3,
+                    n_undefined=0, reason=SMALL if few else RARE if lacking else None,
+                )  # fmt: skip
+            for metric in ("demographic_parity_ratio", "equalized_odds_ratio", "auroc_gap"):
+                self.add(
+                    "fairness", **test, attribute=attribute, metric=metric,
+                    value=None if auroc is None else 0.5, ci_low=None, ci_high=None, n_groups=2,
+                    left_out=["ASIAN"] if attribute == "race_group" else [], n_undefined=0,
+                    reason="no stay predicted positive" if auroc is None else RARE,
+                )  # fmt: skip
+
+    def compare(self, one: dict, other: dict, question: str, difference: float | None) -> None:
+        for population in ("all", "complete"):
+            lacking = difference is None or population == "complete"
+            self.add(
+                "comparisons", **one, split="test", population=population, question=question,
+                other_run_id=other["run_id"], other_arm=other["arm"], other_fusion=other["fusion"],
+                metric="auroc", difference=difference,
+                ci_low=None if lacking else difference - 0.01,
+                ci_high=None if lacking else difference + 0.01, p_value=None if lacking else 0.001,
+                p_adjusted=None if lacking else 0.002, n_asked=1, n=60, n_positive=9,
+                n_undefined=0, reason="one class only" if difference is None else None,
+            )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def empty(built: Bench, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The marts, and nothing evaluated."""
+    warehouse = tmp_path_factory.mktemp("empty") / "warehouse.duckdb"
+    shutil.copy(built.warehouse, warehouse)
+    return warehouse
+
+
+@pytest.fixture(scope="module")
+def filled(empty: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two tasks: one with six arms, one with a single arm that has no figure at all."""
+    warehouse = tmp_path_factory.mktemp("filled") / "warehouse.duckdb"
+    shutil.copy(empty, warehouse)
+    rows = Rows(warehouse)
+    rows.evaluation(DEATH)
+    scored = {arm: rows.arm(DEATH, arm, auroc) for arm, auroc in AUROC.items()}
+    rows.compare(scored[IMAGE], scored[GRU], "adds image", 0.0111)
+    rows.compare(scored[BOTH], scored[GRU], "adds image and text", None)
+    rows.evaluation(LONG)
+    rows.arm(LONG, "presence", None)
+    rows.done()
+    return warehouse
+
+
+@pytest.fixture(scope="module")
+def found(filled: Path) -> Found:
+    return read(filled)
+
+
+@pytest.fixture(scope="module")
+def report(filled: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a report of that warehouse; never changed by a test."""
+    out = tmp_path_factory.mktemp("report") / "new" / "folder"
+    assert write_report(filled, out, say=lambda line: None) == out / PAGE
+    return out
+
+
+@pytest.fixture
+def styled() -> Iterator[None]:
+    with style.applied():
+        yield
+
+
+class Links(HTMLParser):
+    """What a page would fetch, its pictures, and whether its tags are balanced."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fetched: list[str] = []
+        self.images: list[dict[str, str | None]] = []
+        self.open: list[str] = []
+        self.tags: set[str] = set()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        named = dict(attrs)
+        if tag == "img":
+            self.images.append(named)
+        self.fetched += [
+            value for name in ("src", "href", "srcset", "data", "poster")
+            if (value := named.get(name))
+        ]  # fmt: skip
+        if tag not in ("meta", "img", "link", "br"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def links(page: str) -> Links:
+    parser = Links()
+    parser.feed(page)
+    assert not parser.open
+    return parser
+
+
+def without_pictures(page: str) -> str:
+    return re.sub(r"base64,[\w+/=]+", "", page)
+
+
+def words_of(sheet: Sheet) -> str:
+    """Everything that is written in a picture."""
+    texts = list(sheet.figure.texts)
+    for axes in sheet.figure.axes:
+        texts += [*axes.texts, axes.title, axes._left_title]
+    entries = [text for legend in sheet.figure.legends for text in legend.get_texts()]
+    return "\n".join(text.get_text() for text in [*texts, *entries])
+
+
+def of_task(found: Found, task: str) -> TaskResults:
+    return next(results for results in found.tasks if results.task == task)
+
+
+def as_real(found: Found) -> Found:
+    cohort = replace(found.cohort, is_synthetic=False)
+    return replace(
+        found, cohort=cohort, tasks=[replace(each, cohort=cohort) for each in found.tasks]
+    )
+
+
+def test_the_page_is_self_contained(report: Path) -> None:
+    page = (report / PAGE).read_text()
+    parsed = links(page)
+    assert all(link.startswith(("data:image/png;base64,", "#")) for link in parsed.fetched)
+    assert not parsed.tags & {"script", "link", "iframe", "object", "base"}
+    assert not re.search(r"https?:|url\(|@import", without_pictures(page))
+    assert all(image["alt"] for image in parsed.images)
+    assert {image["data-file"] for image in parsed.images} == {
+        file.name for file in report.glob("*.png")
+    }
+    assert {file.name for file in report.iterdir()} == {
+        PAGE, "attrition.png", f"leaderboard-{DEATH}.png", f"leaderboard-{LONG}.png",
+        f"comparisons-{DEATH}.png", f"subgroups-{DEATH}.png", f"subgroups-{LONG}.png",
+        f"fairness-{DEATH}.png", f"fairness-{LONG}.png", f"shares-{DEATH}.png",
+        f"shares-{LONG}.png", f"curves-{DEATH}.png", f"curves-{LONG}.png",
+    }  # fmt: skip
+
+
+def test_pictures_are_whole_and_not_blank(report: Path) -> None:
+    inches = {"attrition": 10.0, "leaderboard": 13.13, "comparisons": 12.4, "subgroups": 12.25,
+              "fairness": 12.25, "shares": 12.2, "curves": 10.7}  # fmt: skip
+    for file in report.glob("*.png"):
+        with Image.open(io.BytesIO(file.read_bytes())) as image:
+            image.load()
+            width, height = image.size
+            pixels = np.asarray(image.convert("L"))
+        assert abs(width - inches[file.stem.split("-")[0]] * style.DPI) <= 1, file.name
+        assert 300 < height < 6000, file.name
+        assert 0.005 < (pixels < 200).mean() < 0.5, file.name
+        # a margin all around is white: nothing is cut off at an edge
+        edge = np.concatenate([pixels[:4].ravel(), pixels[-4:].ravel(),
+                               pixels[:, :4].ravel(), pixels[:, -4:].ravel()])  # fmt: skip
+        assert edge.min() == 255, file.name
+
+
+def test_every_number_of_the_leaderboard_is_on_the_page(report: Path, filled: Path) -> None:
+    page = without_pictures((report / PAGE).read_text())
+    with duckdb.connect(str(filled), read_only=True) as db:
+        board = db.execute(
+            "select arm, auroc, auprc, accuracy, published_auroc, published_auprc,"
+            " published_accuracy from reports.leaderboard"
+        ).fetchall()
+        differences = db.execute(
+            "select printf('%+.4f', auroc_minus_published) from reports.leaderboard"
+            " where auroc_minus_published is not null"
+        ).fetchall()
+        runs = db.execute("select run_id, arm, code_version from reports.arms").fetchall()
+    assert "0.8456 [0.7222, 0.9622]" in page
+    assert "0.8778 [0.8700, 0.8865]" in page  # published
+    for words in {word for row in [*board, *differences, *runs] for word in row if word}:
+        assert f">{words}<" in page or f">{words} <small>" in page, words
+    assert len(differences) == 5
+    assert "NO <small>model: stopped at 9 steps</small>" in page  # a fit that did not converge
+    assert f"0.7356 <small>{RARE}</small>" in page  # a value without an interval
+    assert "<small>one class only</small>" in page  # neither
+    assert ">l2<" in page and ">0.125<" in page and ">9.9.9+test<" in page
+
+
+def test_no_stay_and_no_patient_is_on_the_page(report: Path, filled: Path) -> None:
+    page = without_pictures((report / PAGE).read_text())
+    with duckdb.connect(str(filled), read_only=True) as db:
+        people = db.execute("select stay_id, subject_id, hadm_id from marts.cohort").fetchall()
+        texts = db.execute("select distinct left(text, 40) from marts.reports").fetchall()
+    numbers = set(re.findall(r"\d{6,}", page))
+    assert people and not numbers & {str(number) for row in people for number in row}
+    assert "10000001" not in page
+    assert texts and not any(text in page for (text,) in texts)
+
+
+def test_the_same_results_are_the_same_bytes(report: Path, filled: Path, tmp_path: Path) -> None:
+    (tmp_path / "notes.png").write_text("mine")
+    (tmp_path / "gone-task.png").write_text("of the report before")
+    (tmp_path / PAGE).write_text('<img data-file="gone-task.png">')
+    (tmp_path / PART).mkdir()
+    (tmp_path / PART / "half.png").write_text("of a run that was killed")
+    lines: list[str] = []
+    write_report(filled, tmp_path, say=lines.append)
+    first = {file.name: file.read_bytes() for file in report.iterdir()}
+    again = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+    assert again.pop("notes.png") == b"mine"
+    assert again == first
+    assert len(lines) == 1 and lines[0].startswith("SYNTHETIC")
+
+
+@pytest.mark.parametrize("at", ["drawing", "the page", "writing"])
+def test_a_failure_leaves_the_old_report_whole(
+    at: str, filled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / PAGE).write_text("old")
+    (tmp_path / "attrition.png").write_text("old picture")
+
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(report_run, "_task_part", lambda results, arms: TaskPart(results, [], []))
+    write, target = Path.write_bytes, None
+    if at == "writing":
+        target = PAGE  # the last of the files
+        monkeypatch.setattr(
+            Path, "write_bytes",
+            lambda path, data: fail() if path.name == target else write(path, data),
+        )  # fmt: skip
+    else:
+        monkeypatch.setattr(report_run, "_task_part" if at == "drawing" else "render", fail)
+    with pytest.raises(CharthouseError if at == "writing" else OSError, match="No space"):
+        write_report(filled, tmp_path, say=print)
+    assert {file.name: file.read_text() for file in tmp_path.iterdir()} == {
+        PAGE: "old", "attrition.png": "old picture",
+    }  # fmt: skip
+
+
+def test_out_that_is_a_file_is_one_line(
+    filled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(report_run, "_task_part", lambda results, arms: TaskPart(results, [], []))
+    (tmp_path / "taken").write_text("mine")
+    with pytest.raises(CharthouseError, match="cannot be written"):
+        write_report(filled, tmp_path / "taken", say=print)
+    assert (tmp_path / "taken").read_text() == "mine"
+
+
+def test_nothing_evaluated_says_what_to_run(empty: Path, tmp_path: Path) -> None:
+    with pytest.raises(CharthouseError, match=r"Run charthouse evaluate") as error:
+        write_report(empty, tmp_path / "out", say=print)
+    assert "\n" not in str(error.value)
+    assert not (tmp_path / "out").exists()
+
+
+def test_synthetic_is_said_everywhere_and_only_when_it_is(found: Found, styled: None) -> None:
+    for which, said in [(found, True), (as_real(found), False)]:
+        results = of_task(which, DEATH)
+        for footer in (style.footer(results), style.cohort_footer(which.cohort)):
+            assert ("SYNTHETIC" in footer) is said
+            assert which.cohort.cohort_hash[:12] in footer and "protocol strict" in footer
+        arms = chosen(results, ())
+        for sheet in [
+            attrition_picture(which.cohort), leaderboard_picture(results),
+            subgroup_picture(results, arms), *comparison_pictures(results),
+        ]:  # fmt: skip
+            assert ("SYNTHETIC DATA" in words_of(sheet)) is said
+        picture = Picture("a.png", b"", "alt", "caption")
+        page = render(which, picture, [TaskPart(results, [], [])])
+        assert ("SYNTHETIC" in page) is said
+
+
+def test_the_footer_says_what_a_picture_is_of(found: Found) -> None:
+    footer = style.footer(of_task(found, DEATH))
+    counts = of_task(found, DEATH).counts["all"]
+    assert f"test split: {counts.n} stays, {counts.n_positive} positive" in footer
+    assert f"{counts.patients} patients" in footer
+    assert "95 %, 1,000 resamples" in footer and f"evaluate-{DEATH}" in footer
+    assert f"task {DEATH}" in footer
+
+
+def test_the_width_of_the_interval_is_in_words(found: Found, report: Path) -> None:
+    words = width_in_words(of_task(found, DEATH))  # each interval is 0.24 wide
+    assert "about ±0.12" in words
+    assert f"{of_task(found, DEATH).counts['all'].patients} test patients" in words
+    assert "there is no interval" in width_in_words(of_task(found, LONG))
+    assert words in (report / PAGE).read_text()
+
+
+def test_one_arm_for_each_set_of_modalities_is_chosen(found: Found) -> None:
+    results = of_task(found, DEATH)
+    assert [run["arm"] for run in chosen(results, ())] == [GRU, IMAGE, TEXT, BOTH]
+    # the other baseline is better on validation, but nothing is built on it
+    better = results.validation | {(FIXED, "late"): 0.99}
+    lead = replace(results, validation=better)
+    assert [run["arm"] for run in chosen(lead, ())] == [GRU, IMAGE, TEXT, BOTH]
+    assert [run["arm"] for run in chosen(results, (BOTH, FIXED))] == [BOTH, FIXED]
+    without = replace(results, runs=[run for run in results.runs if run["arm"] in (FIXED, ODD)])
+    assert [run["arm"] for run in chosen(without, ())] == [FIXED]
+    assert [run["arm"] for run in chosen(of_task(found, LONG), ())] == ["presence"]
+
+
+def test_an_unknown_arm_is_one_line(filled: Path, tmp_path: Path) -> None:
+    with pytest.raises(CharthouseError, match=r"--arm 'structured\[nope\]' has no figures"):
+        write_report(filled, tmp_path / "out", arms=["structured[nope]"], say=print)
+    with pytest.raises(CharthouseError, match="at most 6"):
+        write_report(filled, tmp_path / "out", arms=list("abcdefg"), say=print)
+
+
+def test_groups_without_a_figure_are_named_with_the_reason(found: Found, styled: None) -> None:
+    results = of_task(found, DEATH)
+    arms = chosen(results, ())
+    words = words_of(subgroup_picture(results, arms))
+    assert "ASIAN" in words and f"no figure: {SMALL}" in words
+    assert words.count(f"no interval: {RARE}") == len(arms)
+    assert words.index("<=65") < words.index("65-85") < words.index(">85")
+    assert "unit 1" not in words and "subject" not in words.lower()
+    fair = words_of(fairness_picture(results, arms))
+    assert "without ASIAN" in fair and "Equalized odds ratio" in fair
+    none = of_task(found, LONG)
+    only = chosen(none, ())
+    assert "no figure: no stay predicted positive" in words_of(fairness_picture(none, only))
+    assert "no curve: one class only" in words_of(curve_picture(none, only))
+    assert "one class only" in words_of(leaderboard_picture(none))
+
+
+def test_what_is_not_drawn_is_said(report: Path) -> None:
+    page = without_pictures((report / PAGE).read_text())
+    assert "Too many groups to draw: first_careunit" in page
+    assert "No comparisons" in page
+
+
+def test_pairs_show_what_differs(found: Found, styled: None) -> None:
+    results = of_task(found, DEATH)
+    (sheet,) = comparison_pictures(results)
+    words = words_of(sheet)
+    assert "+0.011 [+0.001, +0.021]  p 0.002" in words
+    assert "+0.011 no interval" in words and "one class only" in words
+    assert f"+image[swin]\nto {GRU}" in words
+    row = dict(results.comparisons[0])
+    swapped = row | {"arm": TEXT, "other_arm": f"{FIXED}+text[radbert]"}
+    label = pair_label(results, swapped)
+    assert label.split("\n") == [f"gru {style.MINUS} fixed_interval",
+                                 "structured with text[radbert]"]  # fmt: skip
+    many = [dict(row, arm=f"{GRU}+image[e{at}]") for at in range(MOST_ROWS * 2 + 1)]
+    sheets = comparison_pictures(replace(results, comparisons=many))
+    assert len(sheets) == 3
+    assert all(f"image[e{at}]" in "".join(map(words_of, sheets)) for at in range(len(many)))
+
+
+def test_arms_are_grouped_and_named_whole(found: Found, styled: None) -> None:
+    words = words_of(leaderboard_picture(of_task(found, DEATH)))
+    assert words.index("Arms of the paper") < words.index("Asked for by name")
+    assert "published" in words
+    joined = words.replace("\n", "")
+    assert all(arm in joined for arm in AUROC)
+    results = of_task(found, DEATH)
+    ours = [
+        row | {f"published_{name}_value": None for name in ("auroc", "auprc")}
+        for row in results.leaderboard
+        if row["run_id"]
+    ]
+    assert "published" not in words_of(leaderboard_picture(replace(results, leaderboard=ours)))
+
+
+def test_a_dot_is_filled_only_where_p_is_small(found: Found, styled: None) -> None:
+    results = of_task(found, DEATH)
+
+    def faces(p: float) -> set[str]:
+        rows = [dict(row, p_adjusted=p) for row in results.comparisons if row["ci_low"] is not None]
+        (sheet,) = comparison_pictures(replace(results, comparisons=rows))
+        lines = [line for axes in sheet.figure.axes for line in axes.lines]
+        return {line.get_markerfacecolor() for line in lines if line.get_marker() == "o"}
+
+    assert faces(0.049) == {style.BLUE}
+    assert faces(0.05) == {"white"}
+
+
+def test_the_roc_starts_at_the_corner(found: Found, styled: None) -> None:
+    results = of_task(found, DEATH)
+    arms = chosen(results, ())[:1]
+    roc, precision, _ = curve_picture(results, arms).figure.axes
+    (line,) = [line for line in roc.lines if line.get_color() == style.BLUE]
+    assert list(line.get_xdata()) == [0, 0, 0.5, 1] and list(line.get_ydata())[:2] == [0, 0.3]
+    counts = results.counts["all"]
+    assert f"prevalence {counts.n_positive / counts.n:.2f}" in [
+        text.get_text() for text in precision.texts
+    ]
+
+
+def test_several_fusions_are_told_apart(empty: Path, tmp_path: Path, styled: None) -> None:
+    warehouse = tmp_path / "warehouse.duckdb"
+    shutil.copy(empty, warehouse)
+    rows = Rows(warehouse)
+    rows.evaluation(LONG)
+    late = rows.arm(LONG, "image[swin]", 0.61)
+    gated = rows.arm(LONG, "image[swin]", 0.62, fusion="gated")
+    rows.compare(gated, late, "fusion", 0.01)
+    rows.done()
+    found = read(warehouse)
+    assert found.not_evaluated == [DEATH]
+    results = of_task(found, LONG)
+    words = words_of(leaderboard_picture(results))
+    assert "image[swin] (gated)" in words and "image[swin] (late)" in words
+    assert f"gated {style.MINUS} late\nimage[swin]" in words_of(comparison_pictures(results)[0])
+    assert [run["fusion"] for run in chosen(results, ())] == [results.fusion]
+    page = render(found, Picture("a.png", b"", "a", "c"), [TaskPart(results, [], [])])
+    assert f"{DEATH} has not been evaluated" in page
