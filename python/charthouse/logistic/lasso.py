@@ -1,10 +1,10 @@
 """l1-penalised fits: proximal Newton steps, their quadratic problems solved on Gram matrices.
 
 A step minimises the quadratic model of the mean loss plus the exact penalty (Lee, Sun and Saunders
-2014, SIAM Journal on Optimization). The model is solved by sweeps of coordinate descent over what breaks the
-optimality conditions (Friedman, Hastie and Tibshirani 2010, Journal of Statistical Software), which
-find the coordinates that are not 0, in turn with Newton steps over those, which settle their values
-however correlated they are.
+2014, SIAM Journal on Optimization). The model is solved by sweeps of coordinate
+descent over what breaks the optimality conditions (Friedman, Hastie and Tibshirani 2010, Journal of
+Statistical Software), which find the coordinates that are not 0, in turn with Newton steps over
+those, which settle their values however correlated they are.
 """
 
 import numpy as np
@@ -14,47 +14,48 @@ from charthouse.logistic.problems import Curvature, Problems
 from charthouse.logistic.solver import Fits, Limits, backtrack
 
 NEVER = 1e30  # the penalty of a coordinate that has to stay 0
-MODEL_ROUNDS = 30
-SWEEPS = 10
+MODEL_ROUNDS = 30  # of both kinds of step
+SWEEPS = 10  # of coordinate descent in a round
+ELIMINATIONS = 6  # Newton steps in a round
+SHARES = (1.0, 0.3, 0.1)
 FORCING = 0.05  # how far below the fit's own residual the model's is driven
-SLOW = 0.2  # a step that leaves more than this of the residual calls for new weights
+SLOW = 0.4  # a step that leaves more than this of the residual calls for new weights
 
 
 def solve_lasso(
-    problems: Problems, curvature: Curvature, start: Fits, strength: float, limits: Limits
+    problems: Problems, curvature: Curvature, starts: list[Fits], strength: float, limits: Limits
 ) -> Fits:
-    """Minimises mean loss + strength / rows |w|_1, w = ratio v, from start.
+    """Minimises mean loss + strength / rows |w|_1, w = ratio v.
 
     Args:
         problems: The data.
         curvature: Refreshed where its weights have become too old.
-        start: Where to begin, not changed.
+        starts: Where to begin, not changed; each fit takes the one with the smallest objective. The
+            weights are taken from the last.
         strength: 1 / C.
         limits: When to stop.
     """
-    now = start.warm()
     penalty = strength / problems.rows * problems.ratio
     penalty[problems.ratio == 0] = NEVER
     penalty[-1] = 0
     own_scale = np.where(problems.ratio > 0, problems.ratio, 1)
-    active = np.flatnonzero(problems.fitted)
-    now.v[:, active] = np.where(problems.ratio[:, active] > 0, now.v[:, active], 0)
+    active = problems.possible
+    now = _best(problems, starts, penalty)
+    now.v[problems.ratio == 0] = 0
     gradient = np.zeros_like(now.v)
     gradient[:, active] = problems.gradients(now.margins[:, active], active)
     before = np.zeros(len(now.residual))
+    curvature.refresh(starts[-1].margins)
     while True:
         for fit in active:
             broken = violation(now.v[:, fit], gradient[:, fit], penalty[:, fit])
             now.residual[fit] = (broken / own_scale[:, fit]).max()
-        slow = (now.residual[active] > SLOW * before[active]).any()
-        active = active[now.residual[active] > limits.tolerance]
-        for fit in active[now.iterations[active] >= limits.max_iterations]:
-            now.reasons[int(fit)] = f"stopped after {limits.max_iterations} iterations"
-        active = np.array([fit for fit in active if fit not in now.reasons], dtype=int)
-        if not len(active):
+        active = now.unsolved(active, limits)
+        if not active:
             return now
-        if slow:
-            curvature.refresh(now.margins[:, problems.last])
+        slow = (now.residual[active] > SLOW * before[active]).any()
+        if before.any() and (slow or not curvature.shared):
+            curvature.refresh(now.margins)
         before[active] = now.residual[active]
         target = np.empty((len(now.v), len(active)))
         for column, fit in enumerate(active):
@@ -68,7 +69,7 @@ def solve_lasso(
             step = _step(problems, now, penalty[:, fit], fit, target[:, column],
                          along[:, column], gradient[:, fit])  # fmt: skip
             if not step:
-                now.reasons[int(fit)] = "no step lowers the loss"
+                now.reasons[fit] = "no step lowers the loss"
             if step == 1:
                 now.v[:, fit] = target[:, column]  # its zeros are exact
             else:
@@ -76,6 +77,19 @@ def solve_lasso(
             now.margins[:, fit] += step * along[:, column]
         now.iterations[active] += 1
         gradient[:, active] = problems.gradients(now.margins[:, active], active)
+
+
+def _best(problems: Problems, starts: list[Fits], penalty: np.ndarray) -> Fits:
+    """Of each fit the start with the smallest objective, the first of equal ones."""
+    now = starts[0].warm()
+    for fit in problems.possible:
+        values = [
+            problems.loss(start.margins[:, fit], fit) + penalty[:, fit] @ np.abs(start.v[:, fit])
+            for start in starts
+        ]
+        best = starts[int(np.argmin(values))]
+        now.v[:, fit], now.margins[:, fit] = best.v[:, fit], best.margins[:, fit]
+    return now
 
 
 def violation(v: np.ndarray, gradient: np.ndarray, penalty: np.ndarray) -> np.ndarray:
@@ -135,15 +149,31 @@ class _Model:
     def newton(self, v: np.ndarray, slope: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Towards the minimum over the coordinates that are not 0, with their signs.
 
-        What would change its sign becomes 0. Where no share of that step lowers the value, v stays.
+        What would change its sign becomes 0, and the minimum over the rest is looked for. Where
+        that does not lower the value a share of the first step is tried; at the worst v stays.
         """
-        free = np.flatnonzero((v != 0) | (self.penalty == 0))
-        right = -(slope[free] + self.penalty[free] * np.sign(v[free]))
-        step = np.zeros_like(v)
-        step[free] = _solve(self.hessian[np.ix_(free, free)], right)
-        value = self.value(v, slope)
-        for share in (1.0, 0.3, 0.1):
-            moved = v + share * step
+        value, sign = self.value(v, slope), np.sign(v)
+        kept = (v != 0) | (self.penalty == 0)
+        moved, moved_slope = v, slope
+        first_step = np.zeros(0)
+        for elimination in range(ELIMINATIONS):
+            free = np.flatnonzero(kept)
+            right = -(moved_slope[free] + self.penalty[free] * sign[free])
+            step = np.zeros_like(v)
+            step[free] = _solve(self.hessian[np.ix_(free, free)], right)
+            if not elimination:
+                first_step = step
+            target = moved + step
+            crossed = kept & (target * sign < 0) & (self.penalty > 0)
+            kept &= ~crossed
+            moved = np.where(kept, target, 0)
+            moved_slope = self.slope(moved)
+            if not crossed.any():
+                break
+        if self.value(moved, moved_slope) < value:
+            return moved, moved_slope
+        for share in SHARES:
+            moved = v + share * first_step
             moved[(moved * v < 0) & (self.penalty > 0)] = 0
             moved_slope = self.slope(moved)
             if self.value(moved, moved_slope) < value:

@@ -14,6 +14,7 @@ import numpy as np
 from scipy.special import expit
 
 SAME = 0.03  # weights that differ by less than this share make the same Hessian
+FEW = 5  # rows for each feature; with fewer every fit has Hessians of its own
 CHUNK = 8192  # rows held in float64 at a time
 
 
@@ -34,7 +35,7 @@ class Problems:
     sd: np.ndarray  # [p, k], 0 where the column is constant in them
     ratio: np.ndarray  # [p + 1, k], sd / base_sd; 1 for the intercept
     rows: np.ndarray  # [k], how many rows each fit has
-    fitted: np.ndarray  # [k] bool, the rows of the fit are of both classes
+    possible: list[int]  # the fits whose rows are of both classes
 
     @staticmethod
     def of(x: np.ndarray, y: np.ndarray, folds: np.ndarray) -> "Problems":
@@ -68,7 +69,7 @@ class Problems:
             sd=sd,
             ratio=np.vstack([sd / base_sd[:, None], np.ones(sd.shape[1])]),
             rows=rows_of_fit,
-            fitted=(positives > 0) & (positives < rows_of_fit),
+            possible=np.flatnonzero((positives > 0) & (positives < rows_of_fit)).tolist(),
         )
 
     @property
@@ -92,7 +93,7 @@ class Problems:
         each[self.held_out(fit)] = 0
         return float(each.sum() / self.rows[fit])
 
-    def gradients(self, margins: np.ndarray, fits: np.ndarray) -> np.ndarray:
+    def gradients(self, margins: np.ndarray, fits: list[int]) -> np.ndarray:
         """Of the mean loss of those fits; margins [n, c] of their coefficients, to [p + 1, c].
 
         0 where the column is constant in the rows of the fit.
@@ -111,48 +112,66 @@ class Problems:
 
 
 class Curvature:
-    """Hessians of the mean losses, of one weighted Gram matrix for each fold's rows.
+    """Hessians of the mean losses; they steer the steps and do not enter the solution.
 
-    The Hessian of a fit is the sum of the other folds' matrices. Its weights p (1 - p) are those of
-    the fit of all rows, for every fit: all Hessians for the work of one. They steer the steps and
-    do not enter the solution.
+    A Hessian is a Gram matrix of the rows of the fit, each weighted by its p (1 - p). With many
+    rows for each feature the fits hardly differ in p, and all use that of the fit of all rows: then
+    one matrix for the rows of each fold is enough, and a fit adds up those of the other folds. With
+    few rows every fit has a matrix of its own, for there p differs, and a step that is free to go
+    anywhere must not be led by rows that the fit does not see.
     """
 
-    def __init__(self, problems: Problems, margin: np.ndarray) -> None:
+    def __init__(self, problems: Problems) -> None:
         self._problems = problems
-        self._weights = np.zeros(len(margin))
-        self.refresh(margin)
+        n, columns = problems.z.shape
+        self.shared = n >= FEW * columns
+        self._weights = np.zeros((n, 1 if self.shared else len(problems.rows)))
+        self._blocks: list[np.ndarray] = []
 
-    def refresh(self, margin: np.ndarray) -> bool:
-        """Weights at these margins [n] of the fit of all rows; whether that changed them enough."""
-        z, bounds = self._problems.z, self._problems.bounds
-        probability = expit(margin)
+    def refresh(self, margins: np.ndarray) -> bool:
+        """Takes the weights at the margins [n, k]; whether they have changed enough to matter."""
+        probability = expit(margins[:, -1:] if self.shared else margins)
         weights = probability * (1 - probability)
         if np.abs(weights - self._weights).sum() <= SAME * weights.sum():
             return False
         self._weights = weights
-        root = np.sqrt(weights).astype(np.float32)
-        self._blocks = []
-        for first, end in itertools.pairwise(bounds):
-            block = np.zeros((z.shape[1], z.shape[1]), dtype=np.float32)
-            for start in range(first, end, 2 * CHUNK):
-                rows = slice(start, min(start + 2 * CHUNK, end))
-                weighted = z[rows] * root[rows, None]
-                block += weighted.T @ weighted
-            self._blocks.append(block)
-        self._total = np.sum(self._blocks, axis=0)
+        if self.shared:
+            bounds = self._problems.bounds
+            self._blocks = [
+                self._gram(weights[:, 0], [slice(first, end)])
+                for first, end in itertools.pairwise(bounds)
+            ]
+            self._blocks.append(np.sum(self._blocks, axis=0))
         return True
 
     def hessian(self, fit: int) -> np.ndarray:
         """[p + 1, p + 1] float32, new; rows and columns that are constant in the fit are 0."""
         problems = self._problems
-        hessian = self._total if fit == problems.last else self._total - self._blocks[fit]
-        hessian = hessian / np.float32(problems.rows[fit])
+        if not self.shared:
+            out = problems.held_out(fit)
+            kept = [slice(0, out.start), slice(out.stop, len(problems.z))]
+            hessian = self._gram(self._weights[:, fit], kept)
+        elif fit == problems.last:
+            hessian = self._blocks[-1].copy()
+        else:
+            hessian = self._blocks[-1] - self._blocks[fit]
+        hessian /= np.float32(problems.rows[fit])
         constant = problems.ratio[:, fit] == 0
         if constant.any():
             hessian[constant] = 0
             hessian[:, constant] = 0
         return hessian
+
+    def _gram(self, weights: np.ndarray, kept: list[slice]) -> np.ndarray:
+        """z' diag(weights) z over those rows."""
+        z = self._problems.z
+        gram = np.zeros((z.shape[1], z.shape[1]), dtype=np.float32)
+        for rows in kept:
+            for first in range(rows.start, rows.stop, 2 * CHUNK):
+                chunk = slice(first, min(first + 2 * CHUNK, rows.stop))
+                weighted = z[chunk] * np.sqrt(weights[chunk, None]).astype(np.float32)
+                gram += weighted.T @ weighted
+        return gram
 
 
 def _moments(x: np.ndarray, order: np.ndarray, bounds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

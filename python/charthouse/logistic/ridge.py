@@ -3,6 +3,10 @@
 The Hessian of nearby weights (see Curvature) is factorised once for each fit and penalty; BFGS
 corrections (Liu and Nocedal 1989, Mathematical Programming) make up for what it has wrong. All fits
 step together, so a gradient of all is two matrix products.
+
+An unpenalised fit whose classes are separated has no optimum. It stops at the first coefficients
+that separate them, which in a grid with l2 are those of its largest C, or close: where other
+solvers stop depends on their steps only.
 """
 
 from collections import deque
@@ -14,7 +18,7 @@ from charthouse.logistic.problems import Curvature, Problems
 from charthouse.logistic.solver import SEPARATED, Fits, Limits, backtrack
 
 MEMORY = 8  # BFGS corrections kept
-PATIENCE = 10  # iterations before new weights are worth their Gram matrix
+PATIENCE = 12  # iterations before new weights are worth their Gram matrix
 
 
 def solve_ridge(
@@ -33,23 +37,24 @@ def solve_ridge(
     penalty = strength / problems.rows * problems.ratio**2
     penalty[-1] = 0
     own_scale = np.where(problems.ratio > 0, problems.ratio, 1)
-    active = np.flatnonzero(problems.fitted)
+    active = problems.possible
     gradient = np.zeros_like(now.v)
+    gradient[:, active] = problems.gradients(now.margins[:, active], active)
+    gradient += penalty * now.v
     memory: dict[int, deque] = {fit: deque(maxlen=MEMORY) for fit in active}
     factors: dict[int, np.ndarray] = {}
     age = 0
-    gradient[:, active] = problems.gradients(now.margins[:, active], active)
-    gradient += penalty * now.v
     while True:
         now.residual[active] = np.abs(gradient[:, active] / own_scale[:, active]).max(axis=0)
-        active = active[now.residual[active] > limits.tolerance]
-        for fit in active[now.iterations[active] >= limits.max_iterations]:
-            now.reasons[int(fit)] = f"stopped after {limits.max_iterations} iterations"
-        active = np.array([fit for fit in active if fit not in now.reasons], dtype=int)
-        if not len(active):
+        if not strength:
+            for fit in active:
+                if problems.separates(now.margins[:, fit], fit):
+                    now.reasons[fit] = SEPARATED
+        active = now.unsolved(active, limits)
+        if not active:
             break
         if age >= PATIENCE:
-            if curvature.refresh(now.margins[:, problems.last]):
+            if curvature.refresh(now.margins):
                 factors.clear()
             age = 0
         age += 1
@@ -65,7 +70,7 @@ def solve_ridge(
             steps[column] = _step(problems, now, penalty[:, fit], fit, direction[:, column],
                                   along[:, column], gradient[:, fit])  # fmt: skip
             if not steps[column]:
-                now.reasons[int(fit)] = "no step lowers the loss"
+                now.reasons[fit] = "no step lowers the loss"
         now.v[:, active] += steps * direction
         now.margins[:, active] += steps * along
         now.iterations[active] += 1
@@ -77,10 +82,6 @@ def solve_ridge(
             change = gradient[:, fit] - before[:, column]
             if moved @ change > 1e-10 * np.sqrt((moved @ moved) * (change @ change)):
                 memory[fit].append((moved, change))
-    if not strength:
-        for fit in np.flatnonzero(problems.fitted):
-            if problems.separates(now.margins[:, fit], fit):
-                now.reasons[int(fit)] = SEPARATED
     return now
 
 
@@ -105,7 +106,7 @@ def _times_inverse(factor: np.ndarray, memory: deque, gradient: np.ndarray) -> n
         share = (moved @ q) / (moved @ change)
         q -= share * change
         shares.append(share)
-    q = lapack.spotrs(factor, q.astype(np.float32), lower=1)[0].astype(np.float64)
+    q = np.asarray(lapack.spotrs(factor, q.astype(np.float32), lower=1)[0], dtype=np.float64)
     for (moved, change), share in zip(memory, reversed(shares), strict=True):
         q += (share - (change @ q) / (moved @ change)) * moved
     return q
@@ -125,6 +126,6 @@ def _step(
 
     def value(step: float) -> float:
         moved = v + step * direction
-        return problems.loss(margin + step * along, fit) + 0.5 * (penalty * moved) @ moved
+        return problems.loss(margin + step * along, fit) + 0.5 * float((penalty * moved) @ moved)
 
     return backtrack(value, value(0), gradient @ direction)

@@ -100,7 +100,7 @@ def search(
     folds: np.ndarray,
     grid: Sequence[Choice] = PAPER_GRID,
     *,
-    tolerance: float = 1e-5,
+    tolerance: float = 1e-6,
     max_iterations: int = 200,
 ) -> LogisticFit:
     """Fits every point of the grid in every fold and on all rows, and chooses.
@@ -117,7 +117,8 @@ def search(
         grid: Points, each once.
         tolerance: A fit has converged when no KKT condition of its mean log loss (plus penalty), in
             its own standardised features, is violated by more.
-        max_iterations: After so many Newton steps a fit has not converged.
+        max_iterations: After so many Newton steps a fit has not converged. Nor has one without
+            penalty whose classes are separated: it stops where it first separates them.
 
     Returns:
         The fit. Its out_of_fold are the probabilities, at the chosen point, from the model of the
@@ -131,13 +132,14 @@ def search(
     _check(x, y, folds, grid)
     problems = Problems.of(x, y, folds)
     limits = Limits(tolerance, max_iterations)
-    fits = Fits.null(problems)
-    curvature = Curvature(problems, fits.margins[:, problems.last])
-    lasso = ridge = fits
+    lasso = ridge = null = Fits.null(problems)
+    curvature = Curvature(problems)
+    curvature.refresh(null.margins)
     found = {}
-    for choice in sorted(grid, key=_weaker):
+    for choice in sorted(grid, key=lambda point: (-point.strength, point.penalty == "l1")):
         if choice.penalty == "l1":
-            fits = lasso = solve_lasso(problems, curvature, lasso, choice.strength, limits)
+            starts = [lasso] if ridge is null else [lasso, ridge]
+            fits = lasso = solve_lasso(problems, curvature, starts, choice.strength, limits)
         else:
             fits = ridge = solve_ridge(problems, curvature, ridge, choice.strength, limits)
         found[choice] = _Point(problems, choice, fits)
@@ -147,9 +149,10 @@ def search(
             f"No choice of C can be made: no fold of the {len(y):,} rows has stays of both classes "
             "within and without. Use a larger cohort, or fewer folds."
         )
-    return next(point for point in found.values() if point.mean_auroc >= best - TIE).fit(
-        tuple(found[choice].candidate for choice in grid)
+    chosen = next(
+        choice for choice in sorted(grid, key=_weaker) if found[choice].mean_auroc >= best - TIE
     )
+    return found[chosen].fit(tuple(found[choice].candidate for choice in grid))
 
 
 class _Point:
@@ -158,18 +161,15 @@ class _Point:
     def __init__(self, problems: Problems, choice: Choice, fits: Fits) -> None:
         self._problems, self._choice = problems, choice
         last = problems.last
-        self._last = {
-            "converged": last not in fits.reasons,
-            "iterations": int(fits.iterations[last]),
-            "residual": float(fits.residual[last]),
-            "reason": fits.reasons.get(last),
-        }
+        self._reason = fits.reasons.get(last)
+        self._iterations = int(fits.iterations[last])
+        self._residual = float(fits.residual[last])
         self._v = fits.v[:, last].copy()
         self._out_of_fold = np.full(len(problems.y), np.nan)
         auroc = []
         for fold in range(last):
             rows = problems.held_out(fold)
-            if not problems.fitted[fold]:
+            if fold not in problems.possible:
                 auroc.append(np.nan)
                 continue
             scores = expit(fits.margins[rows, fold])
@@ -189,9 +189,9 @@ class _Point:
 
     def fit(self, candidates: tuple[Candidate, ...]) -> LogisticFit:
         """As the chosen one of the candidates."""
-        problems, reason = self._problems, self._last["reason"]
-        if reason and self.candidate.converged:
-            chosen = replace(self.candidate, converged=False, reason=reason)
+        problems = self._problems
+        if self._reason and self.candidate.converged:
+            chosen = replace(self.candidate, converged=False, reason=self._reason)
             candidates = tuple(chosen if each is self.candidate else each for each in candidates)
         out_of_fold = np.empty(len(problems.y))
         out_of_fold[problems.order] = self._out_of_fold
@@ -204,8 +204,11 @@ class _Point:
             sd=np.where(sd > 0, sd, 1),
             coefficients=self._v[:-1] * problems.ratio[:-1, -1],
             intercept=float(self._v[-1] + shift),
+            converged=self._reason is None,
+            iterations=self._iterations,
+            residual=self._residual,
+            reason=self._reason,
             out_of_fold=out_of_fold,
-            **self._last,
         )
 
 

@@ -33,7 +33,7 @@ class Fits:
         """Intercepts only."""
         k = len(problems.rows)
         v = np.zeros((problems.z.shape[1], k))
-        for fit in np.flatnonzero(problems.fitted):
+        for fit in problems.possible:
             held_out = problems.held_out(fit)
             rate = (problems.y.sum() - problems.y[held_out].sum()) / problems.rows[fit]
             v[-1, fit] = np.log(rate / (1 - rate))
@@ -45,6 +45,18 @@ class Fits:
         """A copy to go on from."""
         k = len(self.residual)
         return Fits(self.v.copy(), self.margins.copy(), np.full(k, np.inf), np.zeros(k, int))
+
+    def unsolved(self, fits: list[int], limits: Limits) -> list[int]:
+        """Those of the fits to go on with; the others have a reason or have converged."""
+        for fit in fits:
+            if (
+                self.residual[fit] > limits.tolerance
+                and self.iterations[fit] >= limits.max_iterations
+            ):
+                self.reasons.setdefault(fit, f"stopped after {limits.max_iterations} iterations")
+        return [
+            fit for fit in fits if self.residual[fit] > limits.tolerance and fit not in self.reasons
+        ]
 
 
 def backtrack(value: Callable[[float], float], at_0: float, slope: float) -> float:
