@@ -11,12 +11,14 @@
             {%- endfor -%}
             {%- do statements.append('comment on table ' ~ table ~ ' is ' ~ text_literal(definition.holds)) -%}
         {%- endfor -%}
-        {#- charthouse.embed.store replaces it, with one more arm a table, when it makes the table -#}
-        {%- do statements.append(
-            'create view if not exists embeddings.encoded as select null::varchar as encoder, null::varchar as task,'
-            ~ ' null::integer as stay_id, null::varchar as input_hash, null::varchar as cohort_hash,'
-            ~ ' null::varchar as run_id where false'
-        ) -%}
+        {#- charthouse.embed.store replaces it, with one more arm a table, when it makes the table; here only
+            where it is absent, or of an older clone and without vector_hash -#}
+        {%- if not run_query(
+            "select 1 from duckdb_columns() where database_name = current_database()"
+            ~ " and schema_name = 'embeddings' and table_name = 'encoded' and column_name = 'vector_hash'"
+        ).rows -%}
+            {%- do statements.append('create or replace view embeddings.encoded as ' ~ encoded_arms()) -%}
+        {%- endif -%}
         {%- do statements.append(
             'create or replace view results.latest_runs as select * from results.runs where finished_at is not null'
             ~ ' qualify row_number() over (partition by kind, name, task, cohort_hash order by finished_at desc, run_id desc) = 1'
@@ -26,6 +28,28 @@
         ) -%}
         {%- do in_one_transaction(statements) -%}
     {%- endif -%}
+{% endmacro %}
+
+
+{#- Every table of embeddings without its vectors, as charthouse.embed.store has it. vector_hash is reckoned
+    only where it is asked for. -#}
+{% macro encoded_arms() %}
+    {%- set arms = [] -%}
+    {%- for table in run_query(
+        "select table_name, bool_or(column_name = 'task') as has_task from duckdb_columns()"
+        ~ " where database_name = current_database() and schema_name = 'embeddings'"
+        ~ " group by table_name having bool_or(column_name = 'embedding') order by table_name"
+    ).rows -%}
+        {%- do arms.append(
+            'select ' ~ text_literal(table['table_name']) ~ ' as encoder, '
+            ~ ('task' if table['has_task'] else 'null::varchar') ~ ' as task, stay_id, input_hash, cohort_hash, run_id,'
+            ~ ' hash(embedding) as vector_hash from embeddings."' ~ table['table_name'] ~ '"'
+        ) -%}
+    {%- endfor -%}
+    {{ return(arms | join(' union all ') or (
+        'select null::varchar as encoder, null::varchar as task, null::integer as stay_id, null::varchar as input_hash,'
+        ~ ' null::varchar as cohort_hash, null::varchar as run_id, null::ubigint as vector_hash where false'
+    )) }}
 {% endmacro %}
 
 

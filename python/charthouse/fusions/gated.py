@@ -2,9 +2,9 @@
 
 After gated multimodal units (Arevalo et al. 2017, ICLR workshop) and ModDrop (Neverova et al. 2016,
 IEEE Transactions on Pattern Analysis and Machine Intelligence). Each encoder has a branch of its
-own, each branch a hidden state and a gate; the state of the stay is the average of the branches
-that it has, weighted by the softmax of their gates. An absent vector is in no sum, so its zeros are
-never read. While the network learns, vectors that are present are hidden at random: it must not
+own, each branch a hidden state and a gate; the state of the stay is the sum of the branches that it
+has, weighted by the softmax of their gates. An absent vector is in no sum, so its zeros are never
+read. While the network learns, vectors that are present are hidden at random: it must not
 lean on one modality alone, and has seen each combination before it meets it in a stay.
 
 For each fold a network is trained on the others, and the fold decides when it stops. A stay that
@@ -30,7 +30,7 @@ from charthouse.fusions.base import MODEL, Component, Fitting, Fused, Fusion
 from charthouse.predict.features import Block
 
 WIDTH = 64
-INPUT_DROPOUT = 0.3
+INPUT_DROPOUT = 0.5
 DROPOUT = 0.2
 HIDE = 0.3
 NEVER_HIDDEN = "demographics"  # every stay has them
@@ -41,7 +41,7 @@ SMALLEST_BATCH = 16
 EPOCHS = 30  # at most
 PATIENCE = 3
 LEARNING_RATE = 1e-3
-WEIGHT_DECAY = 1e-2
+WEIGHT_DECAY = 0.1
 CLIP_GRADIENT = 1.0
 SCORE_BATCH = 2048
 
@@ -100,25 +100,26 @@ class Branch(nn.Module):
 
 
 class Network(nn.Module):
-    """Branches, their gated average, and a head that also sees which of them there were.
+    """Branches, their gated sum, and a head that also sees which of them there were.
 
-    An average says no more of two modalities that agree than of one, so the head needs to know how
-    many spoke. Of a stay without any it sees zeros alone: its biases hold the prior.
+    The weights of a stay sum to the number of its branches, not to 1: an average would say no more
+    of two modalities that agree than of one. Of a stay without any the head sees zeros alone: its
+    biases hold the prior.
 
     Args:
         inputs: [k], the length of each branch's vectors.
         trained: [k] bool; branches that no stay of its own has are taken as absent throughout.
+        prior: Log odds to start from, so that a rare outcome costs no steps to find.
     """
 
-    def __init__(self, inputs: Sequence[int], trained: torch.Tensor) -> None:
+    def __init__(self, inputs: Sequence[int], trained: torch.Tensor, prior: torch.Tensor) -> None:
         super().__init__()
         self.trained = trained
         self.branches = nn.ModuleList(Branch(size) for size in inputs)
+        score = nn.Linear(WIDTH, 1)
+        nn.init.constant_(score.bias, prior.item())
         self.head = nn.Sequential(
-            nn.Linear(WIDTH + len(inputs), WIDTH),
-            nn.GELU(),
-            nn.Dropout(DROPOUT),
-            nn.Linear(WIDTH, 1),
+            nn.Linear(WIDTH + len(inputs), WIDTH), nn.GELU(), nn.Dropout(DROPOUT), score
         )
 
     def forward(self, vectors: Sequence[torch.Tensor], seen: torch.Tensor) -> torch.Tensor:
@@ -129,10 +130,11 @@ class Network(nn.Module):
         for branch, (network, present) in enumerate(zip(self.branches, vectors, strict=True)):
             rows = seen[:, branch]
             states[rows, branch], gates[rows, branch] = network(present)
-        # finite, so that a stay without any gets weights at all, which then become 0
-        weights = torch.softmax(gates.masked_fill(~seen, -1e9), dim=1) * seen
-        average = (weights[..., None] * states).sum(dim=1)
-        return self.head(torch.cat([average, seen.float()], dim=1)).squeeze(-1)
+        # a finite mask, so that a stay without any gets 0, not NaN
+        shares = torch.softmax(gates.masked_fill(~seen, -1e9), dim=1) * seen
+        weights = shares * seen.sum(dim=1, keepdim=True)
+        fused = (weights[..., None] * states).sum(dim=1)
+        return self.head(torch.cat([fused, seen.float()], dim=1)).squeeze(-1)
 
 
 class Gated(Fusion):
@@ -150,7 +152,7 @@ class Gated(Fusion):
         Stays of any other fold have no network that never saw them: their score is NaN.
 
         Raises:
-            CharthouseError: no fold is such a fold.
+            CharthouseError: no fold is such a fold, or a vector is not finite.
         """
         inputs = Inputs.of(fitting.blocks, fitting.fitted_on)
         labels = torch.zeros(len(fitting.folds))
@@ -216,6 +218,11 @@ def _component(
 def _standardised(block: Block, fitted_on: np.ndarray) -> torch.Tensor:
     """[stays that have it, d] by mean and deviation of fitted ones; 0 if those are all equal."""
     values = block.vectors[block.present]
+    if not np.isfinite(values).all():
+        raise CharthouseError(
+            f"A vector of {block.encoder} is not finite: a network would score every stay NaN. Make"
+            f" it anew: charthouse embed --encoder {block.encoder}."
+        )
     fitted = fitted_on[block.present][:, None]
     values -= values.mean(axis=0, dtype=np.float64, where=fitted).astype(np.float32)
     variance = np.square(values).mean(axis=0, dtype=np.float64, where=fitted)
@@ -237,7 +244,11 @@ def _train(
         held_out: Rows that decide when to stop.
     """
     has = inputs.place >= 0
-    network = Network([values.shape[1] for values in inputs.values], has[learned].any(dim=0))
+    network = Network(
+        inputs=[values.shape[1] for values in inputs.values],
+        trained=has[learned].any(dim=0),
+        prior=labels[learned].mean().logit(),
+    )
     optimizer = torch.optim.AdamW(network.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
     loss_of = nn.BCEWithLogitsLoss()
     batch = min(BATCH, max(SMALLEST_BATCH, len(learned) // STEPS))

@@ -8,10 +8,10 @@ those, which settle their values however correlated they are.
 """
 
 import numpy as np
-from scipy.linalg import blas, lapack
+from scipy.linalg import get_blas_funcs
 
 from charthouse.logistic.problems import Curvature, Problems
-from charthouse.logistic.solver import Fits, Limits, backtrack
+from charthouse.logistic.solver import Fits, Limits, backtrack, cholesky, solve
 
 NEVER = 1e30  # the penalty of a coordinate that has to stay 0
 MODEL_ROUNDS = 30  # of both kinds of step
@@ -55,7 +55,9 @@ def solve_lasso(
             return now
         slow = (now.residual[active] > SLOW * before[active]).any()
         if before.any() and (slow or not curvature.shared):
-            curvature.refresh(now.margins)
+            is_new = curvature.refresh(now.margins)
+            if slow and not is_new and curvature.shared:
+                curvature.part(now.margins)
         before[active] = now.residual[active]
         target = np.empty((len(now.v), len(active)))
         for column, fit in enumerate(active):
@@ -108,7 +110,7 @@ def minimise_model(
     """Minimises gradient'(v - start) + (v - start)' hessian (v - start) / 2 + penalty'|v|.
 
     Args:
-        hessian: [p, p] float32, overwritten.
+        hessian: [p, p], overwritten.
         gradient: [p], of the loss at start.
         start: [p].
         penalty: [p].
@@ -118,7 +120,7 @@ def minimise_model(
         [p]; its value is at most that of start.
     """
     diagonal = np.einsum("ii->i", hessian)
-    diagonal += np.float32(1e-6) * diagonal.mean()
+    diagonal += 10 * np.finfo(hessian.dtype).eps * diagonal.mean()
     model = _Model(hessian, gradient, start, penalty)
     v, slope = start, gradient
     for _ in range(MODEL_ROUNDS):
@@ -140,7 +142,7 @@ class _Model:
 
     def slope(self, v: np.ndarray) -> np.ndarray:
         """Gradient of the smooth part, [p]."""
-        return self.gradient + self.hessian @ (v - self.start).astype(np.float32)
+        return self.gradient + self.hessian @ (v - self.start).astype(self.hessian.dtype)
 
     def value(self, v: np.ndarray, slope: np.ndarray) -> float:
         smooth = 0.5 * (self.gradient + slope) @ (v - self.start)
@@ -160,7 +162,7 @@ class _Model:
             free = np.flatnonzero(kept)
             right = -(moved_slope[free] + self.penalty[free] * sign[free])
             step = np.zeros_like(v)
-            step[free] = _solve(self.hessian[np.ix_(free, free)], right)
+            step[free] = solve(cholesky(self.hessian[np.ix_(free, free)]), right)
             if not elimination:
                 first_step = step
             target = moved + step
@@ -183,8 +185,9 @@ class _Model:
     def descend(self, v: np.ndarray, slope: np.ndarray, goal: float) -> np.ndarray:
         """Sweeps of coordinate descent over what is not optimal yet."""
         v = v.copy()
-        slope = slope.astype(np.float32)
+        slope = slope.astype(self.hessian.dtype)
         diagonal = np.einsum("ii->i", self.hessian).tolist()
+        (add,) = get_blas_funcs(("axpy",), (self.hessian,))
         for _ in range(SWEEPS):
             broken = violation(v, slope, self.penalty)
             worst = broken.max()
@@ -202,21 +205,8 @@ class _Model:
                     new = 0.0
                 if new != old:
                     v[j] = new
-                    blas.saxpy(self.hessian[j], slope, a=new - old)
+                    add(self.hessian[j], slope, a=new - old)
         return v
-
-
-def _solve(matrix: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Solves by Cholesky in float32, with as much added to matrix's diagonal as that needs."""
-    diagonal = np.einsum("ii->i", matrix)
-    added = np.float32(1e-6) * diagonal.mean()
-    while True:
-        factor, failed = lapack.spotrf(matrix.T, lower=1, clean=0)
-        if not failed:
-            solved = lapack.spotrs(factor, right.astype(np.float32), lower=1)[0]
-            return solved.astype(np.float64)
-        diagonal += added
-        added *= 10
 
 
 def _step(

@@ -16,6 +16,10 @@ from scipy.special import expit
 SAME = 0.03  # weights that differ by less than this share make the same Hessian
 FEW = 5  # rows for each feature; with fewer every fit has Hessians of its own
 CHUNK = 8192  # rows held in float64 at a time
+DOUBLE = 3e7
+"""Numbers of x up to which all is computed in float64 (240 MB): small cohorts have the flattest
+losses, and hourly grids columns that hardly differ. Above it single precision is safe and half as
+large, and a cohort of that size determines more."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +29,7 @@ class Problems:
     Rows are sorted by fold. The last column of z is 1, its coefficient the intercept.
     """
 
-    z: np.ndarray  # [n, p + 1] float32
+    z: np.ndarray  # [n, p + 1] float32, or float64 where x is small
     y: np.ndarray  # [n] float64, 0 or 1
     order: np.ndarray  # [n], the caller's row of each row of z
     bounds: np.ndarray  # [folds + 1], fold j is rows bounds[j]:bounds[j + 1]
@@ -50,7 +54,7 @@ class Problems:
         base_sd[base_sd == 0] = 1
 
         n, p = x.shape
-        z = np.ones((n, p + 1), dtype=np.float32)
+        z = np.ones((n, p + 1), dtype=np.float64 if n * p <= DOUBLE else np.float32)
         for first in range(0, n, CHUNK):
             rows = order[first : first + CHUNK]
             z[first : first + CHUNK, :p] = (x[rows] - base_mean) / base_sd
@@ -84,8 +88,8 @@ class Problems:
         return slice(self.bounds[fit], self.bounds[fit + 1])
 
     def margins(self, v: np.ndarray) -> np.ndarray:
-        """z v, multiplied in float32: v [p + 1, c] to [n, c] float64."""
-        return (self.z @ v.astype(np.float32)).astype(np.float64)
+        """z v, multiplied in z's precision: v [p + 1, c] to [n, c] float64."""
+        return (self.z @ v.astype(self.z.dtype)).astype(np.float64)
 
     def loss(self, margin: np.ndarray, fit: int) -> float:
         """Mean log loss over the rows of the fit; margin [n]."""
@@ -101,7 +105,7 @@ class Problems:
         residuals = expit(margins) - self.y[:, None]
         for column, fit in enumerate(fits):
             residuals[self.held_out(fit), column] = 0
-        gradients = (residuals.astype(np.float32).T @ self.z).T / self.rows[fits]
+        gradients = (residuals.astype(self.z.dtype).T @ self.z).T / self.rows[fits]
         return np.where(self.ratio[:, fits] > 0, gradients, 0)
 
     def separates(self, margin: np.ndarray, fit: int) -> bool:
@@ -118,13 +122,14 @@ class Curvature:
     rows for each feature the fits hardly differ in p, and all use that of the fit of all rows: then
     one matrix for the rows of each fold is enough, and a fit adds up those of the other folds. With
     few rows every fit has a matrix of its own, for there p differs, and a step that is free to go
-    anywhere must not be led by rows that the fit does not see.
+    anywhere must not be led by rows that the fit does not see; so it has where that is cheap, or
+    once a fit gets on too slowly with what is shared.
     """
 
     def __init__(self, problems: Problems) -> None:
         self._problems = problems
         n, columns = problems.z.shape
-        self.shared = n >= FEW * columns
+        self.shared = n >= FEW * columns and problems.z.dtype == np.float32
         self._weights = np.zeros((n, 1 if self.shared else len(problems.rows)))
         self._blocks: list[np.ndarray] = []
 
@@ -144,8 +149,15 @@ class Curvature:
             self._blocks.append(np.sum(self._blocks, axis=0))
         return True
 
+    def part(self, margins: np.ndarray) -> None:
+        """From now on every fit has a matrix of its own, its weights at the margins [n, k]."""
+        self.shared = False
+        self._blocks = []
+        self._weights = np.zeros(margins.shape)
+        self.refresh(margins)
+
     def hessian(self, fit: int) -> np.ndarray:
-        """[p + 1, p + 1] float32, new; rows and columns that are constant in the fit are 0."""
+        """[p + 1, p + 1] of z's precision, new; rows and columns that are constant in the fit are 0."""
         problems = self._problems
         if not self.shared:
             out = problems.held_out(fit)
@@ -155,7 +167,7 @@ class Curvature:
             hessian = self._blocks[-1].copy()
         else:
             hessian = self._blocks[-1] - self._blocks[fit]
-        hessian /= np.float32(problems.rows[fit])
+        hessian /= hessian.dtype.type(problems.rows[fit])
         constant = problems.ratio[:, fit] == 0
         if constant.any():
             hessian[constant] = 0
@@ -165,11 +177,11 @@ class Curvature:
     def _gram(self, weights: np.ndarray, kept: list[slice]) -> np.ndarray:
         """z' diag(weights) z over those rows."""
         z = self._problems.z
-        gram = np.zeros((z.shape[1], z.shape[1]), dtype=np.float32)
+        gram = np.zeros((z.shape[1], z.shape[1]), dtype=z.dtype)
         for rows in kept:
             for first in range(rows.start, rows.stop, 2 * CHUNK):
                 chunk = slice(first, min(first + 2 * CHUNK, rows.stop))
-                weighted = z[chunk] * np.sqrt(weights[chunk, None]).astype(np.float32)
+                weighted = z[chunk] * np.sqrt(weights[chunk, None]).astype(z.dtype)
                 gram += weighted.T @ weighted
         return gram
 

@@ -12,10 +12,8 @@ solvers stop depends on their steps only.
 from collections import deque
 
 import numpy as np
-from scipy.linalg import lapack
-
 from charthouse.logistic.problems import Curvature, Problems
-from charthouse.logistic.solver import SEPARATED, Fits, Limits, backtrack
+from charthouse.logistic.solver import SEPARATED, Fits, Limits, backtrack, cholesky, solve
 
 MEMORY = 8  # BFGS corrections kept
 PATIENCE = 12  # iterations before new weights are worth their Gram matrix
@@ -61,9 +59,9 @@ def solve_ridge(
         direction = np.empty((len(now.v), len(active)))
         for column, fit in enumerate(active):
             if fit not in factors:
-                factors[fit] = _factor(curvature.hessian(fit), penalty[:, fit])
+                factors[fit] = _penalised(curvature.hessian(fit), penalty[:, fit])
             direction[:, column] = -_times_inverse(factors[fit], memory[fit], gradient[:, fit])
-        direction = direction.astype(np.float32).astype(np.float64)
+        direction = direction.astype(problems.z.dtype).astype(np.float64)  # as margins has it
         along = problems.margins(direction)
         steps = np.empty(len(active))
         for column, fit in enumerate(active):
@@ -85,17 +83,10 @@ def solve_ridge(
     return now
 
 
-def _factor(hessian: np.ndarray, penalty: np.ndarray) -> np.ndarray:
-    """Cholesky factor of hessian + diag(penalty), with as much added as float32 needs."""
-    diagonal = np.einsum("ii->i", hessian)
-    diagonal += penalty.astype(np.float32)
-    added = np.float32(1e-7) * diagonal.mean()
-    while True:
-        diagonal += added
-        factor, failed = lapack.spotrf(hessian.T, lower=1, clean=0)
-        if not failed:
-            return factor
-        added *= 10
+def _penalised(hessian: np.ndarray, penalty: np.ndarray) -> np.ndarray:
+    """Cholesky factor of hessian + diag(penalty)."""
+    np.einsum("ii->i", hessian)[:] += penalty.astype(hessian.dtype)
+    return cholesky(hessian)
 
 
 def _times_inverse(factor: np.ndarray, memory: deque, gradient: np.ndarray) -> np.ndarray:
@@ -106,7 +97,7 @@ def _times_inverse(factor: np.ndarray, memory: deque, gradient: np.ndarray) -> n
         share = (moved @ q) / (moved @ change)
         q -= share * change
         shares.append(share)
-    q = np.asarray(lapack.spotrs(factor, q.astype(np.float32), lower=1)[0], dtype=np.float64)
+    q = solve(factor, q)
     for (moved, change), share in zip(memory, reversed(shares), strict=True):
         q += (share - (change @ q) / (moved @ change)) * moved
     return q

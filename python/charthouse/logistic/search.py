@@ -11,10 +11,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import expit
+from threadpoolctl import threadpool_limits
 
 from charthouse.errors import CharthouseError
 from charthouse.logistic.lasso import solve_lasso
-from charthouse.logistic.problems import CHUNK, Curvature, Problems
+from charthouse.logistic.problems import CHUNK, DOUBLE, Curvature, Problems
 from charthouse.logistic.ridge import solve_ridge
 from charthouse.logistic.solver import Fits, Limits
 from charthouse.statistics.metrics import measure
@@ -106,8 +107,9 @@ def search(
     """Fits every point of the grid in every fold and on all rows, and chooses.
 
     The chosen point has the highest mean fold AUROC; of equally good ones it is the one with the
-    smallest C, and of the same C l1 before l2. Next to x it holds one float32 copy of x and about
-    (2 folds + 4) p^2 floats.
+    smallest C, and of the same C l1 before l2. Next to x it holds one copy of x and about (2 folds + 4)
+    p^2 floats. Small searches get one thread of BLAS: on busy cores a second one waits more than it
+    works (20 times slower was seen).
 
     Args:
         x: [n, p] raw features, finite; best float32. Not changed.
@@ -130,8 +132,14 @@ def search(
             without.
     """
     _check(x, y, folds, grid)
+    with threadpool_limits(1 if x.size <= DOUBLE else None, user_api="blas"):
+        return _search(x, y, folds, grid, Limits(tolerance, max_iterations))
+
+
+def _search(
+    x: np.ndarray, y: np.ndarray, folds: np.ndarray, grid: Sequence[Choice], limits: Limits
+) -> LogisticFit:
     problems = Problems.of(x, y, folds)
-    limits = Limits(tolerance, max_iterations)
     lasso = ridge = null = Fits.null(problems)
     curvature = Curvature(problems)
     curvature.refresh(null.margins)

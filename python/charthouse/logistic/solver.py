@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
+from scipy.linalg import get_lapack_funcs
 
 from charthouse.logistic.problems import Problems
 
@@ -59,10 +60,31 @@ class Fits:
         ]
 
 
+def cholesky(matrix: np.ndarray) -> np.ndarray:
+    """Lower factor of a positive semidefinite matrix, with as much added to its diagonal as its
+    precision needs; matrix is changed."""
+    (factorise,) = get_lapack_funcs(("potrf",), (matrix,))
+    diagonal = np.einsum("ii->i", matrix)
+    added = np.finfo(matrix.dtype).eps * diagonal.mean()
+    while True:
+        diagonal += added
+        factor, failed = factorise(matrix.T, lower=1, clean=0)
+        if not failed:
+            return factor  # type: ignore[no-any-return]
+        added *= 10
+
+
+def solve(factor: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """The solution [p] float64 of factor factor' x = right."""
+    (substitute,) = get_lapack_funcs(("potrs",), (factor,))
+    solution: np.ndarray = substitute(factor, right.astype(factor.dtype), lower=1)[0]
+    return solution.astype(np.float64)
+
+
 def backtrack(value: Callable[[float], float], at_0: float, slope: float) -> float:
     """The first of the steps 1, 1/2, 1/4 ... that lowers the value enough (Armijo 1966); 0 if none.
 
-    A rise within the rounding of float32 products is not one.
+    A rise within the rounding of the products is not one.
     """
     noise = 1e-7 * abs(at_0)
     step = 1.0
