@@ -85,10 +85,10 @@ def require_result_tables(db: duckdb.DuckDBPyConnection) -> None:
     """
     found = db.execute(
         "select count(*) from duckdb_columns() where schema_name || '.' || table_name || '.' ||"
-        " column_name in ('marts.cohort_definition.cohort_hash', 'results.predictions.run_id',"
-        " 'embeddings.fitted.fitted_on')"
+        " column_name in ('marts.cohort_definition.cohort_hash', 'results.runs.run_id',"
+        " 'results.predictions.run_id', 'embeddings.fitted.fitted_on')"
     ).fetchall()[0][0]
-    if found < 3:
+    if found < 4:
         raise CharthouseError(
             "The warehouse lacks the marts or the tables of results. Run dbt build first."
         )

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from charthouse.errors import CharthouseError
 from charthouse.fusions.base import MODEL, Component, Feature, Fitting, Fused, Fusion, fit_logistic
 from charthouse.predict.arms import PRESENCE
 from charthouse.predict.features import Block
@@ -13,7 +14,8 @@ class Late(Fusion):
     have them; then one of their logits, 0 where absent, and of the presences.
 
     The second model learns from out-of-fold logits, so it never hears a first one on a patient that
-    this one was fitted on.
+    this one was fitted on. As in all stacking, first models of the other folds have seen the labels
+    of the fold on which the second one's grid is judged; test stays nobody has seen.
     """
 
     def fit(self, fitting: Fitting) -> Fused:
@@ -35,9 +37,19 @@ class Late(Fusion):
 
 
 def _hear(block: Block, fitting: Fitting) -> tuple[np.ndarray, Component]:
-    """What one encoder's model says of each stay, as a logit; 0 where it can say nothing."""
+    """What one encoder's model says of each stay, as a logit; 0 where it can say nothing.
+
+    Raises:
+        CharthouseError: too few of the stays have the modality to fit on.
+    """
     columns = [Feature(block.modality, block.encoder, name) for name in block.names]
     rows = fitting.fitted_on & block.present
+    if min(len(set(fitting.folds[rows & (fitting.y_true == label)])) for label in (0, 1)) < 2:
+        raise CharthouseError(
+            f"late fusion: only {int(rows.sum())} of the stays to fit on have a vector of"
+            f" {block.encoder}, too few for a model of its own. Name an arm without it, or another"
+            " fusion."
+        )
     scores, component = fit_logistic(block.encoder, block.vectors, columns, fitting, rows)
     known = block.present & np.isfinite(scores)
     return np.where(known, logit(np.where(known, scores, 0.5)), 0.0), component

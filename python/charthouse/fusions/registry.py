@@ -19,7 +19,7 @@ def fusion_names(project: Path) -> list[str]:
 
 
 def make_fusion(project: Path, name: str) -> Fusion:
-    """The fusion of that name: LateFusion in charthouse.fusions.late for late.
+    """The fusion of that name: Late in charthouse.fusions.late for late.
 
     Raises:
         CharthouseError: there is none; says which are near.

@@ -11,7 +11,7 @@ import numpy as np
 from scipy.linalg import get_blas_funcs
 
 from charthouse.logistic.problems import Curvature, Problems
-from charthouse.logistic.solver import Fits, Limits, backtrack, cholesky, solve
+from charthouse.logistic.solver import Fits, Limits, backtrack, cholesky, rounding, solve
 
 NEVER = 1e30  # the penalty of a coordinate that has to stay 0
 MODEL_ROUNDS = 30  # of both kinds of step
@@ -120,7 +120,7 @@ def minimise_model(
         [p]; its value is at most that of start.
     """
     diagonal = np.einsum("ii->i", hessian)
-    diagonal += 10 * np.finfo(hessian.dtype).eps * diagonal.mean()
+    diagonal += 10 * rounding(hessian) * diagonal.mean()
     model = _Model(hessian, gradient, start, penalty)
     v, slope = start, gradient
     for _ in range(MODEL_ROUNDS):

@@ -16,6 +16,9 @@ from charthouse.logistic.problems import Curvature, Problems
 from charthouse.logistic.solver import SEPARATED, Fits, Limits, backtrack, cholesky, solve
 
 MEMORY = 8  # BFGS corrections kept
+LEAST = 1e-7
+"""1 / C of a fit without penalty: no coefficient that means anything is moved by it, but columns that
+are the same up to rounding get no huge ones that cancel."""
 PATIENCE = 12  # iterations before new weights are worth their Gram matrix
 
 
@@ -32,7 +35,7 @@ def solve_ridge(
         limits: When to stop.
     """
     now = start.warm()
-    penalty = strength / problems.rows * problems.ratio**2
+    penalty = max(strength, LEAST) / problems.rows * problems.ratio**2
     penalty[-1] = 0
     own_scale = np.where(problems.ratio > 0, problems.ratio, 1)
     active = problems.possible

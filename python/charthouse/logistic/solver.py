@@ -60,12 +60,20 @@ class Fits:
         ]
 
 
+def rounding(matrix: np.ndarray) -> float:
+    """What is nothing beside 1 in the matrix's precision, and never quite nothing."""
+    return max(float(np.finfo(matrix.dtype).eps), 1e-10)
+
+
 def cholesky(matrix: np.ndarray) -> np.ndarray:
-    """Lower factor of a positive semidefinite matrix, with as much added to its diagonal as its
-    precision needs; matrix is changed."""
+    """Lower factor of a positive semidefinite matrix; matrix is changed.
+
+    A little is added to its diagonal, more where its precision needs it: columns that are copies of
+    each other would else get huge coefficients that cancel.
+    """
     (factorise,) = get_lapack_funcs(("potrf",), (matrix,))
     diagonal = np.einsum("ii->i", matrix)
-    added = np.finfo(matrix.dtype).eps * diagonal.mean()
+    added = rounding(matrix) * diagonal.mean()
     while True:
         diagonal += added
         factor, failed = factorise(matrix.T, lower=1, clean=0)
