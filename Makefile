@@ -18,10 +18,13 @@ TENSORFLOW ?= tensorflow-cpu==2.21.0
 # Encoders that need no weights.
 ENCODERS := demographics fixed_interval gru vitals_summary tfidf_svd pixel_pca
 
-## the synthetic MIMIC, then every mart and embeddings, in data/demo.duckdb
+## the synthetic MIMIC, every mart, embeddings, predictions, and the leaderboard; in data/demo.duckdb
 demo: .venv/installed $(DEMO)/SYNTHETIC.json
 	$(BIN)/dbt build --profiles-dir profiles
 	$(BIN)/charthouse embed $(ENCODERS:%=--encoder %)
+	$(BIN)/charthouse predict
+	$(BIN)/charthouse evaluate
+	$(BIN)/charthouse report --out data/report
 
 $(DEMO)/SYNTHETIC.json: | .venv/installed
 	$(BIN)/charthouse synth --stays $(STAYS) --seed 7 --out $(DEMO)
@@ -61,4 +64,4 @@ cxr-env: .venv-cxr/installed
 	touch $@
 
 clean:
-	rm -rf .venv .venv-cxr target logs data/synthetic-* data/demo.duckdb*
+	rm -rf .venv .venv-cxr target logs data/synthetic-* data/demo.duckdb* data/report

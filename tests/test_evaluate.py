@@ -435,3 +435,35 @@ def test_a_stays_vector_is_read_for_that_stay_alone(evaluated: Bench) -> None:
     assert np.array_equal(part.present, whole.present[places])
     assert 0 < whole.present.sum() < len(stay_ids)
     assert not whole.vectors[~whole.present].any()
+
+
+def test_a_cell_of_the_leaderboard_goes_back_to_its_rows_by_one_query(evaluated: Bench) -> None:
+    """The queries of docs/results.md; and the cell's AUROC, computed from the rows it leads to."""
+    page = (PROJECT / "docs/results.md").read_text()
+    helping, back = (part.split("```")[0] for part in page.split("```sql")[1:])
+    assert {row[1] for row in evaluated.sql(helping)} == {f"{BEST}+image[pixel_pca]", ALL}
+    rows = evaluated.sql(back)
+    stays = {row[4]: (row[5], row[6]) for row in rows}
+    y_true, y_score = np.array(list(stays.values())).T
+    cell = rows[0][0]
+    assert cell.startswith(f"{roc_auc_score(y_true, y_score):.4f} [")
+    assert {(row[8], row[10]) for row in rows} == {
+        ("test", "demographics"), ("test", "fixed_interval")
+    }  # fmt: skip
+    assert all(row[5] == row[9] for row in rows)  # the score's outcome is the mart's label
+    runs = {row[12] for row in rows}
+    assert all(run.startswith("embed-") for run in runs) and len(runs) == 2
+    encoded = {row[4] for row in rows if row[10] == "fixed_interval" and row[11]}
+    assert len(encoded) == evaluated.one(
+        "select count(*) from embeddings.fixed_interval inner join marts.cohort using (stay_id)"
+        " where split = 'test'"
+    )  # fmt: skip
+
+
+def test_all_in_turn_does_nothing_twice(own: Bench) -> None:
+    before = own.one("select count(*) from results.runs where kind = 'predict'")
+    encoders = ("demographics", "fixed_interval", "vitals_summary", "tfidf_svd", "pixel_pca")
+    done = own.charthouse("run", *(word for name in encoders for word in ("--encoder", name)))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert own.one("select count(*) from results.runs where kind = 'predict'") == before
+    assert "structured[fixed_interval]" in done.stdout  # the leaderboard

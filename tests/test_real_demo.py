@@ -69,6 +69,33 @@ def test_real_stays_are_encoded_and_absent_modalities_are_reasons(demo: Bench) -
     assert reasons == [("no X-ray in the window",), ("no report in the window",)]
 
 
+def test_real_stays_are_scored_and_the_intervals_say_how_little_that_says(
+    demo: Bench, tmp_path: Path
+) -> None:
+    """Nothing is claimed of 100 patients: it runs to its end, and the intervals are wide."""
+    names = ("demographics", "fixed_interval", "gru", "vitals_summary")
+    encode = ("embed", *(word for name in names for word in ("--encoder", name)))
+    for command in (encode, ("predict",), ("evaluate",), ("audit",),
+                    ("report", "--out", str(tmp_path / "report"))):  # fmt: skip
+        done = demo.charthouse(*command)
+        assert done.returncode == 0, (command, done.stdout, done.stderr)
+    rows = demo.sql(
+        "select arm, auroc_high - auroc_low from reports.leaderboard"
+        " where task = 'icu_stay_over_3_days' and population = 'all' and run_id is not null"
+    )
+    assert {arm for arm, _ in rows} == {
+        "presence", "structured[demographics]", "structured[fixed_interval]", "structured[gru]",
+        "structured[vitals_summary]",
+    }  # fmt: skip
+    assert all(width > 0.15 for arm, width in rows if arm != "presence"), rows
+    assert (
+        demo.one("select count(*) from results.metrics where ci_low is null and reason is null")
+        == 0
+    )
+    page = (tmp_path / "report/report.html").read_text()
+    assert "SYNTHETIC" not in page
+
+
 def test_the_papers_protocol_keeps_all_stays(demo: Bench) -> None:
     outcome = demo.build("--vars", "{protocol: paper}")
     assert outcome.code == 0, outcome.output

@@ -219,6 +219,24 @@ def explain(
     Console().print(table)
 
 
+@app.command(epilog="Example: charthouse run --encoder demographics --encoder fixed_interval")
+def run(
+    encoder: Annotated[
+        list[str] | None,
+        typer.Option(help="Which to embed with. Default: every one that is ready."),
+    ] = None,
+) -> None:
+    """All of it in turn: build, embed, predict, evaluate, audit. What is done is not done again."""
+    from charthouse.build import run_dbt_build
+    from charthouse.project import project_dir
+
+    run_dbt_build(project_dir(), [])
+    embed(encoder=encoder)
+    predict()
+    evaluate()
+    audit()
+
+
 @app.command(epilog="Example: charthouse audit")
 def audit() -> None:
     """Are there leaks? Runs every check, names the stays where one fails, and then exits 1."""

@@ -227,4 +227,5 @@ def _step(
         moved = penalty @ np.abs(v + step * direction)
         return problems.loss(margin + step * along, fit) + moved
 
-    return backtrack(value, value(0), gradient @ direction + penalty @ np.abs(target) - size)
+    slope = gradient @ direction + penalty @ np.abs(target) - size
+    return backtrack(value, value(0), slope, problems.rounding_of_loss)

@@ -77,6 +77,11 @@ class Problems:
         )
 
     @property
+    def rounding_of_loss(self) -> float:
+        """The share of a loss by which the rounding of margins can move it."""
+        return 1e-7 if self.z.dtype == np.float32 else 1e-13
+
+    @property
     def last(self) -> int:
         """The fit of all rows."""
         return len(self.rows) - 1
@@ -157,7 +162,7 @@ class Curvature:
         self.refresh(margins)
 
     def hessian(self, fit: int) -> np.ndarray:
-        """[p + 1, p + 1] of z's precision, new; rows and columns that are constant in the fit are 0."""
+        """[p + 1, p + 1], new; rows and columns that are constant in the fit are 0."""
         problems = self._problems
         if not self.shared:
             out = problems.held_out(fit)

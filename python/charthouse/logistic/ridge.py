@@ -12,13 +12,14 @@ solvers stop depends on their steps only.
 from collections import deque
 
 import numpy as np
+
 from charthouse.logistic.problems import Curvature, Problems
 from charthouse.logistic.solver import SEPARATED, Fits, Limits, backtrack, cholesky, solve
 
 MEMORY = 8  # BFGS corrections kept
 LEAST = 1e-7
-"""1 / C of a fit without penalty: no coefficient that means anything is moved by it, but columns that
-are the same up to rounding get no huge ones that cancel."""
+"""1 / C of a fit without penalty: no coefficient that means anything is moved by it, but columns
+that are the same up to rounding get no huge ones that cancel."""
 PATIENCE = 12  # iterations before new weights are worth their Gram matrix
 
 
@@ -122,4 +123,4 @@ def _step(
         moved = v + step * direction
         return problems.loss(margin + step * along, fit) + 0.5 * float((penalty * moved) @ moved)
 
-    return backtrack(value, value(0), gradient @ direction)
+    return backtrack(value, value(0), gradient @ direction, problems.rounding_of_loss)

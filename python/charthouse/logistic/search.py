@@ -107,9 +107,9 @@ def search(
     """Fits every point of the grid in every fold and on all rows, and chooses.
 
     The chosen point has the highest mean fold AUROC; of equally good ones it is the one with the
-    smallest C, and of the same C l1 before l2. Next to x it holds one copy of x and about (2 folds + 4)
-    p^2 floats. Small searches get one thread of BLAS: on busy cores a second one waits more than it
-    works (20 times slower was seen).
+    smallest C, and of the same C l1 before l2. Next to x it holds one copy of x and about
+    (2 folds + 4) p^2 floats. Small searches get one thread of BLAS: on busy cores a second one
+    waits more than it works (20 times slower was seen).
 
     Args:
         x: [n, p] raw features, finite; best float32. Not changed.

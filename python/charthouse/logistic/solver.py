@@ -78,7 +78,7 @@ def cholesky(matrix: np.ndarray) -> np.ndarray:
         diagonal += added
         factor, failed = factorise(matrix.T, lower=1, clean=0)
         if not failed:
-            return factor  # type: ignore[no-any-return]
+            return factor
         added *= 10
 
 
@@ -89,12 +89,14 @@ def solve(factor: np.ndarray, right: np.ndarray) -> np.ndarray:
     return solution.astype(np.float64)
 
 
-def backtrack(value: Callable[[float], float], at_0: float, slope: float) -> float:
+def backtrack(
+    value: Callable[[float], float], at_0: float, slope: float, rounding_of_loss: float
+) -> float:
     """The first of the steps 1, 1/2, 1/4 ... that lowers the value enough (Armijo 1966); 0 if none.
 
     A rise within the rounding of the products is not one.
     """
-    noise = 1e-7 * abs(at_0)
+    noise = rounding_of_loss * abs(at_0)
     step = 1.0
     while step > 1e-6:
         if value(step) <= at_0 + 1e-4 * step * slope + noise:
