@@ -126,7 +126,8 @@ def replace_by_noise(
 ) -> dict[int, float]:
     """Gives every vector of an encoder other numbers; the first of each, by stay."""
     stay_ids, length = database.execute(
-        f"select list(stay_id order by stay_id), any_value(len(embedding)) from embeddings.{encoder}"
+        "select list(stay_id order by stay_id), any_value(len(embedding))"
+        f" from embeddings.{encoder}"
     ).fetchall()[0]
     vectors = rng.standard_normal((len(stay_ids), length), dtype=np.float32)
     column = pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel()), length)

@@ -25,6 +25,8 @@ from charthouse.statistics.multiplicity import holm
 from charthouse.warehouse import open_warehouse
 
 SPLITS = ("validation", "test")
+FEW = 50
+"""Stays of the rarer class, below which percentile intervals do not hold what they promise."""
 ATTRIBUTES = ("age_group", "gender", "race_group")
 
 
@@ -104,6 +106,7 @@ class _Task:
             f"  {self.task}: {len(scored)} arms on {len(stays['test'].stay_ids)} test stays,"
             f" {len(asked)} pairs compared, {self.options.n_bootstrap} resamples ({run_id})"
         )
+        self.say(f"    {_how_sure(list(found.values()))}")
 
     def _questions(self, scored: Sequence[Scored]) -> list[Question]:
         fusion = self.cohort.variables["fusion"]
@@ -239,6 +242,24 @@ class _Task:
                     for measure, difference in differences.items()
                 ]
         return _corrected(rows)
+
+
+def _how_sure(found: Sequence[Figures]) -> str:
+    """How wide the intervals of AUROC are, in words, and whether even that is too good."""
+    intervals = [each.by_population["test", ALL].intervals()["auroc"] for each in found]
+    widths = [each.ci_high - each.ci_low for each in intervals if not np.isnan(each.ci_low)]
+    n, positive = intervals[0].n, intervals[0].n_positive
+    known = (
+        f"AUROC is known to about +-{np.median(widths) / 2:.3f} (median of the arms)"
+        if widths
+        else "AUROC has no interval"
+    )
+    if min(positive, n - positive) >= FEW:
+        return f"{known}."
+    return (
+        f"{known}; with {positive} of {n} test stays positive, fewer than {FEW} of a class, the"
+        " intervals are too narrow still: conclude nothing."
+    )
 
 
 def _corrected(rows: list[Row]) -> list[Row]:
