@@ -216,21 +216,16 @@ def curve_rows(scored: Scored, stays: Stays, bootstrap: Bootstrap) -> Iterator[R
 
 def difference_row(found: Difference) -> Row:
     """Columns of results.comparisons that are statistics."""
-    return {
-        "difference": number(found.difference),
-        "ci_low": number(found.ci_low),
-        "ci_high": number(found.ci_high),
-        "p_value": number(found.p_value),
-        "n": found.n,
-        "n_positive": found.n_positive,
-        "n_undefined": found.n_undefined,
-        "reason": found.reason,
-    }
+    own = {"difference": number(found.difference), "p_value": number(found.p_value)}
+    return own | _interval_of(found)
 
 
 def _interval_row(found: Interval) -> Row:
+    return {"value": number(found.value)} | _interval_of(found)
+
+
+def _interval_of(found: Interval | Difference) -> Row:
     return {
-        "value": number(found.value),
         "ci_low": number(found.ci_low),
         "ci_high": number(found.ci_high),
         "n": found.n,

@@ -49,11 +49,6 @@ class Scored:
     fusion: str
     y_score: Mapping[str, np.ndarray]
 
-    @property
-    def label(self) -> str:
-        """For people."""
-        return f"{self.arm.name} by {self.fusion}"
-
 
 def read_stays(
     db: duckdb.DuckDBPyConnection, task: str, split: str, attributes: Sequence[str]
