@@ -283,7 +283,7 @@ def test_shares_by_hand() -> None:
     columns = (Feature("image", "x", "0"), Feature("image", "x", "1"), Feature("text", "x", "2"))
     model = Linear(columns, np.array([1.0, 1.0, 2.0]), np.zeros(3), 0.0)
     x = np.array([[1, -1, 1], [1, 1, 1]], np.float32)
-    absolute = absolute_contributions(model, lambda rows: x[rows], 2)
+    absolute = absolute_contributions(model, x)
     found = {
         (share.method, share.modality): (share.mean_absolute, share.share)
         for share in shares(absolute, np.ones(2, bool), np.array([1, 2]), 20, 0)

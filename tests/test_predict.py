@@ -276,8 +276,11 @@ def test_an_arm_whose_encoder_has_not_run_says_so(own: Bench) -> None:
 
 def test_a_dry_run_writes_nothing(own: Bench) -> None:
     before = own.contents()
+    best = ("--arm", "structured[best]+text[tfidf_svd]")
     done = own.charthouse("predict", "--dry-run", "--seed", "5")
     assert "would be fitted" in done.stdout, done.stderr
+    done = own.charthouse("predict", "--dry-run", "--seed", "5", *best)
+    assert done.returncode == 1 and "no time-series baseline" in done.stderr.splitlines()[-1]
     assert own.contents() == before
 
 

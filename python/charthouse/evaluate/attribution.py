@@ -8,7 +8,7 @@ up single features, so a modality of many that cancel each other looks large; `n
 within the modality.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import duckdb
@@ -86,22 +86,21 @@ class Absolute:
     by_method: dict[str, np.ndarray]
 
 
-def absolute_contributions(linear: Linear, rows: Callable[[slice], np.ndarray], n: int) -> Absolute:
-    """Of n stays, some at a time.
+def absolute_contributions(linear: Linear, x: np.ndarray) -> Absolute:
+    """Of n stays, some at a time: float64 of all would be twice the size of the features.
 
     Args:
         linear: The model.
-        rows: Gives the features [k, p] of a slice of the stays.
-        n: How many stays.
+        x: [n, p] float32, their features.
     """
     modality = np.array([column.modality for column in linear.columns])
     member = np.column_stack([modality == name for name in linear.modalities]).astype(np.float64)
     parts: dict[str, list[np.ndarray]] = {"coefficient": [], "shap": [], "net": []}
-    for start in range(0, n, ROWS_AT_ONCE):
-        x = rows(slice(start, min(n, start + ROWS_AT_ONCE)))
-        contributions = linear.contributions(x)
+    for start in range(0, len(x), ROWS_AT_ONCE):
+        some = x[start : start + ROWS_AT_ONCE]
+        contributions = linear.contributions(some)
         parts["coefficient"].append(np.abs(contributions) @ member)
-        parts["shap"].append(np.abs(linear.shap_values(x)) @ member)
+        parts["shap"].append(np.abs(linear.shap_values(some)) @ member)
         parts["net"].append(np.abs(contributions @ member))
     return Absolute(
         linear.modalities, {method: np.concatenate(found) for method, found in parts.items()}

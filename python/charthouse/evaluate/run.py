@@ -187,7 +187,7 @@ class _Task:
                 for encoder in scored.arm.reads
             ]
         x = fusion.matrix(blocks, linear.columns)
-        absolute = absolute_contributions(linear, lambda rows: x[rows], len(x))
+        absolute = absolute_contributions(linear, x)
         populations = {ALL: np.ones(len(x), bool), COMPLETE: test.complete}
         return [
             {

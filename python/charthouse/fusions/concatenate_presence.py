@@ -34,8 +34,6 @@ class ConcatenatePresence(Concatenate):
         indicators = [
             present[column.encoder][:, None].astype(np.float32)
             for column in columns
-            if column.modality == PRESENCE
-            and column.encoder in present
-            and column.encoder != PRESENCE
+            if column.modality == PRESENCE and column.encoder != PRESENCE
         ]
         return np.hstack([*(block.vectors for block in blocks), *indicators])

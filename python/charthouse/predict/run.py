@@ -130,6 +130,7 @@ class _Session:
         """
         if fusion_name in self.baselines:
             return self.baselines[fusion_name]
+        why_not = "none of those in seeds/arms.csv has been fitted yet."
         for arm in candidates:
             try:
                 self.fit(arm, fusion_name, fusion)
