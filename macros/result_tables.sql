@@ -26,6 +26,15 @@
         {%- do statements.append(
             "comment on view results.latest_runs is 'Of the runs that ended well, the last of each kind, name, task and cohort: what stands. Join marts.cohort_definition on cohort_hash for the present cohort.'"
         ) -%}
+        {%- do statements.append(
+            "create or replace view results.standing_answers as select answers.* from results.answers as answers inner join ("
+            ~ "select name, cohort_hash, fingerprint from results.runs where kind = 'ask'"
+            ~ " qualify row_number() over (partition by name, cohort_hash order by started_at desc, run_id desc) = 1"
+            ~ ") as runs on answers.learner = runs.name and answers.cohort_hash = runs.cohort_hash and answers.fingerprint = runs.fingerprint"
+        ) -%}
+        {%- do statements.append(
+            "comment on view results.standing_answers is 'Of each learner the answers under the settings of its last run on their cohort. Join marts.cohort_definition on cohort_hash for the present cohort.'"
+        ) -%}
         {%- do in_one_transaction(statements) -%}
     {%- endif -%}
 {% endmacro %}
@@ -106,6 +115,10 @@
         'results.curves': {
             'holds': 'One row per run of predict, curve (roc, precision_recall, calibration) and point, with its pointwise 95 % band.',
             'columns': scored ~ ', curve varchar not null, x double not null, y double, ci_low double, ci_high double, n bigint not null, evaluation_run_id varchar not null',
+        },
+        'results.answers': {
+            'holds': 'One row per question put to a multimodal learner: learner, settings (fingerprint, that of its run), task, condition, stay. What was asked is known by its hashes, never repeated here. An error is no answer: it is asked again, and attempt counts. parsed is yes, no or none, by the parser of that version. p_yes is P(yes) / (P(yes) + P(no)) of the first token. cohort_hash is null where the question has changed since.',
+            'columns': 'run_id varchar not null, learner varchar not null, fingerprint varchar not null, cohort_hash varchar, task varchar not null, condition varchar not null, stay_id integer not null, question_hash varchar not null, model varchar not null, resolved_model varchar, revision varchar, dtype varchar, endpoint varchar not null, prompt varchar not null, prompt_version varchar not null, prompt_hash varchar not null, dicom_id varchar, image_hash varchar, image_note varchar, dropped integer not null, answer varchar, parsed varchar, parser_version integer, p_yes double, yes_no_mass double, prompt_tokens integer, answer_tokens integer, seconds double, cost_usd double, status varchar not null, error varchar, attempt integer not null, asked_at timestamp not null',
         },
         'embeddings.skipped': {
             'holds': 'One row per stay, or per image or report of a stay (item), that an encoder could not encode, with the reason. cohort_hash is null where inputs or settings have changed since.',

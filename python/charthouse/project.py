@@ -1,6 +1,5 @@
 """Where the dbt project is, and what it declares that Python needs too."""
 
-import csv
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 import yaml
 
 from charthouse.errors import CharthouseError
+from charthouse.registry import seed_rows
 
 
 def project_dir() -> Path:
@@ -72,7 +72,6 @@ def raw_tables(project: Path) -> list[RawTable]:
 def known_row_counts(project: Path) -> dict[str, dict[str, int]]:
     """Published row counts, {release: {file: rows}}, from seeds/known_row_counts.csv."""
     counts: dict[str, dict[str, int]] = {}
-    with (project / "seeds/known_row_counts.csv").open(newline="") as file:
-        for row in csv.DictReader(file):
-            counts.setdefault(row["release"], {})[row["file"]] = int(row["rows"])
+    for _, row in seed_rows(project, "known_row_counts"):
+        counts.setdefault(row["release"], {})[row["file"]] = int(row["rows"])
     return counts

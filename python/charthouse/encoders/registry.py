@@ -3,15 +3,13 @@
 Reading the registry imports none of them; `encoder_class` imports one.
 """
 
-import csv
-import importlib
 import re
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from charthouse.errors import CharthouseError
+from charthouse.registry import class_named, require_registered, seed_rows
 
 if TYPE_CHECKING:
     from charthouse.encoders.base import Encoder
@@ -37,6 +35,11 @@ class EncoderSpec:
     licence: str
     citation: str
 
+    @property
+    def name(self) -> str:
+        """As weights know it (charthouse.encoders.weights)."""
+        return self.encoder
+
 
 def encoder_specs(project: Path) -> dict[str, EncoderSpec]:
     """Every encoder by name, in the order of the seed.
@@ -45,11 +48,8 @@ def encoder_specs(project: Path) -> dict[str, EncoderSpec]:
         CharthouseError: the seed is not there, or a row of it is broken; says which and how.
     """
     path = project / "seeds/encoders.csv"
-    if not path.exists():
-        raise CharthouseError(f"{path} is missing: get it back (git checkout {path.name}).")
-    with path.open(newline="") as file:
-        rows = csv.DictReader(file)
-        return {spec.encoder: spec for spec in (_spec(row, path, rows.line_num) for row in rows)}
+    specs = (_spec(row, path, line) for line, row in seed_rows(project, "encoders"))
+    return {spec.encoder: spec for spec in specs}
 
 
 def _spec(row: dict[str, str], path: Path, line: int) -> EncoderSpec:
@@ -59,7 +59,6 @@ def _spec(row: dict[str, str], path: Path, line: int) -> EncoderSpec:
         "modality": row.get("modality") in MODALITIES,
         "foundation_model": row.get("foundation_model") in ("true", "false"),
         "dimension": re.fullmatch("[1-9][0-9]*|", row.get("dimension") or ""),
-        "number of columns": None not in row and None not in row.values(),
     }
     if broken := [name for name, is_right in faults.items() if not is_right]:
         raise CharthouseError(
@@ -91,11 +90,8 @@ def encoder_spec(project: Path, name: str) -> EncoderSpec:
         CharthouseError: there is none; says which are near.
     """
     specs = encoder_specs(project)
-    if name in specs:
-        return specs[name]
-    near = get_close_matches(name, specs, n=1)
-    advice = f"Did you mean '{near[0]}'?" if near else f"Known: {', '.join(specs)}."
-    raise CharthouseError(f"Unknown encoder '{name}'. {advice}")
+    require_registered("encoder", name, specs)
+    return specs[name]
 
 
 def encoder_class(name: str) -> "type[Encoder]":
@@ -104,19 +100,5 @@ def encoder_class(name: str) -> "type[Encoder]":
     Raises:
         CharthouseError: a row without a class, or a package that is not installed.
     """
-    module_name = f"charthouse.encoders.{name}"
-    class_name = "".join(word.capitalize() for word in name.split("_"))
-    try:
-        module = importlib.import_module(module_name)
-    except ModuleNotFoundError as error:
-        if error.name == module_name:
-            mend = f"Add python/charthouse/encoders/{name}.py (docs/add-an-encoder.md)."
-        else:
-            mend = (
-                f"It needs {error.name}: pip install 'charthouse[models]', or make .venv/installed."
-            )
-        raise CharthouseError(f"Encoder '{name}' cannot be imported. {mend}") from error
-    found = getattr(module, class_name, None)
-    if found is None:
-        raise CharthouseError(f"{module.__file__} has no class {class_name}. Name it so.")
+    found: type[Encoder] = class_named("encoders", "encoder", name)
     return found

@@ -6,15 +6,31 @@ import logging
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Protocol
 
-from charthouse.encoders.registry import EncoderSpec
 from charthouse.errors import CharthouseError
 
 
-def local_weights(spec: EncoderSpec, patterns: Sequence[str]) -> Path | None:
+class Published(Protocol):
+    """A row of seeds/encoders.csv or seeds/learners.csv."""
+
+    @property
+    def name(self) -> str:
+        """Of the encoder or learner, and of its folder below CHARTHOUSE_WEIGHTS."""
+
+    @property
+    def hub_id(self) -> str:
+        """On the Hugging Face hub."""
+
+    @property
+    def revision(self) -> str:
+        """Pinned; '' for the newest."""
+
+
+def local_weights(spec: Published, patterns: Sequence[str]) -> Path | None:
     """The folder with the weights on this machine, without asking the network; None if absent.
 
-    CHARTHOUSE_WEIGHTS/<encoder> comes before the hub's cache.
+    CHARTHOUSE_WEIGHTS/<name> comes before the hub's cache.
     """
     if (folder := _named_folder(spec)) is not None:
         return None if _missing(_names(folder), patterns) else folder
@@ -24,7 +40,7 @@ def local_weights(spec: EncoderSpec, patterns: Sequence[str]) -> Path | None:
     return snapshot
 
 
-def find_weights(spec: EncoderSpec, patterns: Sequence[str]) -> Path:
+def find_weights(spec: Published, patterns: Sequence[str]) -> Path:
     """The folder with the weights: local, else fetched from the hub unless HF_HUB_OFFLINE is set.
 
     Args:
@@ -43,9 +59,9 @@ def find_weights(spec: EncoderSpec, patterns: Sequence[str]) -> Path:
         raise CharthouseError(f"{folder} lacks {', '.join(missing)}. Fetch them: {command}")
     from huggingface_hub import constants, list_repo_files, snapshot_download
 
-    absent = f"The weights of {spec.encoder} are not on this machine"
+    absent = f"The weights of {spec.name} are not on this machine"
     command = fetch_command(spec, patterns)
-    mend = f"{command}; or put them in a folder {spec.encoder} below CHARTHOUSE_WEIGHTS."
+    mend = f"{command}; or put them in a folder {spec.name} below CHARTHOUSE_WEIGHTS."
     if constants.HF_HUB_OFFLINE:
         raise CharthouseError(
             f"{absent} and HF_HUB_OFFLINE is set. Where there is a network: {mend}"
@@ -58,7 +74,7 @@ def find_weights(spec: EncoderSpec, patterns: Sequence[str]) -> Path:
         if missing := _missing(names, patterns):
             raise CharthouseError(
                 f"{spec.hub_id} at {revision or 'its newest revision'} holds no"
-                f" {', '.join(missing)}: correct seeds/encoders.csv."
+                f" {', '.join(missing)}: correct the row of {spec.name} in seeds/."
             )
         wanted = [name for pattern in patterns for name in _matches(names, pattern)]
         return Path(snapshot_download(spec.hub_id, revision=revision, allow_patterns=wanted))
@@ -70,7 +86,7 @@ def find_weights(spec: EncoderSpec, patterns: Sequence[str]) -> Path:
         ) from None
 
 
-def fetch_command(spec: EncoderSpec, patterns: Sequence[str], folder: Path | None = None) -> str:
+def fetch_command(spec: Published, patterns: Sequence[str], folder: Path | None = None) -> str:
     """The command line that fetches the weights; of a large repository only their part."""
     parts = dict.fromkeys(pattern.split("/")[0] for pattern in patterns if "/" in pattern)
     words = [f"hf download {spec.hub_id}"]
@@ -95,17 +111,17 @@ def hash_of_files(folder: Path, patterns: Sequence[str]) -> str:
     return hashed.hexdigest()[:32]
 
 
-def _named_folder(spec: EncoderSpec) -> Path | None:
+def _named_folder(spec: Published) -> Path | None:
     root = os.environ.get("CHARTHOUSE_WEIGHTS")
     if not root:
         return None
     if not Path(root).is_dir():
         raise CharthouseError(f"CHARTHOUSE_WEIGHTS: {root} is no folder. Correct it, or unset it.")
-    folder = Path(root) / spec.encoder
+    folder = Path(root) / spec.name
     return folder if folder.is_dir() else None
 
 
-def _cached_snapshot(spec: EncoderSpec) -> Path | None:
+def _cached_snapshot(spec: Published) -> Path | None:
     """The revision in the hub's cache, whose layout is documented and the same for all its clients.
 
     Not by snapshot_download, which takes a snapshot for incomplete unless it holds every file.

@@ -6,7 +6,6 @@ of a modality stand between commas: ``structured[gru,moment]``. ``presence`` has
 which modalities a stay has.
 """
 
-import csv
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from pathlib import Path
 
 from charthouse.encoders.registry import EncoderSpec
 from charthouse.errors import CharthouseError
+from charthouse.registry import seed_rows
 
 BEST = "best"
 PRESENCE = "presence"
@@ -128,11 +128,7 @@ def default_arms(project: Path, encoders: Mapping[str, EncoderSpec]) -> list[Def
     Raises:
         CharthouseError: the seed is not there, or a row of it is no arm.
     """
-    path = project / "seeds/arms.csv"
-    if not path.exists():
-        raise CharthouseError(f"{path} is missing: get it back (git checkout {path.name}).")
-    with path.open(newline="") as file:
-        return [
-            DefaultArm(parse_arm(row["arm"], encoders), row["purpose"])
-            for row in csv.DictReader(file)
-        ]
+    return [
+        DefaultArm(parse_arm(row["arm"], encoders), row["purpose"])
+        for _, row in seed_rows(project, "arms")
+    ]

@@ -1,0 +1,73 @@
+"""Rows of a seed and the classes they name: what all registries (encoders, ...) share."""
+
+import csv
+import importlib
+from collections.abc import Iterable, Iterator
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from charthouse.errors import CharthouseError
+
+
+def seed_rows(project: Path, seed: str) -> Iterator[tuple[int, dict[str, str]]]:
+    """Line number and row of seeds/<seed>.csv.
+
+    Raises:
+        CharthouseError: it is not there, or a row of it has too few or too many columns.
+    """
+    path = project / f"seeds/{seed}.csv"
+    if not path.exists():
+        raise CharthouseError(f"{path} is missing: get it back (git checkout {path.name}).")
+    with path.open(newline="") as file:
+        rows = csv.DictReader(file)
+        for row in rows:
+            if None in row or None in row.values():
+                raise CharthouseError(
+                    f"{path}, line {rows.line_num}: wrong number of columns. It has"
+                    f" {', '.join(rows.fieldnames or ())}."
+                )
+            yield rows.line_num, row
+
+
+def require_registered(kind: str, asked: str, known: Iterable[str]) -> None:
+    """Stops at a name that is none of those known.
+
+    Raises:
+        CharthouseError: says which is near.
+    """
+    names = list(known)
+    if asked in names:
+        return
+    near = get_close_matches(asked, names, n=1)
+    advice = f"Did you mean '{near[0]}'?" if near else f"Known: {', '.join(names)}."
+    raise CharthouseError(f"Unknown {kind} '{asked}'. {advice}")
+
+
+def class_named(package: str, kind: str, name: str) -> Any:
+    """The class of an entry: TfidfSvd in charthouse.encoders.tfidf_svd for tfidf_svd.
+
+    Args:
+        package: below charthouse.
+        kind: for messages: encoder, fusion, family.
+        name: of the entry, and of its module.
+
+    Raises:
+        CharthouseError: a row without a class, or a package that is not installed.
+    """
+    module_name = f"charthouse.{package}.{name}"
+    class_name = "".join(word.capitalize() for word in name.split("_"))
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name == module_name:
+            mend = f"Add python/charthouse/{package}/{name}.py."
+        else:
+            mend = (
+                f"It needs {error.name}: pip install 'charthouse[models]', or make .venv/installed."
+            )
+        raise CharthouseError(f"{kind.capitalize()} '{name}' cannot be imported. {mend}") from error
+    found = getattr(module, class_name, None)
+    if found is None:
+        raise CharthouseError(f"{module.__file__} has no class {class_name}. Name it so.")
+    return found
