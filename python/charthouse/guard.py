@@ -173,13 +173,16 @@ def declared_items() -> int:
     return _declared.get()
 
 
-def guarded_client(guard: Guard, *, timeout: float = 60.0) -> "httpx2.Client":
+def guarded_client(
+    guard: Guard, *, timeout: float = 60.0, connections: int = 4
+) -> "httpx2.Client":
     """The only HTTP client for patient data: every request is checked and logged by the guard.
 
     Args:
         guard: decides.
         timeout: seconds for connecting, for sending, and for each part of the answer.
+        connections: kept open for the next request.
     """
     from charthouse.guarded_http import client  # httpx2 comes with the extra "models"
 
-    return client(guard, timeout=timeout)
+    return client(guard, timeout=timeout, connections=connections)

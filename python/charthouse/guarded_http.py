@@ -10,10 +10,10 @@ from charthouse.errors import CharthouseError
 from charthouse.guard import Guard, Route, Send, declared_items
 
 
-def client(guard: Guard, *, timeout: float) -> httpx2.Client:
+def client(guard: Guard, *, timeout: float, connections: int) -> httpx2.Client:
     """See charthouse.guard.guarded_client."""
     return httpx2.Client(
-        transport=GuardedTransport(guard),
+        transport=GuardedTransport(guard, connections),
         follow_redirects=False,  # and if a caller turns it on, the target is checked like any other
         trust_env=False,  # no proxies and no .netrc behind the guard's back
         timeout=timeout,
@@ -23,9 +23,11 @@ def client(guard: Guard, *, timeout: float) -> httpx2.Client:
 class GuardedTransport(httpx2.BaseTransport):
     """Checks, logs, then sends. The last code of ours before the socket; thread-safe."""
 
-    def __init__(self, guard: Guard) -> None:
+    def __init__(self, guard: Guard, connections: int) -> None:
         self._guard = guard
-        self._direct = httpx2.HTTPTransport()  # a transport by itself knows no proxies
+        self._limits = httpx2.Limits(max_keepalive_connections=connections)
+        # a transport by itself knows no proxies
+        self._direct = httpx2.HTTPTransport(limits=self._limits)
         self._proxied: dict[str, httpx2.HTTPTransport] = {}
         self._making = threading.Lock()
 
@@ -85,7 +87,7 @@ class GuardedTransport(httpx2.BaseTransport):
             if proxy not in self._proxied:
                 try:
                     self._proxied[proxy] = httpx2.HTTPTransport(
-                        proxy=proxy if "://" in proxy else f"http://{proxy}"
+                        proxy=proxy if "://" in proxy else f"http://{proxy}", limits=self._limits
                     )
                 except (ImportError, ValueError, httpx2.InvalidURL):
                     # not the value: it may hold a password

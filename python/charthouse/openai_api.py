@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from charthouse.errors import CharthouseError
 from charthouse.guard import Guard, guarded_client, loopback_addresses, sending
-from charthouse.patience import Patience
+from charthouse.patience import Patience, Stopped
 
 if TYPE_CHECKING:
     import httpx2
@@ -54,12 +54,14 @@ class Address:
         return os.environ.get(self.key_variable, "").strip()
 
 
-def named_address() -> Address:
-    """The service that the environment names.
+def named_address(base_url: str | None = None) -> Address:
+    """The service that the environment names, or that of a base URL; then the key is OpenAI's.
 
     Raises:
         CharthouseError: what it says is no address.
     """
+    if base_url is not None:
+        return Address(_url("--base-url", base_url), "OPENAI_API_KEY", False)
     azure = os.environ.get("AZURE_OPENAI_ENDPOINT", "").strip()
     if azure:
         return Address(_url("AZURE_OPENAI_ENDPOINT", azure), "AZURE_OPENAI_API_KEY", True)
@@ -98,6 +100,7 @@ class Service:
     patience: Patience = field(repr=False)
     in_flight: int  # requests at a time
     usage: Usage
+    most_requests: int | None = None  # of all that are made, repetitions included
     _stop: threading.Event = field(default_factory=threading.Event, init=False, repr=False)
     _counting: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
 
@@ -110,6 +113,8 @@ class Service:
 
         Raises:
             charthouse.patience.RefusedInput: the service does not take the input.
+            charthouse.patience.GaveUp: it does not answer this one.
+            charthouse.patience.Stopped: `stop` was called, or there are no requests left.
             CharthouseError: the guard refused, or there is no answer to be had.
         """
         with sending(items):
@@ -136,6 +141,10 @@ class Service:
                 raise
         return [future.result() for future in futures]
 
+    def stop(self) -> None:
+        """Ends the waiting of whoever would ask again; what is on its way is waited for."""
+        self._stop.set()
+
     def count(self, tokens: int, cost_usd: float) -> None:
         """Adds what an answer cost."""
         with self._counting:
@@ -144,6 +153,8 @@ class Service:
 
     def _count_request(self, again: bool) -> None:
         with self._counting:
+            if self.most_requests is not None and self.usage.requests >= self.most_requests:
+                raise Stopped(f"{self.host}: no requests are left.")
             self.usage.requests += 1
             self.usage.retries += again
 
@@ -157,6 +168,8 @@ def connect(
     patience: Patience | None = None,
     timeout: float = 120.0,
     in_flight: int = 4,
+    base_url: str | None = None,
+    most_requests: int | None = None,
 ) -> Service:
     """The service that the environment names; asks it nothing yet.
 
@@ -168,16 +181,18 @@ def connect(
         patience: when to ask again.
         timeout: seconds for connecting, for sending, and for each part of the answer.
         in_flight: requests at a time.
+        base_url: of the service; None: the one that the environment names.
+        most_requests: then none is made any more.
 
     Raises:
         CharthouseError: no key, an address that is none, or a host that the guard refuses.
     """
-    address = named_address()
+    address = named_address(base_url)
     key = _key(address, model)
     guard.check(address.url)
     import openai  # takes a second
 
-    http_client = guarded_client(guard, timeout=timeout)
+    http_client = guarded_client(guard, timeout=timeout, connections=in_flight)
     client: openai.OpenAI
     if address.is_azure:
         client = openai.AzureOpenAI(
@@ -197,7 +212,9 @@ def connect(
             timeout=timeout,
             max_retries=0,
         )
-    return Service(client, address.place, patience or Patience(), in_flight, usage)
+    return Service(
+        client, address.place, patience or Patience(), in_flight, usage, most_requests
+    )
 
 
 def _key(address: Address, model: str) -> str:

@@ -39,6 +39,14 @@ class RefusedInput(Exception):
         self.status = status
 
 
+class GaveUp(CharthouseError):
+    """The service was asked as often as patience allows; another question may fare better."""
+
+
+class Stopped(CharthouseError):
+    """Nobody waits for the answer any more."""
+
+
 @dataclass(frozen=True)
 class _Answered(Generic[Answer]):
     answer: Answer
@@ -82,7 +90,9 @@ class Patience:
 
         Raises:
             RefusedInput: the service does not take the input.
-            CharthouseError: it does not answer, or will not, or `stop` was set.
+            GaveUp: it does not answer.
+            Stopped: `stop` was set.
+            CharthouseError: it will not answer, whatever it is asked.
         """
         stop = stop or threading.Event()
         for attempt in itertools.count(1):
@@ -95,7 +105,7 @@ class Patience:
                     f"{host} {outcome.what}. Then run again: finished batches are kept."
                 )
             if attempt >= self.tries:
-                raise CharthouseError(
+                raise GaveUp(
                     f"{host} {outcome.what}, {attempt} times. Run again later: finished batches are"
                     " kept."
                 )
@@ -104,7 +114,7 @@ class Patience:
                 wait = self.first_wait * 2 ** (attempt - 1) * self.jitter.uniform(0.5, 1)
             (self.sleep or stop.wait)(min(wait, self.longest_wait))
             if stop.is_set():
-                raise CharthouseError(f"{host}: stopped.")
+                raise Stopped(f"{host}: stopped.")
         raise AssertionError("unreachable")
 
     def _try(self, call: Callable[[], Answer]) -> _Answered[Answer] | _Failure:

@@ -5,7 +5,6 @@ of threads or on DuckDB's version.
 """
 
 import hashlib
-import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +17,7 @@ import numpy as np
 from charthouse.encoders.base import Context, Events, Image, Report
 from charthouse.encoders.cxr_foundation import RELEASED_ROOT
 from charthouse.encoders.vitals_summary import STATISTICS
+from charthouse.encoders.xray_file import files_below, stat_of
 from charthouse.errors import CharthouseError
 
 
@@ -178,7 +178,7 @@ class Images(Reader):
             stats = list(
                 pool.map(
                     lambda row: [
-                        (image["dicom_id"], _stat(place(image["path"]))) for image in row[1]
+                        (image["dicom_id"], stat_of(place(image["path"]))) for image in row[1]
                     ],
                     found,
                 )
@@ -211,14 +211,7 @@ class Images(Reader):
         }
 
     def _places(self) -> Callable[[str], Path]:
-        """Where a file of marts.images is."""
-        root = os.environ.get(self.root)
-        if not root:
-            raise CharthouseError(
-                f"{self.root} is not set: it names the folder where the files of marts.images are."
-                " Set it as for dbt build."
-            )
-        return lambda path: Path(root, path).absolute()
+        return files_below(self.root)
 
 
 class ReleasedImages(Images):
@@ -267,11 +260,3 @@ def _of_stays(
     return db.execute(
         f"{query} {wanted} {rest}", [min(stay_ids), max(stay_ids), list(stay_ids)]
     ).fetchall()
-
-
-def _stat(path: Path) -> tuple[int, int] | None:
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_size, status.st_mtime_ns

@@ -1,6 +1,8 @@
 """Opens the picture of a chest X-ray; what is wrong with it is a reason, never a traceback."""
 
 import errno
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import PIL.Image
@@ -10,6 +12,33 @@ from charthouse.errors import CharthouseError
 MOST_PIXELS = 50_000_000  # the largest X-rays of MIMIC-CXR-JPG have about 16 million
 FORMATS = ("JPEG", "PNG")  # no others: Pillow hands some to outside programs
 EIGHT_BITS = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr")
+
+
+def files_below(root: str) -> Callable[[str], Path]:
+    """Where each file of marts.images is.
+
+    Args:
+        root: the variable that names their folder.
+
+    Raises:
+        CharthouseError: it is not set.
+    """
+    folder = os.environ.get(root)
+    if not folder:
+        raise CharthouseError(
+            f"{root} is not set: it names the folder where the files of marts.images are. Set it as"
+            " for dbt build."
+        )
+    return lambda path: Path(folder, path).absolute()
+
+
+def stat_of(path: Path) -> tuple[int, int] | None:
+    """Size and time of last change, by which a file is known; None if it is not there."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_size, status.st_mtime_ns
 
 
 class Unreadable(Exception):

@@ -7,6 +7,8 @@ from typing import Any, ClassVar, Literal
 
 import PIL.Image
 
+from charthouse.encoders.text_pieces import estimate_tokens
+
 Role = Literal["system", "user", "assistant"]
 
 ANSWER_TOKENS = 32
@@ -88,6 +90,13 @@ class Family(ABC):
     def picture_tokens(self, width: int, height: int) -> int:
         """How many tokens of the context a picture of that size takes, at most."""
 
+    def text_tokens(self, text: str) -> int:
+        """How many tokens a text takes at most, all but surely, where no tokenizer is at hand.
+
+        Their vocabularies have each digit by itself; otherwise they cut no finer than is estimated.
+        """
+        return estimate_tokens(text) + sum(map(str.isdigit, text))
+
 
 class Respondent(ABC):
     """A learner that can be asked: by a server, or in process."""
@@ -119,8 +128,11 @@ class Respondent(ABC):
         """
 
     def sends_to(self) -> str | None:
-        """The host that gets the questions; None if all stays on this machine."""
+        """The server that gets the questions; None where it runs in this process."""
         return None
+
+    def stop(self) -> None:
+        """What is being answered is the last; `answers` then ends. From another thread."""
 
 
 def shrunk(width: int, height: int, *, longest: int) -> tuple[int, int]:

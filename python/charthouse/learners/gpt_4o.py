@@ -6,6 +6,7 @@ a picture and more for each tile begun.
 
 import math
 
+from charthouse.encoders.text_pieces import estimate_tokens
 from charthouse.learners.base import Family, shrunk
 
 LONGEST, SHORTEST, TILE = 2048, 768, 512
@@ -28,3 +29,7 @@ class Gpt4o(Family):
         """At high detail."""
         width, height = self.picture_size(width, height)
         return BASE_TOKENS + TILE_TOKENS * math.ceil(width / TILE) * math.ceil(height / TILE)
+
+    def text_tokens(self, text: str) -> int:
+        """Its vocabulary has up to three digits together."""
+        return estimate_tokens(text)
