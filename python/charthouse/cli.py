@@ -144,6 +144,93 @@ def predict(
         predict(project_dir(), warehouse_path(), options, say=say, watch=watch)
 
 
+@app.command(epilog="Example: charthouse ask --learner llava_1_5_7b --stays 200 --dry-run")
+def ask(
+    learner: Annotated[
+        list[str] | None,
+        typer.Option(help="Which (seeds/learners.csv); may be given several times."),
+    ] = None,
+    task: Annotated[list[str] | None, typer.Option(help="Default: all tasks.")] = None,
+    condition: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="What is shown: full (default), text_only, image_only, blank_image, other_image,"
+            " given[demographics+image]; several allowed."
+        ),
+    ] = None,
+    controls: Annotated[
+        bool, typer.Option("--controls", help="full, and each of the four controls.")
+    ] = False,
+    shapley: Annotated[
+        int, typer.Option(min=0, help="So many stays under all 16 coalitions of what is known.")
+    ] = 0,
+    shots: Annotated[int, typer.Option(min=0, help="Examples of the train split before.")] = 0,
+    stays: Annotated[
+        int | None, typer.Option(min=1, help="Of the test split, drawn; default: all.")
+    ] = None,
+    prompt: Annotated[
+        str, typer.Option(help="Name of a prompt, or a .toml file of your own.")
+    ] = "paper",
+    base_url: Annotated[
+        str | None,
+        typer.Option(help="Of a server that speaks OpenAI's API; default: in process."),
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="What the server calls the learner.")] = None,
+    concurrency: Annotated[int, typer.Option(min=1, help="Requests at a time.")] = 8,
+    timeout: Annotated[float, typer.Option(min=1, help="Seconds for an answer.")] = 120,
+    log_probabilities: Annotated[
+        bool, typer.Option(help="Ask the server for them: P(yes) rests on them.")
+    ] = True,
+    device: Annotated[str, typer.Option(help="In process: cpu, cuda or auto.")] = "auto",
+    dtype: Annotated[
+        str, typer.Option(help="In process: float32, bfloat16, float16, 4bit or auto.")
+    ] = "auto",
+    batch: Annotated[int | None, typer.Option(min=1, help="In process: at a time.")] = None,
+    max_requests: Annotated[
+        int | None, typer.Option(min=1, help="No more than these, repetitions included.")
+    ] = None,
+    max_cost: Annotated[float | None, typer.Option(min=0, help="US dollars, at most.")] = None,
+    seed: Annotated[int, typer.Option(help="Of whatever is drawn.")] = 0,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be asked, and ask nothing.")
+    ] = False,
+    parse_only: Annotated[
+        bool, typer.Option("--parse-only", help="Read kept answers again, and ask nothing.")
+    ] = False,
+) -> None:
+    """Questions to multimodal learners: fills results.answers. Stop it at any time; it goes on."""
+    from charthouse.ask.conditions import CONTROLS, FULL
+    from charthouse.ask.run import Options, ask
+    from charthouse.progress import bars
+    from charthouse.project import project_dir
+    from charthouse.warehouse import warehouse_path
+
+    options = Options(
+        learners=learner or (),
+        tasks=task or (),
+        conditions=[*(condition or [FULL]), *((FULL, *CONTROLS) if controls else ())],
+        shapley=shapley,
+        shots=shots,
+        stays=stays,
+        prompt=prompt,
+        base_url=base_url,
+        model=model,
+        concurrency=concurrency,
+        timeout=timeout,
+        with_log_probabilities=log_probabilities,
+        device=device,
+        dtype=dtype,
+        batch=batch,
+        max_requests=max_requests,
+        max_cost=max_cost,
+        seed=seed,
+        dry_run=dry_run,
+        parse_only=parse_only,
+    )
+    with _kept_when_interrupted("answers"), bars("questions") as (say, watch):
+        ask(project_dir(), warehouse_path(), options, say=say, watch=watch)
+
+
 @app.command(epilog="Example: charthouse evaluate --by first_careunit --bootstraps 2000")
 def evaluate(
     task: Annotated[list[str] | None, typer.Option(help="Default: all tasks.")] = None,

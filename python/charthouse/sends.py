@@ -1,11 +1,15 @@
 """results.sends: everything that leaves the machine is noted there first."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from threading import Lock
+from typing import Any
+
+import duckdb
 
 from charthouse.guard import Send
-from charthouse.warehouse import open_warehouse
+from charthouse.warehouse import insert_columns, open_warehouse
 
 
 def log_to(warehouse: Path, run_id: str) -> Callable[[Send], None]:
@@ -21,3 +25,22 @@ def log_to(warehouse: Path, run_id: str) -> Callable[[Send], None]:
             )
 
     return log
+
+
+def note_sends(db: duckdb.DuckDBPyConnection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Adds what was written down elsewhere before it left, unless it was added already.
+
+    Args:
+        db: in the caller's transaction.
+        rows: all added at once, or none: the first one tells.
+    """
+    if not rows:
+        return
+    columns = {name: [row[name] for row in rows] for name in rows[0]}
+    columns["sent_at"] = [datetime.fromisoformat(at) for at in columns["sent_at"]]
+    there = db.execute(
+        "select 1 from results.sends where run_id = ? and sent_at = ? and host = ? and bytes = ?",
+        [columns[name][0] for name in ("run_id", "sent_at", "host", "bytes")],
+    ).fetchall()
+    if not there:
+        insert_columns(db, "results.sends", columns)

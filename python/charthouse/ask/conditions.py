@@ -58,10 +58,12 @@ COALITIONS = tuple(
 CONTROLS = ("text_only", "image_only", "blank_image", "other_image")
 """Whether a learner uses the picture is answered by these, beside `full`."""
 
-CONDITIONS = {condition.name: condition for condition in COALITIONS} | {
+_BY_NAME = {condition.name: condition for condition in COALITIONS} | {
     "blank_image": Condition("blank_image", SECTIONS, "blank"),
     "other_image": Condition("other_image", SECTIONS, "other"),
 }
+CONDITIONS = {name: _BY_NAME[name] for name in dict.fromkeys((FULL, *CONTROLS, *_BY_NAME))}
+"""By name, the most wanted first."""
 
 
 def condition_named(name: str) -> Condition:
@@ -76,7 +78,7 @@ def condition_named(name: str) -> Condition:
             return _coalition(tuple(player for player in PLAYERS if player in players))
     if name not in CONDITIONS:
         raise CharthouseError(
-            f"--condition '{name}' is none of {', '.join((FULL, *CONTROLS))}, or a coalition such as"
-            f" given[{'+'.join(PLAYERS[:2])}]."
+            f"--condition '{name}' is none of {', '.join((FULL, *CONTROLS))}, or a coalition such"
+            f" as given[{'+'.join(PLAYERS[:2])}]."
         )
     return CONDITIONS[name]

@@ -1,10 +1,11 @@
 """Several encoders in turn: which, on what device, and what is said about it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from charthouse.cohort import Cohort, read_cohort
+from charthouse.device import choose_device
 from charthouse.embed.job import Outcome, run_plan
 from charthouse.embed.plan import Plan, make_plan
 from charthouse.encoders.registry import EncoderSpec, encoder_class, encoder_spec, encoder_specs
@@ -41,7 +42,7 @@ def embed(project: Path, warehouse: Path, options: Options, *, say: Say, watch: 
         CharthouseError: an encoder that was named cannot run, and those before it are done; or,
             where none was named, some of them could not, and all others are done.
     """
-    require_known("--device", options.device, ("auto", "cpu", "cuda"))
+    options = replace(options, device=choose_device(options.device))
     require_known("--precision", options.precision, ("float32", "bfloat16"))
     with open_warehouse(warehouse) as db:
         cohort = read_cohort(db)
@@ -77,7 +78,7 @@ def _embed_with(
             spec,
             task=task,
             seed=options.seed,
-            device=_device(options.device),
+            device=options.device,
             precision=options.precision,
         )
         if options.dry_run:
@@ -119,19 +120,6 @@ def _tasks(spec: EncoderSpec, cohort: Cohort, options: Options) -> Sequence[str 
     if encoder_class(spec.encoder).per_task:
         return list(options.tasks) or list(cohort.tasks)
     return [None]
-
-
-def _device(asked: str) -> str:
-    """auto is the GPU if there is one; torch is only asked where a driver is."""
-    if asked == "cpu" or (asked == "auto" and not Path("/proc/driver/nvidia").exists()):
-        return "cpu"
-    import torch
-
-    if torch.cuda.is_available():
-        return "cuda"
-    if asked == "cuda":
-        raise CharthouseError("--device cuda: torch finds no GPU here. Use --device cpu.")
-    return "cpu"
 
 
 def _intention(plan: Plan, limit: int | None) -> str:

@@ -132,7 +132,8 @@ class Respondent(ABC):
         return None
 
     def stop(self) -> None:
-        """What is being answered is the last; `answers` then ends. From another thread."""
+        """Nobody shall wait long for what is asked now; no more questions will be given."""
+        return
 
 
 def shrunk(width: int, height: int, *, longest: int) -> tuple[int, int]:

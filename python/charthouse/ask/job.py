@@ -1,0 +1,252 @@
+"""Asks a learner what its plan says, and keeps every answer the moment it comes."""
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from signal import SIGINT, default_int_handler, getsignal, signal
+from typing import Any
+
+from charthouse.ask.journal import Journal
+from charthouse.ask.parse import PARSER_VERSION, parse
+from charthouse.ask.plan import Asked, Plan
+from charthouse.ask.profile import Section, read_profiles
+from charthouse.ask.prompt import Prompt
+from charthouse.ask.questions import Made, Maker
+from charthouse.cohort import Cohort, require_cohort
+from charthouse.encoders.ahead import ahead
+from charthouse.learners.base import ANSWER_TOKENS, Failed, Question, Reply, Respondent
+from charthouse.learners.registry import LearnerSpec
+from charthouse.progress import Told
+from charthouse.warehouse import open_warehouse
+
+STAYS_READ_AT_ONCE = 256
+FLUSH_SECONDS, FLUSH_LINES = 5.0, 2000
+MAKERS = 2  # threads that decode pictures
+MADE_AHEAD = 8
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What a run may spend; None: as much as it takes."""
+
+    requests: int | None = None
+    cost_usd: float | None = None
+
+
+@dataclass
+class Tally:
+    """What a run has done."""
+
+    asked: int = 0
+    parsed: Counter[str] = field(default_factory=Counter)
+    errors: Counter[str] = field(default_factory=Counter)
+    without_picture: int = 0
+    shortened: int = 0
+    requests: int = 0
+    prompt_tokens: int = 0
+    answer_tokens: int = 0
+    cost_usd: float = 0.0
+    seconds: float = 0.0
+    left: int = 0
+
+    def counts(self) -> dict[str, Any]:
+        """For results.runs."""
+        return {**vars(self), "parsed": dict(self.parsed), "errors": dict(self.errors)} | {
+            "cost_usd": round(self.cost_usd, 6),
+            "seconds": round(self.seconds, 1),
+        }
+
+
+class Job:
+    """One run of `charthouse ask` with one learner."""
+
+    def __init__(
+        self,
+        *,
+        run_id: str,
+        warehouse: Path,
+        cohort: Cohort,
+        spec: LearnerSpec,
+        fingerprint: str,
+        respondent: Respondent,
+        prompt: Prompt,
+        maker: Maker,
+        journal: Journal,
+        budget: Budget,
+    ) -> None:
+        self._run_id, self._warehouse, self._cohort = run_id, warehouse, cohort
+        self._spec, self._fingerprint, self._respondent = spec, fingerprint, respondent
+        self._prompt, self._maker, self._journal, self._budget = prompt, maker, journal, budget
+        self._identity = respondent.identity()
+        self._made: dict[str, Made] = {}  # in flight, by question hash
+        self._reserved: dict[str, float] = {}  # dollars
+        self._interrupted = threading.Event()
+        self.tally = Tally()
+
+    def run(self, plan: Plan, progress: Told) -> None:
+        """Asks until all is asked, the budget is spent, or somebody interrupts.
+
+        Raises:
+            KeyboardInterrupt: after what was on its way has come and is kept.
+            CharthouseError: nothing more can be asked; what was answered is kept.
+        """
+        began = flushed = time.monotonic()
+        with _first_interrupt_waits(self._stop):
+            try:
+                for question, outcome in self._respondent.answers(self._questions(plan)):
+                    self._keep(self._made.pop(question.key), outcome)
+                    self._reserved.pop(question.key, None)
+                    progress(self.tally.asked, len(plan.todo))
+                    now = time.monotonic()
+                    if now - flushed > FLUSH_SECONDS or self._journal.held > FLUSH_LINES:
+                        self._journal.flush()
+                        flushed = now
+            finally:
+                self.tally.seconds = time.monotonic() - began
+                self.tally.left = len(plan.todo) - self.tally.asked
+                self._journal.flush()
+        if self._interrupted.is_set():
+            raise KeyboardInterrupt
+
+    def _stop(self) -> None:
+        self._interrupted.set()
+        self._respondent.stop()
+
+    def _questions(self, plan: Plan) -> Iterator[Question]:
+        """Made while others are answered; ends when it is enough."""
+        made = ahead(
+            lambda each: self._maker.make(*each), self._with_profiles(plan), MAKERS, MADE_AHEAD
+        )
+        handed_out = 0
+        for each in made:
+            if self._interrupted.is_set():
+                return
+            if each.question is None:
+                self._keep(each, Failed(each.why_not or "", attempts=0))
+                continue
+            if self._budget.requests is not None and handed_out >= self._budget.requests:
+                return
+            if not self._can_pay(each.question):
+                return
+            handed_out += 1
+            self._made[each.question.key] = each
+            yield each.question
+
+    def _with_profiles(self, plan: Plan) -> Iterator[tuple[Asked, tuple[Section, ...]]]:
+        for start in range(0, len(plan.todo), STAYS_READ_AT_ONCE):
+            some = plan.todo[start : start + STAYS_READ_AT_ONCE]
+            with open_warehouse(self._warehouse) as db:
+                require_cohort(db, self._cohort)
+                profiles = read_profiles(db, sorted({asked.stay_id for asked in some}))
+            for asked in some:
+                yield asked, profiles[asked.stay_id]
+
+    def _can_pay(self, question: Question) -> bool:
+        """Whether its cost, at most, is left beside that of those on their way."""
+        if self._budget.cost_usd is None:
+            return True
+        tokens = self._respondent.count_tokens(question.messages, question.picture)
+        most = self._price(tokens, ANSWER_TOKENS)
+        spent = self.tally.cost_usd + sum(self._reserved.values())
+        if spent + most > self._budget.cost_usd:
+            return False
+        self._reserved[question.key] = most
+        return True
+
+    def _price(self, prompt_tokens: int, answer_tokens: int) -> float:
+        spec = self._spec
+        return (
+            prompt_tokens * (spec.usd_per_million_input or 0)
+            + answer_tokens * (spec.usd_per_million_output or 0)
+        ) / 1e6
+
+    def _keep(self, made: Made, outcome: Reply | Failed) -> None:
+        """Writes a row of results.answers down, and counts it."""
+        asked, tally = made.asked, self.tally
+        row = {
+            "run_id": self._run_id,
+            "learner": self._spec.learner,
+            "fingerprint": self._fingerprint,
+            "cohort_hash": self._cohort.cohort_hash,
+            "task": asked.task,
+            "condition": asked.condition.name,
+            "stay_id": asked.stay_id,
+            "question_hash": asked.question_hash,
+            "model": self._identity["model"],
+            "resolved_model": None,
+            "revision": self._identity["revision"],
+            "dtype": self._identity["dtype"],
+            "endpoint": self._respondent.sends_to() or "in process",
+            "prompt": self._prompt.name,
+            "prompt_version": self._prompt.version,
+            "prompt_hash": self._prompt.hash,
+            "dicom_id": made.dicom_id,
+            "image_hash": made.image_hash,
+            "image_note": made.image_note,
+            "dropped": made.dropped,
+            "answer": None,
+            "parsed": None,
+            "parser_version": None,
+            "p_yes": None,
+            "yes_no_mass": None,
+            "prompt_tokens": None,
+            "answer_tokens": None,
+            "seconds": round(outcome.seconds, 4),
+            "cost_usd": None,
+            "status": "error",
+            "error": None,
+            "attempt": asked.attempts + outcome.attempts,
+            "asked_at": datetime.now(UTC).replace(tzinfo=None).isoformat(),
+        }
+        tally.asked += 1
+        tally.requests += outcome.attempts
+        tally.shortened += made.dropped > 0
+        tally.without_picture += made.image_hash is None
+        if isinstance(outcome, Failed):
+            row["error"] = outcome.reason
+            tally.errors[outcome.reason] += 1
+        else:
+            # what no file can hold is no part of an answer
+            text = outcome.text.encode("utf-8", "replace").decode()
+            cost = self._price(outcome.prompt_tokens or 0, outcome.answer_tokens or 0)
+            row |= {
+                "status": "answered",
+                "answer": text,
+                "parsed": parse(text),
+                "parser_version": PARSER_VERSION,
+                "resolved_model": outcome.resolved_model,
+                "p_yes": outcome.p_yes,
+                "yes_no_mass": outcome.yes_no_mass,
+                "prompt_tokens": outcome.prompt_tokens,
+                "answer_tokens": outcome.answer_tokens,
+                "cost_usd": cost if self._spec.usd_per_million_input is not None else None,
+            }
+            tally.parsed[str(row["parsed"])] += 1
+            tally.prompt_tokens += outcome.prompt_tokens or 0
+            tally.answer_tokens += outcome.answer_tokens or 0
+            tally.cost_usd += cost
+        self._journal.answer(row)
+
+
+@contextmanager
+def _first_interrupt_waits(stop: Callable[[], None]) -> Iterator[None]:
+    """The first Ctrl-C calls stop, the second one interrupts; only where we are the main thread."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def handle(*_: object) -> None:
+        signal(SIGINT, default_int_handler)
+        stop()
+
+    before = getsignal(SIGINT)
+    signal(SIGINT, handle)
+    try:
+        yield
+    finally:
+        signal(SIGINT, before)

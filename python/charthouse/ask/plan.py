@@ -1,0 +1,201 @@
+"""What there is to ask: which questions of which stays, and which of them have their answer."""
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import duckdb
+
+from charthouse.ask import store
+from charthouse.ask.conditions import CONDITIONS, Condition
+from charthouse.ask.pictures import seeded_order, swapped
+from charthouse.cohort import Cohort, require_cohort
+from charthouse.encoders.base import digest
+from charthouse.encoders.xray_file import files_below, stat_of
+from charthouse.errors import CharthouseError
+from charthouse.warehouse import open_warehouse
+
+ROOT = "CHARTHOUSE_CXR"
+SPLIT = "test"
+
+
+@dataclass(frozen=True)
+class Shown:
+    """The X-ray that a question shows."""
+
+    dicom_id: str
+    path: Path
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question about a stay."""
+
+    task: str
+    condition: Condition
+    stay_id: int
+    shown: Shown | None
+    question_hash: str
+    attempts: int  # so far
+
+    @property
+    def key(self) -> tuple[str, str, int]:
+        """Of its row, among those of a learner and its settings."""
+        return self.task, self.condition.name, self.stay_id
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a user asks for.
+
+    Attributes:
+        tasks: Names.
+        conditions: Asked of every stay that they can be asked of.
+        sampled: Asked of a sample of `sample` stays that have vitals, image and text.
+        sample: How many.
+        stays: At most so many of the test split, drawn; None: all.
+        seed: Of what is drawn.
+    """
+
+    tasks: Sequence[str]
+    conditions: Sequence[Condition]
+    sampled: Sequence[Condition] = ()
+    sample: int = 0
+    stays: int | None = None
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The questions to one learner."""
+
+    todo: Sequence[Asked]
+    question_hashes: Mapping[tuple[str, str, int], str] = field(repr=False)  # of all asked for
+    answered: int  # have their answer already
+
+
+@dataclass(frozen=True)
+class _Stay:
+    subject_id: int
+    profile_hash: str
+    is_complete: bool
+    shown: Shown | None
+
+
+def make_plan(
+    warehouse: Path, cohort: Cohort, learner: str, fingerprint: str, wanted: Wanted
+) -> Plan:
+    """Compares the questions asked for with those that have been answered.
+
+    Raises:
+        CharthouseError: the marts were built again, or no stay has a label of a task.
+    """
+    with open_warehouse(warehouse) as db:
+        require_cohort(db, cohort)
+        stays = _read_stays(db)
+        labelled = {task: _labelled(db, task) for task in wanted.tasks}
+        before = store.asked_before(db, learner, fingerprint)
+    stats = _stats(stays)
+    others = _others(stays, wanted.seed)
+    drawn = sorted(stays, key=lambda stay_id: seeded_order(stay_id, wanted.seed))
+    some = set(drawn[: wanted.stays])
+    sample = set([stay_id for stay_id in drawn if stays[stay_id].is_complete][: wanted.sample])
+    todo: list[Asked] = []
+    hashes: dict[tuple[str, str, int], str] = {}
+    for task in wanted.tasks:
+        for condition in _in_order({*wanted.conditions, *wanted.sampled}):
+            chosen = (some if condition in wanted.conditions else set()) | (
+                sample if condition in wanted.sampled else set()
+            )
+            for stay_id, stay in stays.items():
+                if stay_id not in chosen or stay_id not in labelled[task]:
+                    continue
+                if condition.needs_picture and stay.shown is None:
+                    continue
+                shown = _shown(condition, stay, others.get(stay_id))
+                if condition.picture == "other" and shown is None:  # there is no other patient
+                    continue
+                question_hash = digest(
+                    fingerprint, task, condition.name, condition.sections, condition.picture,
+                    stay.profile_hash, shown and (shown.dicom_id, stats[shown.path]),
+                )  # fmt: skip
+                key = (task, condition.name, stay_id)
+                hashes[key] = question_hash
+                hash_before, status, attempts = before.get(key, ("", "", 0))
+                is_same = hash_before == question_hash
+                if not (is_same and status == "answered"):
+                    attempts = attempts if is_same else 0
+                    todo.append(Asked(task, condition, stay_id, shown, question_hash, attempts))
+    if not hashes:
+        raise CharthouseError(
+            "There is nothing to ask: no test stay has what was asked for. See reports.learners,"
+            " marts.labels and marts.images."
+        )
+    return Plan(todo, hashes, len(hashes) - len(todo))
+
+
+def _in_order(conditions: set[Condition]) -> list[Condition]:
+    return [condition for condition in CONDITIONS.values() if condition in conditions]
+
+
+def _shown(condition: Condition, stay: _Stay, other: Shown | None) -> Shown | None:
+    """The file that a question rests on; a blank rests on the stay's own, for its size."""
+    if condition.picture == "none":
+        return None
+    return other if condition.picture == "other" else stay.shown
+
+
+def _read_stays(db: duckdb.DuckDBPyConnection) -> dict[int, _Stay]:
+    """Of the test split, in order of stay_id."""
+    rows = db.execute(
+        "select cohort.stay_id, cohort.subject_id, md5(profiles.profile),"
+        " cohort.has_vitals and cohort.has_image and cohort.has_text,"
+        " profiles.latest_dicom_id, images.path"
+        " from marts.cohort as cohort inner join marts.patient_profiles as profiles using (stay_id)"
+        " left join marts.images as images on images.stay_id = cohort.stay_id"
+        " and images.dicom_id = profiles.latest_dicom_id"
+        " where cohort.split = ? order by cohort.stay_id",
+        [SPLIT],
+    ).fetchall()
+    place = files_below(ROOT) if any(row[5] for row in rows) else Path
+    return {
+        stay_id: _Stay(subject_id, hashed, complete, Shown(dicom, place(path)) if path else None)
+        for stay_id, subject_id, hashed, complete, dicom, path in rows
+    }
+
+
+def _labelled(db: duckdb.DuckDBPyConnection, task: str) -> set[int]:
+    rows = db.execute(
+        "select stay_id from marts.labels where task = ? and label is not null", [task]
+    ).fetchall()
+    return {row[0] for row in rows}
+
+
+def _others(stays: Mapping[int, _Stay], seed: int) -> dict[int, Shown]:
+    pictures = {
+        stay.shown.dicom_id: stay.shown for stay in stays.values() if stay.shown is not None
+    }
+    ring = [
+        (stay_id, stay.subject_id, stay.shown.dicom_id)
+        for stay_id, stay in stays.items()
+        if stay.shown is not None
+    ]
+    return {stay_id: pictures[dicom] for stay_id, dicom in swapped(ring, seed).items()}
+
+
+def _stats(stays: Mapping[int, _Stay]) -> dict[Path, tuple[int, int] | None]:
+    """Size and time of change of each file: a picture that has come since is asked about anew.
+
+    Raises:
+        CharthouseError: there is not one of them.
+    """
+    paths = [stay.shown.path for stay in stays.values() if stay.shown is not None]
+    with ThreadPoolExecutor(16) as pool:  # the files may be on a slow share
+        stats = dict(zip(paths, pool.map(stat_of, paths), strict=True))
+    if paths and not any(stats.values()):  # else every question would go out without its picture
+        raise CharthouseError(
+            f"None of the {len(paths)} X-rays is there, not even {paths[0]}. Mount the disk, or"
+            f" correct {ROOT}."
+        )
+    return stats

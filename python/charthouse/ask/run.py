@@ -1,0 +1,280 @@
+"""`charthouse ask`: which learners, how they are reached, and what is said about it."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from charthouse.ask.conditions import COALITIONS, FULL, condition_named
+from charthouse.ask.job import Budget, Job, Tally
+from charthouse.ask.journal import Journal, recover
+from charthouse.ask.plan import Plan, Wanted, make_plan
+from charthouse.ask.prompt import Prompt, read_prompt
+from charthouse.ask.questions import Maker
+from charthouse.ask.shots import Shots, draw_shots
+from charthouse.ask.store import mark_current, parse_again
+from charthouse.cohort import Cohort, read_cohort, require_cohort
+from charthouse.device import choose_device
+from charthouse.encoders.base import digest
+from charthouse.errors import CharthouseError, require_known
+from charthouse.guard import Guard
+from charthouse.learners.base import ANSWER_TOKENS, Respondent
+from charthouse.learners.registry import LearnerSpec, family_of, learner_spec, learner_specs
+from charthouse.learners.served import Served
+from charthouse.openai_api import Usage, connect
+from charthouse.patience import Patience
+from charthouse.progress import Say, Watch
+from charthouse.runs import new_run_id, note_counts, start_run
+from charthouse.warehouse import open_warehouse
+
+DEPLOYMENT = "AZURE_OPENAI_CHAT_DEPLOYMENT"
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a user may ask of `charthouse ask`."""
+
+    learners: Sequence[str] = ()
+    tasks: Sequence[str] = ()  # none: all
+    conditions: Sequence[str] = (FULL,)
+    shapley: int = 0  # stays asked under all coalitions
+    shots: int = 0
+    stays: int | None = None
+    prompt: str = "paper"
+    base_url: str | None = None
+    model: str | None = None
+    concurrency: int = 8
+    timeout: float = 120.0
+    with_log_probabilities: bool = True
+    device: str = "auto"
+    dtype: str = "auto"
+    batch: int | None = None
+    max_requests: int | None = None
+    max_cost: float | None = None
+    seed: int = 0
+    dry_run: bool = False
+    parse_only: bool = False
+
+
+def ask(
+    project: Path,
+    warehouse: Path,
+    options: Options,
+    *,
+    say: Say,
+    watch: Watch,
+    patience: Patience | None = None,
+) -> None:
+    """Puts the questions of the tasks to each learner; what has been answered is not asked again.
+
+    Args:
+        project: folder of dbt_project.yml.
+        warehouse: the DuckDB file.
+        options: what the user asked.
+        say: told one line at a time.
+        watch: shows progress.
+        patience: when a server is asked again.
+
+    Raises:
+        CharthouseError: a learner cannot be asked (any more); every answer that came is kept.
+    """
+    with open_warehouse(warehouse) as db:
+        cohort = read_cohort(db)
+        questions = dict(db.execute("select task, question from seeds.tasks").fetchall())
+    say(f"{cohort.describe()} in {warehouse}")
+    recover(warehouse, say)
+    with open_warehouse(warehouse, read_only=False) as db:
+        if again := parse_again(db):
+            say(f"  {again} answers were read again by a newer parser.")
+    if options.parse_only:
+        return
+    specs = _chosen(project, options)
+    for task in options.tasks:
+        require_known("--task", task, cohort.tasks)
+    prompt = read_prompt(options.prompt)
+    wanted = Wanted(
+        tasks=options.tasks or cohort.tasks,
+        conditions=[condition_named(name) for name in dict.fromkeys(options.conditions)],
+        sampled=COALITIONS if options.shapley else (),
+        sample=options.shapley,
+        stays=options.stays,
+        seed=options.seed,
+    )
+    with open_warehouse(warehouse) as db:
+        require_cohort(db, cohort)
+        shots = {
+            task: draw_shots(db, prompt, task, questions[task], options.shots, options.seed)
+            for task in wanted.tasks
+        }
+    for spec in specs:
+        _ask_one(spec, warehouse, cohort, options, wanted, prompt, questions, shots, say, watch,
+                 patience)  # fmt: skip
+
+
+def _chosen(project: Path, options: Options) -> list[LearnerSpec]:
+    """The learners that were named; none runs unasked."""
+    known = learner_specs(project)
+    if not options.learners:
+        raise CharthouseError(f"Name a learner: --learner, one of {', '.join(known)}.")
+    if options.model is not None and len(options.learners) > 1:
+        raise CharthouseError("--model is the name of one learner at a server. Ask one at a time.")
+    specs = [learner_spec(project, name) for name in dict.fromkeys(options.learners)]
+    for spec in specs:
+        if options.max_cost is not None and spec.usd_per_million_input is None:
+            raise CharthouseError(
+                f"--max-cost: {spec.learner} has no price. Write it into seeds/learners.csv, or use"
+                " --max-requests."
+            )
+    return specs
+
+
+def _ask_one(
+    spec: LearnerSpec,
+    warehouse: Path,
+    cohort: Cohort,
+    options: Options,
+    wanted: Wanted,
+    prompt: Prompt,
+    questions: Mapping[str, str],
+    shots: Mapping[str, Shots],
+    say: Say,
+    watch: Watch,
+    patience: Patience | None,
+) -> None:
+    guard = Guard(is_synthetic=cohort.is_synthetic)
+    respondent = reach(spec, options, guard, patience)
+    examples = {task: [message.text for message in each.messages] for task, each in shots.items()}
+    identity = respondent.identity()
+    fingerprint = digest(spec.learner, identity, prompt.hash, ANSWER_TOKENS, examples)
+    plan = make_plan(warehouse, cohort, spec.learner, fingerprint, wanted)
+    if options.dry_run:
+        say(f"  {_intention(spec, respondent, plan, options)}")
+        return
+    run_id = new_run_id("ask")
+    settings = {
+        **identity,
+        "endpoint": respondent.sends_to(),
+        "prompt": prompt.name,
+        "prompt_version": prompt.version,
+        "prompt_hash": prompt.hash,
+        "answer_tokens": ANSWER_TOKENS,
+        "tasks": list(wanted.tasks),
+        "conditions": sorted({each.name for each in (*wanted.conditions, *wanted.sampled)}),
+        "stays": wanted.stays,
+        "sample": wanted.sample,
+        "shots": [
+            {"task": task, "stay_id": stay_id}
+            for task, each in shots.items()
+            for stay_id in each.stay_ids
+        ],
+    }
+    with open_warehouse(warehouse, read_only=False) as db:
+        db.execute("begin")
+        require_cohort(db, cohort)
+        start_run(
+            db,
+            cohort,
+            run_id=run_id,
+            kind="ask",
+            name=spec.learner,
+            task=None,
+            seed=wanted.seed,
+            settings=settings,
+            fingerprint=fingerprint,
+            revision=identity["revision"],
+            device=options.device,
+        )
+        mark_current(db, spec.learner, fingerprint, plan.question_hashes, cohort.cohort_hash)
+        db.execute("commit")
+    journal = Journal(warehouse, run_id)
+    guard.log = journal.send
+    job = Job(
+        run_id=run_id,
+        warehouse=warehouse,
+        cohort=cohort,
+        spec=spec,
+        fingerprint=fingerprint,
+        respondent=respondent,
+        prompt=prompt,
+        maker=Maker(respondent, prompt, questions, shots),
+        journal=journal,
+        budget=Budget(options.max_requests, options.max_cost),
+    )
+    is_done = False
+    try:
+        with watch(spec.learner, len(plan.todo)) as progress:
+            job.run(plan, progress)
+        is_done = not job.tally.left
+    finally:
+        # what ended the run is the better message
+        with suppress(CharthouseError), open_warehouse(warehouse, read_only=False) as db:
+            note_counts(db, run_id, job.tally.counts(), finished=is_done)
+        journal.close()
+        if job.tally.asked or is_done:
+            say(f"  {spec.learner}: {_summary(job.tally, plan)}")
+
+
+def reach(
+    spec: LearnerSpec, options: Options, guard: Guard, patience: Patience | None = None
+) -> Respondent:
+    """A server where one is named, or where the learner has no other way; else in process.
+
+    Raises:
+        CharthouseError: the guard refuses the server, or there are no weights.
+    """
+    family = family_of(spec)
+    if options.base_url is None and family.model_types:
+        from charthouse.learners.in_process import InProcess
+
+        return InProcess(
+            spec,
+            device=choose_device(options.device),
+            dtype=options.dtype,
+            batch=options.batch,
+        )
+    model = options.model or spec.hub_id
+    service = connect(
+        guard,
+        model,
+        deployment_variable=DEPLOYMENT,
+        usage=Usage(),
+        patience=patience,
+        timeout=options.timeout,
+        in_flight=options.concurrency,
+        base_url=options.base_url,
+        most_requests=options.max_requests,
+    )
+    return Served(
+        spec,
+        family,
+        service,
+        model=model,
+        with_log_probabilities=options.with_log_probabilities,
+    )
+
+
+def _intention(spec: LearnerSpec, respondent: Respondent, plan: Plan, options: Options) -> str:
+    by = respondent.sends_to()
+    now = len(plan.todo) if options.max_requests is None else options.max_requests
+    return (
+        f"{spec.learner}: would put {min(now, len(plan.todo))} questions"
+        + (f" to {by}" if by else " in process")
+        + f"; {plan.answered} are answered already."
+    )
+
+
+def _summary(tally: Tally, plan: Plan) -> str:
+    rate = tally.asked / tally.seconds if tally.seconds else 0.0
+    said = ", ".join(f"{tally.parsed[word]} {word}" for word in ("yes", "no", "none"))
+    errors = sum(tally.errors.values())
+    worst = f" (mostly: {tally.errors.most_common(1)[0][0]})" if errors else ""
+    return (
+        f"{tally.asked} asked ({said}), {plan.answered} kept"
+        + (f", {errors} without an answer{worst}" if errors else "")
+        + (f", {tally.without_picture} without a picture" if tally.without_picture else "")
+        + (f", {tally.shortened} shortened" if tally.shortened else "")
+        + (f", {tally.left} left" if tally.left else "")
+        + (f", ${tally.cost_usd:.4f}" if tally.cost_usd else "")
+        + f", {tally.seconds:.1f} s"
+        + (f" ({rate:.1f} a second)" if tally.asked else "")
+    )
