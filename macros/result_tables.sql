@@ -66,6 +66,8 @@
 {% macro result_tables() %}
     {#- Which scores a figure is about: the run of `predict` that made them, and the stays they are of. -#}
     {%- set scored = 'run_id varchar not null, task varchar not null, arm varchar not null, fusion varchar not null, split varchar not null, population varchar not null' -%}
+    {#- Which answers a figure is about: those of a learner under the settings of the fingerprint. -#}
+    {%- set answered = 'learner varchar not null, fingerprint varchar not null, cohort_hash varchar not null, task varchar not null' -%}
     {%- set interval = 'value double, ci_low double, ci_high double' -%}
     {{ return({
         'results.runs': {
@@ -119,6 +121,22 @@
         'results.answers': {
             'holds': 'One row per question put to a multimodal learner: learner, settings (fingerprint, that of its run), task, condition, stay. What was asked is known by its hashes, never repeated here. An error is no answer: it is asked again, and attempt counts. parsed is yes, no or none, by the parser of that version. p_yes is P(yes) / (P(yes) + P(no)) of the first token. cohort_hash is null where the question has changed since.',
             'columns': 'run_id varchar not null, learner varchar not null, fingerprint varchar not null, cohort_hash varchar, task varchar not null, condition varchar not null, stay_id integer not null, question_hash varchar not null, model varchar not null, resolved_model varchar, revision varchar, dtype varchar, endpoint varchar not null, prompt varchar not null, prompt_version varchar not null, prompt_hash varchar not null, dicom_id varchar, image_hash varchar, image_note varchar, dropped integer not null, answer varchar, parsed varchar, parser_version integer, p_yes double, yes_no_mass double, prompt_tokens integer, answer_tokens integer, seconds double, cost_usd double, status varchar not null, error varchar, attempt integer not null, asked_at timestamp not null',
+        },
+        'results.learner_metrics': {
+            'holds': 'One row per learner, condition, counting and metric, of all test stays or of a subgroup, with its 95 % interval over resampled patients. counting says which answers count: asked, answered (refusals left out), as_wrong (each refusal a wrong decision), p_yes. n_errors are questions without an answer so far, in none of them.',
+            'columns': answered ~ ', condition varchar not null, attribute varchar, subgroup varchar, counting varchar not null, metric varchar not null, ' ~ interval ~ ', n bigint not null, n_positive bigint not null, n_undefined bigint not null, n_errors bigint not null, reason varchar, evaluation_run_id varchar not null',
+        },
+        'results.learner_fairness': {
+            'holds': 'One row per learner, attribute, counting and measure over its groups: ratios, worst group and gap, with 95 % intervals.',
+            'columns': answered ~ ', condition varchar not null, attribute varchar not null, counting varchar not null, metric varchar not null, ' ~ interval ~ ', n_groups bigint not null, worst_group varchar, left_out varchar[] not null, n_undefined bigint not null, reason varchar, evaluation_run_id varchar not null',
+        },
+        'results.learner_comparisons': {
+            'holds': 'One row per question, learner, what it is compared with (an arm; itself under another condition; another learner) and metric: learner minus the other on the same stays and resamples. p_adjusted is corrected (Holm) for the n_asked of its task, question and metric. changed and p_yes_moved are means of what differs, without p-values.',
+            'columns': answered ~ ', question varchar not null, condition varchar not null, other_learner varchar, other_fingerprint varchar, other_condition varchar, other_run_id varchar, other_arm varchar, other_fusion varchar, counting varchar not null, metric varchar not null, difference double, ci_low double, ci_high double, p_value double, p_adjusted double, n_asked bigint not null, n bigint not null, n_positive bigint not null, n_undefined bigint not null, reason varchar, evaluation_run_id varchar not null',
+        },
+        'results.learner_contributions': {
+            'holds': 'One row per learner, modality and metric: what a modality adds to p_yes by exact Shapley values over all 16 coalitions, its mean_absolute, its mean, and its share of all absolute values, with 95 % intervals. Shares sum to 1.',
+            'columns': answered ~ ', modality varchar not null, metric varchar not null, ' ~ interval ~ ', n bigint not null, n_positive bigint not null, n_undefined bigint not null, reason varchar, evaluation_run_id varchar not null',
         },
         'embeddings.skipped': {
             'holds': 'One row per stay, or per image or report of a stay (item), that an encoder could not encode, with the reason. cohort_hash is null where inputs or settings have changed since.',

@@ -30,3 +30,25 @@ select
     ci_high
 from {{ source('results', 'contributions') }}
 where not (share between ci_low - 1e-12 and ci_high + 1e-12)
+
+union all
+
+select
+    evaluation_run_id as run_id,
+    concat_ws(' ', learner, condition, subgroup, counting, metric) as metric,
+    value,
+    ci_low,
+    ci_high
+from {{ source('results', 'learner_metrics') }}
+where metric != 'ece' and not (value between ci_low - 1e-12 and ci_high + 1e-12)
+
+union all
+
+select
+    evaluation_run_id as run_id,
+    concat_ws(' ', learner, modality, metric) as metric,
+    value,
+    ci_low,
+    ci_high
+from {{ source('results', 'learner_contributions') }}
+where not (value between ci_low - 1e-12 and ci_high + 1e-12)

@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -12,8 +13,11 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from pytest_httpserver import HTTPServer
 
 from charthouse.synth import write_synthetic_mimic
+from fake_chat import Chat
+from fake_openai import KEY
 
 PROJECT = Path(__file__).resolve().parents[1]
 DBT = "from dbt.cli.main import cli; cli()"
@@ -170,6 +174,34 @@ def bench(built: Bench, synthetic: Path, tmp_path: Path) -> Bench:
     shutil.copytree(synthetic, tmp_path / "data", copy_function=shutil.copy2)
     shutil.copy(built.warehouse, tmp_path / "warehouse.duckdb")
     return Bench(roots_of(tmp_path / "data"), tmp_path / "warehouse.duckdb", tmp_path)
+
+
+@pytest.fixture
+def own(built: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
+    """A copy of the warehouse alone, for a test to write to; the data stay as they are."""
+    shutil.copy(built.warehouse, tmp_path / "warehouse.duckdb")
+    for root, folder in built.raw.items():
+        monkeypatch.setenv(root, folder)
+    return Bench(built.raw, tmp_path / "warehouse.duckdb", tmp_path)
+
+
+@pytest.fixture(scope="session")
+def chat_server() -> Iterator[HTTPServer]:
+    with HTTPServer(host="127.0.0.1", threaded=True) as server:
+        yield server
+
+
+@pytest.fixture
+def chat(chat_server: HTTPServer, monkeypatch: pytest.MonkeyPatch) -> Chat:
+    """A server that answers questions; no other is named by the environment."""
+    for name in ("OPENAI_BASE_URL", "AZURE_OPENAI_ENDPOINT", "CHARTHOUSE_APPROVED_HOSTS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    chat_server.clear()
+    chat = Chat(chat_server)
+    for path in ("/v1/chat/completions", re.compile("/openai/.*")):
+        chat_server.expect_request(path, method="POST").respond_with_handler(chat.handle)
+    return chat
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 -- Each stay as a text for multimodal learners: demographics (seeds/tabular_variables.csv), the vital
 -- signs of the last hours of the window, the radiology reports; all on one clock, hours from ICU
--- admission. And the X-ray to show beside it: the latest.
+-- admission. Once whole, and once in the sections and lines that it is made of, for those who must
+-- leave some out. And the X-ray to show beside it: the latest.
 -- Grain: one row per stay of the cohort.
 with cohort as (
     select * from {{ ref('cohort') }}
@@ -31,13 +32,16 @@ demographics as (
 vitals as (
     select
         events.stay_id,
-        string_agg(
-            printf(
-                '- %.1f h: %s %g %s%s', events.hours, variables.label, round(events.value, 1),
-                variables.unit, if(events.is_intubated, ' (intubated)', '')
-            ),
-            chr(10) order by events.observed_at, variables.label, events.value
-        ) as text
+        list(
+            struct_pack(
+                hours := events.hours,
+                text := concat_ws(
+                    ' ', printf('- %.1f h:', events.hours), variables.label, printf('%g', round(events.value, 1)),
+                    variables.unit, if(events.is_intubated, '(intubated)', null)
+                )
+            )
+            order by events.observed_at, variables.label, events.value
+        ) as lines
     from {{ ref('vitals_events') }} as events
     inner join {{ ref('int_variables') }} as variables on events.variable = variables.variable
     where events.hours >= {{ setting('window_end_hours') }} - {{ setting('profile_hours') }}
@@ -47,9 +51,10 @@ vitals as (
 reports as (
     select
         stay_id,
-        string_agg(
-            printf('- %.1f h: %s', hours, trim(text)), chr(10) order by observed_at, note_id
-        ) as text
+        list(
+            struct_pack(hours := hours, text := printf('- %.1f h: %s', hours, trim(text)))
+            order by observed_at, note_id
+        ) as lines
     from {{ ref('reports') }}
     group by stay_id
 ),
@@ -65,13 +70,28 @@ latest_images as (
 final as (
     select
         cohort.stay_id,
-        concat_ws(
-            chr(10),
-            'Demographics: ' || demographics.text || '.',
-            'Vital signs of the last {{ setting("profile_hours") }} h, with hours from ICU admission:',
-            coalesce(vitals.text, 'none recorded'),
-            'Radiology reports, with hours from ICU admission:',
-            coalesce(reports.text, 'none available')
+        [
+            struct_pack(
+                section := 'demographics',
+                heading := 'Demographics: ' || demographics.text || '.',
+                lines := []
+            ),
+            struct_pack(
+                section := 'vitals',
+                heading := 'Vital signs of the last {{ setting("profile_hours") }} h, with hours from ICU admission:',
+                lines := coalesce(vitals.lines, [struct_pack(hours := null, text := 'none recorded')])
+            ),
+            struct_pack(
+                section := 'reports',
+                heading := 'Radiology reports, with hours from ICU admission:',
+                lines := coalesce(reports.lines, [struct_pack(hours := null, text := 'none available')])
+            )
+        ] as sections,
+        array_to_string(
+            flatten(list_transform(
+                sections, lambda section: [section.heading] || list_transform(section.lines, lambda line: line.text)
+            )),
+            chr(10)
         ) as profile,
         latest_images.dicom_id as latest_dicom_id
     from cohort

@@ -73,10 +73,18 @@
     ),
     ('predictions_in_sample', 'Are stays scored by a model that was fitted on them?', predict),
     ('predictions_of_other_embeddings', 'Have embeddings changed since they were read?', predict),
+    (
+        'answers_outside_test', 'Are there answers about stays that are not of the test split?',
+        'Delete these rows of results.answers, then charthouse evaluate: they are not scored.',
+    ),
+    (
+        'shots_outside_train', 'Were learners shown examples that are not of the train split?',
+        'Run charthouse ask again, then charthouse evaluate.',
+    ),
 ] %}
 
 with found as (
-    {%- for part in ['splits', 'features', 'vitals', 'fits', 'predictions'] %}
+    {%- for part in ['splits', 'features', 'vitals', 'fits', 'predictions', 'answers'] %}
     select * from {{ ref('report_audit_' ~ part) }}
     {{ 'union all' if not loop.last }}
     {%- endfor %}

@@ -4,7 +4,7 @@ import os
 import re
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -46,18 +46,36 @@ def open_warehouse(path: Path, *, read_only: bool = True) -> Iterator[duckdb.Duc
         CharthouseError: no such warehouse, no right to open it, the lock was not let go in time, or
             a build was killed in the middle and has left the marts of two cohorts.
     """
-    if read_only and not path.exists():
-        raise CharthouseError(f"{path}: no such warehouse. Make it: dbt build (or make demo).")
-    connection = _connect(path, read_only=read_only)
+    if read_only:
+        _require_file(path)
+    with _closed_after(_connect(path, read_only=read_only)) as connection:
+        _require_whole(connection, path)
+        yield connection
+
+
+@contextmanager
+def open_copy(warehouse: Path, copy: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A new database, to which the warehouse is attached for reading, as `source`.
+
+    Names without a database are those of the warehouse until `detach source` lets go of it. DuckDB
+    1.2 and all that came after it can open the new file.
+
+    Raises:
+        CharthouseError: as open_warehouse.
+    """
+    _require_file(warehouse)
+    config = duckdb_limits() | {"storage_compatibility_version": "v1.2.0"}
+    attach = f"attach {text_literal(warehouse)} as source (read_only)"
+    with _closed_after(duckdb.connect(str(copy), config=config)) as connection:
+        _waited_for(warehouse, lambda: connection.execute(attach))
+        _require_whole(connection, warehouse)
+        connection.execute("use source")
+        yield connection
+
+
+@contextmanager
+def _closed_after(connection: duckdb.DuckDBPyConnection) -> Iterator[duckdb.DuckDBPyConnection]:
     try:
-        # see macros/materializations/previous.sql; a build that runs would hold the lock
-        cut = connection.execute(
-            "select 1 from duckdb_tables() where table_name like '%\\_\\_previous' escape '\\'"
-        ).fetchall()
-        if cut:
-            raise CharthouseError(
-                f"{path}: a build was killed before its end. Run dbt build, which first undoes it."
-            )
         yield connection
     except (RuntimeError, duckdb.Error) as error:
         if "interrupt" in str(error).lower():  # what DuckDB makes of Ctrl-C during a query
@@ -65,6 +83,22 @@ def open_warehouse(path: Path, *, read_only: bool = True) -> Iterator[duckdb.Duc
         raise
     finally:
         connection.close()
+
+
+def _require_file(path: Path) -> None:
+    if not path.exists():
+        raise CharthouseError(f"{path}: no such warehouse. Make it: dbt build (or make demo).")
+
+
+def _require_whole(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+    # see macros/materializations/previous.sql; a build that runs would hold the lock
+    cut = connection.execute(
+        "select 1 from duckdb_tables() where table_name like '%\\_\\_previous' escape '\\'"
+    ).fetchall()
+    if cut:
+        raise CharthouseError(
+            f"{path}: a build was killed before its end. Run dbt build, which first undoes it."
+        )
 
 
 def insert_columns(
@@ -78,6 +112,11 @@ def insert_columns(
     db.unregister("batch")
 
 
+def text_literal(text: object) -> str:
+    """Text as SQL writes it, for statements that take no parameters."""
+    return "'" + str(text).replace("'", "''") + "'"
+
+
 def wait_for_lock(path: Path) -> None:
     """Returns once the warehouse can be written to; CHARTHOUSE_LOCK_SECONDS bounds the wait.
 
@@ -88,20 +127,27 @@ def wait_for_lock(path: Path) -> None:
 
 
 def _connect(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
-    seconds = os.environ.get("CHARTHOUSE_LOCK_SECONDS") or str(DEFAULT_LOCK_SECONDS)
-    if not re.fullmatch(r"\d+(\.\d+)?", seconds):
-        raise CharthouseError(f"CHARTHOUSE_LOCK_SECONDS: '{seconds}' is not a number of seconds.")
     if path.stem in SCHEMAS:  # DuckDB names the database after its file
         raise CharthouseError(
             f"{path}: a warehouse cannot be called as one of its schemas ({', '.join(SCHEMAS)})."
             " Rename the file."
         )
     limits = duckdb_limits()
+    return _waited_for(path, lambda: duckdb.connect(str(path), read_only=read_only, config=limits))
+
+
+def _waited_for(
+    path: Path, opened: Callable[[], duckdb.DuckDBPyConnection]
+) -> duckdb.DuckDBPyConnection:
+    """Tries until nobody else holds the warehouse; CHARTHOUSE_LOCK_SECONDS bounds the wait."""
+    seconds = os.environ.get("CHARTHOUSE_LOCK_SECONDS") or str(DEFAULT_LOCK_SECONDS)
+    if not re.fullmatch(r"\d+(\.\d+)?", seconds):
+        raise CharthouseError(f"CHARTHOUSE_LOCK_SECONDS: '{seconds}' is not a number of seconds.")
     deadline = time.monotonic() + float(seconds)
     told = False
     while True:
         try:
-            return duckdb.connect(str(path), read_only=read_only, config=limits)
+            return opened()
         except duckdb.IOException as error:
             if "Could not set lock" not in str(error):
                 raise CharthouseError(

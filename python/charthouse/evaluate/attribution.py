@@ -15,7 +15,8 @@ import duckdb
 import numpy as np
 
 from charthouse.fusions.base import MODEL, Feature
-from charthouse.statistics.bootstrap import patient_weights, percentiles
+from charthouse.statistics.bootstrap import percentiles
+from charthouse.statistics.ratios import resample_ratios
 
 ROWS_AT_ONCE = 2048
 
@@ -133,25 +134,20 @@ def shares(
     """
     if not rows.any():
         return []
-    patients, patient = np.unique(subject_ids[rows], return_inverse=True)
-    drawn = patient_weights(patients, n_bootstrap, seed).astype(np.float64)
     found = []
     for method, values in absolute.by_method.items():
-        of_patient = np.zeros((len(patients), values.shape[1]))
-        np.add.at(of_patient, patient, values[rows])
-        total = of_patient.sum()
-        if not total:
+        own = values[rows]
+        if not (total := own.sum(axis=1)).any():
             continue
-        resampled = drawn @ of_patient
-        resampled /= resampled.sum(axis=1, keepdims=True)
+        of_all, resamples = resample_ratios(own, total, subject_ids[rows], n_bootstrap, seed)
         for place, modality in enumerate(absolute.modalities):
-            low, high, _, _ = percentiles(resampled[:, place], None)
+            low, high, _, _ = percentiles(resamples[:, place], None)
             found.append(
                 Share(
                     method,
                     modality,
-                    float(of_patient[:, place].sum() / rows.sum()),
-                    float(of_patient[:, place].sum() / total),
+                    float(own[:, place].mean()),
+                    float(of_all[place]),
                     low,
                     high,
                 )

@@ -1,7 +1,7 @@
 """The figures of one arm: metrics, subgroups, fairness and curves, as rows of the results."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -22,6 +22,7 @@ from charthouse.statistics.groups import (
     resample_groups,
 )
 from charthouse.statistics.metrics import METRICS, Measured, choose_threshold
+from charthouse.statistics.multiplicity import holm
 
 Row = dict[str, Any]
 
@@ -86,7 +87,7 @@ def figures(
         everyone = np.ones(len(of_split.stay_ids), bool)
         populations = {ALL: everyone} | ({COMPLETE: of_split.complete} if split == "test" else {})
         for population, rows in populations.items():
-            by_population[split, population] = _measured(
+            by_population[split, population] = measured(
                 of_split, scored.y_score[split], rows, threshold, why_none, bootstrap
             )
     test = stays["test"]
@@ -110,18 +111,19 @@ def figures(
     return Figures(scored, threshold, why_none, by_population, by_attribute)
 
 
-def _measured(
+def measured(
     stays: Stays,
     y_score: np.ndarray,
     rows: np.ndarray,
     threshold: float | None,
     why_none: str | None,
     bootstrap: Bootstrap,
+    metrics: Sequence[str] = tuple(METRICS),
 ) -> Resampled:
-    """All metrics, accuracy at its own threshold, on the same draws."""
+    """Metrics of an arm on the chosen rows [n], accuracy (always) at ACCURACY_AT, same draws."""
     sample = stays.y_true[rows], y_score[rows], stays.subject_ids[rows]
     at = ACCURACY_AT if threshold is None else threshold
-    others = [name for name in METRICS if name != "accuracy"]
+    others = [name for name in metrics if name != "accuracy"]
     found = resample(*sample, at, others, bootstrap.n, bootstrap.seed)
     accuracy = resample(*sample, ACCURACY_AT, ["accuracy"], bootstrap.n, bootstrap.seed)
     both = replace(
@@ -156,7 +158,7 @@ def metric_rows(found: Figures) -> Iterator[Row]:
     """Rows of results.metrics."""
     for (split, population), resampled in found.by_population.items():
         for metric, interval in resampled.intervals().items():
-            yield _interval_row(interval) | {
+            yield interval_row(interval) | {
                 "split": split,
                 "population": population,
                 "metric": metric,
@@ -170,7 +172,7 @@ def subgroup_rows(found: Figures) -> Iterator[Row]:
     for attribute, grouped in found.by_attribute.items():
         for subgroup, intervals in grouped.intervals().items():
             for metric, interval in intervals.items():
-                yield _interval_row(interval) | {
+                yield interval_row(interval) | {
                     "split": "test",
                     "population": ALL,
                     "attribute": attribute,
@@ -184,7 +186,7 @@ def fairness_rows(found: Figures) -> Iterator[Row]:
     """Rows of results.fairness."""
     for attribute, grouped in found.by_attribute.items():
         for metric, interval in grouped.fairness().items():
-            yield _fairness_row(interval) | {
+            yield fairness_row(interval) | {
                 "split": "test",
                 "population": ALL,
                 "attribute": attribute,
@@ -220,7 +222,8 @@ def difference_row(found: Difference) -> Row:
     return own | _interval_of(found)
 
 
-def _interval_row(found: Interval) -> Row:
+def interval_row(found: Interval) -> Row:
+    """Columns of a metric that are statistics."""
     return {"value": number(found.value)} | _interval_of(found)
 
 
@@ -235,7 +238,8 @@ def _interval_of(found: Interval | Difference) -> Row:
     }
 
 
-def _fairness_row(found: FairnessInterval) -> Row:
+def fairness_row(found: FairnessInterval) -> Row:
+    """Columns of a measure over groups that are statistics."""
     return {
         "value": number(found.value),
         "ci_low": number(found.ci_low),
@@ -246,6 +250,19 @@ def _fairness_row(found: FairnessInterval) -> Row:
         "n_undefined": found.n_undefined,
         "reason": found.reason,
     }
+
+
+def corrected(rows: Sequence[Row], family: Sequence[str]) -> Sequence[Row]:
+    """Adds p_adjusted (Holm) and n_asked to comparisons: of those that share the columns named."""
+    families: dict[tuple, list[Row]] = {}
+    for row in rows:
+        families.setdefault(tuple(row[key] for key in family), []).append(row)
+    for members in families.values():
+        p_values = [np.nan if row["p_value"] is None else row["p_value"] for row in members]
+        for row, adjusted in zip(members, holm(p_values), strict=True):
+            row["p_adjusted"] = number(adjusted)
+            row["n_asked"] = len(members)
+    return rows
 
 
 def number(value: float) -> float | None:

@@ -20,7 +20,7 @@ def print_leaderboard(warehouse: Path) -> None:
     """Prints reports.leaderboard, all stays of the test split, a table a task.
 
     Raises:
-        CharthouseError: nothing has been evaluated on the present cohort.
+        CharthouseError: nothing has been evaluated on the present cohort, no learner either.
     """
     with open_warehouse(warehouse) as db:
         cohort = read_cohort(db)
@@ -30,10 +30,14 @@ def print_leaderboard(warehouse: Path) -> None:
                 " from reports.leaderboard where population = 'all' and run_id is not null"
                 " order by task, auroc_value desc, arm, fusion"
             ).fetchall()
+            learners = not rows and db.execute("select 1 from reports.learners limit 1").fetchall()
         except duckdb.CatalogException:
             raise CharthouseError(
                 "The warehouse lacks reports.leaderboard. Run dbt build."
             ) from None
+    if learners:
+        print("No arm has been evaluated: learners stand in reports.learners.")
+        return
     if not rows:
         raise CharthouseError("Nothing has been evaluated yet. Run charthouse evaluate.")
     console = Console(width=max(WIDTH, Console().width))

@@ -1,7 +1,8 @@
-"""Every arm that has scored the present cohort: its figures, and how arms compare."""
+"""Every arm and learner that has scored the present cohort: its figures, and how they compare."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +14,18 @@ from charthouse.errors import CharthouseError, require_known
 from charthouse.evaluate import figures as of
 from charthouse.evaluate import store
 from charthouse.evaluate.attribution import absolute_contributions, read_linear, shares
-from charthouse.evaluate.figures import Bootstrap, Figures, Row
+from charthouse.evaluate.figures import Bootstrap, Figures, Row, corrected
+from charthouse.evaluate.learner_answers import Learner, read_learners
+from charthouse.evaluate.learner_comparisons import chosen_arms, comparison_rows
+from charthouse.evaluate.learners import fairness_rows, in_words, metric_rows
 from charthouse.evaluate.questions import Question, questions
 from charthouse.evaluate.scored import ALL, COMPLETE, Scored, Stays, read_scored, read_stays
+from charthouse.evaluate.shapley import contribution_rows
 from charthouse.fusions.registry import make_fusion
 from charthouse.predict.arms import parse_arm
 from charthouse.predict.features import read_block
 from charthouse.progress import Say, Watch
 from charthouse.runs import new_run_id, note_counts, start_run
-from charthouse.statistics.multiplicity import holm
 from charthouse.warehouse import open_warehouse
 
 SPLITS = ("validation", "test")
@@ -44,6 +48,8 @@ class Options:
 
 def evaluate(project: Path, warehouse: Path, options: Options, *, say: Say, watch: Watch) -> None:
     """Fills results.metrics, comparisons, subgroup_metrics, fairness, contributions and curves.
+
+    And the learner_ tables, where learners have been asked.
 
     Args:
         project: folder of dbt_project.yml.
@@ -76,37 +82,49 @@ class _Task:
     say: Say
 
     def evaluate(self, watch: Watch) -> None:
-        """Figures arm by arm, each written when it is done; then the comparisons."""
+        """Figures one by one, each arm's and learner's written when done; then the comparisons."""
         with open_warehouse(self.warehouse) as db:
             require_cohort(db, self.cohort)
             stays = {
                 split: read_stays(db, self.task, split, self.options.attributes) for split in SPLITS
             }
             scored = read_scored(db, self.cohort, self.task, stays, self.specs)
+            learners = read_learners(db, self.cohort, self.task, stays["test"])
+        if not scored and not learners:
+            raise CharthouseError(
+                f"{self.task}: no arm has scored this cohort. Run charthouse predict first."
+            )
         asked = self._questions(scored)
-        run_id = self._start(scored)
+        run_id = self._start(scored, learners)
         bootstrap = Bootstrap(self.options.n_bootstrap, self.options.seed, self.options.min_group)
         setting = self.cohort.variables["decision_threshold"]
+        test = stays["test"]
         found: dict[str, Figures] = {}
-        with watch(self.task, len(scored) + 1) as told:
-            for place, each in enumerate(scored):
+        lines = []
+        total, done = len(scored) + len(learners) + 1, count(1)
+        with watch(self.task, total) as told:
+            for each in scored:
                 found[each.run_id] = of.figures(each, stays, setting, bootstrap)
-                self._write_figures(run_id, found[each.run_id], stays["test"], bootstrap)
-                told(place + 1, len(scored) + 1)
-            compared = self._compare(run_id, asked, found)
-            with open_warehouse(self.warehouse, read_only=False) as db:
-                db.execute("begin")
-                require_cohort(db, self.cohort)
-                store.replace_comparisons(db, self.cohort, self.task, compared)
-                counts = {"arms": len(scored), "comparisons": len(asked)}
-                note_counts(db, run_id, counts, finished=True)
-                db.execute("commit")
-            told(len(scored) + 1, len(scored) + 1)
+                self._write_figures(run_id, found[each.run_id], test, bootstrap)
+                told(next(done), total)
+            for learner in learners:
+                lines.append(self._write_learner(run_id, learner, test, bootstrap))
+                told(next(done), total)
+            arms = chosen_arms(list(found.values()), self.cohort.variables["fusion"])
+            self._write_comparisons(
+                run_id,
+                self._compare(run_id, asked, found),
+                self._of_learners(run_id, comparison_rows(learners, arms, test, bootstrap)),
+                {"arms": len(scored), "comparisons": len(asked), "learners": len(learners)},
+            )
+            told(next(done), total)
+        sizes = {"arms": len(scored), "pairs of arms": len(asked), "learners": len(learners)}
         self.say(
-            f"  {self.task}: {len(scored)} arms on {len(stays['test'].stay_ids)} test stays,"
-            f" {len(asked)} pairs compared, {self.options.n_bootstrap} resamples ({run_id})"
+            f"  {self.task}: {', '.join(f'{n} {what}' for what, n in sizes.items() if n)}"
+            f" on {len(test.stay_ids)} test stays, {self.options.n_bootstrap} resamples ({run_id})"
         )
-        self.say(f"    {_how_sure(list(found.values()))}")
+        for line in [*lines, *_how_sure(list(found.values()), test)]:
+            self.say(f"    {line}")
 
     def _questions(self, scored: Sequence[Scored]) -> list[Question]:
         fusion = self.cohort.variables["fusion"]
@@ -123,7 +141,7 @@ class _Task:
             asked.append(Question("asked for", by_name[names[0]], by_name[names[1]]))
         return asked
 
-    def _start(self, scored: Sequence[Scored]) -> str:
+    def _start(self, scored: Sequence[Scored], learners: Sequence[Learner]) -> str:
         run_id = new_run_id("evaluate")
         settings = {
             "n_bootstrap": self.options.n_bootstrap,
@@ -142,7 +160,9 @@ class _Task:
                 task=self.task,
                 seed=self.options.seed,
                 settings=settings,
-                fingerprint=",".join(each.run_id for each in scored),
+                fingerprint=",".join(
+                    [*(arm.run_id for arm in scored), *(each.fingerprint for each in learners)]
+                ),
             )
         return run_id
 
@@ -163,6 +183,53 @@ class _Task:
             require_cohort(db, self.cohort)
             store.replace_figures(db, [found.scored.run_id], complete)
             db.execute("commit")
+
+    def _write_comparisons(
+        self,
+        run_id: str,
+        of_arms: Sequence[Row],
+        of_learners: Sequence[Row],
+        counts: Mapping[str, int],
+    ) -> None:
+        """All of them, and that the run has ended well."""
+        with open_warehouse(self.warehouse, read_only=False) as db:
+            db.execute("begin")
+            require_cohort(db, self.cohort)
+            store.replace_comparisons(db, self.cohort, self.task, of_arms)
+            if counts["learners"]:
+                store.replace_learner_comparisons(db, self.cohort, self.task, of_learners)
+            note_counts(db, run_id, counts, finished=True)
+            db.execute("commit")
+
+    def _write_learner(
+        self, run_id: str, learner: Learner, test: Stays, bootstrap: Bootstrap
+    ) -> str:
+        """What it found, in a line."""
+        rows = {
+            "learner_metrics": list(metric_rows(learner, test, bootstrap)),
+            "learner_fairness": list(fairness_rows(learner, test, bootstrap)),
+            "learner_contributions": list(contribution_rows(learner, test, bootstrap)),
+        }
+        key = {"learner": learner.name, "fingerprint": learner.fingerprint}
+        complete = {
+            table: self._of_learners(run_id, [key | row for row in of_table])
+            for table, of_table in rows.items()
+        }
+        with open_warehouse(self.warehouse, read_only=False) as db:
+            db.execute("begin")
+            require_cohort(db, self.cohort)
+            store.replace_learner(db, self.cohort, self.task, learner.name, complete)
+            db.execute("commit")
+        return in_words(learner, rows["learner_metrics"])
+
+    def _of_learners(self, run_id: str, rows: Sequence[Row]) -> list[Row]:
+        """With the columns that all tables of learners have."""
+        common = {
+            "evaluation_run_id": run_id,
+            "task": self.task,
+            "cohort_hash": self.cohort.cohort_hash,
+        }
+        return [common | row for row in rows]
 
     def _key(self, scored: Scored) -> Row:
         return {
@@ -207,7 +274,7 @@ class _Task:
 
     def _compare(
         self, run_id: str, asked: Sequence[Question], found: Mapping[str, Figures]
-    ) -> list[Row]:
+    ) -> Sequence[Row]:
         """Rows of results.comparisons, their p-values corrected within each question."""
         rows = []
         for question in asked:
@@ -241,36 +308,24 @@ class _Task:
                     | of.difference_row(difference)
                     for measure, difference in differences.items()
                 ]
-        return _corrected(rows)
+        return corrected(rows, ("question", "population", "attribute", "metric"))
 
 
-def _how_sure(found: Sequence[Figures]) -> str:
-    """How wide the intervals of AUROC are, in words, and whether even that is too good."""
+def _how_sure(found: Sequence[Figures], test: Stays) -> list[str]:
+    """How wide the arms' intervals of AUROC are, in words; whether all intervals are too good."""
     intervals = [each.by_population["test", ALL].intervals()["auroc"] for each in found]
     widths = [each.ci_high - each.ci_low for each in intervals if not np.isnan(each.ci_low)]
-    n, positive = intervals[0].n, intervals[0].n_positive
-    known = (
-        f"AUROC is known to about +-{np.median(widths) / 2:.3f} (median of the arms)"
-        if widths
-        else "AUROC has no interval"
-    )
+    n, positive = len(test.y_true), int(test.y_true.sum())
+    known = []
+    if found:
+        known = ["AUROC has no interval"]
+    if widths:
+        half = np.median(widths) / 2
+        known = [f"AUROC is known to about +-{half:.3f} (median of the arms)"]
     if min(positive, n - positive) >= FEW:
-        return f"{known}."
-    return (
-        f"{known}; with {positive} of {n} test stays positive, fewer than {FEW} of a class, the"
+        return [f"{line}." for line in known]
+    few = (
+        f"with {positive} of {n} test stays positive, fewer than {FEW} of a class, the"
         " intervals are too narrow still: conclude nothing."
     )
-
-
-def _corrected(rows: list[Row]) -> list[Row]:
-    """Adds p_adjusted and n_asked: of one question, population, attribute and metric."""
-    families: dict[tuple, list[Row]] = {}
-    for row in rows:
-        family = tuple(row[key] for key in ("question", "population", "attribute", "metric"))
-        families.setdefault(family, []).append(row)
-    for family_rows in families.values():
-        p_values = [np.nan if row["p_value"] is None else row["p_value"] for row in family_rows]
-        for row, adjusted in zip(family_rows, holm(p_values), strict=True):
-            row["p_adjusted"] = of.number(adjusted)
-            row["n_asked"] = len(family_rows)
-    return rows
+    return ["; ".join([*known, few])]

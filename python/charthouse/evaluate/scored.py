@@ -98,7 +98,7 @@ def read_scored(
     """Every arm's latest scores on the present cohort, in order of arm and fusion.
 
     Raises:
-        CharthouseError: there are none, or one has not scored every stay.
+        CharthouseError: one has not scored every stay.
     """
     runs = db.execute(
         "select run_id, settings ->> 'arm' as arm, settings ->> 'fusion' as fusion"
@@ -106,10 +106,6 @@ def read_scored(
         " order by arm, fusion",
         [task, cohort.cohort_hash],
     ).fetchall()
-    if not runs:
-        raise CharthouseError(
-            f"{task}: no arm has scored this cohort. Run charthouse predict first."
-        )
     return [
         Scored(
             run_id,

@@ -11,6 +11,9 @@ from charthouse.warehouse import insert_columns
 OF_RUNS = ("metrics", "subgroup_metrics", "fairness", "contributions", "curves")
 """Tables with figures of one run of predict each."""
 
+OF_LEARNERS = ("learner_metrics", "learner_fairness", "learner_contributions")
+"""Tables with figures of one learner each."""
+
 
 def replace_figures(
     db: duckdb.DuckDBPyConnection,
@@ -44,6 +47,44 @@ def replace_comparisons(
         [task, cohort.cohort_hash],
     )
     _insert(db, "results.comparisons", rows)
+
+
+def replace_learner(
+    db: duckdb.DuckDBPyConnection,
+    cohort: Cohort,
+    task: str,
+    learner: str,
+    rows: Mapping[str, Iterable[Mapping[str, Any]]],
+) -> None:
+    """Writes all figures of a learner on the present cohort, in the caller's transaction.
+
+    Args:
+        db: The warehouse.
+        cohort: The present one.
+        task: The task.
+        learner: Its name; what it had under other settings is replaced too.
+        rows: Table of OF_LEARNERS to its rows.
+    """
+    for table in OF_LEARNERS:
+        db.execute(
+            f"delete from results.{table} where task = ? and learner = ? and cohort_hash = ?",
+            [task, learner, cohort.cohort_hash],
+        )
+        _insert(db, f"results.{table}", list(rows.get(table, ())))
+
+
+def replace_learner_comparisons(
+    db: duckdb.DuckDBPyConnection,
+    cohort: Cohort,
+    task: str,
+    rows: Sequence[Mapping[str, Any]],
+) -> None:
+    """Writes all comparisons of a task's learners, in the caller's transaction."""
+    db.execute(
+        "delete from results.learner_comparisons where task = ? and cohort_hash = ?",
+        [task, cohort.cohort_hash],
+    )
+    _insert(db, "results.learner_comparisons", rows)
 
 
 def _insert(db: duckdb.DuckDBPyConnection, table: str, rows: Sequence[Mapping[str, Any]]) -> None:

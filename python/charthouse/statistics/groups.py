@@ -226,6 +226,13 @@ class GroupedResampled:
         )
 
 
+def group_names(groups: np.ndarray | Sequence[object]) -> np.ndarray:
+    """Groups [n] by name, MISSING where there is none (None, NaN)."""
+    given = np.asarray(groups, dtype=object)
+    named: np.ndarray = np.where(pd.isna(given), MISSING, given).astype(str)
+    return named
+
+
 def resample_groups(
     y_true: np.ndarray,
     y_score: np.ndarray,
@@ -260,10 +267,10 @@ def resample_groups(
     for name in metrics:
         metric_named(name)
     draws = Draws.of(y_true, y_score, subject_ids, threshold, n_bootstrap, seed)
-    named = np.asarray(groups, dtype=object)
+    named = group_names(groups)
     if named.shape != (len(draws.sample),):
         raise ValueError(f"groups {named.shape} and y_true ({len(draws.sample)},) differ in shape")
-    named = np.where(pd.isna(named), MISSING, named).astype(str)[draws.sample.order]
+    named = named[draws.sample.order]
     ordered = sorted(set(named.tolist()), key=lambda name: (name == MISSING, name))
     by_group = {
         group: _resampled(draws.among(named == group), metrics, min_group) for group in ordered

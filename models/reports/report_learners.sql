@@ -1,0 +1,157 @@
+-- Figures 6 and 7: every multimodal learner on the test split under each condition, with 95 % intervals over
+-- patients, refusals left out and counted as wrong; beside it the best arm of the modular framework: of those
+-- by the default fusion the one with the highest AUROC on validation, on all test stays. On the same stays
+-- they are compared in reports.learner_comparisons.
+-- Grain: one row per task, learner and condition.
+{{ config(alias='learners') }}
+{%- set figures = {'share_answered': ('asked', 'share_answered')} %}
+{%- for counting in ['answered', 'as_wrong'] %}
+{%- for metric in ['accuracy', 'sensitivity', 'specificity', 'ppv', 'f1'] %}
+{%- do figures.update({metric ~ '_' ~ counting: (counting, metric)}) %}
+{%- endfor %}
+{%- endfor %}
+{%- for metric in ['auroc', 'auprc', 'brier', 'calibration_slope', 'calibration_intercept', 'ece'] %}
+{%- do figures.update({metric: ('p_yes', metric)}) %}
+{%- endfor %}
+{%- set asked_by = [
+    'model', 'resolved_model', 'revision', 'dtype', 'endpoint', 'prompt', 'prompt_version', 'prompt_hash'
+] %}
+
+with definition as (
+    select * from {{ ref('cohort_definition') }}
+),
+
+cohort as (
+    select * from {{ ref('cohort') }}
+    where split = 'test'
+),
+
+labels as (
+    select * from {{ ref('labels') }}
+    where label is not null
+),
+
+learners as (
+    select * from {{ ref('learners') }}
+),
+
+answers as (
+    select answers.*
+    from {{ source('results', 'standing_answers') }} as answers
+    inner join definition on answers.cohort_hash = definition.cohort_hash
+    inner join cohort on answers.stay_id = cohort.stay_id
+    inner join labels on answers.stay_id = labels.stay_id and answers.task = labels.task
+),
+
+asked as (
+    select
+        task,
+        learner,
+        fingerprint,
+        cohort_hash,
+        condition,
+        {%- for name in asked_by %}
+        string_agg(distinct {{ name }}, ', ' order by {{ name }}) as {{ name }},
+        {%- endfor %}
+        count(*) as n_asked,
+        count(*) filter (where status = 'answered' and parsed in ('yes', 'no')) as n_answered,
+        count(*) filter (where status != 'answered') as n_errors,
+        count(*) - n_answered - n_errors as n_refused
+    from answers
+    group by task, learner, fingerprint, cohort_hash, condition
+),
+
+measured as (
+    select
+        task,
+        learner,
+        fingerprint,
+        cohort_hash,
+        condition,
+        {%- for name, (counting, metric) in figures.items() %}
+        {%- for column in ['value', 'ci_low', 'ci_high'] %}
+        max({{ column }}) filter (where counting = '{{ counting }}' and metric = '{{ metric }}')
+            as {{ name }}_{{ column | replace('ci_', '') }},
+        {%- endfor %}
+        {%- endfor %}
+        max(n) filter (where counting = 'asked') as n,
+        max(n) filter (where counting = 'answered') as n_decided,
+        max(n) filter (where counting = 'p_yes') as n_p_yes,
+        max(n_positive) filter (where counting = 'asked') as n_positive,
+        max(n_errors) as n_failed,
+        max(evaluation_run_id) as evaluation_run_id
+    from {{ source('results', 'learner_metrics') }}
+    where attribute is null
+    group by task, learner, fingerprint, cohort_hash, condition
+),
+
+validation as (
+    select
+        run_id,
+        value
+    from {{ source('results', 'metrics') }}
+    where split = 'validation' and population = 'all' and metric = 'auroc'
+),
+
+best_arms as (
+    select board.*
+    from {{ ref('report_leaderboard') }} as board
+    inner join validation on board.run_id = validation.run_id
+    cross join definition
+    where board.population = 'all' and board.fusion = (definition.variables ->> 'fusion')
+    qualify row_number() over (partition by board.task order by validation.value desc nulls last, board.arm asc) = 1
+),
+
+final as (
+    select
+        measured.task,
+        measured.learner,
+        learners.technique,
+        learners.domain,
+        measured.condition,
+        asked.n_asked,
+        asked.n_answered,
+        asked.n_refused,
+        asked.n_errors,
+        measured.n,
+        measured.n_positive,
+        measured.n_p_yes,
+        {%- for name in figures %}
+        {{ with_interval('measured', name ~ '_value', name ~ '_low', name ~ '_high') }} as {{ name }},
+        {%- endfor %}
+        best_arms.arm as best_arm,
+        best_arms.accuracy as best_arm_accuracy,
+        best_arms.auroc as best_arm_auroc,
+        {%- for name in figures %}
+        measured.{{ name }}_value,
+        measured.{{ name }}_low,
+        measured.{{ name }}_high,
+        {%- endfor %}
+        best_arms.accuracy_value as best_arm_accuracy_value,
+        best_arms.auroc_value as best_arm_auroc_value,
+        best_arms.run_id as best_arm_run_id,
+        {%- for name in asked_by %}
+        asked.{{ name }},
+        {%- endfor %}
+        (measured.n, measured.n_decided, measured.n_failed)
+        = (asked.n_answered + asked.n_refused, asked.n_answered, asked.n_errors) as is_current,
+        measured.fingerprint,
+        measured.evaluation_run_id,
+        measured.cohort_hash,
+        definition.protocol,
+        definition.is_synthetic
+    from measured
+    inner join asked
+        on
+            measured.task = asked.task
+            and measured.learner = asked.learner
+            and measured.fingerprint = asked.fingerprint
+            and measured.cohort_hash = asked.cohort_hash
+            and measured.condition = asked.condition
+    cross join definition
+    left join learners on measured.learner = learners.learner
+    left join best_arms on measured.task = best_arms.task
+)
+
+select * from final
+order by task, learner, condition

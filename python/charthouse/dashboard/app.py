@@ -1,0 +1,97 @@
+"""What Streamlit runs: finds the published copy and shows the page that is asked for."""
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import streamlit as st
+
+from charthouse.dashboard import (
+    audit,
+    comparisons,
+    contributions,
+    leaderboard,
+    learners,
+    overview,
+    parts,
+    runs,
+    stay,
+    subgroups,
+)
+from charthouse.dashboard.data import Copy, Site, find_copy
+
+FOLDER, WAREHOUSE, SHOW_STAYS = "--folder", "--warehouse", "--show-stays"
+"""How the command tells the app what to show."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page: its name in the address, its title, its icon, and what shows it."""
+
+    name: str
+    title: str
+    icon: str
+    show: Callable[[Site, Copy], None]
+
+
+PAGES = (
+    Page("overview", "Overview", "dashboard", overview.show),
+    Page("leaderboard", "Leaderboard", "leaderboard", leaderboard.show),
+    Page("comparisons", "Comparisons", "compare_arrows", comparisons.show),
+    Page("subgroups", "Subgroups and fairness", "groups", subgroups.show),
+    Page("contributions", "Modality contributions", "stacked_bar_chart", contributions.show),
+    Page("learners", "Multimodal learners", "forum", learners.show),
+    Page("stay", "One stay", "monitor_heart", stay.show),
+    Page("runs", "Runs and provenance", "account_tree", runs.show),
+    Page("audit", "Audit", "fact_check", audit.show),
+)
+
+
+def run(site: Site, only: str | None = None) -> None:
+    """Shows the page that the address names, or `only` this one."""
+    copy = find_copy(site.folder)
+    if copy is None:
+        st.title("Charthouse", anchor=False)
+        parts.empty(
+            f"Nothing has been published in {site.folder} yet."
+            + ("" if site.warehouse.exists() else f" {site.warehouse} is not there either."),
+            *(() if site.warehouse.exists() else ("charthouse run",)),
+            "charthouse publish",
+        )
+        return
+    if only:
+        _shown(next(page for page in PAGES if page.name == only), site, copy)()
+        return
+    st.navigation(
+        [
+            st.Page(
+                _shown(page, site, copy),
+                title=page.title,
+                icon=f":material/{page.icon}:",
+                url_path=page.name,
+                default=page is PAGES[0],
+            )
+            for page in PAGES
+        ]
+    ).run()
+
+
+def _shown(page: Page, site: Site, copy: Copy) -> Callable[[], None]:
+    return lambda: page.show(site, copy)
+
+
+def site_of(arguments: Sequence[str]) -> Site:
+    """What the command line of the app says."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument(FOLDER, type=Path, required=True)
+    parser.add_argument(WAREHOUSE, type=Path, required=True)
+    parser.add_argument(SHOW_STAYS, action="store_true")
+    told = parser.parse_args(arguments)
+    return Site(told.folder, told.warehouse, told.show_stays)
+
+
+if __name__ == "__main__":
+    st.set_page_config(page_title="Charthouse", page_icon=":material/anchor:", layout="wide")
+    run(site_of(sys.argv[1:]))

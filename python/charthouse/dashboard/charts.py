@@ -1,0 +1,196 @@
+"""Every kind of chart, in the report's colours; each says what it is in words too."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import altair as alt
+import pandas as pd
+import streamlit as st
+
+from charthouse.report import style
+from charthouse.report.rows import limits_of
+
+# The report's markers by their names in Vega
+_SHAPES = {
+    "o": "circle", "s": "square", "D": "diamond", "^": "triangle-up", "v": "triangle-down",
+    "P": "cross",
+}  # fmt: skip
+SERIES = [(colour, _SHAPES[marker]) for colour, marker in style.ARM_STYLES]
+LABELS = 330
+"""Pixels to the left of every panel of rows, so that panels below one another are in line."""
+_WRAP = 46  # characters that fit
+_ROW, _LINE = 24, 13  # pixels of a row, and of each line of its label beyond the first
+
+
+@dataclass(frozen=True)
+class Whiskers:
+    """Rows with a dot and its interval.
+
+    Attributes:
+        found: label, value, low, high; series where there are several; note, why there is no
+            value; filled, whether the dot is. Further columns are shown when one points at a dot.
+        title: Of the axis.
+        domain: Ends of the axis, the same for panels that belong together.
+        series: Name to colour and shape, in their order; of one series, its name does not show.
+        reference: Where a line is drawn: chance, no difference, or None.
+        alt: What it is, for those who cannot see it.
+    """
+
+    found: pd.DataFrame
+    title: str
+    domain: tuple[float, float]
+    series: Mapping[str, tuple[str, str]]
+    reference: float | None
+    alt: str
+
+
+def whiskers(of: Whiskers) -> None:
+    """Draws them; labels in the order of the rows."""
+    rows = _completed(of.found, of.series)
+    labels = list(dict.fromkeys(rows["label"]))
+    names = [name for name in of.series if name in set(rows["series"])]
+    y = alt.Y("label:N", sort=labels, title=None, axis=_label_axis())
+    offset = alt.YOffset("series:N", sort=names, scale=alt.Scale(domain=names, paddingOuter=0.25))
+    x = alt.X("value:Q", title=of.title, scale=alt.Scale(domain=list(of.domain), nice=False))
+    base = alt.Chart(rows)
+    colour = alt.Color(
+        "series:N",
+        scale=alt.Scale(domain=names, range=[of.series[name][0] for name in names]),
+        legend=None,
+    )
+    shape = alt.Shape(
+        "series:N",
+        scale=alt.Scale(domain=names, range=[of.series[name][1] for name in names]),
+        legend=None,
+    )
+    told = [
+        alt.Tooltip(f"{name}:{'N' if rows[name].dtype.kind in 'OUTb' else 'Q'}")
+        for name in rows.columns
+        if name not in ("filled",)
+    ]
+    layers = [
+        base.mark_rule(strokeWidth=1.8, clip=True).encode(
+            x=alt.X("low:Q"), x2="high:Q", y=y, yOffset=offset, color=colour
+        ),
+        *(
+            base.transform_filter(f"datum.filled == {str(filled).lower()}")
+            .mark_point(size=48, opacity=1, strokeWidth=1.5, **look)
+            .encode(x=x, y=y, yOffset=offset, shape=shape, tooltip=told, **coloured)
+            for filled, look, coloured in (
+                (True, {"filled": True}, {"color": colour}),
+                (False, {"fill": "white"}, {"stroke": alt.Stroke(
+                    "series:N", legend=None, scale=colour.scale)}),
+            )
+        ),
+        base.transform_filter("datum.note !== null && !isValid(datum.value)")
+        .mark_text(align="left", dx=4, fontStyle="italic", color=style.SOFT, fontSize=11)
+        .encode(x=alt.XDatum(of.domain[0]), y=y, yOffset=offset, text="note:N"),
+    ]  # fmt: skip
+    if of.reference is not None:
+        rule = alt.Chart(pd.DataFrame({"at": [of.reference]}))
+        layers.insert(
+            0, rule.mark_rule(color=style.SOFT, strokeDash=[4, 3]).encode(x=alt.X("at:Q"))
+        )
+    lines = max((label.count("\n") for label in rows["label"]), default=0)
+    each = max(_ROW + _LINE * lines, 15 * len(names))
+    draw(alt.layer(*layers).properties(height=alt.Step(each, **{"for": "position"})), of.alt)
+
+
+def _completed(found: pd.DataFrame, series: Mapping[str, tuple[str, str]]) -> pd.DataFrame:
+    """With every column that is drawn; labels on lines that fit."""
+    rows = found.copy()
+    for name, usual in (("series", next(iter(series))), ("note", None), ("filled", True)):
+        if name not in rows:
+            rows[name] = usual
+    rows["label"] = [style.wrapped(label, _WRAP) if "\n" not in label else label
+                     for label in rows["label"]]  # fmt: skip
+    return rows
+
+
+def _label_axis() -> alt.Axis:
+    return alt.Axis(
+        labelExpr="split(datum.label, '\\n')", labelLimit=LABELS, minExtent=LABELS,
+        maxExtent=LABELS, labelPadding=8, ticks=False, domain=False, labelLineHeight=_LINE,
+        grid=True, gridColor="#eeeeee",
+    )  # fmt: skip
+
+
+def domain(found: pd.DataFrame, *more: float, within: tuple[float, float] | None = None) -> tuple[float, float]:
+    """Ends of an axis that holds every estimate and interval."""
+    columns = [found[name].dropna() for name in ("value", "low", "high")]
+    numbers = [float(number) for column in columns for number in column]
+    return limits_of([*numbers, *more], within=within)
+
+
+def legend(series: Mapping[str, tuple[str, str]]) -> None:
+    """Which colour and shape is which; above charts that share them."""
+    signs = {
+        "circle": "\N{BLACK CIRCLE}", "square": "\N{BLACK SQUARE}",
+        "diamond": "\N{BLACK DIAMOND}", "triangle-up": "\N{BLACK UP-POINTING TRIANGLE}",
+        "triangle-down": "\N{BLACK DOWN-POINTING TRIANGLE}", "cross": "\N{HEAVY GREEK CROSS}",
+        "hollow": "\N{WHITE CIRCLE}",
+    }  # fmt: skip
+    st.html(
+        "".join(
+            f'<span style="margin-right:1.4rem;white-space:nowrap"><span style="color:{colour}">'
+            f"{signs[shape]}</span> {_escaped(name)}</span>"
+            for name, (colour, shape) in series.items()
+        )
+    )
+
+
+def stacked(
+    found: pd.DataFrame, colours: Mapping[str, str], title: str, alt_text: str
+) -> None:
+    """Bars of shares: label, part, share; a number where there is room for it."""
+    rows = found.assign(
+        label=[style.wrapped(label, _WRAP) for label in found["label"]],
+        place=[list(colours).index(part) for part in found["part"]],
+    )
+    labels = list(dict.fromkeys(rows["label"]))
+    base = alt.Chart(rows).encode(
+        y=alt.Y("label:N", sort=labels, title=None, axis=_label_axis()),
+        order=alt.Order("place:Q"),
+    )
+    x = alt.X("share:Q", stack="zero", title=title, scale=alt.Scale(domain=[0, 1]),
+              axis=alt.Axis(format="%"))  # fmt: skip
+    bars = base.mark_bar().encode(
+        x=x,
+        color=alt.Color(
+            "part:N",
+            scale=alt.Scale(domain=list(colours), range=list(colours.values())),
+            legend=None,
+        ),
+        tooltip=[alt.Tooltip(f"{name}:N") for name in rows.columns if name not in ("place", "share")]
+        + [alt.Tooltip("share:Q", format=".1%")],
+    )
+    numbers = base.transform_filter("datum.share >= 0.07").mark_text(fontSize=11, color=style.INK).encode(
+        x=alt.X("share:Q", stack="zero", bandPosition=0.5), text=alt.Text("share:Q", format=".0%")
+    )
+    lines = max((label.count("\n") for label in labels), default=0)
+    draw((bars + numbers).properties(height=alt.Step(_ROW + 4 + _LINE * lines)), alt_text)
+
+
+def draw(chart: alt.TopLevelMixin, alt_text: str) -> None:
+    """Shows a chart as wide as its place."""
+    st.altair_chart(_dressed(chart), theme=None, width="stretch", alt=alt_text)
+
+
+def _dressed(chart: alt.TopLevelMixin) -> alt.TopLevelMixin:
+    return chart.configure(
+        font="sans-serif", background="transparent", autosize=alt.AutoSizeParams(
+            type="fit-x", contains="padding"
+        ),
+    ).configure_axis(
+        labelColor=style.INK, titleColor=style.INK, titleFontWeight="normal", labelFontSize=12,
+        titleFontSize=12, gridColor=style.FAINT, domainColor=style.SOFT, tickColor=style.SOFT,
+    ).configure_view(stroke=None)  # fmt: skip
+
+
+def _escaped(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;")
+
+
+def series_of(names: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """A colour and a shape for each of a few; they go round where there are more."""
+    return {name: SERIES[at % len(SERIES)] for at, name in enumerate(names)}

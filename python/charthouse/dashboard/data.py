@@ -1,0 +1,124 @@
+"""What every page reads: the published copy, its queries cached for as long as it is the same."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pandas as pd
+import streamlit as st
+
+from charthouse.publish import FILE, OWN, modified_ns
+from charthouse.warehouse import open_warehouse
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Site:
+    """What `charthouse dashboard` was asked to show.
+
+    Attributes:
+        folder: Of the published copy.
+        warehouse: What it is a copy of; looked at only for its age.
+        show_stays: Whether single stays are shown, of credentialed data too.
+    """
+
+    folder: Path
+    warehouse: Path
+    show_stays: bool = False
+
+
+@dataclass(frozen=True)
+class Copy:
+    """A version of the published copy.
+
+    Attributes:
+        path: Its file, no link: a version that was published later is another file.
+        mtime_ns: When the file was written; with the path, what caches are keyed by.
+        published_at: UTC.
+        warehouse_modified_ns: Of the warehouse when it was copied.
+        has_embeddings: Whether the vectors are in it.
+        cohort_hash: Of the cohort.
+        protocol: strict or paper.
+        is_synthetic: Whether it is of no real patient.
+        tables: Names with schema.
+    """
+
+    path: Path
+    mtime_ns: int
+    published_at: datetime
+    warehouse_modified_ns: int
+    has_embeddings: bool
+    cohort_hash: str
+    protocol: str
+    is_synthetic: bool
+    tables: frozenset[str]
+
+    def lacks(self, *tables: str) -> list[str]:
+        """Those of the tables that are not in it."""
+        return [table for table in tables if table not in self.tables]
+
+    def is_older_than(self, warehouse: Path) -> bool:
+        """Whether the warehouse has been written to since."""
+        return modified_ns(warehouse) > self.warehouse_modified_ns
+
+
+def find_copy(folder: Path) -> Copy | None:
+    """The current version in a folder, or None: nothing has been published there."""
+    link = folder / FILE
+    if not link.exists():
+        return None
+    path = link.resolve()
+    return _facts(path, path.stat().st_mtime_ns)
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _facts(path: Path, mtime_ns: int) -> Copy:
+    with open_warehouse(path) as db:
+        ((published_at, modified, has_embeddings, *cohort),) = db.execute(
+            "select published_at, warehouse_modified_ns, has_embeddings, cohort_hash, protocol,"
+            f" is_synthetic from {OWN}.copy cross join marts.cohort_definition"
+        ).fetchall()
+        names = db.execute(
+            "select schema_name || '.' || table_name from duckdb_tables()"
+        ).fetchall()
+    tables = frozenset(name for (name,) in names)
+    return Copy(path, mtime_ns, published_at, modified, has_embeddings, *cohort, tables)
+
+
+def frame(copy: Copy, query: str, *values: Any) -> pd.DataFrame:
+    """What a query returns, read once for each version of the copy."""
+    return _frame(str(copy.path), copy.mtime_ns, query, values)
+
+
+@st.cache_data(max_entries=200, show_spinner=False)
+def _frame(path: str, mtime_ns: int, query: str, values: Sequence[Any]) -> pd.DataFrame:
+    with open_warehouse(Path(path)) as db:
+        return db.execute(query, list(values)).fetch_df()
+
+
+def rows(
+    copy: Copy, read: Callable[[duckdb.DuckDBPyConnection, str], Sequence[Row]], of: str
+) -> list[Row]:
+    """What a reader of the report gives for a task, likewise."""
+    return _rows(str(copy.path), copy.mtime_ns, read.__name__, of, read)
+
+
+@st.cache_data(max_entries=50, show_spinner=False)
+def _rows(path: str, mtime_ns: int, name: str, of: str, _read: Callable) -> list[Row]:
+    with open_warehouse(Path(path)) as db:
+        return list(_read(db, of))
+
+
+def tasks(copy: Copy) -> list[str]:
+    """Of the cohort, as seeds/tasks.csv has them: the first is the paper's first."""
+    found = frame(
+        copy,
+        "select labels.task from marts.labels as labels left join seeds.tasks as tasks"
+        " on labels.task = tasks.task group by labels.task, tasks.rowid"
+        " order by tasks.rowid nulls last, labels.task",
+    )
+    return list(found["task"])

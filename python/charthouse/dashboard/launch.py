@@ -1,0 +1,54 @@
+"""`charthouse dashboard`: starts Streamlit on this machine; it calls nobody."""
+
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+
+from charthouse.errors import CharthouseError
+from charthouse.progress import Say
+
+OPTIONS = {
+    "server.headless": "true",
+    "server.fileWatcherType": "none",
+    "server.showEmailPrompt": "false",
+    "browser.gatherUsageStats": "false",
+    "client.toolbarMode": "viewer",
+    "client.showErrorDetails": "none",  # what an error says may be of a patient
+    "logger.hideWelcomeMessage": "true",
+    "runner.magicEnabled": "false",
+    "theme.base": "light",
+}
+
+
+def launch(
+    folder: Path, warehouse: Path, *, address: str, port: int, show_stays: bool, say: Say
+) -> None:
+    """Serves the dashboard until it is interrupted.
+
+    Args:
+        folder: of the published copy; it may come later.
+        warehouse: what it is a copy of.
+        address: where to listen; only this machine can reach 127.0.0.1.
+        port: likewise.
+        show_stays: show single stays of credentialed data too.
+        say: told one line at a time.
+
+    Raises:
+        CharthouseError: Streamlit is not installed.
+    """
+    if not find_spec("streamlit"):
+        raise CharthouseError(
+            "The dashboard needs streamlit, which is not installed: pip install"
+            " 'charthouse[dashboard]', or make .venv again."
+        )
+    app = import_module("charthouse.dashboard.app")  # now, not when the first page is asked for
+    options = OPTIONS | {"server.address": address, "server.port": str(port)}
+    told = [app.FOLDER, str(folder), app.WAREHOUSE, str(warehouse)]
+    told += [app.SHOW_STAYS] * show_stays
+    say(f"Dashboard of {folder}: http://{address}:{port} (Ctrl-C ends it)")
+    cli = import_module("streamlit.web.cli")
+    cli.main(
+        ["run", *(f"--{name}={value}" for name, value in options.items()), app.__file__,
+         "--", *told],
+        standalone_mode=False,
+    )  # fmt: skip

@@ -1,0 +1,122 @@
+"""What pages have in common: the head with its banner, empty states, filters, tables."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from charthouse.dashboard.data import Copy, Site
+from charthouse.evaluate.scored import ALL, COMPLETE
+from charthouse.report.style import POPULATIONS, WARNING
+
+METRICS = {
+    "auroc": "AUROC",
+    "auprc": "AUPRC",
+    "accuracy": "Accuracy",
+    "sensitivity": "Sensitivity",
+    "specificity": "Specificity",
+    "ppv": "PPV",
+    "f1": "F1",
+    "brier": "Brier score",
+    "calibration_slope": "Calibration slope",
+    "calibration_intercept": "Calibration intercept",
+    "ece": "Calibration error",
+    "tpr": "True positive rate",
+    "fpr": "False positive rate",
+    "p_yes": "P(yes)",
+}
+
+_BANNER = (
+    '<div role="alert" style="background:{colour};color:white;font-weight:600;padding:0.35rem'
+    ' 0.9rem;border-radius:0.3rem">SYNTHETIC DATA: nothing here is about real patients.</div>'
+)
+
+
+def head(site: Site, copy: Copy, title: str, words: str) -> None:
+    """Title, what the page shows, the mark of synthetic data, and how old the copy is."""
+    if copy.is_synthetic:
+        st.html(_BANNER.format(colour=WARNING))
+    st.title(title, anchor=False)
+    st.markdown(words)
+    st.caption(
+        f"Cohort {copy.cohort_hash[:12]}, protocol {copy.protocol}. Published"
+        f" {copy.published_at:%d %B %Y, %H:%M} UTC."
+    )
+    if copy.is_older_than(site.warehouse):
+        st.info(
+            "The warehouse has been written to since. Run `charthouse publish` to see it here.",
+            icon=":material/update:",
+        )
+
+
+def empty(words: str, *commands: str) -> None:
+    """Nothing to show: why, and the commands that mend it, in their order."""
+    st.info(words, icon=":material/inbox:")
+    if commands:
+        st.code("\n".join(commands), language="sh")
+
+
+def has_tables(copy: Copy, *tables: str) -> bool:
+    """Whether the copy has them; says what to do if not."""
+    missing = copy.lacks(*tables)
+    if missing:
+        empty(
+            f"The published copy has no {', '.join(missing)}: the warehouse is of an older clone.",
+            "charthouse build",
+            "charthouse publish",
+        )
+    return not missing
+
+
+def choose(
+    label: str, options: Sequence[str], names: Mapping[str, str] | None = None, *, key: str
+) -> str:
+    """One of a few, all of them in sight, kept in the page's address; first: the first."""
+    picked: str | None = st.segmented_control(
+        label, options, default=options[0], required=True, key=key, bind="query-params",
+        format_func=lambda name: worded(name, names), wrap=True,
+    )  # fmt: skip
+    return picked or options[0]
+
+
+def choose_some(
+    label: str, options: Sequence[str], names: Mapping[str, str] | None = None, *, key: str
+) -> list[str]:
+    """Several of a few; none means all."""
+    picked: list[str] = st.multiselect(
+        label, options, key=key, bind="query-params", placeholder="All",
+        format_func=lambda name: worded(name, names),
+    )  # fmt: skip
+    return picked or list(options)
+
+
+def choose_task(tasks: Sequence[str]) -> str:
+    """A task."""
+    return choose("Task", tasks, key="task")
+
+
+def choose_population() -> str:
+    """All stays, or those with every modality."""
+    return choose("Stays", (ALL, COMPLETE), POPULATIONS, key="stays")
+
+
+def worded(name: str, names: Mapping[str, str] | None = None) -> str:
+    """A name of the warehouse, for people."""
+    words = METRICS | dict(names or {})
+    plain = name.replace("_", " ")
+    return words.get(name, plain[:1].upper() + plain[1:])
+
+
+def interval(row: Mapping[str, Any], value: str, low: str, high: str, form: str = ".4f") -> str:
+    """Of a row's columns, as tables print it: 0.8544 [0.8453, 0.8631]."""
+    if pd.isna(row[value]):
+        return "\N{EN DASH}"
+    if pd.isna(row[low]) or pd.isna(row[high]):
+        return format(row[value], form)
+    return f"{row[value]:{form}} [{row[low]:{form}}, {row[high]:{form}}]"
+
+
+def table(found: pd.DataFrame) -> None:
+    """A table as wide as the page, without row numbers."""
+    st.dataframe(found, hide_index=True, width="stretch")

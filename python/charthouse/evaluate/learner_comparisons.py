@@ -1,0 +1,193 @@
+"""Learners against arms, against other evidence and against each other, on the same stays.
+
+- learner_against_arm: shown everything, minus an arm of the modular framework: one for each set of
+  modalities, chosen on validation, with the threshold that it is evaluated with.
+- uses_the_picture: shown everything, minus what lacks the picture, has a blank one, or another
+  patient's.
+- learner_against_learner: both shown everything.
+
+Refusals count as wrong. Only what both have is compared: metrics of p_yes on the stays where both
+have one, and not at all where there are none.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import combinations
+
+import numpy as np
+
+from charthouse.ask.conditions import FULL
+from charthouse.evaluate.choice import one_per_modalities
+from charthouse.evaluate.figures import (
+    Bootstrap,
+    Figures,
+    Row,
+    corrected,
+    difference_row,
+    interval_row,
+    measured,
+)
+from charthouse.evaluate.learner_answers import Answers, Learner
+from charthouse.evaluate.learners import AS_WRONG, ASKED, OF_DECISIONS, P_YES, measured_on
+from charthouse.evaluate.scored import ALL, Stays
+from charthouse.statistics.bootstrap import Resampled
+from charthouse.statistics.ratios import ratio_intervals
+
+WITHOUT_THE_PICTURE = ("text_only", "blank_image", "other_image")
+FAMILY = ("question", "metric")
+"""Comparisons of one task that share these are corrected together."""
+
+
+def comparison_rows(
+    learners: Sequence[Learner], arms: Sequence[Figures], stays: Stays, bootstrap: Bootstrap
+) -> Sequence[Row]:
+    """Rows of results.learner_comparisons, of one task.
+
+    Args:
+        learners: All that were asked.
+        arms: Those that learners are measured against.
+        stays: The test stays.
+        bootstrap: How sure figures are made.
+    """
+    rows: list[Row] = []
+    for learner in learners:
+        for arm in arms:
+            rows += _against_arm(learner, arm, stays, bootstrap)
+        for condition in WITHOUT_THE_PICTURE:
+            rows += _against_condition(learner, condition, stays, bootstrap)
+    for learner, other in combinations(learners, 2):
+        rows += _against_learner(learner, other, stays, bootstrap)
+    return corrected(rows, FAMILY)
+
+
+def chosen_arms(found: Sequence[Figures], fusion: str) -> list[Figures]:
+    """One for each set of modalities, chosen on validation, of those of the default fusion."""
+    by_arm = {each.scored.arm.name: each for each in found if each.scored.fusion == fusion}
+    validation = {
+        name: auroc.value
+        for name, each in by_arm.items()
+        if not np.isnan((auroc := each.by_population["validation", ALL].measured["auroc"]).value)
+    }
+    return [by_arm[name] for name in one_per_modalities(by_arm, validation)]
+
+
+def _against_arm(
+    learner: Learner, arm: Figures, stays: Stays, bootstrap: Bootstrap
+) -> Iterator[Row]:
+    if (full := learner.conditions.get(FULL)) is None:
+        return
+    y_score = arm.scored.y_score["test"]
+    common = _named("learner_against_arm", learner) | {
+        "other_run_id": arm.scored.run_id,
+        "other_arm": arm.scored.arm.name,
+        "other_fusion": arm.scored.fusion,
+    }
+    if (rows := full.answered).any():
+        theirs = measured(
+            stays, y_score, rows, arm.threshold, arm.why_none, bootstrap, OF_DECISIONS
+        )
+        ours = _decided(full, stays, rows, OF_DECISIONS, bootstrap)
+        yield from _differences(common, AS_WRONG, ours, theirs)
+    if (rows := full.has_p_yes).any():
+        metrics = ("auroc", "auprc", "brier")
+        theirs = measured_on(stays, rows, y_score, metrics, bootstrap)
+        ours = measured_on(stays, rows, full.p_yes, metrics, bootstrap)
+        yield from _differences(common, P_YES, ours, theirs)
+
+
+def _against_condition(
+    learner: Learner, condition: str, stays: Stays, bootstrap: Bootstrap
+) -> Iterator[Row]:
+    full, other = (learner.conditions.get(name) for name in (FULL, condition))
+    if full is None or other is None:
+        return
+    common = _named("uses_the_picture", learner, learner, condition)
+    yield from _paired(common, full, other, ("auroc", "brier"), stays, bootstrap)
+    if (rows := full.answered & other.answered).any():
+        same = (full.decision == other.decision) | ~(full.decided | other.decided)
+        yield common | _mean_row("changed", ASKED, 1.0 - same[rows], stays, rows, bootstrap)
+    if (rows := full.has_p_yes & other.has_p_yes).any():
+        moved = np.abs(full.p_yes - other.p_yes)[rows]
+        yield common | _mean_row("p_yes_moved", P_YES, moved, stays, rows, bootstrap)
+
+
+def _against_learner(
+    learner: Learner, other: Learner, stays: Stays, bootstrap: Bootstrap
+) -> Iterator[Row]:
+    ours, theirs = (each.conditions.get(FULL) for each in (learner, other))
+    if ours is None or theirs is None:
+        return
+    common = _named("learner_against_learner", learner, other, FULL)
+    yield from _paired(common, ours, theirs, ("auroc",), stays, bootstrap)
+
+
+def _paired(
+    common: Row,
+    ours: Answers,
+    theirs: Answers,
+    of_p_yes: Sequence[str],
+    stays: Stays,
+    bootstrap: Bootstrap,
+) -> Iterator[Row]:
+    """Accuracy on the stays that both answered, and metrics of p_yes where both have one."""
+    if (rows := ours.answered & theirs.answered).any():
+        pair = [_decided(each, stays, rows, ("accuracy",), bootstrap) for each in (ours, theirs)]
+        yield from _differences(common, AS_WRONG, *pair)
+    if (rows := ours.has_p_yes & theirs.has_p_yes).any():
+        pair = [
+            measured_on(stays, rows, each.p_yes, of_p_yes, bootstrap) for each in (ours, theirs)
+        ]
+        yield from _differences(common, P_YES, *pair)
+
+
+def _decided(
+    answers: Answers, stays: Stays, rows: np.ndarray, metrics: Sequence[str], bootstrap: Bootstrap
+) -> Resampled:
+    return measured_on(stays, rows, answers.refusals_wrong(stays.y_true), metrics, bootstrap)
+
+
+def _differences(
+    common: Mapping[str, object], counting: str, ours: Resampled, theirs: Resampled
+) -> Iterator[Row]:
+    for metric, found in ours.minus(theirs).items():
+        yield {**common, "counting": counting, "metric": metric} | difference_row(found)
+
+
+def _mean_row(
+    metric: str,
+    counting: str,
+    values: np.ndarray,
+    stays: Stays,
+    rows: np.ndarray,
+    bootstrap: Bootstrap,
+) -> Row:
+    """A mean that cannot be below 0: an interval, but no p-value for its being 0."""
+    [mean] = ratio_intervals(
+        values[:, None],
+        np.ones(len(values)),
+        stays.y_true[rows],
+        stays.subject_ids[rows],
+        bootstrap.n,
+        bootstrap.seed,
+        "no stays",
+    )
+    row = interval_row(mean)
+    difference = {"difference": row.pop("value"), "p_value": None}
+    return {"counting": counting, "metric": metric} | difference | row
+
+
+def _named(
+    question: str, learner: Learner, other: Learner | None = None, condition: str | None = None
+) -> Row:
+    """What is compared with what."""
+    return {
+        "question": question,
+        "learner": learner.name,
+        "fingerprint": learner.fingerprint,
+        "condition": FULL,
+        "other_learner": other.name if other else None,
+        "other_fingerprint": other.fingerprint if other else None,
+        "other_condition": condition,
+        "other_run_id": None,
+        "other_arm": None,
+        "other_fusion": None,
+    }

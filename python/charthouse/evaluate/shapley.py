@@ -1,0 +1,75 @@
+"""What each kind of evidence adds to a learner's P(yes): exact Shapley values.
+
+The players are PLAYERS of charthouse.ask.conditions; what a coalition is worth is the p_yes of a
+learner that is shown just its evidence. A player's value is what it adds, averaged over all orders
+in which the evidence could be shown (Shapley 1953, Contributions to the Theory of Games II). The
+four values of a stay sum to p_yes with everything minus p_yes with nothing.
+"""
+
+from collections.abc import Iterator
+from math import factorial
+
+import numpy as np
+
+from charthouse.ask.conditions import COALITIONS, PLAYERS, Condition
+from charthouse.evaluate.figures import Bootstrap, Row, interval_row
+from charthouse.evaluate.learner_answers import Learner
+from charthouse.evaluate.scored import Stays
+from charthouse.statistics.ratios import ratio_intervals
+
+
+def _members(coalition: Condition) -> frozenset[str]:
+    return frozenset(coalition.sections) | ({"image"} if coalition.picture == "own" else set())
+
+
+MEMBERS = tuple(_members(coalition) for coalition in COALITIONS)
+"""Of each of COALITIONS, the players that it holds."""
+
+
+def shapley_values(worth: np.ndarray) -> np.ndarray:
+    """Of n stays, exactly; a player that never changes anything has 0, not a rounding error.
+
+    Args:
+        worth: [n, coalitions], what each of COALITIONS is worth.
+
+    Returns:
+        [n, players].
+    """
+    values = np.empty((len(worth), len(PLAYERS)))
+    for place, player in enumerate(PLAYERS):
+        before = [members for members in MEMBERS if player not in members]
+        without = [MEMBERS.index(members) for members in before]
+        joined = [MEMBERS.index(members | {player}) for members in before]
+        # in how many orders just these players come first, and then this one
+        orders = np.array(
+            [factorial(len(who)) * factorial(len(PLAYERS) - len(who) - 1) for who in before]
+        )
+        gained = (worth[:, joined] - worth[:, without]) * orders
+        values[:, place] = gained.sum(axis=1) / factorial(len(PLAYERS))
+    return values
+
+
+def contribution_rows(learner: Learner, stays: Stays, bootstrap: Bootstrap) -> Iterator[Row]:
+    """Rows of results.learner_contributions; none unless all coalitions have been asked.
+
+    Of the stays that have a p_yes under each of them: mean_absolute and mean, of a player's value,
+    and share, the player's part in the sum of all absolute values.
+    """
+    if any(coalition.name not in learner.conditions for coalition in COALITIONS):
+        return
+    worth = np.column_stack([learner.conditions[each.name].p_yes for each in COALITIONS])
+    rows = ~np.isnan(worth).any(axis=1)
+    values = shapley_values(worth[rows])
+    absolute = np.abs(values)
+    common = stays.y_true[rows], stays.subject_ids[rows], bootstrap.n, bootstrap.seed
+    nowhere = "no stay has a p_yes under every coalition"
+    nothing = "nothing moves p_yes" if rows.any() else nowhere
+    each = np.ones(rows.sum())
+    found = {
+        "mean_absolute": ratio_intervals(absolute, each, *common, nowhere),
+        "mean": ratio_intervals(values, each, *common, nowhere),
+        "share": ratio_intervals(absolute, absolute.sum(axis=1), *common, nothing),
+    }
+    for metric, intervals in found.items():
+        for player, interval in zip(PLAYERS, intervals, strict=True):
+            yield interval_row(interval) | {"modality": player, "metric": metric}

@@ -1,0 +1,318 @@
+"""`charthouse publish`: a read-only copy of the warehouse, for the dashboard and for BI tools.
+
+The copy is a folder with `warehouse.duckdb` and `parquet/<schema>/<table>.parquet`. Both names are
+links into a version below `.versions`, by way of the one link `.current`, which a publish replaces
+when all of its version is on the disk. So file and folder change at the same moment, a reader that
+has the old file open keeps it, and a publish that is killed has changed nothing.
+"""
+
+import fcntl
+import os
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+
+from charthouse.cohort import require_result_tables
+from charthouse.errors import CharthouseError
+from charthouse.progress import Say
+from charthouse.provenance import code_version
+from charthouse.warehouse import open_copy, text_literal
+
+FILE, PARQUET = "warehouse.duckdb", "parquet"
+COPIED = ("seeds", "marts", "results", "reports")
+EMBEDDINGS = "embeddings"
+OWN = "published"
+"""Schema of what only the copy has: `copy`, one row about itself, and `vitals_outliers`."""
+
+FREE_TEXT = {
+    ("marts", "reports"): ("text",),
+    ("marts", "patient_profiles"): ("profile", "sections"),
+    ("results", "answers"): ("answer",),
+    ("results", "standing_answers"): ("answer",),
+}
+"""Columns that hold what somebody wrote about a patient: not copied of credentialed data."""
+
+_NEVER = {(EMBEDDINGS, "fitted"): ("learned",)}  # a vectorizer's vocabulary is words of reports
+_CURRENT, _VERSIONS, _LOCK = ".current", ".versions", "lock"
+_LINKS = {FILE: f"{_CURRENT}/{FILE}", PARQUET: f"{_CURRENT}/{PARQUET}"}
+
+_OUTLIERS = """
+select
+    cleaned.stay_id, cleaned.variable, cleaned.itemid, cleaned.observed_at, cleaned.available_at,
+    cleaned.hours, cleaned.value, cleaned.fate
+from intermediate.int_vitals_cleaned as cleaned
+inner join marts.cohort using (stay_id)
+where cleaned.fate not in ('kept', 'no number')
+    and cleaned.observed_at >= cohort.window_start and cleaned.observed_at < cohort.window_end
+order by cleaned.stay_id, cleaned.observed_at, cleaned.itemid
+"""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a user may ask of `charthouse publish`."""
+
+    out: Path | None = None  # None: beside the warehouse
+    embeddings: bool = False
+    with_text: bool = False  # of credentialed data too
+
+
+@dataclass(frozen=True)
+class _Table:
+    schema: str
+    name: str
+    left_out: tuple[str, ...]
+
+    @property
+    def full_name(self) -> str:
+        return f'{self.schema}."{self.name}"'
+
+
+def published_dir(warehouse: Path) -> Path:
+    """Where the copy of a warehouse is unless told otherwise: beside it."""
+    return warehouse.with_name(f"{warehouse.name}.published")
+
+
+def modified_ns(warehouse: Path) -> int:
+    """When the warehouse was last written to, in nanoseconds, its log included; 0: there is none.
+
+    The copy keeps it: a later one says that the warehouse is newer.
+    """
+    files = (warehouse, warehouse.with_name(f"{warehouse.name}.wal"))
+    return max((file.stat().st_mtime_ns for file in files if file.exists()), default=0)
+
+
+def publish(warehouse: Path, options: Options, *, say: Say) -> Path:
+    """Writes the copy, and puts it in the place of the former one.
+
+    Args:
+        warehouse: the DuckDB file; nobody can write to it while its tables are copied.
+        options: what the user asked.
+        say: told one line at a time.
+
+    Returns:
+        The copy's DuckDB file.
+
+    Raises:
+        CharthouseError: the warehouse has no marts, or the folder cannot be written or is used for
+            something else. A former copy is then still whole.
+    """
+    out = options.out or published_dir(warehouse)
+    try:
+        with _claimed(out):
+            version = out / _VERSIONS / f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}"
+            version.mkdir(mode=0o700)
+            try:
+                told = _write(warehouse, version, options)
+                _seal(version, warehouse)
+                _switch(out, version)
+            finally:
+                _sweep(out)
+    except (duckdb.CatalogException, duckdb.BinderException) as error:
+        raise CharthouseError(
+            f"{warehouse}: a table or view of it is of an older clone"
+            f" ({str(error).splitlines()[0]}). Run dbt build."
+        ) from None
+    except (OSError, duckdb.IOException, duckdb.OutOfMemoryException) as error:
+        reason = str(getattr(error, "strerror", None) or error).splitlines()[0]
+        raise CharthouseError(
+            f"{out}: the copy cannot be written ({reason}). Free space, or name another folder by"
+            " --out. A former copy is whole."
+        ) from None
+    for line in told:
+        say(line)
+    say(f"{out / FILE} ({_megabytes(out / FILE)}), {out / PARQUET} ({_megabytes(out / PARQUET)})")
+    return out / FILE
+
+
+@contextmanager
+def _claimed(out: Path) -> Iterator[None]:
+    """The folder is ours alone; what a killed publish left there is gone."""
+    for name, target in _LINKS.items():
+        path = out / name
+        if os.path.lexists(path) and not (path.is_symlink() and os.readlink(path) == target):
+            raise CharthouseError(
+                f"{path} is not of a published copy. Name another folder by --out."
+            )
+    (out / _VERSIONS).mkdir(parents=True, exist_ok=True)
+    with (out / _VERSIONS / _LOCK).open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise CharthouseError(
+                f"{out}: another publish is writing there. Wait for it, then run again."
+            ) from None
+        _sweep(out)
+        yield
+
+
+def _write(warehouse: Path, version: Path, options: Options) -> list[str]:
+    """All files of a version, and what to say of them."""
+    began = time.monotonic()
+    with open_copy(warehouse, version / FILE) as db:
+        require_result_tables(db)
+        ((is_synthetic,),) = db.execute(
+            "select is_synthetic from marts.cohort_definition"
+        ).fetchall()
+        keeps_text = is_synthetic or options.with_text
+        tables = _tables(db, keeps_text, (*COPIED, *([EMBEDDINGS] * options.embeddings)))
+        _copy(db, tables)
+        _describe_itself(db, modified_ns(warehouse), keeps_text, options.embeddings)
+        db.execute("use warehouse")
+        db.execute("detach source")  # from here on others can write to the warehouse
+        held = time.monotonic() - began
+        for table in tables:
+            (version / PARQUET / table.schema).mkdir(parents=True, exist_ok=True)
+            file = version / PARQUET / table.schema / f"{table.name}.parquet"
+            db.execute(
+                f"copy {table.full_name} to {text_literal(file)} (format parquet, compression zstd)"
+            )
+    mark = "SYNTHETIC data: " if is_synthetic else ""
+    lines = [
+        f"{mark}{len(tables)} tables in {time.monotonic() - began:.1f} s; the warehouse was held"
+        f" for {held:.1f} s of these"
+    ]
+    if not keeps_text:
+        names = [f"{table.full_name} {', '.join(table.left_out)}" for table in tables
+                 if (table.schema, table.name) in FREE_TEXT]  # fmt: skip
+        lines.append(f"free text is left out ({'; '.join(names)}); --with-text keeps it")
+    return lines
+
+
+def _tables(
+    db: duckdb.DuckDBPyConnection, keeps_text: bool, schemas: Sequence[str]
+) -> list[_Table]:
+    """Tables and views of the warehouse that are copied; of the audit only its result."""
+    found = db.execute(
+        "select schema_name, table_name from duckdb_tables()"
+        " where database_name = 'source' and schema_name in (select unnest($1))"
+        " union all select schema_name, view_name from duckdb_views()"
+        " where database_name = 'source' and schema_name in (select unnest($1))"
+        " and not (schema_name = 'reports' and view_name like 'audit\\_%' escape '\\')"
+        " order by all",
+        [list(schemas)],
+    ).fetchall()
+    return [
+        _Table(
+            schema,
+            name,
+            _NEVER.get((schema, name), ())
+            + (() if keeps_text else FREE_TEXT.get((schema, name), ())),
+        )
+        for schema, name in found
+    ]
+
+
+def _copy(db: duckdb.DuckDBPyConnection, tables: Sequence[_Table]) -> None:
+    """Views become tables; comments come along, constraints and indexes do not."""
+    for schema in dict.fromkeys(table.schema for table in tables):
+        db.execute(f"create schema warehouse.{schema}")
+    for table in tables:
+        less = f"exclude ({', '.join(table.left_out)})" if table.left_out else ""
+        db.execute("begin")  # one commit a table, not one a comment
+        db.execute(
+            f"create table warehouse.{table.full_name} as select * {less} from {table.full_name}"
+        )
+        _comment(db, table)
+        db.execute("commit")
+    db.execute(f"create schema warehouse.{OWN}")
+    db.execute(f"create table warehouse.{OWN}.vitals_outliers as {_OUTLIERS}")
+    db.execute(
+        f"comment on table warehouse.{OWN}.vitals_outliers is 'Charted vital signs of the cohort in"
+        " the window that cleaning removed, or pulled to the valid bound: fate says which. Grain:"
+        " one row per charted value.'"
+    )
+
+
+def _comment(db: duckdb.DuckDBPyConnection, table: _Table) -> None:
+    """What the warehouse says of a table or view, and of those of its columns that are copied."""
+    where = "where database_name = 'source' and schema_name = $1"
+    comments = db.execute(
+        f"select 'table', null, comment from duckdb_tables() {where} and table_name = $2"
+        f" union all select 'table', null, comment from duckdb_views() {where} and view_name = $2"
+        f" union all select 'column', column_name, comment from duckdb_columns() {where}"
+        " and table_name = $2 and column_name not in (select unnest($3::varchar[]))",
+        [table.schema, table.name, list(table.left_out)],
+    ).fetchall()
+    for kind, column, words in comments:
+        if words:
+            of = f'{table.full_name}."{column}"' if column else table.full_name
+            db.execute(f"comment on {kind} warehouse.{of} is {text_literal(words)}")
+
+
+def _describe_itself(
+    db: duckdb.DuckDBPyConnection, warehouse_modified_ns: int, has_text: bool, has_vectors: bool
+) -> None:
+    db.execute(
+        f"create table warehouse.{OWN}.copy (published_at timestamp, code_version varchar,"
+        " warehouse_modified_ns bigint, has_text boolean, has_embeddings boolean)"
+    )
+    db.execute(
+        f"insert into warehouse.{OWN}.copy values (?, ?, ?, ?, ?)",
+        [
+            datetime.now(UTC).replace(tzinfo=None),
+            code_version(),
+            warehouse_modified_ns,
+            has_text,
+            has_vectors,
+        ],
+    )
+    db.execute(
+        f"comment on table warehouse.{OWN}.copy is 'About this copy: when it was published, UTC,"
+        " and what is in it. Grain: one row.'"
+    )
+
+
+def _seal(version: Path, warehouse: Path) -> None:
+    """Nobody can write to the files, those who may read the warehouse may read them; on disk."""
+    readable = warehouse.stat().st_mode & 0o444
+    for path in sorted(version.rglob("*"), reverse=True):
+        path.chmod(_passable(readable) if path.is_dir() else readable)
+        _sync(path)
+    version.chmod(_passable(readable))
+    for folder in (version, version.parent):
+        _sync(folder)
+
+
+def _passable(readable: int) -> int:
+    """Of a folder: its owner can change it, and who may read may pass."""
+    return readable | readable >> 2 | 0o700
+
+
+def _sync(path: Path) -> None:
+    opened = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
+
+
+def _switch(out: Path, version: Path) -> None:
+    """The new version takes the place of the former one, at once."""
+    for link, target in (_LINKS | {_CURRENT: f"{_VERSIONS}/{version.name}"}).items():
+        made = out / _VERSIONS / f"{link}.link"
+        made.unlink(missing_ok=True)
+        made.symlink_to(target)
+        os.replace(made, out / link)
+    _sync(out)
+
+
+def _sweep(out: Path) -> None:
+    """Removes every version but the current one."""
+    current = (out / _CURRENT).resolve()
+    for path in (out / _VERSIONS).iterdir():
+        if path.is_symlink() or path.suffix == ".link":
+            path.unlink()
+        elif path.is_dir() and path.resolve() != current:
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _megabytes(path: Path) -> str:
+    files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
+    return f"{sum(file.stat().st_size for file in files) / 1e6:.1f} MB"

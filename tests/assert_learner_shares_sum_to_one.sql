@@ -1,0 +1,10 @@
+-- The shares of the modalities in what moves a learner's P(yes) are of a whole.
+select
+    learner,
+    cohort_hash,
+    task,
+    sum(value) as total
+from {{ source('results', 'learner_contributions') }}
+where metric = 'share' and value is not null
+group by learner, cohort_hash, task
+having abs(sum(value) - 1) > 1e-9 or bool_or(value < 0)

@@ -1,0 +1,273 @@
+"""Questions to learners behind a server: what is asked, and what a row keeps of it."""
+
+import json
+import re
+import shutil
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from asking import LEARNER, MORTALITY, put, stays_of_test, write
+from charthouse.errors import CharthouseError
+from conftest import Bench
+from fake_chat import Chat, picture_of, text_of
+
+# What is asked
+
+
+def test_each_test_stay_is_asked_once_and_its_row_tells_all(own: Bench, chat: Chat) -> None:
+    said = put(own, chat)
+    stays = stays_of_test(own)
+    assert [row[0] for row in own.sql("select stay_id from results.answers order by 1")] == stays
+    assert len(chat.bodies) == len(stays)
+    assert f"{len(stays)} asked" in said[-1]
+    (row,) = own.sql(
+        "select count(*), count(distinct question_hash), min(model), min(resolved_model),"
+        " min(status), min(prompt), min(prompt_version), count(p_yes), min(attempt), max(attempt),"
+        " min(prompt_tokens), max(answer_tokens), count(cost_usd), min(condition),"
+        " count(parsed) filter (parsed in ('yes', 'no')), min(endpoint), min(yes_no_mass)"
+        " from results.standing_answers inner join marts.cohort_definition using (cohort_hash)"
+    )
+    n = len(stays)
+    assert row[:5] == (n, n, "llava-hf/llava-1.5-7b-hf", "served-model-2026", "answered")
+    assert row[5:14] == ("paper", "1", n, 1, 1, 700, 2, 0, "full")
+    assert row[14:16] == (n, chat.url.removeprefix("http://").removesuffix("/v1"))
+    assert row[16] == pytest.approx(0.98)
+    run = own.sql("select finished_at is not null, counts, settings, kind, name from results.runs")
+    assert len(run) == 1 and run[0][0] and run[0][3:] == ("ask", LEARNER)
+    assert json.loads(run[0][1])["asked"] == n
+
+
+def test_the_request_is_the_papers_question_greedy_with_the_picture_first(
+    own: Bench, chat: Chat
+) -> None:
+    put(own, chat)
+    profiles = {
+        profile: (stay_id, has_image)
+        for stay_id, profile, has_image in own.sql(
+            "select stay_id, profile, latest_dicom_id is not null from marts.patient_profiles"
+            " inner join marts.cohort using (stay_id) where split = 'test'"
+        )
+    }
+    pictures = 0
+    for body in chat.bodies:
+        assert body["temperature"] == 0 and body["max_tokens"] == 32
+        assert body["logprobs"] is True and body["top_logprobs"] == 20
+        system, user = body["messages"]
+        assert system == {"role": "system", "content": "You are a critical care physician."}
+        found = re.fullmatch(
+            "Based on the information collected during current ICU stay, (.*). Question: Will the"
+            r" patient die during current hospital admission\? Answer the question using only yes"
+            r" or no\.",
+            text_of(body),
+            flags=re.DOTALL,
+        )
+        assert found
+        _, has_image = profiles.pop(found[1])
+        picture = picture_of(body)
+        assert (picture is not None) == has_image
+        if picture is not None:
+            pictures += 1
+            assert user["content"][0]["type"] == "image_url"
+            assert picture.mode == "L" and picture.size == (32, 32)  # as the file: never enlarged
+    assert not profiles and 0 < pictures < len(chat.bodies)
+
+
+def test_without_a_picture_it_is_asked_without_and_the_row_says_so(
+    own: Bench, chat: Chat, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """None in the window; a file that is missing; one that is no picture."""
+    pictures = tmp_path / "cxr"
+    shutil.copytree(own.raw["CHARTHOUSE_CXR"], pictures)
+    monkeypatch.setenv("CHARTHOUSE_CXR", str(pictures))
+    shown = own.sql(
+        "select cohort.stay_id, path from marts.cohort inner join marts.patient_profiles"
+        " using (stay_id) inner join marts.images on images.stay_id = cohort.stay_id"
+        " and dicom_id = latest_dicom_id where split = 'test' order by 1"
+    )
+    (gone, gone_path), (spoilt, spoilt_path) = shown[:2]
+    (pictures / gone_path).unlink()
+    (pictures / spoilt_path).write_bytes(b"not a picture")
+    put(own, chat, conditions=["full", "blank_image"])
+    notes = dict(
+        own.sql("select stay_id, image_note from results.answers where condition = 'full'")
+    )
+    assert notes[gone] == "the file is missing"
+    assert notes[spoilt] == "the file is neither a JPEG nor a PNG"
+    assert Counter(notes.values())["no X-ray in the window"] == len(stays_of_test(own)) - len(shown)
+    assert Counter(notes.values())[None] == len(shown) - 2
+    assert (
+        own.one(
+            "select count(*) from results.answers where status = 'answered'"
+            " and image_note is not null and (image_hash is not null or dicom_id is not null)"
+        )
+        == 0
+    )
+    # a control that needs the picture has no answer, and was never sent
+    controls = dict(
+        own.sql("select stay_id, error from results.answers where condition = 'blank_image'")
+    )
+    assert set(controls) == {stay_id for stay_id, _ in shown}
+    assert controls[gone] == "its picture cannot be shown: the file is missing"
+    # once the file is there it is asked about anew, and only it
+    shutil.copy(Path(own.raw["CHARTHOUSE_CXR"]) / gone_path, pictures / gone_path)
+    chat.bodies.clear()
+    put(own, chat, conditions=["full"])
+    assert len(chat.bodies) == 1 and picture_of(chat.bodies[0]) is not None
+
+
+def test_if_no_picture_is_there_at_all_nothing_is_asked(
+    own: Bench, chat: Chat, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CHARTHOUSE_CXR", str(tmp_path / "unmounted"))
+    with pytest.raises(CharthouseError, match=r"None of the \d+ X-rays is there.*CHARTHOUSE_CXR"):
+        put(own, chat)
+    assert not chat.bodies
+
+
+# Conditions
+
+
+def test_each_control_shows_what_its_name_says(own: Bench, chat: Chat) -> None:
+    put(own, chat, conditions=["full", "text_only", "image_only", "blank_image", "other_image"])
+    own_picture = dict(
+        own.sql("select stay_id, image_hash from results.answers where condition = 'full'")
+    )
+    with_picture = {stay_id for stay_id, found in own_picture.items() if found}
+    rows = own.sql(
+        "select condition, answers.stay_id, subject_id, answers.dicom_id, image_hash, image_note"
+        " from results.answers inner join marts.cohort using (stay_id)"
+    )
+    subject_of = {
+        dicom_id: subject_id
+        for _, _, subject_id, dicom_id, _, _ in rows
+        if dicom_id is not None and _is_own(own, dicom_id, subject_id)
+    }
+    by_condition: dict[str, list[tuple]] = {}
+    for condition, *rest in rows:
+        by_condition.setdefault(condition, []).append(tuple(rest))
+    for condition in ("text_only", "image_only", "blank_image", "other_image"):
+        assert {row[0] for row in by_condition[condition]} == with_picture
+    assert {row[3:] for row in by_condition["text_only"]} == {(None, "withheld")}
+    assert all(own_picture[row[0]] == row[3] for row in by_condition["image_only"])
+    assert {row[2] for row in by_condition["blank_image"]} == {None}
+    assert len({row[3] for row in by_condition["blank_image"]}) == 1
+    for stay_id, subject_id, dicom_id, image_hash, _ in by_condition["other_image"]:
+        assert subject_of[dicom_id] != subject_id and image_hash != own_picture[stay_id]
+    blank = [
+        picture
+        for body in chat.bodies
+        if (picture := picture_of(body)) and np.ptp(np.asarray(picture)) == 0
+    ]
+    assert len(blank) == len(with_picture) and blank[0].getpixel((0, 0)) == 128
+    bare = [body for body in chat.bodies if "Demographics" not in text_of(body)]
+    assert len(bare) == len(with_picture) and all(picture_of(body) for body in bare)
+    assert text_of(bare[0]).startswith(
+        "Based on the information collected during current ICU stay."
+    )
+
+
+def _is_own(bench: Bench, dicom_id: str, subject_id: int) -> bool:
+    return bool(
+        bench.one(
+            f"select count(*) from marts.images inner join marts.cohort using (stay_id)"
+            f" where dicom_id = '{dicom_id}' and subject_id = {subject_id}"
+        )
+    )
+
+
+def test_shapley_asks_all_sixteen_coalitions_of_complete_stays(own: Bench, chat: Chat) -> None:
+    put(own, chat, shapley=3, conditions=["text_only"], stays=5)
+    sampled = {
+        stay_id
+        for stay_id, n in own.sql(
+            "select stay_id, count(distinct condition) from results.answers group by 1"
+        )
+        if n == 16
+    }
+    assert len(sampled) == 3
+    assert (
+        own.one(
+            f"select count(*) from marts.cohort where stay_id in {tuple(sampled)}"
+            " and split = 'test' and has_vitals and has_image and has_text"
+        )
+        == 3
+    )
+    told = {
+        (part in text, has_picture)
+        for part in ("Demographics:", "Vital signs", "Radiology reports")
+        for text, has_picture in [
+            (text_of(body), picture_of(body) is not None) for body in chat.bodies
+        ]
+    }
+    assert told == {(True, True), (True, False), (False, True), (False, False)}
+    nothing = [
+        body
+        for body in chat.bodies
+        if text_of(body).startswith(
+            "Based on the information collected during current ICU stay. Question:"
+        )
+        and picture_of(body) is None
+    ]
+    assert len(nothing) == 3
+
+
+def test_examples_come_from_train_with_their_outcomes(own: Bench, chat: Chat) -> None:
+    put(own, chat, shots=4, stays=3)
+    settings = json.loads(str(own.one("select settings from results.runs where kind = 'ask'")))
+    drawn = [shot["stay_id"] for shot in settings["shots"]]
+    outcomes = dict(
+        own.sql(
+            "select stay_id, label from marts.labels inner join marts.cohort using (stay_id)"
+            f" where task = '{MORTALITY}' and split = 'train' and stay_id in {tuple(drawn)}"
+        )
+    )
+    assert len(drawn) == len(outcomes) == 4 and sum(outcomes.values()) == 2
+    for body in chat.bodies:
+        roles = [message["role"] for message in body["messages"]]
+        assert roles == ["system", *["user", "assistant"] * 4, "user"]
+        said = [message["content"] for message in body["messages"][2:-1:2]]
+        assert said == ["Yes" if outcomes[stay_id] else "No" for stay_id in drawn]
+    # other examples are other questions
+    chat.bodies.clear()
+    put(own, chat, shots=2, stays=3)
+    assert len(chat.bodies) == 3
+
+
+def test_what_does_not_fit_loses_its_oldest_lines_and_the_row_counts_them(
+    own: Bench, chat: Chat, project: Path
+) -> None:
+    stay_id, profile = own.sql(
+        "select stay_id, profile from marts.patient_profiles"
+        " inner join marts.cohort using (stay_id)"
+        " where split = 'test' order by length(profile) desc, stay_id limit 1"
+    )[0]
+    seed = (project / "seeds/learners.csv").read_text()
+    rewritten = seed.replace("Llama 2 community licence,4096", "Llama 2 community licence,1000")
+    assert rewritten != seed
+    (project / "seeds/learners.csv").write_text(rewritten)
+    said = put(own, chat, project=project)
+    dropped, status = own.sql(
+        f"select dropped, status from results.answers where stay_id = {stay_id}"
+    )[0]
+    assert dropped > 0 and status == "answered" and "shortened" in said[-1]
+    lines = profile.splitlines()
+    sent = max(map(text_of, chat.bodies), key=lambda text: sum(line in text for line in lines))
+    kept = [line for line in lines if line.startswith("- ") and line in sent]
+    lost = [line for line in lines if line.startswith("- ") and line not in sent]
+    assert lost and len(kept) > 0
+
+    def hours(line: str) -> float:
+        return float(line.split()[1])
+
+    assert max(map(hours, lost)) <= min(map(hours, kept))
+
+    # where nothing is left to drop there is no answer, and nothing is sent
+    (project / "seeds/learners.csv").write_text(seed.replace("licence,4096", "licence,60"))
+    write(own, "delete from results.answers")
+    chat.bodies.clear()
+    put(own, chat, project=project)
+    fates = own.sql("select distinct status, error from results.answers")
+    assert fates == [("error", "it does not fit into the context")] and not chat.bodies

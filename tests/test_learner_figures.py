@@ -1,0 +1,286 @@
+"""Figures of learners on ten stays, by hand; Shapley values by brute force."""
+
+from collections.abc import Callable, Mapping
+from itertools import permutations
+from math import factorial
+
+import numpy as np
+import pytest
+from sklearn import metrics as sklearn_metrics
+
+from charthouse.ask.conditions import COALITIONS, PLAYERS
+from charthouse.evaluate.figures import Bootstrap, Row
+from charthouse.evaluate.learner_answers import Answers, Learner
+from charthouse.evaluate.learner_comparisons import comparison_rows
+from charthouse.evaluate.learners import fairness_rows, in_words, metric_rows
+from charthouse.evaluate.scored import Stays
+from charthouse.evaluate.shapley import MEMBERS, contribution_rows, shapley_values
+from charthouse.statistics.bootstrap import patient_weights
+from charthouse.statistics.ratios import ratio_intervals, resample_ratios
+
+BOOTSTRAP = Bootstrap(n=100, seed=0, min_group=10)
+
+
+def ten_stays(groups: Mapping[str, np.ndarray] | None = None) -> Stays:
+    y_true = np.array([1, 1, 1, 1, 0, 0, 0, 0, 0, 0])
+    ids = np.arange(10)
+    return Stays(100 + ids, 900 + ids, y_true, np.ones(10, bool), groups or {})
+
+
+def answers(said: str, p_yes: list[float] | None = None) -> Answers:
+    """y yes, n no, - refused, e an error, anything else never asked."""
+    codes = np.array(list(said))
+    return Answers(
+        answered=np.isin(codes, ("y", "n", "-")),
+        failed=codes == "e",
+        decision=np.select([codes == "y", codes == "n"], [1.0, 0.0], np.nan),
+        p_yes=np.full(len(codes), np.nan) if p_yes is None else np.array(p_yes),
+    )
+
+
+def found_by(learner: Learner, stays: Stays, **which: object) -> dict[tuple[str, str], Row]:
+    """Counting and metric to the row."""
+    which = {"condition": "full", "attribute": None, "subgroup": None} | which
+    return {
+        (row["counting"], row["metric"]): row
+        for row in metric_rows(learner, stays, BOOTSTRAP)
+        if which.items() <= row.items()
+    }
+
+
+def values(rows: Mapping[tuple[str, str], Row], counting: str) -> dict[str, float]:
+    return {metric: row["value"] for (of, metric), row in rows.items() if of == counting}
+
+
+def test_a_confusion_matrix_by_hand_with_refusals_both_ways() -> None:
+    found = found_by(Learner("a", "f", {"full": answers("yyn-nnny-n")}), ten_stays())
+    assert values(found, "answered") == pytest.approx(  # TP 2, FN 1, TN 4, FP 1
+        {"accuracy": 6 / 8, "sensitivity": 2 / 3, "specificity": 4 / 5, "ppv": 2 / 3, "f1": 2 / 3}
+    )
+    assert values(found, "as_wrong") == pytest.approx(  # and one more FN, one more FP
+        {"accuracy": 6 / 10, "sensitivity": 2 / 4, "specificity": 4 / 6, "ppv": 2 / 4, "f1": 1 / 2}
+    )
+    share = found["asked", "share_answered"]
+    assert (share["value"], share["n"], share["n_positive"]) == (0.8, 10, 4)
+    assert share["ci_low"] < 0.8 < share["ci_high"]
+    assert {row["n"] for (counting, _), row in found.items() if counting == "answered"} == {8}
+
+
+def test_errors_and_what_was_never_asked_are_not_scored() -> None:
+    """The same figures as if those stays were not there; errors are counted beside them."""
+    y_true = np.array([1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 1, 0, 1])
+    ids = np.arange(13)
+    more = Stays(ids, ids, y_true, np.ones(13, bool), {})
+    p_yes = [0.9, 0.8, 0.4, 0.3, 0.1, 0.2, 0.3, 0.7, 0.5, 0.1]
+    full = answers("yyn-nnny-n" + "ee ", [*p_yes, np.nan, np.nan, np.nan])
+    found = found_by(Learner("a", "f", {"full": full}), more)
+    ten = Stays(ids[:10], ids[:10], y_true[:10], np.ones(10, bool), {})
+    expected = found_by(Learner("a", "f", {"full": answers("yyn-nnny-n", p_yes)}), ten)
+    assert {key: row | {"n_errors": 0} for key, row in found.items()} == expected
+    assert {row["n_errors"] for row in found.values()} == {2}
+    auroc = sklearn_metrics.roc_auc_score(y_true[:10], p_yes)
+    assert found["p_yes", "auroc"]["value"] == pytest.approx(auroc)  # refusals have a p_yes too
+    assert found["p_yes", "auroc"]["n"] == 10
+
+
+def test_what_cannot_be_scored_says_why() -> None:
+    stays = ten_stays({"gender": np.array(["F"] * 5 + ["M"] * 5, object)})
+    found = found_by(Learner("a", "f", {"full": answers("----------")}), stays)
+    assert values(found, "as_wrong")["accuracy"] == 0
+    assert values(found, "asked") == {"share_answered": 0}
+    assert {row["reason"] for (of, _), row in found.items() if of == "answered"} == {
+        "no answer is yes or no"
+    }
+    assert {row["reason"] for (of, _), row in found.items() if of == "p_yes"} == {
+        "no answer has a p_yes"
+    }
+    nothing = Learner("a", "f", {"full": answers("eeeee     ")})
+    found = found_by(nothing, stays)
+    assert {row["reason"] for (of, _), row in found.items() if of in ("asked", "as_wrong")} == {
+        "no question has an answer"
+    }
+    assert {row["value"] for row in found.values()} == {None}
+    assert list(fairness_rows(nothing, stays, BOOTSTRAP)) == []
+    assert "unknown" in in_words(nothing, list(metric_rows(nothing, stays, BOOTSTRAP)))
+
+
+def test_a_subgroup_of_one_class_has_no_rate_of_the_other_and_says_so() -> None:
+    groups = np.array(["F", "F", "F", None, "M", "M", "M", "M", "F", None], object)
+    learner = Learner("a", "f", {"full": answers("yyn-nnny-e", [0.5] * 9 + [np.nan])})
+    stays = ten_stays({"gender": groups})
+    bootstrap = Bootstrap(n=50, seed=0, min_group=2)
+    found = {
+        (row["subgroup"], row["metric"]): row
+        for row in metric_rows(learner, stays, bootstrap)
+        if row["attribute"] == "gender"
+    }
+    assert found["M", "fpr"]["value"] == 1 / 4
+    assert found["M", "accuracy"]["value"] == 3 / 4
+    assert (found["M", "tpr"]["value"], found["M", "tpr"]["reason"]) == (None, "no positive stay")
+    assert (found["M", "auroc"]["value"], found["M", "auroc"]["reason"]) == (
+        None, "no positive stay",
+    )  # fmt: skip
+    assert (
+        found["F", "selection_rate"]["value"] == 3 / 4
+    )  # yes, yes, no, and a refusal taken as yes
+    assert found["(missing)", "accuracy"]["reason"] == "1 stays, fewer than 2"
+    assert {group: row["n_errors"] for (group, _), row in found.items()} == {
+        "F": 0, "M": 0, "(missing)": 1,
+    }  # fmt: skip
+    measures = {row["metric"]: row for row in fairness_rows(learner, stays, bootstrap)}
+    assert measures["demographic_parity_ratio"]["value"] == pytest.approx((1 / 4) / (3 / 4))
+    assert measures["equalized_odds_ratio"]["left_out"] == ["M", "(missing)"]
+    assert measures["equalized_odds_ratio"]["reason"]
+
+
+# Shapley values
+
+
+def brute_force(worth: Mapping[frozenset[str], float]) -> list[float]:
+    """What each player adds, over all orders in which they may come."""
+    values = dict.fromkeys(PLAYERS, 0.0)
+    for order in permutations(PLAYERS):
+        for place, player in enumerate(order):
+            before = frozenset(order[:place])
+            values[player] += worth[before | {player}] - worth[before]
+    return [values[player] / factorial(len(PLAYERS)) for player in PLAYERS]
+
+
+def asked_all(worth: np.ndarray) -> Learner:
+    """A learner with these p_yes [n, coalitions]."""
+    conditions = {
+        each.name: answers("y" * len(worth), worth[:, place].tolist())
+        for place, each in enumerate(COALITIONS)
+    }
+    return Learner("a", "f", conditions)
+
+
+def place_of(name: str) -> int:
+    return [each.name for each in COALITIONS].index(name)
+
+
+def test_shapley_values_are_those_of_all_24_orders_and_sum_to_what_there_is() -> None:
+    assert len(set(MEMBERS)) == 16
+    worth = np.random.default_rng(3).random((40, 16))
+    found = shapley_values(worth)
+    for stay in range(40):
+        expected = brute_force(dict(zip(MEMBERS, worth[stay].tolist(), strict=True)))
+        assert np.abs(found[stay] - expected).max() < 1e-12
+    whole = worth[:, place_of("full")] - worth[:, place_of("given[]")]
+    assert np.abs(found.sum(axis=1) - whole).max() < 1e-12
+    assert MEMBERS[place_of("text_only")] == {"demographics", "vitals", "reports"}
+    assert MEMBERS[place_of("image_only")] == {"image"}
+
+
+def test_evidence_that_changes_nothing_has_exactly_nothing() -> None:
+    rng = np.random.default_rng(4)
+    of_others = {members: rng.random() for members in MEMBERS if "image" not in members}
+    worth = np.array([[of_others[members - {"image"}] for members in MEMBERS]])
+    assert shapley_values(worth)[0, PLAYERS.index("image")] == 0.0
+    constant = asked_all(np.full((10, 16), 0.3))
+    found = {
+        (row["modality"], row["metric"]): row
+        for row in contribution_rows(constant, ten_stays(), BOOTSTRAP)
+    }
+    assert {row["value"] for (_, metric), row in found.items() if metric != "share"} == {0.0}
+    assert {(row["value"], row["reason"]) for (_, metric), row in found.items()
+            if metric == "share"} == {(None, "nothing moves p_yes")}  # fmt: skip
+
+
+def test_contributions_are_of_the_stays_that_have_all_sixteen() -> None:
+    worth = np.random.default_rng(5).random((10, 16))
+    worth[2, 7] = np.nan
+    found = {
+        (row["modality"], row["metric"]): row
+        for row in contribution_rows(asked_all(worth), ten_stays(), BOOTSTRAP)
+    }
+    values = shapley_values(np.delete(worth, 2, axis=0))
+    total = np.abs(values).sum()
+    for place, player in enumerate(PLAYERS):
+        of_player = np.abs(values[:, place])
+        assert found[player, "mean_absolute"]["value"] == pytest.approx(of_player.mean())
+        assert found[player, "mean"]["value"] == pytest.approx(values[:, place].mean())
+        assert found[player, "share"]["value"] == pytest.approx(of_player.sum() / total)
+        assert {found[player, metric]["n"] for metric in ("mean", "share")} == {9}
+        assert found[player, "mean"]["n_positive"] == 3
+    shares = [row["value"] for (_, metric), row in found.items() if metric == "share"]
+    assert sum(shares) == pytest.approx(1, abs=1e-12)
+    never = asked_all(np.full((10, 16), np.nan))
+    assert {row["reason"] for row in contribution_rows(never, ten_stays(), BOOTSTRAP)} == {
+        "no stay has a p_yes under every coalition"
+    }
+    some = {name: each for name, each in never.conditions.items() if name != "given[vitals]"}
+    assert list(contribution_rows(Learner("a", "f", some), ten_stays(), BOOTSTRAP)) == []
+
+
+def test_ratios_are_those_of_the_rows_of_each_resample() -> None:
+    rng = np.random.default_rng(6)
+    subjects = rng.integers(50, 70, size=40)
+    numerators, denominators = rng.normal(size=(40, 3)), rng.random(40)
+    value, drawn = resample_ratios(numerators, denominators, subjects, 30, 9)
+    assert np.allclose(value, numerators.sum(axis=0) / denominators.sum(), atol=1e-14)
+    patients = np.unique(subjects)
+    for resample, weights in zip(drawn, patient_weights(subjects, 30, 9), strict=True):
+        rows = np.repeat(np.arange(40), weights[np.searchsorted(patients, subjects)])
+        expected = numerators[rows].sum(axis=0) / denominators[rows].sum()
+        assert np.allclose(resample, expected, atol=1e-12)
+    y_true = rng.integers(2, size=40)
+    [none] = ratio_intervals(numerators[:, :1], np.zeros(40), y_true, subjects, 30, 9, "why")
+    assert np.isnan(none.value) and none.reason == "why"
+
+
+# The picture
+
+
+def conditions_of_pictures(seen: Callable[[str], float]) -> dict[str, Answers]:
+    """Ten stays under full and what lacks the picture; `seen` is what it adds to p_yes."""
+    text = np.linspace(0.05, 0.85, 10)
+    found = {}
+    for name in ("full", "text_only", "blank_image", "other_image"):
+        p_yes = np.clip(text + seen(name), 0, 1)
+        found[name] = answers("".join("n" if p < 0.5 else "y" for p in p_yes), p_yes.tolist())
+    return found
+
+
+def compared(*learners: Learner, stays: Stays | None = None) -> dict[tuple, Row]:
+    rows = comparison_rows(learners, (), stays or ten_stays(), BOOTSTRAP)
+    return {(row["learner"], row["other_condition"], row["metric"]): row for row in rows}
+
+
+def test_a_learner_that_ignores_the_picture_differs_by_exactly_nothing() -> None:
+    blind = Learner("blind", "f", conditions_of_pictures(lambda name: 0.0))
+    found = compared(blind)
+    assert len(found) == 3 * 5
+    for row in found.values():
+        assert (row["difference"], row["ci_low"], row["ci_high"]) == (0.0, 0.0, 0.0)
+        assert row["question"] == "uses_the_picture" and row["other_learner"] == "blind"
+        no_test = row["metric"] in ("changed", "p_yes_moved")
+        assert row["p_value"] == (None if no_test else 1.0)
+
+
+def test_a_learner_that_sees_the_picture_is_moved_by_it() -> None:
+    seeing = Learner("seeing", "f", conditions_of_pictures(lambda n: 0.3 if n == "full" else 0.0))
+    found = compared(seeing)
+    full, text = (seeing.conditions[name] for name in ("full", "text_only"))
+    moved = np.abs(full.p_yes - text.p_yes)
+    changed = found["seeing", "text_only", "changed"]
+    assert changed["difference"] == (full.decision != text.decision).mean() == 0.4
+    assert changed["ci_low"] > 0
+    row = found["seeing", "text_only", "p_yes_moved"]
+    assert row["difference"] == pytest.approx(moved.mean())
+    assert row["ci_low"] < moved.mean() < row["ci_high"]
+    brier = [((each.p_yes - ten_stays().y_true) ** 2).mean() for each in (full, text)]
+    assert found["seeing", "text_only", "brier"]["difference"] == pytest.approx(brier[0] - brier[1])
+
+
+def test_only_stays_asked_under_both_are_compared_and_a_refusal_is_another_answer() -> None:
+    conditions = {"full": answers("yyn-nnny-e"), "text_only": answers("yyy--nn  n")}
+    found = compared(Learner("a", "f", conditions))
+    assert {key[2] for key in found} == {"accuracy", "changed"}  # no p_yes, so none of its metrics
+    changed, accuracy = (found["a", "text_only", metric] for metric in ("changed", "accuracy"))
+    assert changed["n"] == accuracy["n"] == 7
+    assert changed["difference"] == pytest.approx(
+        2 / 7
+    )  # n to y, n to refused; refused twice is not
+    # full: y y n - n n n is right in 5 of 7; text_only: y y y - - n n likewise
+    assert accuracy["difference"] == 0

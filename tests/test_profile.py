@@ -1,0 +1,134 @@
+"""Profiles in sections: the mart's own text, and what is left of it when lines are dropped."""
+
+import random
+from pathlib import Path
+
+import pytest
+
+from charthouse.ask.conditions import SECTIONS
+from charthouse.ask.profile import (
+    LEFT_OUT,
+    Line,
+    Section,
+    droppable,
+    read_profiles,
+    render,
+    without_oldest,
+)
+from charthouse.warehouse import open_warehouse
+from conftest import Bench
+
+Profile = tuple[Section, ...]
+
+
+def of_cohort(bench: Bench) -> dict[int, Profile]:
+    stay_ids = [row[0] for row in bench.sql("select stay_id from marts.cohort")]
+    with open_warehouse(bench.warehouse) as db:
+        return read_profiles(db, stay_ids)
+
+
+def left(profile: Profile) -> list[tuple[str, str]]:
+    return [(each.section, line.text) for each in profile for line in each.lines]
+
+
+@pytest.fixture(scope="module")
+def profiles(built: Bench) -> dict[int, Profile]:
+    return of_cohort(built)
+
+
+@pytest.fixture
+def profile() -> Profile:
+    return (
+        Section("demographics", "Demographics: age 70.", ()),
+        Section("vitals", "Vital signs:", (Line(5.0, "v5"), Line(23.0, "v23"), Line(23.0, "w23"))),
+        Section("reports", "Reports:", (Line(-1.0, "r-1"), Line(5.0, "r5\nmore"), Line(8.0, "r8"))),
+    )
+
+
+def test_sections_render_as_the_mart_has_the_profile(
+    built: Bench, profiles: dict[int, Profile]
+) -> None:
+    texts = built.sql("select stay_id, profile from marts.patient_profiles")
+    assert {stay_id: render(profile) for stay_id, profile in profiles.items()} == dict(texts)
+    assert {tuple(each.section for each in profile) for profile in profiles.values()} == {SECTIONS}
+
+
+def test_so_do_those_of_real_stays(real_demo: Path, tmp_path: Path) -> None:
+    demo = Bench({"CHARTHOUSE_MIMICIV": str(real_demo)}, tmp_path / "demo.duckdb", tmp_path)
+    outcome = demo.build("--select", "+patient_profiles", "--exclude-resource-type", "test")
+    assert outcome.code == 0, outcome.output
+    texts = demo.sql("select stay_id, profile from marts.patient_profiles")
+    read = {stay_id: render(profile) for stay_id, profile in of_cohort(demo).items()}
+    assert read == dict(texts) and len(read) == 117
+
+
+def test_lines_have_the_hours_that_they_tell(profiles: dict[int, Profile]) -> None:
+    told = {"none recorded": 0, "none available": 0}
+    for profile in profiles.values():
+        for section in profile:
+            hours = [line.hours for line in section.lines]
+            if None in hours:
+                [line] = section.lines
+                told[line.text] += 1
+            else:
+                assert hours == sorted(hours)
+                assert all(
+                    line.text.startswith(f"- {line.hours:.1f} h: ") for line in section.lines
+                )
+    assert min(told.values()) > 0
+
+
+def test_only_stays_that_are_asked_for_are_read(built: Bench, profiles: dict[int, Profile]) -> None:
+    one, other, *_ = profiles
+    with open_warehouse(built.warehouse) as db:
+        assert read_profiles(db, []) == {}
+        read = read_profiles(db, [other, one, other, -1])
+    assert read == {one: profiles[one], other: profiles[other]}
+
+
+def test_the_oldest_lines_go_first_whatever_section_they_stand_in(profile: Profile) -> None:
+    order = [("reports", "r-1"), ("vitals", "v5"), ("reports", "r5\nmore"), ("reports", "r8"),
+             ("vitals", "v23"), ("vitals", "w23")]  # fmt: skip
+    assert droppable(profile) == len(order)
+    for n in range(len(order) + 1):
+        kept = [line for line in left(without_oldest(profile, n)) if line[1] != LEFT_OUT]
+        assert sorted(kept) == sorted(order[n:])
+    assert without_oldest(profile, 0) == profile
+    assert left(without_oldest(profile, 2))[:2] == [("vitals", "v23"), ("vitals", "w23")]
+
+
+def test_a_section_that_lost_everything_says_so(profile: Profile) -> None:
+    assert render(without_oldest(profile, 4)) == (
+        "Demographics: age 70.\nVital signs:\nv23\nw23\nReports:\n(left out: too long)"
+    )
+    bare = without_oldest(profile, 6)
+    assert render(bare) == (
+        "Demographics: age 70.\nVital signs:\n(left out: too long)\nReports:\n(left out: too long)"
+    )
+    assert without_oldest(profile, 1000) == bare
+    assert droppable(bare) == 0 and without_oldest(bare, 1) == bare
+
+
+def test_what_was_not_recorded_is_never_called_left_out() -> None:
+    profile = (Section("vitals", "Vital signs:", (Line(None, "none recorded"),)),)
+    assert droppable(profile) == 0
+    assert without_oldest(profile, 3) == profile
+
+
+def test_to_drop_twice_is_to_drop_the_sum(profiles: dict[int, Profile]) -> None:
+    rng = random.Random(3)
+    for profile in profiles.values():
+        first, second = rng.randrange(droppable(profile) + 2), rng.randrange(droppable(profile) + 2)
+        twice = without_oldest(without_oldest(profile, first), second)
+        assert twice == without_oldest(profile, first + second)
+        assert droppable(twice) == max(0, droppable(profile) - first - second)
+
+
+def test_some_sections_render_alone_and_none_as_nothing(profile: Profile) -> None:
+    assert render(profile[:1]) == "Demographics: age 70."
+    assert render(()) == ""
+
+
+def test_no_representation_shows_what_a_patient_has(profile: Profile) -> None:
+    shown = repr(profile) + repr(profile[1].lines)
+    assert "v5" not in shown and "age 70" not in shown
