@@ -3,6 +3,8 @@
 import json
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -221,6 +223,21 @@ def test_files_as_older_checkpoints_have_them(folder: Path) -> None:
     assert isinstance(before, Reply) and isinstance(after, Reply)
     assert after.prompt_tokens == before.prompt_tokens
     assert after.p_yes == pytest.approx(before.p_yes, abs=1e-6)
+
+
+def test_nothing_is_said_on_the_terminal(folder: Path) -> None:
+    """In a process of its own: transformers keeps the terminal that it was imported with."""
+    program = (
+        "from test_learner_checkpoints import disc, load, question\n"
+        "learner = load()\n"
+        "asked = question('Will the patient die? ' * 300, disc(True, 1))\n"
+        "assert learner.count_tokens(asked.messages, asked.picture) > 600\n"
+        "print(*(reply.answer_tokens > 0 for _, reply in learner.answers([asked])))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=Path(__file__).parent, capture_output=True, text=True
+    )
+    assert (done.stdout, done.stderr) == ("True\n", "")
 
 
 @pytest.mark.parametrize(

@@ -73,7 +73,9 @@ NO = [
     f"Question: {QUESTION} Answer: No", f"{QUESTION}\n{INSTRUCTION}\nNo, he is stable.",
     "Based on the information collected during current ICU stay, Demographics: age 50; gender M."
     f" - 23.5 h: Heart Rate 82 bpm. Question: {QUESTION} {INSTRUCTION} No",
-    f"He is ill. {INSTRUCTION} No. He is stable. He eats.", "With no fever, no.", "For now, no.",
+    f"He is ill. {INSTRUCTION} No. He is stable. He eats.",
+    "He is ill. Reply with yes or no. No. He is stable. He eats.",
+    "With no fever, no.", "For now, no.",
     "No\nQuestion: Will the patient need dialysis?\nAnswer: Yes",
     "No\n\nQ: Is he ventilated?\nA: Yes", "No\nuser\nWhy?\nassistant\nYes, because",
     "No. Is there sepsis? Yes.", f"No. {QUESTION} {INSTRUCTION} Yes", f"No\n{INSTRUCTION} Yes",
@@ -101,7 +103,7 @@ NONE = [
     "No, there is not enough information.", "No, I'm not sure.", "No - insufficient data",
     "No, based on the image alone, it is not possible to determine this.",
     "No, the information is not sufficient to predict it.", "No, the X-ray cannot predict that.",
-    "As an AI model, no, I cannot say.", "No, I can\u2019t answer that.",
+    "As an AI model, no, I cannot say.", "No, I don\u2019t know.",
     "No. Unfortunately, I cannot say more.", "Yes, I can help you with that.",
     "Yes, it is difficult to say.",
     # neither the one nor the other
@@ -120,7 +122,9 @@ NONE = [
     "The answer is not yes.",
     "The patient will likely survive.", "The patient will die unless treated.",
     "The patient will die, if untreated.", "If she is not treated, the answer is yes.",
-    "The patient might die.", "Worst case: the patient will die.", "That is not true.", "Will the patient die?", "50 %", "0.3", "1", "0", "True, but old.",
+    "The patient might die.", "Worst case: the patient will die.", "That is not true.",
+    "Septic shock. The patient will die. So says his family.",
+    "Will the patient die?", "50 %", "0.3", "1", "0", "True, but old.",
     # other words
     "There is no evidence of pneumothorax.", "No evidence of pneumothorax.",
     "**No** evidence of it",

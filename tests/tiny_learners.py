@@ -85,6 +85,7 @@ def write_llava(folder: Path, *, text_model: str = "llama", heads: int = 1) -> A
     vocabulary, merges = _sentence_pieces(["<unk>", "<s>", "</s>"])
     tokenizer = transformers.LlamaTokenizer(
         vocab=vocabulary, merges=merges, legacy=True, add_bos_token=True, pad_token="<pad>",
+        model_max_length=512,  # of the published ones, too, some say less than the model takes
         extra_special_tokens={"image_token": "<image>"},
     )  # fmt: skip
     processor = transformers.LlavaProcessor(

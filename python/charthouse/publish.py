@@ -38,7 +38,9 @@ FREE_TEXT = {
 }
 """Columns that hold what somebody wrote about a patient: not copied of credentialed data."""
 
-_NEVER = {(EMBEDDINGS, "fitted"): ("learned",)}  # a vectorizer's vocabulary is words of reports
+_NO_WORDS = "encoder not in (select encoder from seeds.encoders where modality = 'text')"
+"""Of embeddings.fitted without free text: what a text encoder learned are words of reports."""
+
 _CURRENT, _VERSIONS, _LOCK = ".current", ".versions", "lock"
 _LINKS = {FILE: f"{_CURRENT}/{FILE}", PARQUET: f"{_CURRENT}/{PARQUET}"}
 
@@ -68,6 +70,7 @@ class _Table:
     schema: str
     name: str
     left_out: tuple[str, ...]
+    rows: str = "true"
 
     @property
     def full_name(self) -> str:
@@ -198,12 +201,14 @@ def _tables(
         " order by all",
         [list(schemas)],
     ).fetchall()
+    if keeps_text:
+        return [_Table(schema, name, ()) for schema, name in found]
     return [
         _Table(
             schema,
             name,
-            _NEVER.get((schema, name), ())
-            + (() if keeps_text else FREE_TEXT.get((schema, name), ())),
+            FREE_TEXT.get((schema, name), ()),
+            _NO_WORDS if (schema, name) == (EMBEDDINGS, "fitted") else "true",
         )
         for schema, name in found
     ]
@@ -217,7 +222,8 @@ def _copy(db: duckdb.DuckDBPyConnection, tables: Sequence[_Table]) -> None:
         less = f"exclude ({', '.join(table.left_out)})" if table.left_out else ""
         db.execute("begin")  # one commit a table, not one a comment
         db.execute(
-            f"create table warehouse.{table.full_name} as select * {less} from {table.full_name}"
+            f"create table warehouse.{table.full_name} as"
+            f" select * {less} from {table.full_name} where {table.rows}"
         )
         _comment(db, table)
         db.execute("commit")

@@ -28,24 +28,26 @@ FOLDER, WAREHOUSE, SHOW_STAYS = "--folder", "--warehouse", "--show-stays"
 
 @dataclass(frozen=True)
 class Page:
-    """A page: its name in the address, its title, its icon, and what shows it."""
+    """A page: its name in the address, its title, and what shows it.
+
+    It has no icon: for one Streamlit's client asks a server far away.
+    """
 
     name: str
     title: str
-    icon: str
     show: Callable[[Site, Copy], None]
 
 
 PAGES = (
-    Page("overview", "Overview", "dashboard", overview.show),
-    Page("leaderboard", "Leaderboard", "leaderboard", leaderboard.show),
-    Page("comparisons", "Comparisons", "compare_arrows", comparisons.show),
-    Page("subgroups", "Subgroups and fairness", "groups", subgroups.show),
-    Page("contributions", "Modality contributions", "stacked_bar_chart", contributions.show),
-    Page("learners", "Multimodal learners", "forum", learners.show),
-    Page("stay", "One stay", "monitor_heart", stay.show),
-    Page("runs", "Runs and provenance", "account_tree", runs.show),
-    Page("audit", "Audit", "fact_check", audit.show),
+    Page("overview", "Overview", overview.show),
+    Page("leaderboard", "Leaderboard", leaderboard.show),
+    Page("comparisons", "Comparisons", comparisons.show),
+    Page("subgroups", "Subgroups and fairness", subgroups.show),
+    Page("contributions", "Modality contributions", contributions.show),
+    Page("learners", "Multimodal learners", learners.show),
+    Page("stay", "One stay", stay.show),
+    Page("runs", "Runs and provenance", runs.show),
+    Page("audit", "Audit", audit.show),
 )
 
 
@@ -69,7 +71,6 @@ def run(site: Site, only: str | None = None) -> None:
             st.Page(
                 _shown(page, site, copy),
                 title=page.title,
-                icon=f":material/{page.icon}:",
                 url_path=page.name,
                 default=page is PAGES[0],
             )
@@ -93,5 +94,5 @@ def site_of(arguments: Sequence[str]) -> Site:
 
 
 if __name__ == "__main__":
-    st.set_page_config(page_title="Charthouse", page_icon=":material/anchor:", layout="wide")
+    st.set_page_config(page_title="Charthouse", layout="wide")
     run(site_of(sys.argv[1:]))

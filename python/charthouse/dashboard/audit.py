@@ -1,8 +1,56 @@
-"""."""
+"""Are there leaks? What `charthouse audit` says, as it stood when the copy was published."""
+
+import pandas as pd
+import streamlit as st
+
 from charthouse.dashboard import parts
-from charthouse.dashboard.data import Copy, Site
+from charthouse.dashboard.data import Copy, Site, frame
+
+STATES = {
+    "failed": ":red-badge[FAILED]",
+    "by choice": ":orange-badge[by choice]",
+    "passed": ":green-badge[passed]",
+    "nothing to check": ":gray-badge[nothing to check]",
+}
 
 
 def show(site: Site, copy: Copy) -> None:
     """The page."""
-    parts.head(site, copy, "x", "y")
+    parts.head(
+        site, copy, "Audit",
+        "Every way to leak that is looked for, as it stood when the copy was published. *By"
+        " choice*: a setting asks for it (protocol: paper does).",
+    )  # fmt: skip
+    if not parts.has_tables(copy, "reports.audit"):
+        return
+    found = frame(copy, "select * from reports.audit order by position")
+    for column, state in zip(st.columns(len(STATES)), STATES, strict=True):
+        column.metric(state.capitalize(), int((found["state"] == state).sum()))
+    shown = parts.choose_some("State", list(STATES), key="state")
+    for state in STATES:
+        of = found[found["state"] == state]
+        if state in shown and len(of):
+            st.subheader(f"{STATES[state]} {len(of)}", anchor=False)
+            if state in ("failed", "by choice"):
+                for _, row in of.iterrows():
+                    _finding(row, with_stays=site.show_stays or copy.is_synthetic)
+            else:
+                parts.table(
+                    of[["check_name", "question", "checked"]].rename(
+                        columns={"check_name": "check", "question": "asks"}
+                    )
+                )
+
+
+def _finding(row: pd.Series, *, with_stays: bool) -> None:
+    with st.container(border=True):
+        st.markdown(f"**{row['check_name']}**: {row['question']}")
+        st.markdown(f"Yes: {row['failing']:,} of {row['checked']:,} rows. {row['detail']}.")
+        if row["stays"] and with_stays:
+            named = ", ".join(str(stay_id) for stay_id in row["stay_ids"][:20])
+            more = f" and {row['stays'] - 20:,} more" if row["stays"] > 20 else ""
+            st.caption(f"Stays: {named}{more}")
+        elif row["stays"]:
+            st.caption(f"{row['stays']:,} stays; --show-stays names them.")
+        if row["state"] == "failed":
+            st.markdown(f"To do: {row['mend']}")

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from html import escape
+from typing import Any
 
 import altair as alt
 import pandas as pd
@@ -34,6 +36,7 @@ class Whiskers:
         series: Name to colour and shape, in their order; of one series, its name does not show.
         reference: Where a line is drawn: chance, no difference, or None.
         alt: What it is, for those who cannot see it.
+        labels: Pixels for the labels.
     """
 
     found: pd.DataFrame
@@ -42,6 +45,7 @@ class Whiskers:
     series: Mapping[str, tuple[str, str]]
     reference: float | None
     alt: str
+    labels: int = LABELS
 
 
 def whiskers(of: Whiskers) -> None:
@@ -49,73 +53,80 @@ def whiskers(of: Whiskers) -> None:
     rows = _completed(of.found, of.series)
     labels = list(dict.fromkeys(rows["label"]))
     names = [name for name in of.series if name in set(rows["series"])]
-    y = alt.Y("label:N", sort=labels, title=None, axis=_label_axis())
+    y = alt.Y("label:N", sort=labels, title=None, axis=_label_axis(of.labels))
     offset = alt.YOffset("series:N", sort=names, scale=alt.Scale(domain=names, paddingOuter=0.25))
-    x = alt.X("value:Q", title=of.title, scale=alt.Scale(domain=list(of.domain), nice=False))
+    ends = alt.Scale(domain=list(of.domain), nice=False, zero=False)
+    axis = alt.Axis(tickCount=6)
+    x = alt.X("value:Q", title=of.title, scale=ends, axis=axis)
     base = alt.Chart(rows)
-    colour = alt.Color(
-        "series:N",
-        scale=alt.Scale(domain=names, range=[of.series[name][0] for name in names]),
-        legend=None,
-    )
-    shape = alt.Shape(
-        "series:N",
-        scale=alt.Scale(domain=names, range=[of.series[name][1] for name in names]),
-        legend=None,
-    )
+    coloured = alt.Scale(domain=names, range=[of.series[name][0] for name in names])
+    shaped = alt.Scale(domain=names, range=[of.series[name][1] for name in names])
+    colour = alt.Color("series:N", scale=coloured, legend=None)
+    stroke = alt.Stroke("series:N", scale=coloured, legend=None)
+    shape = alt.Shape("series:N", scale=shaped, legend=None)
+    dots: dict[str, Any] = {"size": 55, "opacity": 1, "strokeWidth": 1.5}
     told = [
         alt.Tooltip(f"{name}:{'N' if rows[name].dtype.kind in 'OUTb' else 'Q'}")
         for name in rows.columns
         if name not in ("filled",)
     ]
+    placed: dict[str, Any] = {"y": y, "yOffset": offset}
     layers = [
         base.mark_rule(strokeWidth=1.8, clip=True).encode(
-            x=alt.X("low:Q"), x2="high:Q", y=y, yOffset=offset, color=colour
+            x=alt.X("low:Q", title=of.title, scale=ends, axis=axis),
+            x2="high:Q",
+            color=colour,
+            **placed,
         ),
-        *(
-            base.transform_filter(f"datum.filled == {str(filled).lower()}")
-            .mark_point(size=48, opacity=1, strokeWidth=1.5, **look)
-            .encode(x=x, y=y, yOffset=offset, shape=shape, tooltip=told, **coloured)
-            for filled, look, coloured in (
-                (True, {"filled": True}, {"color": colour}),
-                (False, {"fill": "white"}, {"stroke": alt.Stroke(
-                    "series:N", legend=None, scale=colour.scale)}),
-            )
-        ),
+        base.transform_filter("datum.filled")
+        .mark_point(filled=True, **dots)
+        .encode(x=x, shape=shape, color=colour, tooltip=told, **placed),
+        base.transform_filter("!datum.filled")
+        .mark_point(fill="white", **dots)
+        .encode(x=x, shape=shape, stroke=stroke, tooltip=told, **placed),
         base.transform_filter("datum.note !== null && !isValid(datum.value)")
         .mark_text(align="left", dx=4, fontStyle="italic", color=style.SOFT, fontSize=11)
-        .encode(x=alt.XDatum(of.domain[0]), y=y, yOffset=offset, text="note:N"),
-    ]  # fmt: skip
+        .encode(x=alt.XDatum(of.domain[0]), text="note:N", **placed),
+    ]
     if of.reference is not None:
         rule = alt.Chart(pd.DataFrame({"at": [of.reference]}))
-        layers.insert(
-            0, rule.mark_rule(color=style.SOFT, strokeDash=[4, 3]).encode(x=alt.X("at:Q"))
-        )
+        dashed = rule.mark_rule(color=style.SOFT, strokeDash=[4, 3])
+        layers.insert(0, dashed.encode(x=alt.X("at:Q", title=of.title, scale=ends, axis=axis)))
     lines = max((label.count("\n") for label in rows["label"]), default=0)
     each = max(_ROW + _LINE * lines, 15 * len(names))
-    draw(alt.layer(*layers).properties(height=alt.Step(each, **{"for": "position"})), of.alt)
+    draw(
+        alt.LayerChart(layer=layers).properties(height=alt.Step(each, **{"for": "position"})),
+        of.alt,
+    )
 
 
 def _completed(found: pd.DataFrame, series: Mapping[str, tuple[str, str]]) -> pd.DataFrame:
     """With every column that is drawn; labels on lines that fit."""
-    rows = found.copy()
+    rows = found.reset_index(drop=True)
     for name, usual in (("series", next(iter(series))), ("note", None), ("filled", True)):
         if name not in rows:
             rows[name] = usual
-    rows["label"] = [style.wrapped(label, _WRAP) if "\n" not in label else label
-                     for label in rows["label"]]  # fmt: skip
+    rows["label"] = [
+        label if "\n" in label else style.wrapped(label, _WRAP) for label in rows["label"]
+    ]
+    for _, of_label in rows.groupby("label"):
+        if of_label["value"].isna().all() and of_label["note"].nunique() == 1:
+            middle = len(of_label) // 2  # what all of them share is said once
+            rows.loc[of_label.index.delete(middle), "note"] = None
     return rows
 
 
-def _label_axis() -> alt.Axis:
+def _label_axis(pixels: int) -> alt.Axis:
     return alt.Axis(
-        labelExpr="split(datum.label, '\\n')", labelLimit=LABELS, minExtent=LABELS,
-        maxExtent=LABELS, labelPadding=8, ticks=False, domain=False, labelLineHeight=_LINE,
+        labelExpr="split(datum.label, '\\n')", labelLimit=pixels, minExtent=pixels,
+        maxExtent=pixels, labelPadding=8, ticks=False, domain=False, labelLineHeight=_LINE,
         grid=True, gridColor="#eeeeee",
     )  # fmt: skip
 
 
-def domain(found: pd.DataFrame, *more: float, within: tuple[float, float] | None = None) -> tuple[float, float]:
+def domain(
+    found: pd.DataFrame, *more: float, within: tuple[float, float] | None = None
+) -> tuple[float, float]:
     """Ends of an axis that holds every estimate and interval."""
     columns = [found[name].dropna() for name in ("value", "low", "high")]
     numbers = [float(number) for column in columns for number in column]
@@ -132,24 +143,51 @@ def legend(series: Mapping[str, tuple[str, str]]) -> None:
     }  # fmt: skip
     st.html(
         "".join(
-            f'<span style="margin-right:1.4rem;white-space:nowrap"><span style="color:{colour}">'
-            f"{signs[shape]}</span> {_escaped(name)}</span>"
+            f'<span style="margin-right:1.4rem;display:inline-block"><span style="color:{colour}">'
+            f"{signs[shape]}</span> {escape(name)}</span>"
             for name, (colour, shape) in series.items()
         )
     )
 
 
-def stacked(
-    found: pd.DataFrame, colours: Mapping[str, str], title: str, alt_text: str
-) -> None:
+@dataclass(frozen=True)
+class Bar:
+    """A bar of one or more parts, and its number in words."""
+
+    label: str
+    parts: Sequence[tuple[float, str]]  # share of the longest bar, colour
+    words: str
+
+
+def bars(found: Sequence[Bar]) -> None:
+    """Bars in plain HTML: they are there with the text, before any chart can be."""
+    lines = []
+    for bar in found:
+        parts = "".join(
+            f'<span style="flex:0 0 {70 * share:.2f}%;background:{colour};height:1rem"></span>'
+            for share, colour in bar.parts
+        )
+        lines.append(
+            f'<span style="text-align:right">{escape(bar.label)}</span>'
+            f'<span style="display:flex;align-items:center">{parts}'
+            f'<span style="margin-left:0.5rem;white-space:nowrap">{escape(bar.words)}</span></span>'
+        )
+    st.html(
+        '<div style="display:grid;grid-template-columns:max-content 1fr;gap:0.35rem 0.6rem;'
+        f'font-size:0.875rem;align-items:center">{"".join(lines)}</div>'
+    )
+
+
+def stacked(found: pd.DataFrame, colours: Mapping[str, str], title: str, alt_text: str) -> None:
     """Bars of shares: label, part, share; a number where there is room for it."""
     rows = found.assign(
         label=[style.wrapped(label, _WRAP) for label in found["label"]],
         place=[list(colours).index(part) for part in found["part"]],
+        colour=found["part"].map(colours),
     )
     labels = list(dict.fromkeys(rows["label"]))
     base = alt.Chart(rows).encode(
-        y=alt.Y("label:N", sort=labels, title=None, axis=_label_axis()),
+        y=alt.Y("label:N", sort=labels, title=None, axis=_label_axis(LABELS)),
         order=alt.Order("place:Q"),
     )
     x = alt.X("share:Q", stack="zero", title=title, scale=alt.Scale(domain=[0, 1]),
@@ -161,22 +199,34 @@ def stacked(
             scale=alt.Scale(domain=list(colours), range=list(colours.values())),
             legend=None,
         ),
-        tooltip=[alt.Tooltip(f"{name}:N") for name in rows.columns if name not in ("place", "share")]
+        tooltip=[
+            alt.Tooltip(f"{name}:N")
+            for name in rows.columns
+            if name not in ("place", "share", "colour")
+        ]
         + [alt.Tooltip("share:Q", format=".1%")],
     )
-    numbers = base.transform_filter("datum.share >= 0.07").mark_text(fontSize=11, color=style.INK).encode(
-        x=alt.X("share:Q", stack="zero", bandPosition=0.5), text=alt.Text("share:Q", format=".0%")
+    numbers = (
+        base.transform_calculate(words="datum.share >= 0.07 ? format(datum.share, '.0%') : ''")
+        .mark_text(fontSize=11)
+        .encode(
+            x=alt.X("share:Q", stack="zero", bandPosition=0.5),
+            text="words:N",
+            color=alt.condition(
+                f"datum.colour == '{style.BLUE}'", alt.value("white"), alt.value(style.INK)
+            ),
+        )
     )
     lines = max((label.count("\n") for label in labels), default=0)
     draw((bars + numbers).properties(height=alt.Step(_ROW + 4 + _LINE * lines)), alt_text)
 
 
-def draw(chart: alt.TopLevelMixin, alt_text: str) -> None:
+def draw(chart: alt.LayerChart, alt_text: str) -> None:
     """Shows a chart as wide as its place."""
     st.altair_chart(_dressed(chart), theme=None, width="stretch", alt=alt_text)
 
 
-def _dressed(chart: alt.TopLevelMixin) -> alt.TopLevelMixin:
+def _dressed(chart: alt.LayerChart) -> alt.LayerChart:
     return chart.configure(
         font="sans-serif", background="transparent", autosize=alt.AutoSizeParams(
             type="fit-x", contains="padding"
@@ -185,10 +235,6 @@ def _dressed(chart: alt.TopLevelMixin) -> alt.TopLevelMixin:
         labelColor=style.INK, titleColor=style.INK, titleFontWeight="normal", labelFontSize=12,
         titleFontSize=12, gridColor=style.FAINT, domainColor=style.SOFT, tickColor=style.SOFT,
     ).configure_view(stroke=None)  # fmt: skip
-
-
-def _escaped(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;")
 
 
 def series_of(names: Sequence[str]) -> dict[str, tuple[str, str]]:

@@ -1,8 +1,129 @@
-"""."""
-from charthouse.dashboard import parts
-from charthouse.dashboard.data import Copy, Site
+"""Is one arm better than another? Paired differences on the same stays and resamples."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+import streamlit as st
+
+from charthouse.dashboard import charts, parts
+from charthouse.dashboard.charts import Whiskers
+from charthouse.dashboard.data import Copy, Site, frame, tasks
+from charthouse.report import style
+from charthouse.report.comparisons import LEVEL, pair_label
+
+SURE, UNSURE = f"corrected p < {LEVEL}", f"corrected p {LEVEL} or more"
+SERIES = {SURE: (style.BLUE, "circle"), UNSURE: (style.BLUE, "circle")}
+
+
+@dataclass(frozen=True)
+class _Fusions:
+    several_fusions: bool
 
 
 def show(site: Site, copy: Copy) -> None:
     """The page."""
-    parts.head(site, copy, "x", "y")
+    parts.head(
+        site, copy, "Comparisons",
+        "Differences between two arms on the same stays and resamples of patients: right of zero"
+        " the first is better (of Brier score and calibration error: worse). Only filled dots"
+        " withstand the correction for how many were asked (Holm).",
+    )  # fmt: skip
+    if not parts.has_tables(copy, "reports.comparisons"):
+        return
+    task = parts.choose_task(tasks(copy))
+    found = frame(copy, "select * from reports.comparisons where task = ? order by all", task)
+    if found.empty:
+        parts.empty(
+            f"No two arms have been compared for {task} yet: it takes arms that differ in one"
+            " thing, or a pair named by --compare.",
+            "charthouse predict", "charthouse evaluate", "charthouse publish",
+        )  # fmt: skip
+        return
+    left, right = st.columns(2)
+    with left:
+        of_arms = found[found["attribute"].isna()]
+        metric = parts.choose_long("Metric", _in_order(of_arms["metric"]), key="metric")
+    with right:
+        population = parts.choose_population()
+    questions = parts.choose_some("Question", sorted(set(found["question"])), key="question")
+    only_sure = st.toggle(
+        f"Only those that withstand the correction (p < {LEVEL})", key="sure", bind="query-params"
+    )
+    shown = found[
+        (found["metric"] == metric)
+        & found["attribute"].isna()
+        & (found["population"] == population)
+        & found["question"].isin(questions)
+    ]
+    asked = len(shown)
+    if only_sure:
+        shown = shown[shown["p_adjusted"] < LEVEL]
+    st.caption(
+        f"{len(shown)} of {asked} comparisons; {int((shown['p_adjusted'] < LEVEL).sum())} of them"
+        " withstand the correction."
+    )
+    if shown.empty:
+        parts.empty("No comparison is left by these filters.")
+        return
+    _plot(shown, metric)
+    _table(shown)
+
+
+def _in_order(metrics: pd.Series) -> list[str]:
+    known = [name for name in parts.METRICS if name in set(metrics)]
+    return known + sorted(set(metrics) - set(known))
+
+
+def _plot(found: pd.DataFrame, metric: str) -> None:
+    fusions = _Fusions(len({*found["fusion"], *found["other_fusion"]}) > 1)
+    sure = found["p_adjusted"] < LEVEL
+    long = pd.DataFrame(
+        {
+            "label": [pair_label(fusions, dict(row)) for _, row in found.iterrows()],
+            "value": found["difference"],
+            "low": found["ci_low"],
+            "high": found["ci_high"],
+            "filled": sure,
+            "series": sure.map({True: SURE, False: UNSURE}),
+            "note": found["reason"].where(found["difference"].isna()),
+            "p_adjusted": found["p_adjusted"],
+            "n": found["n"],
+            "n_positive": found["n_positive"],
+            "question": found["question"],
+        }
+    )
+    ends = charts.domain(long, 0.0)
+    charts.legend({SURE: (style.BLUE, "circle"), UNSURE: (style.BLUE, "hollow")})
+    for question, of_question in long.groupby("question", sort=False):
+        st.markdown(f"**{parts.worded(str(question))}**")
+        charts.whiskers(
+            Whiskers(
+                of_question.drop(columns="question"), f"{parts.worded(metric)} difference", ends,
+                SERIES, 0.0, f"Differences of {parts.worded(metric)}: {question}.",
+            )
+        )  # fmt: skip
+
+
+def _table(found: pd.DataFrame) -> None:
+    shown = pd.DataFrame(
+        {
+            "question": found["question"],
+            "arm": found["arm"],
+            "minus": found["other_arm"],
+            "difference": [
+                parts.interval(row, "difference", "ci_low", "ci_high", "+.4f")
+                for _, row in found.iterrows()
+            ],
+            "p": found["p_value"],
+            "corrected p": found["p_adjusted"],
+            "asked": found["n_asked"],
+            "stays": found["n"],
+            "positive": found["n_positive"],
+            "why no value or interval": found["reason"],
+            "fusion": found["fusion"],
+            "run": found["run_id"],
+            "run of the other": found["other_run_id"],
+        }
+    )
+    st.markdown("**The same as a table**")
+    parts.table(shown)

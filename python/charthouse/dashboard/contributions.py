@@ -1,8 +1,79 @@
-"""."""
-from charthouse.dashboard import parts
-from charthouse.dashboard.data import Copy, Site
+"""Figure 5: what share each modality has in what moves the scores."""
+
+import pandas as pd
+import streamlit as st
+
+from charthouse.dashboard import charts, parts
+from charthouse.dashboard.data import Copy, Site, frame, tasks
+from charthouse.dashboard.leaderboard import labels
+from charthouse.evaluate.scored import ALL, COMPLETE
+from charthouse.report import style
+from charthouse.report.shares import METHODS
+
+WORDS = METHODS | {"coefficient": "by |coefficient|"}
 
 
 def show(site: Site, copy: Copy) -> None:
     """The page."""
-    parts.head(site, copy, "x", "y")
+    parts.head(
+        site, copy, "Modality contributions",
+        "Of what moves the scores of a logistic regression, the share of each modality. On all"
+        " stays a modality that most stays lack can move little; on complete cases none is absent.",
+    )  # fmt: skip
+    if not parts.has_tables(copy, "reports.contributions"):
+        return
+    task = parts.choose_task(tasks(copy))
+    found = frame(copy, "select * from reports.contributions where task = ? order by all", task)
+    if found.empty:
+        parts.empty(
+            f"No contributions for {task} yet: they are of logistic regressions that have been"
+            " evaluated.",
+            "charthouse predict", "charthouse evaluate", "charthouse publish",
+        )  # fmt: skip
+        return
+    found = found.assign(label=labels(found))
+    methods = [name for name in WORDS if name in set(found["method"])]
+    method = parts.choose("Counted", methods, WORDS, key="method")
+    arms = parts.choose_some("Arms", sorted(set(found["label"])), key="arm")
+    shown = found[(found["method"] == method) & found["label"].isin(arms)]
+    colours = {
+        name: colour for name, colour in style.MODALITY_COLOURS.items()
+        if name in set(shown["modality"])
+    }  # fmt: skip
+    charts.legend({parts.worded(name): (colour, "square") for name, colour in colours.items()})
+    order = sorted(arms, key=lambda arm: (arm.count("+"), arm))
+    for population in (ALL, COMPLETE):
+        of = shown[shown["population"] == population]
+        stays = f"n {int(of['n'].max()):,}" if len(of) else "none"
+        st.markdown(f"**{parts.worded(style.POPULATIONS[population])}** ({stays})")
+        if of.empty:
+            st.caption("No stay has every modality.")
+            continue
+        bars = pd.DataFrame(
+            {"label": of["label"], "part": of["modality"], "share": of["share"],
+             "interval": _intervals(of)}
+        )  # fmt: skip
+        bars["at"] = [order.index(label) for label in bars["label"]]
+        charts.stacked(
+            bars.sort_values("at", kind="stable").drop(columns="at"), colours,
+            "share of what moves the score",
+            f"Shares of the modalities by arm, {style.POPULATIONS[population]}.",
+        )  # fmt: skip
+    st.markdown("**The same as a table**")
+    parts.table(
+        pd.DataFrame(
+            {
+                "arm": shown["label"],
+                "stays": shown["population"].map(style.POPULATIONS),
+                "modality": shown["modality"],
+                "share": _intervals(shown),
+                "mean |contribution|, log odds": shown["mean_absolute"],
+                "n": shown["n"],
+                "run": shown["run_id"],
+            }
+        )
+    )
+
+
+def _intervals(found: pd.DataFrame) -> list[str]:
+    return [parts.interval(row, "share", "ci_low", "ci_high", ".3f") for _, row in found.iterrows()]

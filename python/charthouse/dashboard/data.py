@@ -38,24 +38,24 @@ class Copy:
     Attributes:
         path: Its file, no link: a version that was published later is another file.
         mtime_ns: When the file was written; with the path, what caches are keyed by.
+        tables: Names with schema.
         published_at: UTC.
         warehouse_modified_ns: Of the warehouse when it was copied.
         has_embeddings: Whether the vectors are in it.
         cohort_hash: Of the cohort.
         protocol: strict or paper.
         is_synthetic: Whether it is of no real patient.
-        tables: Names with schema.
     """
 
     path: Path
     mtime_ns: int
+    tables: frozenset[str]
     published_at: datetime
     warehouse_modified_ns: int
     has_embeddings: bool
     cohort_hash: str
     protocol: str
     is_synthetic: bool
-    tables: frozenset[str]
 
     def lacks(self, *tables: str) -> list[str]:
         """Those of the tables that are not in it."""
@@ -78,15 +78,14 @@ def find_copy(folder: Path) -> Copy | None:
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _facts(path: Path, mtime_ns: int) -> Copy:
     with open_warehouse(path) as db:
-        ((published_at, modified, has_embeddings, *cohort),) = db.execute(
+        (found,) = db.execute(
             "select published_at, warehouse_modified_ns, has_embeddings, cohort_hash, protocol,"
             f" is_synthetic from {OWN}.copy cross join marts.cohort_definition"
         ).fetchall()
         names = db.execute(
             "select schema_name || '.' || table_name from duckdb_tables()"
         ).fetchall()
-    tables = frozenset(name for (name,) in names)
-    return Copy(path, mtime_ns, published_at, modified, has_embeddings, *cohort, tables)
+    return Copy(path, mtime_ns, frozenset(name for (name,) in names), *found)
 
 
 def frame(copy: Copy, query: str, *values: Any) -> pd.DataFrame:

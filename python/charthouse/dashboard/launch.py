@@ -1,11 +1,13 @@
 """`charthouse dashboard`: starts Streamlit on this machine; it calls nobody."""
 
+import os
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
 from charthouse.errors import CharthouseError
 from charthouse.progress import Say
+from charthouse.report.style import BLUE
 
 OPTIONS = {
     "server.headless": "true",
@@ -17,6 +19,7 @@ OPTIONS = {
     "logger.hideWelcomeMessage": "true",
     "runner.magicEnabled": "false",
     "theme.base": "light",
+    "theme.primaryColor": BLUE,
 }
 
 
@@ -41,6 +44,7 @@ def launch(
             "The dashboard needs streamlit, which is not installed: pip install"
             " 'charthouse[dashboard]', or make .venv again."
         )
+    os.environ["STREAMLIT_LOGGER_LEVEL"] = "error"  # it warns of what we do on the next line
     app = import_module("charthouse.dashboard.app")  # now, not when the first page is asked for
     options = OPTIONS | {"server.address": address, "server.port": str(port)}
     told = [app.FOLDER, str(folder), app.WAREHOUSE, str(warehouse)]

@@ -1,8 +1,301 @@
-"""."""
-from charthouse.dashboard import parts
-from charthouse.dashboard.data import Copy, Site
+"""Figures 6 and 7: multimodal learners beside the modular framework, and what they rest on."""
+
+from collections.abc import Callable
+
+import pandas as pd
+import streamlit as st
+
+from charthouse.ask.conditions import CONDITIONS
+from charthouse.dashboard import charts, parts
+from charthouse.dashboard.charts import Whiskers
+from charthouse.dashboard.data import Copy, Site, frame, tasks
+from charthouse.evaluate.learners import OF_DECISIONS, OF_P_YES
+from charthouse.report import style
+
+ARM = "best arm of the modular framework"
+KINDS = {
+    "general": (style.BLUE, "circle"),
+    "domain-specific": (style.GREEN, "diamond"),
+    ARM: (style.VERMILLION, "square"),
+}
+FIGURES = {
+    **{
+        f"{metric}_{counting}": f"{parts.METRICS[metric]}, {words}"
+        for counting, words in (
+            ("as_wrong", "each refusal as wrong"), ("answered", "refusals left out"),
+        )
+        for metric in OF_DECISIONS
+    },
+    **{
+        metric: f"{parts.METRICS[metric]} of P(yes)"
+        for metric in OF_P_YES
+    },
+    "share_answered": "Share answered yes or no",
+}  # fmt: skip
+QUESTIONS = {
+    "learner_against_arm": "Learner minus the arm",
+    "uses_the_picture": "Shown the picture, minus the control",
+    "learner_against_learner": "One learner minus another",
+}
+PLAYERS = {
+    "demographics": style.MODALITY_COLOURS["demographics"],
+    "vitals": style.MODALITY_COLOURS["time_series"],
+    "image": style.MODALITY_COLOURS["image"],
+    "reports": style.MODALITY_COLOURS["text"],
+}
+COMMANDS = (
+    "charthouse ask --learner llava_1_5_7b --stays 200 --controls", "charthouse evaluate",
+    "charthouse publish",
+)  # fmt: skip
 
 
 def show(site: Site, copy: Copy) -> None:
     """The page."""
-    parts.head(site, copy, "x", "y")
+    parts.head(
+        site, copy, "Multimodal learners",
+        "Vision-language models that were asked about the same test stays, beside the modular"
+        " framework.",
+    )  # fmt: skip
+    if not parts.has_tables(copy, "reports.learners"):
+        return
+    task = parts.choose_task(tasks(copy))
+    found = frame(copy, "select * from reports.learners where task = ? order by all", task)
+    if found.empty:
+        parts.empty(f"No learner has been asked and evaluated for {task} yet.", *COMMANDS)
+        return
+    if not found["is_current"].all():
+        st.warning("More has been answered since: run `charthouse evaluate`, then publish.")
+    sections: dict[str, Callable[[], None]] = {
+        "Beside the best arm": lambda: _beside(copy, found),
+        "Refusals and errors": lambda: _refusals(found),
+        "Controls": lambda: _controls(found),
+        "Comparisons": lambda: _comparisons(copy, task),
+        "Subgroups and fairness": lambda: _subgroups(copy, task),
+        "What moves P(yes)": lambda: _contributions(copy, task),
+    }
+    for tab, shown in zip(st.tabs(list(sections), key="section", on_change="rerun"),
+                          sections.values(), strict=True):  # fmt: skip
+        if tab.open:
+            with tab:
+                shown()
+
+
+def _beside(copy: Copy, found: pd.DataFrame) -> None:
+    figure = parts.choose_long("Figure", list(FIGURES), FIGURES, key="figure")
+    full = found[found["condition"] == "full"]
+    if full.empty:
+        parts.empty("No learner has been asked with everything shown.", *COMMANDS)
+        return
+    long = _estimates(full, figure).assign(
+        label=[f"{row.technique or row.learner}" for row in full.itertuples()],
+        series=[_kind(domain) for domain in full["domain"]],
+    )
+    metric = figure.removesuffix("_as_wrong").removesuffix("_answered")
+    if metric in ("accuracy", "auroc"):
+        long = pd.concat([long, _best_arm(copy, full, metric)])
+    charts.legend({name: KINDS[name] for name in KINDS if name in set(long["series"])})
+    charts.whiskers(
+        Whiskers(long, FIGURES[figure], charts.domain(long), KINDS, None,
+                 f"{FIGURES[figure]} of each learner, with intervals.")
+    )  # fmt: skip
+    st.caption(
+        "The arm is shown on all test stays. On the same stays as a learner: see *Comparisons*."
+    )
+    parts.table(
+        pd.DataFrame(
+            {
+                "learner": full["technique"].fillna(full["learner"]),
+                "stays": full["n"],
+                "positive": full["n_positive"],
+                **{words: full[name] for name, words in FIGURES.items()},
+                "model": full["resolved_model"].fillna(full["model"]),
+                "revision": full["revision"],
+                "dtype": full["dtype"],
+                "prompt": full["prompt"] + " " + full["prompt_version"],
+                "asked at": full["endpoint"],
+            }
+        )
+    )
+
+
+def _kind(domain: object) -> str:
+    return domain if isinstance(domain, str) and domain in KINDS else "general"
+
+
+def _estimates(found: pd.DataFrame, figure: str) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "value": found[f"{figure}_value"],
+            "low": found[f"{figure}_low"],
+            "high": found[f"{figure}_high"],
+            "note": ["no value" if pd.isna(value) else None for value in found[f"{figure}_value"]],
+            "n": found["n"],
+        }
+    )
+
+
+def _best_arm(copy: Copy, full: pd.DataFrame, metric: str) -> pd.DataFrame:
+    run_id = full["best_arm_run_id"].dropna()
+    return frame(
+        copy,
+        f"select arm as label, {metric}_value as value, {metric}_low as low,"
+        f" {metric}_high as high, n, '{ARM}' as series from reports.leaderboard"
+        " where run_id = ? and population = 'all'",
+        run_id.iloc[0] if len(run_id) else None,
+    )
+
+
+def _refusals(found: pd.DataFrame) -> None:
+    st.markdown(
+        "A refusal is an answer that is neither yes nor no. An error is no answer: it is asked"
+        " again by the next run, and never scored."
+    )
+    parts.table(
+        pd.DataFrame(
+            {
+                "learner": found["technique"].fillna(found["learner"]),
+                "shown": found["condition"],
+                "asked": found["n_asked"],
+                "yes or no": found["n_answered"],
+                "refused": found["n_refused"],
+                "errors": found["n_errors"],
+                "share answered yes or no": found["share_answered"],
+                "accuracy, refusals left out": found["accuracy_answered"],
+                "accuracy, each refusal as wrong": found["accuracy_as_wrong"],
+            }
+        )
+    )
+
+
+def _controls(found: pd.DataFrame) -> None:
+    st.markdown(
+        "Does a learner use the picture? Controls are asked of the stays that have one; *full* of"
+        " all: whether they differ on the same stays is under *Comparisons*."
+    )
+    figure = parts.choose_long("Figure", list(FIGURES), FIGURES, key="control")
+    names = [name for name in CONDITIONS if name in set(found["condition"])]
+    series = charts.series_of(names)
+    long = _estimates(found, figure).assign(
+        label=found["technique"].fillna(found["learner"]), series=found["condition"]
+    )
+    charts.legend(series)
+    charts.whiskers(
+        Whiskers(long, FIGURES[figure], charts.domain(long), series, None,
+                 f"{FIGURES[figure]} of each learner under each condition.")
+    )  # fmt: skip
+
+
+def _comparisons(copy: Copy, task: str) -> None:
+    table = "reports.learner_comparisons"
+    found = _found(copy, table, task)
+    if found is None:
+        return
+    metric = parts.choose_long("Metric", sorted(set(found["metric"])), key="compared")
+    shown = found[found["metric"] == metric]
+    sure = shown["p_adjusted"] < 0.05
+    series = {"filled: corrected p < 0.05": (style.BLUE, "circle")}
+    long = pd.DataFrame(
+        {
+            "label": [_pair(row) for _, row in shown.iterrows()],
+            "value": shown["difference"],
+            "low": shown["ci_low"],
+            "high": shown["ci_high"],
+            "filled": sure,
+            "note": shown["reason"].where(shown["difference"].isna()),
+            "p_adjusted": shown["p_adjusted"],
+            "n": shown["n"],
+            "question": shown["question"],
+        }
+    )
+    ends = charts.domain(long, 0.0)
+    charts.legend(series)
+    for question, words in QUESTIONS.items():
+        of = long[long["question"] == question].drop(columns="question")
+        if len(of):
+            st.markdown(f"**{words}**")
+            charts.whiskers(
+                Whiskers(of, f"{parts.worded(metric)}, difference", ends, series, 0.0, words)
+            )
+    parts.table(shown[_interesting(shown)])
+
+
+def _pair(row: pd.Series) -> str:
+    """What is subtracted on the second line."""
+    if isinstance(row["other_arm"], str):
+        return f"{row['learner']}\n{style.MINUS} {row['other_arm']}"
+    if row["question"] == "uses_the_picture":
+        return f"{row['learner']}\n{row['condition']} {style.MINUS} {row['other_condition']}"
+    return f"{row['learner']}\n{style.MINUS} {row['other_learner']}"
+
+
+def _interesting(found: pd.DataFrame) -> list[str]:
+    """Columns that say something, less what the page says at its top."""
+    told = {"task", "cohort_hash", "protocol", "is_synthetic", "fingerprint", "other_fingerprint"}
+    return [name for name in found.columns if name not in told and found[name].notna().any()]
+
+
+def _subgroups(copy: Copy, task: str) -> None:
+    found = _found(copy, "reports.learner_subgroups", task)
+    if found is None:
+        return
+    kinds = [f"{row.metric} ({row.counting})" for row in found.itertuples()]
+    found = found.assign(kind=kinds)
+    kind = parts.choose_long("Metric (which answers count)", sorted(set(kinds)), key="kind")
+    shown = found[found["kind"] == kind]
+    series = charts.series_of(sorted(set(shown["learner"])))
+    long = pd.DataFrame(
+        {
+            "label": [
+                f"{row.subgroup}\nn {row.n:,}, {row.n_positive:,} positive"
+                for row in shown.itertuples()
+            ],
+            "value": shown["value"],
+            "low": shown["ci_low"],
+            "high": shown["ci_high"],
+            "series": shown["learner"],
+            "note": shown["reason"].where(shown["value"].isna()),
+            "attribute": shown["attribute"],
+        }
+    )
+    ends = charts.domain(long, within=(0, 1))
+    charts.legend(series)
+    for attribute, of in long.groupby("attribute"):
+        st.markdown(f"**{parts.worded(str(attribute))}**")
+        charts.whiskers(
+            Whiskers(of.drop(columns="attribute"), kind, ends, series, None, f"{kind} by group.")
+        )
+    fairness = _found(copy, "reports.learner_fairness", task)
+    if fairness is not None:
+        st.markdown("**How far apart the groups are**")
+        parts.table(fairness[_interesting(fairness)])
+
+
+def _contributions(copy: Copy, task: str) -> None:
+    found = _found(copy, "reports.learner_contributions", task)
+    if found is None:
+        return
+    shares = found[found["metric"] == "share"]
+    bars = pd.DataFrame(
+        {"label": shares["learner"], "part": shares["modality"], "share": shares["value"],
+         "stays": shares["n"]}
+    )  # fmt: skip
+    colours = {name: colour for name, colour in PLAYERS.items() if name in set(bars["part"])}
+    charts.legend({parts.worded(name): (colour, "square") for name, colour in colours.items()})
+    charts.stacked(
+        bars.dropna(subset=["share"]), colours, "share of what moves P(yes), by Shapley values",
+        "Shares of the modalities by learner.",
+    )  # fmt: skip
+    parts.table(found[_interesting(found)])
+
+
+def _found(copy: Copy, table: str, task: str) -> pd.DataFrame | None:
+    """Rows of a task; says so where there are none."""
+    if not parts.has_tables(copy, table):
+        return None
+    found = frame(copy, f"select * from {table} where task = ? order by all", task)
+    if found.empty:
+        shapley = "charthouse ask --learner llava_1_5_7b --shapley 200"
+        asked = (shapley, *COMMANDS[1:]) if "contributions" in table else COMMANDS
+        parts.empty(f"{table} has nothing for {task} yet.", *asked)
+        return None
+    return found

@@ -80,6 +80,17 @@ def choose(
     return picked or options[0]
 
 
+def choose_long(
+    label: str, options: Sequence[str], names: Mapping[str, str] | None = None, *, key: str
+) -> str:
+    """One of many, likewise."""
+    picked: str | None = st.selectbox(
+        label, options, key=key, bind="query-params",
+        format_func=lambda name: worded(name, names),
+    )  # fmt: skip
+    return picked or options[0]
+
+
 def choose_some(
     label: str, options: Sequence[str], names: Mapping[str, str] | None = None, *, key: str
 ) -> list[str]:
@@ -103,9 +114,8 @@ def choose_population() -> str:
 
 def worded(name: str, names: Mapping[str, str] | None = None) -> str:
     """A name of the warehouse, for people."""
-    words = METRICS | dict(names or {})
-    plain = name.replace("_", " ")
-    return words.get(name, plain[:1].upper() + plain[1:])
+    plain = name.replace("_", " ").replace("icu ", "ICU ")
+    return (METRICS | dict(names or {})).get(name, plain[:1].upper() + plain[1:])
 
 
 def interval(row: Mapping[str, Any], value: str, low: str, high: str, form: str = ".4f") -> str:
@@ -119,4 +129,6 @@ def interval(row: Mapping[str, Any], value: str, low: str, high: str, form: str 
 
 def table(found: pd.DataFrame) -> None:
     """A table as wide as the page, without row numbers."""
-    st.dataframe(found, hide_index=True, width="stretch")
+    words = found.select_dtypes(["object", "string"]).columns
+    shown = found.assign(**{name: found[name].fillna("\N{EN DASH}") for name in words})
+    st.dataframe(shown, hide_index=True, width="stretch")

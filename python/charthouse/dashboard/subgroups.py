@@ -1,8 +1,163 @@
-"""."""
-from charthouse.dashboard import parts
-from charthouse.dashboard.data import Copy, Site
+"""Figure 4: how good arms are by subgroup, and how far apart the subgroups are."""
+
+import pandas as pd
+import streamlit as st
+
+from charthouse.dashboard import charts, parts
+from charthouse.dashboard.charts import Whiskers
+from charthouse.dashboard.data import Copy, Site, frame, tasks
+from charthouse.dashboard.leaderboard import labels
+from charthouse.evaluate.choice import one_per_modalities
+from charthouse.report.choose import MOST
+from charthouse.report.read import MOST_GROUPS
+from charthouse.report.subgroups import RATIOS
+
+COMMANDS = ("charthouse predict", "charthouse evaluate", "charthouse publish")
 
 
 def show(site: Site, copy: Copy) -> None:
     """The page."""
-    parts.head(site, copy, "x", "y")
+    parts.head(
+        site, copy, "Subgroups and fairness",
+        "Compare groups within one colour, and mind how few positive stays a group has.",
+    )  # fmt: skip
+    if not parts.has_tables(copy, "reports.subgroups", "reports.fairness", "reports.arms"):
+        return
+    task = parts.choose_task(tasks(copy))
+    found = _with_labels(
+        frame(
+            copy,
+            "select found.*, ages.up_to from reports.subgroups as found left join seeds.age_groups"
+            " as ages on found.attribute = 'age_group' and found.subgroup = ages.age_group"
+            " where task = ? order by attribute, subgroup = '(missing)', ages.age_group is null,"
+            " ages.up_to nulls last, n desc, subgroup",
+            task,
+        )
+    )
+    if found.empty:
+        parts.empty(f"No subgroup has been measured for {task} yet.", *COMMANDS)
+        return
+    metric = parts.choose_long("Metric", _first("auroc", found["metric"]), key="metric")
+    attributes = _attributes(found)
+    names = parts.choose_some("Attribute", attributes, key="attribute")
+    arms = _choose_arms(copy, task, found)
+    series = charts.series_of(arms)
+    shown = found[(found["metric"] == metric) & found["label"].isin(arms)]
+    charts.legend(series)
+    _groups(shown, metric, [name for name in attributes if name in names], series)
+    if hidden := sorted(set(found["attribute"]) - set(attributes)):
+        st.caption(f"Too many groups to draw: {', '.join(hidden)}; see reports.subgroups.")
+    st.subheader("How far apart the groups are", anchor=False)
+    fairness = _with_labels(frame(copy, "select * from reports.fairness where task = ?", task))
+    _fairness(fairness[fairness["label"].isin(arms) & fairness["attribute"].isin(names)], series)
+
+
+def _with_labels(found: pd.DataFrame) -> pd.DataFrame:
+    return found.assign(label=labels(found))
+
+
+def _first(name: str, names: pd.Series) -> list[str]:
+    return sorted(set(names), key=lambda other: (other != name, other))
+
+
+def _attributes(found: pd.DataFrame) -> list[str]:
+    """Those that can be drawn; one with as many groups as patients is nobody's business."""
+    sizes = found.groupby("attribute")["subgroup"].nunique()
+    return [
+        name for name, size in sizes.items() if size <= MOST_GROUPS and not name.endswith("_id")
+    ]
+
+
+def _choose_arms(copy: Copy, task: str, found: pd.DataFrame) -> list[str]:
+    """Unless others are chosen, one for each set of modalities."""
+    validation = frame(
+        copy,
+        "select arms.arm, arms.fusion, metrics.value from reports.arms as arms"
+        " inner join results.metrics as metrics using (run_id) where arms.task = ?"
+        " and metrics.split = 'validation' and metrics.metric = 'auroc'"
+        " and metrics.population = 'all'",
+        task,
+    )
+    fusion = found["fusion"].mode()[0]
+    best = {row.arm: row.value for row in validation.itertuples() if row.fusion == fusion}
+    of_fusion = found[found["fusion"] == fusion]
+    usual = one_per_modalities(sorted(set(of_fusion["arm"])), best)
+    label_of = dict(zip(of_fusion["arm"], of_fusion["label"], strict=True))
+    picked: list[str] = st.multiselect(
+        "Arms", sorted(set(found["label"])), default=[label_of[arm] for arm in usual],
+        max_selections=MOST, key=f"arms-{task}",
+    )  # fmt: skip
+    return picked
+
+
+def _groups(
+    found: pd.DataFrame, metric: str, attributes: list[str], series: dict[str, tuple[str, str]]
+) -> None:
+    long = pd.DataFrame(
+        {
+            "label": [
+                f"{row.subgroup}\nn {row.n:,}, {row.n_positive:,} positive"
+                for row in found.itertuples()
+            ],
+            "value": found["value"],
+            "low": found["ci_low"],
+            "high": found["ci_high"],
+            "series": found["label"],
+            "note": found["reason"].where(found["value"].isna()),
+            "attribute": found["attribute"],
+        }
+    )
+    if long.empty:
+        parts.empty("No arm is chosen.")
+        return
+    reference = 0.5 if metric == "auroc" else None
+    ends = charts.domain(long, *([0.5] if reference else []), within=(0, 1))
+    for attribute in attributes:
+        st.markdown(f"**{parts.worded(attribute)}**")
+        charts.whiskers(
+            Whiskers(
+                long[long["attribute"] == attribute].drop(columns="attribute"),
+                parts.worded(metric), ends, series, reference,
+                f"{parts.worded(metric)} by {attribute}, arm by arm.",
+            )
+        )  # fmt: skip
+
+
+def _fairness(found: pd.DataFrame, series: dict[str, tuple[str, str]]) -> None:
+    if found.empty:
+        parts.empty("No measure of fairness for what is chosen.")
+        return
+    for column, (metric, title) in zip(st.columns(2, gap="large"), RATIOS.items(), strict=True):
+        of_metric = found[found["metric"] == metric]
+        long = pd.DataFrame(
+            {
+                "label": [parts.worded(name) for name in of_metric["attribute"]],
+                "value": of_metric["value"],
+                "low": of_metric["ci_low"],
+                "high": of_metric["ci_high"],
+                "series": of_metric["label"],
+                "note": of_metric["reason"].where(of_metric["value"].isna()),
+            }
+        )
+        with column:
+            st.markdown(f"**{title}**, 1: the groups are alike")
+            charts.whiskers(
+                Whiskers(long, title, (0, 1.02), series, 1.0, f"{title} by attribute.", labels=110)
+            )
+    st.markdown("**Every measure as a table**")
+    parts.table(
+        pd.DataFrame(
+            {
+                "attribute": found["attribute"],
+                "measure": [parts.worded(name) for name in found["metric"]],
+                "arm": found["label"],
+                "value": [
+                    parts.interval(row, "value", "ci_low", "ci_high") for _, row in found.iterrows()
+                ],
+                "groups": found["n_groups"],
+                "worst group": found["worst_group"],
+                "left out": [", ".join(groups) for groups in found["left_out"]],
+                "why no value or interval": found["reason"],
+            }
+        ).sort_values(["attribute", "measure", "arm"])
+    )

@@ -4,6 +4,7 @@ transformers 5.23: AutoProcessor, AutoModelForImageTextToText. No code of a chec
 """
 
 import importlib.util
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -70,7 +71,7 @@ def require_4bit(device: str) -> None:
 
 def hash_of_checkpoint(folder: Path) -> str:
     """Of the weights, their configuration and the processor: of all that an answer depends on."""
-    weights = next(pattern for pattern in WEIGHTS if any(folder.glob(pattern)))
+    weights = next((each for each in WEIGHTS if any(folder.glob(each))), WEIGHTS[0])
     return hash_of_files(folder, ["config.json", "generation_config.json", weights, *PROCESSOR])
 
 
@@ -117,6 +118,7 @@ def load_processor(folder: Path) -> Any:
         )
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
+    tokenizer.model_max_length = sys.maxsize  # it would only warn; who asks compares with a context
     return processor
 
 

@@ -12,7 +12,7 @@ puts one, between <<SYS>> and <</SYS>>.
 """
 
 import argparse
-import importlib.util
+import importlib
 import json
 import math
 import re
@@ -164,24 +164,25 @@ def _with_rows(tensor: torch.Tensor, rows: int) -> torch.Tensor:
 
 def _tokenizer(source: Path) -> Any:
     """That of the source, with a token for the picture and one to pad with."""
-    if not (source / "tokenizer.json").exists() and not importlib.util.find_spec("sentencepiece"):
-        raise CharthouseError(
-            f"{source / 'tokenizer.model'} cannot be read: pip install sentencepiece, which is"
-            " needed for this conversion only."
-        )
     transformers = import_transformers()
     path = source / "tokenizer_config.json"
     with quiet(transformers):
         try:
             settings = json.loads(path.read_text()) if path.exists() else {}
-            tokenizer = transformers.LlamaTokenizer.from_pretrained(
-                source,
-                local_files_only=True,
+            given = {
                 # what transformers 4 took where nothing was said; 5 would cut words otherwise
-                legacy=settings.get("legacy") is not False,
-                add_bos_token=True,
-                extra_special_tokens={"image_token": IMAGE},
-            )
+                "legacy": settings.get("legacy") is not False,
+                "add_bos_token": True,
+                "extra_special_tokens": {"image_token": IMAGE},
+            }
+            if (source / "tokenizer.json").exists():
+                tokenizer = transformers.LlamaTokenizer.from_pretrained(
+                    source, local_files_only=True, **given
+                )
+            else:
+                tokenizer = transformers.LlamaTokenizer(
+                    **_sentence_pieces(source / "tokenizer.model"), **given
+                )
         except Exception as error:  # damaged files raise all sorts of things
             raise CharthouseError(
                 f"The tokenizer in {source} cannot be loaded ({type(error).__name__}): fetch it"
@@ -190,6 +191,23 @@ def _tokenizer(source: Path) -> Any:
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.unk_token
     return tokenizer
+
+
+def _sentence_pieces(path: Path) -> dict[str, Any]:
+    """Vocabulary and merges of a SentencePiece model.
+
+    As transformers 5.23 reads it, but without the package sentencepiece: that brings its own form
+    of the file's protocol, which wants a newer protobuf than dbt allows.
+    """
+    from transformers.tokenization_utils_base import generate_merges
+
+    protocol: Any = importlib.import_module("transformers.utils.sentencepiece_model_pb2_new")
+    model = protocol.ModelProto()
+    model.ParseFromString(path.read_bytes())
+    vocabulary = {piece.piece: place for place, piece in enumerate(model.pieces)}
+    if not vocabulary:
+        raise ValueError("it holds no pieces")
+    return {"vocab": vocabulary, "merges": generate_merges(vocabulary)}
 
 
 def _vision_size(shapes: Mapping[str, torch.Size]) -> dict[str, int]:

@@ -1,6 +1,7 @@
 """Paired differences between arms: a forest, question by question."""
 
 from collections.abc import Iterator, Sequence
+from typing import Protocol
 
 from charthouse.evaluate.scored import ALL, COMPLETE
 from charthouse.report import style
@@ -96,7 +97,14 @@ def _sheet(
     return sheet
 
 
-def pair_label(results: TaskResults, row: Row) -> str:
+class HasFusions(Protocol):
+    """Knows whether an arm's name alone says what it is."""
+
+    @property
+    def several_fusions(self) -> bool: ...
+
+
+def pair_label(results: HasFusions, row: Row) -> str:
     """What differs on the first line, what is common to both on the second."""
     arm, other = (row[name].split("+") for name in ("arm", "other_arm"))
     common = "+".join(part for part in arm if part in other)

@@ -210,7 +210,7 @@ def _task(db: duckdb.DuckDBPyConnection, cohort: CohortFacts, task: str) -> Task
             for row in metrics
             if row["split"] == "test" and row["reason"]
         },
-        leaderboard=_leaderboard(db, task),
+        leaderboard=leaderboard_rows(db, task),
         comparisons=rows(
             db,
             "select * from reports.comparisons where task = ? and metric = 'auroc' and attribute is"
@@ -259,15 +259,17 @@ def _counts(db: duckdb.DuckDBPyConnection, task: str) -> dict[str, Counts]:
     return found
 
 
-def _leaderboard(db: duckdb.DuckDBPyConnection, task: str) -> list[Row]:
-    """With the purpose that seeds/arms.csv gives the arm, by name or built on the best baseline.
+def leaderboard_rows(db: duckdb.DuckDBPyConnection, task: str) -> list[Row]:
+    """Of reports.leaderboard, with the purpose that seeds/arms.csv gives the arm.
+
+    That is by its name, or built on the best baseline; paper, honest, classical or other.
 
     The numbers of what is published stand in the view as text only.
     """
     published = ",".join(
         f" try_cast(regexp_extract(published_{metric}, '{pattern}', 1) as double)"
         f" as published_{metric}_{part}"
-        for metric in ("auroc", "auprc")
+        for metric in ("auroc", "auprc", "accuracy")
         for part, pattern in [
             ("value", "^([0-9.]+)"), ("low", "\\[([0-9.]+)"), ("high", "([0-9.]+)\\]")
         ]
