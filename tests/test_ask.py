@@ -11,7 +11,8 @@ import pytest
 
 from asking import LEARNER, MORTALITY, put, stays_of_test, write
 from charthouse.errors import CharthouseError
-from conftest import Bench
+from charthouse.learners.registry import learner_specs
+from conftest import PROJECT, Bench
 from fake_chat import Chat, picture_of, text_of
 
 # What is asked
@@ -271,3 +272,49 @@ def test_what_does_not_fit_loses_its_oldest_lines_and_the_row_counts_them(
     put(own, chat, project=project)
     fates = own.sql("select distinct status, error from results.answers")
     assert fates == [("error", "it does not fit into the context")] and not chat.bodies
+
+
+# Pages
+
+
+def test_the_page_on_adding_a_learner_does_what_it_says(
+    own: Bench, chat: Chat, tmp_path: Path
+) -> None:
+    page = (PROJECT / "docs/add-a-learner.md").read_text()
+    row, module = (re.search(rf"```{kind}\n(.*?)```", page, re.S)[1] for kind in ("csv", "python"))
+    clone = tmp_path / "clone"
+    for name in ("python", "profiles", "seeds"):
+        shutil.copytree(PROJECT / name, clone / name)
+    shutil.copy(PROJECT / "dbt_project.yml", clone)
+    with (clone / "seeds/learners.csv").open("a") as seed:
+        seed.write(row)
+        seed.write(row.replace("llava_1_5_13b,llava", "squarish,square"))
+    (clone / "python/charthouse/learners/square.py").write_text(module)
+    own.project = clone
+    own.environment["PYTHONPATH"] = str(clone / "python")
+    commands = re.findall(r"^charthouse (.*)$", page, re.M)
+    for command in [*commands, commands[0].replace("llava_1_5_13b", "squarish")]:
+        words = command.replace("http://127.0.0.1:8000/v1", chat.url).split()
+        done = own.charthouse(*words)
+        assert done.returncode == 0, done.stderr
+        assert f"would put {2 * len(stays_of_test(own))} questions to" in done.stdout
+
+
+def test_the_page_on_learners_does_what_it_says(own: Bench, chat: Chat, tmp_path: Path) -> None:
+    page = (PROJECT / "docs/learners.md").read_text()
+    specs = learner_specs(PROJECT)
+    named = re.findall(r"`(\w+)`", "".join(re.findall(r"^\| `.*$", page, re.M)))
+    assert set(specs) <= set(named)
+    families = {spec.family for spec in specs.values()}
+    assert families <= set(named)
+    put(own, chat, conditions=["full", "text_only"])
+    query = re.search(r"```sql\n(.*?)```", page, re.S)[1]
+    rows = own.sql(query)
+    assert sum(row[3] for row in rows) == own.one("select count(*) from results.answers")
+    for command in re.findall(r"^charthouse ask ([^#\n]*)", page, re.M):
+        words = command.replace("http://127.0.0.1:8000/v1", chat.url).split()
+        if "--base-url" not in words:  # those in process need weights: asked of the server here
+            words += ["--base-url", chat.url]
+        done = own.charthouse("ask", *words, "--dry-run")
+        assert done.returncode == 0, done.stderr
+        assert "would put" in done.stdout

@@ -1,4 +1,4 @@
-"""The same checkpoint asked in process, by transformers serve, and by a server that tells P(yes)."""
+"""One checkpoint asked in process, by transformers serve, and by a server that tells P(yes)."""
 
 import base64
 import io

@@ -58,10 +58,10 @@ def load(name: str, batch: int | None = None, dtype: str = "auto") -> InProcess:
 
 
 def replies(learner: InProcess, *questions: Question) -> list[Reply]:
-    """In the order of the questions."""
-    found = {each.key: reply for each, reply in learner.answers(questions)}
-    assert all(isinstance(reply, Reply) for reply in found.values()), found
-    return [found[each.key] for each in questions]
+    found = list(learner.answers(questions))
+    assert [each.key for each, _ in found] == [each.key for each in questions]
+    assert all(isinstance(reply, Reply) for _, reply in found), found
+    return [reply for _, reply in found if isinstance(reply, Reply)]
 
 
 def several() -> list[Question]:

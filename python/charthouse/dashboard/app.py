@@ -21,6 +21,7 @@ from charthouse.dashboard import (
     subgroups,
 )
 from charthouse.dashboard.data import Copy, Site, find_copy
+from charthouse.errors import CharthouseError
 
 FOLDER, WAREHOUSE, SHOW_STAYS = "--folder", "--warehouse", "--show-stays"
 """How the command tells the app what to show."""
@@ -54,6 +55,15 @@ PAGES = (
 def run(site: Site, only: str | None = None) -> None:
     """Shows the page that the address names, or `only` this one."""
     copy = find_copy(site.folder)
+    try:
+        _run(site, copy, only)
+    except CharthouseError as error:
+        if copy and not copy.path.exists():  # another version has come meanwhile
+            st.rerun()
+        st.error(str(error))
+
+
+def _run(site: Site, copy: Copy | None, only: str | None) -> None:
     if copy is None:
         st.title("Charthouse", anchor=False)
         parts.empty(

@@ -70,7 +70,8 @@ def whiskers(of: Whiskers) -> None:
         for name in rows.columns
         if name not in ("filled",)
     ]
-    placed: dict[str, Any] = {"y": y, "yOffset": offset}
+    alone = rows.groupby("label")["series"].nunique().max() == 1
+    placed: dict[str, Any] = {"y": y} if alone else {"y": y, "yOffset": offset}
     layers = [
         base.mark_rule(strokeWidth=1.8, clip=True).encode(
             x=alt.X("low:Q", title=of.title, scale=ends, axis=axis),
@@ -93,7 +94,7 @@ def whiskers(of: Whiskers) -> None:
         dashed = rule.mark_rule(color=style.SOFT, strokeDash=[4, 3])
         layers.insert(0, dashed.encode(x=alt.X("at:Q", title=of.title, scale=ends, axis=axis)))
     lines = max((label.count("\n") for label in rows["label"]), default=0)
-    each = max(_ROW + _LINE * lines, 15 * len(names))
+    each = max(_ROW + _LINE * lines, 1 if alone else 15 * len(names))
     draw(
         alt.LayerChart(layer=layers).properties(height=alt.Step(each, **{"for": "position"})),
         of.alt,

@@ -1,6 +1,5 @@
 """`charthouse dashboard`: starts Streamlit on this machine; it calls nobody."""
 
-import os
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,6 +16,7 @@ OPTIONS = {
     "client.toolbarMode": "viewer",
     "client.showErrorDetails": "none",  # what an error says may be of a patient
     "logger.hideWelcomeMessage": "true",
+    "logger.level": "error",
     "runner.magicEnabled": "false",
     "theme.base": "light",
     "theme.primaryColor": BLUE,
@@ -44,7 +44,7 @@ def launch(
             "The dashboard needs streamlit, which is not installed: pip install"
             " 'charthouse[dashboard]', or make .venv again."
         )
-    os.environ["STREAMLIT_LOGGER_LEVEL"] = "error"  # it warns of what we do on the next line
+    import_module("streamlit.logger").set_log_level("ERROR")  # it warns of the next line
     app = import_module("charthouse.dashboard.app")  # now, not when the first page is asked for
     options = OPTIONS | {"server.address": address, "server.port": str(port)}
     told = [app.FOLDER, str(folder), app.WAREHOUSE, str(warehouse)]

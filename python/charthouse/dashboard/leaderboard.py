@@ -152,4 +152,4 @@ def _table(found: pd.DataFrame, *, with_paper: bool) -> None:
     shown["converged"] = found["converged"]
     shown["run"] = found["run_id"]
     st.markdown("**The same as a table**")
-    parts.table(shown.dropna(axis="columns", how="all"))
+    parts.table(shown)

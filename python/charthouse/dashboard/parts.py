@@ -128,7 +128,8 @@ def interval(row: Mapping[str, Any], value: str, low: str, high: str, form: str 
 
 
 def table(found: pd.DataFrame) -> None:
-    """A table as wide as the page, without row numbers."""
+    """A table as wide as the page, without row numbers and columns that say nothing."""
+    found = found.replace("", None).dropna(axis="columns", how="all")
     words = found.select_dtypes(["object", "string"]).columns
     shown = found.assign(**{name: found[name].fillna("\N{EN DASH}") for name in words})
     st.dataframe(shown, hide_index=True, width="stretch")

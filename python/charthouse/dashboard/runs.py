@@ -33,7 +33,7 @@ def show(site: Site, copy: Copy) -> None:
     _provenance(site, copy)
     st.subheader("Runs", anchor=False)
     _runs(copy, found)
-    st.subheader("What left this machine", anchor=False)
+    st.subheader("Requests to servers", anchor=False)
     _sends(copy)
 
 
@@ -76,7 +76,7 @@ def _provenance(site: Site, copy: Copy) -> None:
         run_id,
     )
     st.caption("The vectors that it read, and the runs that made them")
-    parts.table(inputs.dropna(axis="columns", how="all"))
+    parts.table(inputs)
     if site.show_stays or copy.is_synthetic:
         st.caption("The stays that the figure is of, as this query gives them")
         st.code(ROWS.format(run_id=run_id), language="sql")
@@ -113,6 +113,6 @@ def _sends(copy: Copy) -> None:
         " group by all order by last desc",
     )
     if found.empty:
-        st.markdown("Nothing: no request has been sent to a server.")
+        st.markdown("None has been sent.")
     else:
         parts.table(found)

@@ -68,20 +68,27 @@ def _choose(copy: Copy, task: str) -> int | None:
     left, middle, right = st.columns([2, 3, 2])
     with left:
         order = parts.choose_long("Order", list(ORDERS), ORDERS, key="order")
+    best = frame(
+        copy,
+        "select arms.run_id, arms.arm from reports.arms as arms left join results.metrics"
+        " as validation on validation.run_id = arms.run_id and validation.split = 'validation'"
+        " and validation.metric = 'auroc' and validation.population = 'all' where arms.task = ?"
+        " order by validation.value desc nulls last, arms.arm, arms.fusion limit 1",
+        task,
+    )
     found = frame(
         copy,
-        "with scores as (select stay_id, arg_max(y_score, arms.cv_auroc) as y_score"
-        " from results.predictions inner join reports.arms as arms using (run_id, task)"
-        " where task = $1 group by stay_id)"
-        " select cohort.stay_id, labels.label, scores.y_score from marts.cohort as cohort"
+        "select cohort.stay_id, labels.label, scores.y_score from marts.cohort as cohort"
         " inner join marts.labels as labels on labels.stay_id = cohort.stay_id and labels.task = $1"
-        " left join scores on scores.stay_id = cohort.stay_id where cohort.split = 'test'"
+        " left join results.predictions as scores"
+        " on scores.stay_id = cohort.stay_id and scores.run_id = $3 where cohort.split = 'test'"
         " and (labels.label = 0 or $2 != 'negatives') and (labels.label = 1 or $2 != 'positives')"
         " order by case $2 when 'number' then cohort.stay_id when 'positives' then scores.y_score"
         " else -scores.y_score end nulls last, cohort.stay_id"
         f" limit {LISTED}",
         task,
         order,
+        best["run_id"][0] if len(best) else None,
     )
     if found.empty:
         parts.empty("The test split has no such stay.")
@@ -95,6 +102,8 @@ def _choose(copy: Copy, task: str) -> int | None:
         chosen: int | None = st.selectbox(
             "Stay of the test split", list(words), format_func=lambda stay_id: words[stay_id]
         )
+        if len(best):
+            st.caption(f"Scores of {best['arm'][0]}, the best on validation")
     with right:
         named = st.text_input("Or any stay, by its number", placeholder="stay_id")
     if not named.strip():
@@ -113,7 +122,7 @@ def _facts(copy: Copy, stay_id: int) -> None:
     labels = frame(copy, "select task, label from marts.labels where stay_id = ? order by task",
                    stay_id)  # fmt: skip
     told = {
-        "Age": f"{row['age']} years, {row['gender']}",
+        "Age, gender": f"{row['age']}, {row['gender']}",
         "Race group": row["race_group"].capitalize(),
         "ICU stay": f"{row['los_days']:.1f} days",
         "Split": row["split"],
@@ -153,9 +162,20 @@ def _vitals(copy: Copy, stay_id: int) -> None:
     columns = st.columns(2, gap="medium")
     for at, (title, variables) in enumerate(PANELS.items()):
         with columns[at % 2]:
-            st.markdown(f"**{title}**")
+            st.markdown(f"**{title}**" + _keys(variables))
             of = [found[found["variable"].isin(variables)] for found in (events, grid, outliers)]
             _panel(of[0], of[1], of[2], variables, ends)
+
+
+def _keys(variables: tuple[str, ...]) -> str:
+    """Which colour is which, where there are several."""
+    if len(variables) == 1:
+        return ""
+    named = [name.split("_", 1)[1] for name in variables]
+    return "".join(
+        f" &nbsp; :{colour}[\N{BLACK CIRCLE}] {name}"
+        for name, colour in zip(named, ("blue", "green", "violet"), strict=True)
+    )
 
 
 def _panel(
@@ -171,7 +191,7 @@ def _panel(
     values = alt.Scale(domain=[low, high], zero=False, nice=False)
     x = alt.X("hours:Q", title="hours since ICU admission", scale=hours,
               axis=alt.Axis(tickCount=8))  # fmt: skip
-    y = alt.Y("value:Q", title=None, scale=values, axis=alt.Axis(tickCount=5))
+    y = alt.Y("value:Q", title=None, scale=values, axis=alt.Axis(tickCount=5, tickMinStep=1))
     colours = dict(zip(variables, (style.BLUE, style.GREEN, style.PURPLE), strict=False))
     coloured = alt.Color(
         "variable:N", scale=alt.Scale(domain=list(colours), range=list(colours.values())),
@@ -195,13 +215,9 @@ def _panel(
         ),
     ]  # fmt: skip
     charts.draw(
-        alt.LayerChart(layer=layers).properties(height=150),
+        alt.LayerChart(layer=layers).properties(height=190),
         f"{', '.join(variables)}: {len(events)} measurements, {len(outliers)} outliers.",
     )
-    if len(variables) > 1:
-        charts.legend(
-            {name.split("_", 1)[1]: (colour, "circle") for name, colour in colours.items()}
-        )
 
 
 def _pictures(copy: Copy, stay_id: int) -> None:

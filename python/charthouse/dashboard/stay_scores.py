@@ -87,7 +87,7 @@ def _taken_apart(copy: Copy, task: str, stay_id: int, row: pd.Series) -> None:
         row["run_id"],
     )
     st.markdown(f"Score **{row['y_score']:.4f}**, by run `{row['run_id']}`, from the vectors of:")
-    parts.table(inputs.dropna(axis="columns", how="all"))
+    parts.table(inputs)
     if not copy.has_embeddings:
         st.caption(
             "What moved it: the vectors are not in this copy. `charthouse publish --embeddings`"

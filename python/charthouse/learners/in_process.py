@@ -97,7 +97,7 @@ class InProcess(Respondent):
         return int(inputs["input_ids"].shape[1])
 
     def answers(self, questions: Iterable[Question]) -> Iterator[tuple[Question, Reply | Failed]]:
-        """A batch at a time, of each batch those with a picture first.
+        """In the order of the questions, a batch at a time.
 
         Loads the model before the first question is taken. `seconds` is the mean of the questions
         that were answered together.
@@ -109,15 +109,12 @@ class InProcess(Respondent):
         _ = self.model
         left = iter(questions)
         while asked := list(islice(left, self._batch)):
-            for shown in (True, False):  # a processor takes a picture for each, or for none
-                group = [each for each in asked if _shows_picture(each) is shown]
-                if group:
-                    yield from self._answer(group)
+            yield from self._answer(asked)
 
     def prepare(self, questions: Sequence[Question]) -> dict[str, torch.Tensor]:
         """What the model is given: input_ids and attention_mask, [n, longest], padded on the left.
 
-        And the pixels, as its family wants them. All questions show a picture, or none does.
+        And the pixels of all pictures, as its family wants them.
         """
         with self._processing:
             turns = [self._turns(each.messages, each.picture) for each in questions]
@@ -258,10 +255,6 @@ class InProcess(Respondent):
                 }
             )
         return replies
-
-
-def _shows_picture(question: Question) -> bool:
-    return question.picture is not None and any(each.has_picture for each in question.messages)
 
 
 def _turn(role: str, text: str, picture: PIL.Image.Image | None = None) -> dict[str, Any]:
