@@ -431,8 +431,9 @@ def test_learners_are_scored_before_any_arm_is(unscored: Bench) -> None:
     with pytest.raises(CharthouseError, match="no arm has scored this cohort"):
         run_evaluate(unscored)
     plant_all(unscored)
-    done = unscored.charthouse("evaluate", "--task", TASK, "--bootstraps", "50")
+    done = unscored.charthouse("evaluate", "--bootstraps", "50")
     assert done.returncode == 0, done.stderr
+    assert "left out: icu_stay_over_3_days: no arm has scored" in done.stdout
     lines = {line.split(":")[0].strip(): line for line in done.stdout.splitlines()}
     assert f"answered 1.000 [1.000, 1.000] of {len(labels_of(unscored))}" in lines[COPIER]
     assert "accuracy 1.000 [1.000, 1.000]" in lines[COPIER]

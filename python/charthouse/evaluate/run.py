@@ -67,8 +67,20 @@ def evaluate(project: Path, warehouse: Path, options: Options, *, say: Say, watc
         require_known("--task", task, cohort.tasks)
     specs = encoder_specs(project)
     say(f"{cohort.describe()} in {warehouse}")
+    left_out: list[NothingScored] = []
     for task in options.tasks or cohort.tasks:
-        _Task(project, warehouse, cohort, specs, task, options, say).evaluate(watch)
+        try:
+            _Task(project, warehouse, cohort, specs, task, options, say).evaluate(watch)
+        except NothingScored as error:
+            left_out.append(error)
+    if len(left_out) == len(options.tasks or cohort.tasks):
+        raise left_out[0]
+    for nothing in left_out:
+        say(f"  left out: {nothing}")
+
+
+class NothingScored(CharthouseError):
+    """Neither an arm nor a learner has scored a task; another may have been."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +103,7 @@ class _Task:
             scored = read_scored(db, self.cohort, self.task, stays, self.specs)
             learners = read_learners(db, self.cohort, self.task, stays["test"])
         if not scored and not learners:
-            raise CharthouseError(
+            raise NothingScored(
                 f"{self.task}: no arm has scored this cohort. Run charthouse predict first."
             )
         asked = self._questions(scored)
