@@ -354,6 +354,53 @@ def report(
     write_report(warehouse_path(), out, arms=arm or (), say=print)
 
 
+@app.command(epilog="Example: charthouse publish --embeddings")
+def publish(
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder of the copy. Default: beside the warehouse, <name>.published."),
+    ] = None,
+    embeddings: Annotated[bool, typer.Option("--embeddings", help="Copy the vectors too.")] = False,
+    with_text: Annotated[
+        bool,
+        typer.Option(
+            "--with-text",
+            help="Copy reports, profiles and answers of credentialed data too: mind who can read"
+            " the copy.",
+        ),
+    ] = False,
+) -> None:
+    """A read-only copy, DuckDB and Parquet, for the dashboard and BI tools while jobs run."""
+    from charthouse.publish import Options, publish
+    from charthouse.warehouse import warehouse_path
+
+    options = Options(out=out, embeddings=embeddings, with_text=with_text)
+    publish(warehouse_path(), options, say=print)
+
+
+@app.command(epilog="Example: charthouse dashboard --port 8502")
+def dashboard(
+    published: Annotated[
+        Path | None, typer.Option(help="Folder of the copy, if publish was given another by --out.")
+    ] = None,
+    address: Annotated[
+        str, typer.Option(help="Where to listen; only this machine can reach the default.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535)] = 8501,
+    show_stays: Annotated[
+        bool,
+        typer.Option("--show-stays", help="Show single stays of credentialed data too."),
+    ] = False,
+) -> None:
+    """The published copy in a browser; it never blocks a job."""
+    from charthouse.dashboard.launch import launch
+    from charthouse.publish import published_dir
+    from charthouse.warehouse import warehouse_path
+
+    folder = published or published_dir(warehouse_path())
+    launch(folder, warehouse_path(), address=address, port=port, show_stays=show_stays, say=print)
+
+
 @app.command(epilog="Example: charthouse encoders")
 def encoders() -> None:
     """Every encoder: what it is, whether its weights are here, how far it has come."""

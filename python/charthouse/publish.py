@@ -117,6 +117,8 @@ def publish(warehouse: Path, options: Options, *, say: Say) -> Path:
                 _switch(out, version)
             finally:
                 _sweep(out)
+    except KeyboardInterrupt:
+        raise CharthouseError("interrupted. A former copy is as it was.") from None
     except (duckdb.CatalogException, duckdb.BinderException) as error:
         raise CharthouseError(
             f"{warehouse}: a table or view of it is of an older clone"

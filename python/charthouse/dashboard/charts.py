@@ -110,10 +110,11 @@ def _completed(found: pd.DataFrame, series: Mapping[str, tuple[str, str]]) -> pd
     rows["label"] = [
         label if "\n" in label else style.wrapped(label, _WRAP) for label in rows["label"]
     ]
+    places = {name: abs(at - len(series) / 2) for at, name in enumerate(series)}
     for _, of_label in rows.groupby("label"):
         if of_label["value"].isna().all() and of_label["note"].nunique() == 1:
-            middle = len(of_label) // 2  # what all of them share is said once
-            rows.loc[of_label.index.delete(middle), "note"] = None
+            middle = of_label["series"].map(places).idxmin()  # what all share is said once
+            rows.loc[of_label.index.drop(middle), "note"] = None
     return rows
 
 
@@ -134,16 +135,18 @@ def domain(
     return limits_of([*numbers, *more], within=within)
 
 
-def legend(series: Mapping[str, tuple[str, str]]) -> None:
-    """Which colour and shape is which; above charts that share them."""
+def legend(series: Mapping[str, tuple[str, str]], title: str = "") -> None:
+    """Which colour and shape is which, behind a title; above charts that share them."""
     signs = {
         "circle": "\N{BLACK CIRCLE}", "square": "\N{BLACK SQUARE}",
         "diamond": "\N{BLACK DIAMOND}", "triangle-up": "\N{BLACK UP-POINTING TRIANGLE}",
         "triangle-down": "\N{BLACK DOWN-POINTING TRIANGLE}", "cross": "\N{HEAVY GREEK CROSS}",
         "hollow": "\N{WHITE CIRCLE}",
     }  # fmt: skip
+    bold = f'<b style="margin-right:1rem">{escape(title)}</b>' if title else ""
     st.html(
-        "".join(
+        bold
+        + "".join(
             f'<span style="margin-right:1.4rem;display:inline-block"><span style="color:{colour}">'
             f"{signs[shape]}</span> {escape(name)}</span>"
             for name, (colour, shape) in series.items()

@@ -5,12 +5,15 @@ from collections.abc import Callable
 import pandas as pd
 import streamlit as st
 
-from charthouse.ask.conditions import CONDITIONS
+from charthouse.ask.conditions import CONTROLS, FULL
 from charthouse.dashboard import charts, parts
 from charthouse.dashboard.charts import Whiskers
+from charthouse.dashboard.comparisons import SERIES, SURE, UNSURE
 from charthouse.dashboard.data import Copy, Site, frame, tasks
+from charthouse.dashboard.subgroups import by_group, groups_of
 from charthouse.evaluate.learners import OF_DECISIONS, OF_P_YES
 from charthouse.report import style
+from charthouse.report.comparisons import LEVEL
 
 ARM = "best arm of the modular framework"
 KINDS = {
@@ -32,6 +35,7 @@ FIGURES = {
     },
     "share_answered": "Share answered yes or no",
 }  # fmt: skip
+COUNTED = {"as_wrong": ", each refusal as wrong", "p_yes": " of P(yes)"}
 QUESTIONS = {
     "learner_against_arm": "Learner minus the arm",
     "uses_the_picture": "Shown the picture, minus the control",
@@ -82,7 +86,7 @@ def show(site: Site, copy: Copy) -> None:
 
 def _beside(copy: Copy, found: pd.DataFrame) -> None:
     figure = parts.choose_long("Figure", list(FIGURES), FIGURES, key="figure")
-    full = found[found["condition"] == "full"]
+    full = found[found["condition"] == FULL]
     if full.empty:
         parts.empty("No learner has been asked with everything shown.", *COMMANDS)
         return
@@ -173,7 +177,8 @@ def _controls(found: pd.DataFrame) -> None:
         " all: whether they differ on the same stays is under *Comparisons*."
     )
     figure = parts.choose_long("Figure", list(FIGURES), FIGURES, key="control")
-    names = [name for name in CONDITIONS if name in set(found["condition"])]
+    found = found[found["condition"].isin([FULL, *CONTROLS])]
+    names = [name for name in (FULL, *CONTROLS) if name in set(found["condition"])]
     series = charts.series_of(names)
     long = _estimates(found, figure).assign(
         label=found["technique"].fillna(found["learner"]), series=found["condition"]
@@ -192,8 +197,7 @@ def _comparisons(copy: Copy, task: str) -> None:
         return
     metric = parts.choose_long("Metric", sorted(set(found["metric"])), key="compared")
     shown = found[found["metric"] == metric]
-    sure = shown["p_adjusted"] < 0.05
-    series = {"filled: corrected p < 0.05": (style.BLUE, "circle")}
+    sure = shown["p_adjusted"] < LEVEL
     long = pd.DataFrame(
         {
             "label": [_pair(row) for _, row in shown.iterrows()],
@@ -201,6 +205,7 @@ def _comparisons(copy: Copy, task: str) -> None:
             "low": shown["ci_low"],
             "high": shown["ci_high"],
             "filled": sure,
+            "series": sure.map({True: SURE, False: UNSURE}),
             "note": shown["reason"].where(shown["difference"].isna()),
             "p_adjusted": shown["p_adjusted"],
             "n": shown["n"],
@@ -208,13 +213,13 @@ def _comparisons(copy: Copy, task: str) -> None:
         }
     )
     ends = charts.domain(long, 0.0)
-    charts.legend(series)
+    charts.legend({SURE: (style.BLUE, "circle"), UNSURE: (style.BLUE, "hollow")})
     for question, words in QUESTIONS.items():
         of = long[long["question"] == question].drop(columns="question")
         if len(of):
             st.markdown(f"**{words}**")
             charts.whiskers(
-                Whiskers(of, f"{parts.worded(metric)}, difference", ends, series, 0.0, words)
+                Whiskers(of, f"{parts.worded(metric)}, difference", ends, SERIES, 0.0, words)
             )
     parts.table(shown[_interesting(shown)])
 
@@ -235,28 +240,18 @@ def _interesting(found: pd.DataFrame) -> list[str]:
 
 
 def _subgroups(copy: Copy, task: str) -> None:
-    found = _found(copy, "reports.learner_subgroups", task)
-    if found is None:
+    table = "reports.learner_subgroups"
+    if _found(copy, table, task) is None:
         return
-    kinds = [f"{row.metric} ({row.counting})" for row in found.itertuples()]
+    found = groups_of(copy, table, task)
+    kinds = [f"{parts.worded(row.metric)}{COUNTED[row.counting]}" for row in found.itertuples()]
     found = found.assign(kind=kinds)
-    kind = parts.choose_long("Metric (which answers count)", sorted(set(kinds)), key="kind")
+    kind = parts.choose_long(
+        "Metric", sorted(set(kinds)), {name: name for name in kinds}, key="kind"
+    )
     shown = found[found["kind"] == kind]
     series = charts.series_of(sorted(set(shown["learner"])))
-    long = pd.DataFrame(
-        {
-            "label": [
-                f"{row.subgroup}\nn {row.n:,}, {row.n_positive:,} positive"
-                for row in shown.itertuples()
-            ],
-            "value": shown["value"],
-            "low": shown["ci_low"],
-            "high": shown["ci_high"],
-            "series": shown["learner"],
-            "note": shown["reason"].where(shown["value"].isna()),
-            "attribute": shown["attribute"],
-        }
-    )
+    long = by_group(shown).assign(series=shown["learner"])
     ends = charts.domain(long, within=(0, 1))
     charts.legend(series)
     for attribute, of in long.groupby("attribute"):

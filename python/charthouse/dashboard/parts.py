@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 
@@ -114,8 +115,14 @@ def choose_population() -> str:
 
 def worded(name: str, names: Mapping[str, str] | None = None) -> str:
     """A name of the warehouse, for people."""
+    known = METRICS | dict(names or {})
+    for over in ("_gap", "_worst_group"):
+        if name.removesuffix(over) in known:
+            return known[name.removesuffix(over)] + name[len(name.removesuffix(over)) :].replace(
+                "_", " "
+            )
     plain = name.replace("_", " ").replace("icu ", "ICU ")
-    return (METRICS | dict(names or {})).get(name, plain[:1].upper() + plain[1:])
+    return plain[:1].upper() + plain[1:]
 
 
 def interval(row: Mapping[str, Any], value: str, low: str, high: str, form: str = ".4f") -> str:
@@ -129,7 +136,16 @@ def interval(row: Mapping[str, Any], value: str, low: str, high: str, form: str 
 
 def table(found: pd.DataFrame) -> None:
     """A table as wide as the page, without row numbers and columns that say nothing."""
-    found = found.replace("", None).dropna(axis="columns", how="all")
     words = found.select_dtypes(["object", "string"]).columns
-    shown = found.assign(**{name: found[name].fillna("\N{EN DASH}") for name in words})
-    st.dataframe(shown, hide_index=True, width="stretch")
+    told = found.assign(**{name: [_said(cell) for cell in found[name]] for name in words})
+    told = told.dropna(axis="columns", how="all")
+    kept = [name for name in words if name in told]
+    told = told.assign(**{name: told[name].fillna("\N{EN DASH}") for name in kept})
+    st.dataframe(told, hide_index=True, width="stretch")
+
+
+def _said(cell: Any) -> Any:
+    """A list in words; None where a cell says nothing."""
+    if isinstance(cell, list | tuple | np.ndarray):
+        cell = ", ".join(map(str, cell))
+    return None if cell == "" else cell

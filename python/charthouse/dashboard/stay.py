@@ -18,10 +18,11 @@ PANELS = {
     "Respiratory rate, breaths a minute": ("respiratory_rate",),
     "Oxygen saturation, %": ("spo2",),
     "Temperature, °F": ("temperature",),
-    "Non-invasive blood pressure, mmHg": ("nbp_systolic", "nbp_mean", "nbp_diastolic"),
-    "Arterial blood pressure, mmHg": ("abp_systolic", "abp_mean", "abp_diastolic"),
+    "Non-invasive pressure, mmHg": ("nbp_systolic", "nbp_mean", "nbp_diastolic"),
+    "Arterial pressure, mmHg": ("abp_systolic", "abp_mean", "abp_diastolic"),
     "Glasgow coma scale, points": ("gcs_eye", "gcs_verbal", "gcs_motor"),
 }
+COLOURS = (style.BLUE, style.GREEN, style.PURPLE)
 LISTED = 500
 """Stays in the list: a browser bears no more; any other is named by its number."""
 PICTURES = 4
@@ -162,25 +163,16 @@ def _vitals(copy: Copy, stay_id: int) -> None:
     columns = st.columns(2, gap="medium")
     for at, (title, variables) in enumerate(PANELS.items()):
         with columns[at % 2]:
-            st.markdown(f"**{title}**" + _keys(variables))
+            colours = dict(zip(variables, COLOURS, strict=False))
+            several = {name.split("_")[-1]: (colour, "circle") for name, colour in colours.items()}
+            charts.legend(several if len(variables) > 1 else {}, title)
             of = [found[found["variable"].isin(variables)] for found in (events, grid, outliers)]
-            _panel(of[0], of[1], of[2], variables, ends)
-
-
-def _keys(variables: tuple[str, ...]) -> str:
-    """Which colour is which, where there are several."""
-    if len(variables) == 1:
-        return ""
-    named = [name.split("_", 1)[1] for name in variables]
-    return "".join(
-        f" &nbsp; :{colour}[\N{BLACK CIRCLE}] {name}"
-        for name, colour in zip(named, ("blue", "green", "violet"), strict=True)
-    )
+            _panel(of[0], of[1], of[2], colours, ends)
 
 
 def _panel(
     events: pd.DataFrame, grid: pd.DataFrame, outliers: pd.DataFrame,
-    variables: tuple[str, ...], ends: tuple[float, float],
+    colours: dict[str, str], ends: tuple[float, float],
 ) -> None:  # fmt: skip
     if events.empty and outliers.empty:
         st.caption("Nothing was measured.")
@@ -192,7 +184,6 @@ def _panel(
     x = alt.X("hours:Q", title="hours since ICU admission", scale=hours,
               axis=alt.Axis(tickCount=8))  # fmt: skip
     y = alt.Y("value:Q", title=None, scale=values, axis=alt.Axis(tickCount=5, tickMinStep=1))
-    colours = dict(zip(variables, (style.BLUE, style.GREEN, style.PURPLE), strict=False))
     coloured = alt.Color(
         "variable:N", scale=alt.Scale(domain=list(colours), range=list(colours.values())),
         legend=None,
@@ -216,7 +207,7 @@ def _panel(
     ]  # fmt: skip
     charts.draw(
         alt.LayerChart(layer=layers).properties(height=190),
-        f"{', '.join(variables)}: {len(events)} measurements, {len(outliers)} outliers.",
+        f"{', '.join(colours)}: {len(events)} measurements, {len(outliers)} outliers.",
     )
 
 

@@ -24,16 +24,7 @@ def show(site: Site, copy: Copy) -> None:
     if not parts.has_tables(copy, "reports.subgroups", "reports.fairness", "reports.arms"):
         return
     task = parts.choose_task(tasks(copy))
-    found = _with_labels(
-        frame(
-            copy,
-            "select found.*, ages.up_to from reports.subgroups as found left join seeds.age_groups"
-            " as ages on found.attribute = 'age_group' and found.subgroup = ages.age_group"
-            " where task = ? order by attribute, subgroup = '(missing)', ages.age_group is null,"
-            " ages.up_to nulls last, n desc, subgroup",
-            task,
-        )
-    )
+    found = _with_labels(groups_of(copy, "reports.subgroups", task))
     if found.empty:
         parts.empty(f"No subgroup has been measured for {task} yet.", *COMMANDS)
         return
@@ -50,6 +41,18 @@ def show(site: Site, copy: Copy) -> None:
     st.subheader("How far apart the groups are", anchor=False)
     fairness = _with_labels(frame(copy, "select * from reports.fairness where task = ?", task))
     _fairness(fairness[fairness["label"].isin(arms) & fairness["attribute"].isin(names)], series)
+
+
+def groups_of(copy: Copy, table: str, task: str) -> pd.DataFrame:
+    """Rows by subgroup: ages in their order, other groups the largest first."""
+    return frame(
+        copy,
+        f"select found.* from {table} as found left join seeds.age_groups"
+        " as ages on found.attribute = 'age_group' and found.subgroup = ages.age_group"
+        " where task = ? order by attribute, subgroup = '(missing)', ages.age_group is null,"
+        " ages.up_to nulls last, n desc, subgroup",
+        task,
+    )
 
 
 def _with_labels(found: pd.DataFrame) -> pd.DataFrame:
@@ -93,20 +96,7 @@ def _choose_arms(copy: Copy, task: str, found: pd.DataFrame) -> list[str]:
 def _groups(
     found: pd.DataFrame, metric: str, attributes: list[str], series: dict[str, tuple[str, str]]
 ) -> None:
-    long = pd.DataFrame(
-        {
-            "label": [
-                f"{row.subgroup}\nn {row.n:,}, {row.n_positive:,} positive"
-                for row in found.itertuples()
-            ],
-            "value": found["value"],
-            "low": found["ci_low"],
-            "high": found["ci_high"],
-            "series": found["label"],
-            "note": found["reason"].where(found["value"].isna()),
-            "attribute": found["attribute"],
-        }
-    )
+    long = by_group(found).assign(series=found["label"])
     if long.empty:
         parts.empty("No arm is chosen.")
         return
@@ -121,6 +111,23 @@ def _groups(
                 f"{parts.worded(metric)} by {attribute}, arm by arm.",
             )
         )  # fmt: skip
+
+
+def by_group(found: pd.DataFrame) -> pd.DataFrame:
+    """Estimates with their groups as labels."""
+    return pd.DataFrame(
+        {
+            "label": [
+                f"{row.subgroup}\nn {row.n:,}, {row.n_positive:,} positive"
+                for row in found.itertuples()
+            ],
+            "value": found["value"],
+            "low": found["ci_low"],
+            "high": found["ci_high"],
+            "note": found["reason"].where(found["value"].isna()),
+            "attribute": found["attribute"],
+        }
+    )
 
 
 def _fairness(found: pd.DataFrame, series: dict[str, tuple[str, str]]) -> None:

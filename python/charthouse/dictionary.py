@@ -1,0 +1,149 @@
+"""docs/data-dictionary.md, from dbt's manifest: every table that people query, by column.
+
+``python -m charthouse.dictionary`` writes it; a test fails while it is stale.
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from charthouse.errors import CharthouseError
+from charthouse.project import project_dir
+from charthouse.registry import seed_rows
+
+PAGE = "docs/data-dictionary.md"
+SCHEMAS = {
+    "seeds": "What a clinician would edit, as CSV files in `seeds/`.",
+    "marts": "What people query: the cohort and its data.",
+    "embeddings": "Vectors, by stay: one table an encoder besides these, with its name.",
+    "results": "What the jobs write: every run that ever ended, on every cohort.",
+    "reports": "Views over the results that stand, those of the present cohort.",
+}
+HEAD = """# Data dictionary
+
+Every table that people query. Written by `python -m charthouse.dictionary` from dbt's manifest:
+edit the descriptions beside the models, not here. They are comments in the database too.
+"""
+
+Node = Mapping[str, Any]
+
+
+def dictionary(project: Path) -> str:
+    """The page.
+
+    Args:
+        project: folder of dbt_project.yml.
+
+    Raises:
+        CharthouseError: dbt cannot parse the project.
+    """
+    manifest = _manifest(project)
+    made_by_macro = _result_tables(manifest)
+    agreed = _agreed(manifest)
+    parts = [HEAD]
+    for schema, words in SCHEMAS.items():
+        parts.append(f"## {schema}\n\n{words}\n")
+        for name, node in sorted(_tables(manifest, schema)):
+            made = made_by_macro.get(f"{schema}.{name}", {})
+            parts.append(f"### {schema}.{name}\n\n{made.get('holds') or node['description']}\n")
+            if columns := list(_columns(project, node, made.get("columns", ""), agreed)):
+                parts.append("\n".join(_table(columns)) + "\n")
+    return "\n".join(parts)
+
+
+def _manifest(project: Path) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory() as folder:
+        done = subprocess.run(
+            [sys.executable, "-c", "from dbt.cli.main import cli; cli()", "parse", "--quiet",
+             "--project-dir", str(project), "--profiles-dir", str(project / "profiles"),
+             "--target-path", folder, "--log-path", folder],
+            capture_output=True, text=True,
+        )  # fmt: skip
+        if done.returncode:
+            raise CharthouseError(f"{project}: dbt cannot parse it. Run dbt parse to see why.")
+        found: dict[str, Any] = json.loads(Path(folder, "manifest.json").read_text("utf-8"))
+    return found
+
+
+def _tables(manifest: Node, schema: str) -> Iterator[tuple[str, Node]]:
+    """Name as in the database, and what dbt knows of it: models, seeds, and what jobs fill."""
+    for node in manifest["nodes"].values():
+        if node["resource_type"] in ("model", "seed") and node["schema"] == schema:
+            yield node["alias"], node
+    for source in manifest["sources"].values():
+        if source["schema"] == schema:
+            yield source["identifier"], source
+
+
+def _result_tables(manifest: Node) -> dict[str, dict[str, Any]]:
+    """What macros/result_tables.sql declares: table to what it holds and its columns."""
+    found: dict[str, dict[str, Any]] = {}
+
+    def keep(tables: dict[str, dict[str, Any]]) -> str:
+        found.update(tables)
+        return ""
+
+    source = manifest["macros"]["macro.charthouse.result_tables"]["macro_sql"]
+    environment = jinja2.Environment()
+    environment.globals["return"] = keep
+    environment.from_string(source + "{{ result_tables() }}").render()
+    return found
+
+
+def _agreed(manifest: Node) -> dict[str, str]:
+    """Name to description of the columns that every report describes alike."""
+    found: dict[str, set[str]] = {}
+    for _, node in _tables(manifest, "reports"):
+        for column in node["columns"].values():
+            found.setdefault(column["name"], set()).add(column["description"])
+    return {name: words.pop() for name, words in found.items() if len(words) == 1}
+
+
+def _columns(
+    project: Path, node: Node, declared: str, agreed: Mapping[str, str]
+) -> Iterator[tuple[str, str, str]]:
+    """Name, type and description; the two last may be empty."""
+    known = node["columns"]
+    if declared:
+        for definition in declared.split(", "):
+            name, _, kind = definition.partition(" ")
+            described = known.get(name, {}).get("description")
+            yield name, kind, described or agreed.get(name, "")
+        return
+    names = list(known)
+    if node["resource_type"] == "seed":
+        _, row = next(seed_rows(project, node["name"]))
+        names = list(row)
+    for name in names:
+        column = known.get(name, {})
+        yield name, column.get("data_type") or "", column.get("description", "")
+
+
+def _table(columns: list[tuple[str, str, str]]) -> Iterator[str]:
+    """Lines of a table, without columns that would be empty."""
+    titles = ("column", "type", "description")
+    used = [at for at in range(3) if any(column[at] for column in columns)]
+    for row in (titles, *columns):
+        cells = [row[at].replace("|", "\\|").replace("\n", " ") for at in used]
+        if row is not titles and cells[0]:
+            cells[0] = f"`{cells[0]}`"
+        yield f"| {' | '.join(cells)} |"
+        if row is titles:
+            yield "|" + "---|" * len(used)
+
+
+def main() -> None:
+    """Writes the page."""
+    project = project_dir()
+    (project / PAGE).write_text(dictionary(project), "utf-8")
+    print(project / PAGE)
+
+
+if __name__ == "__main__":
+    main()
