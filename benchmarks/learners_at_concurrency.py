@@ -90,7 +90,7 @@ def multiply(warehouse: Path, stays: int) -> int:
                 key = f"stay_id + $round * 1000000 as stay_id{more}"
                 db.execute(
                     f"insert into marts.{table} select * replace ({key}) from marts.{table}"
-                    f" where stay_id in (select stay_id from copies limit {some})",
+                    f" where stay_id in (select stay_id from copies order by stay_id limit {some})",
                     {"round": round_},
                 )
         return int(

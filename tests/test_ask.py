@@ -128,6 +128,19 @@ def test_if_no_picture_is_there_at_all_nothing_is_asked(
     assert not chat.bodies
 
 
+def test_stays_that_are_alike_are_asked_one_by_one(own: Bench, chat: Chat) -> None:
+    write(
+        own,
+        "update marts.patient_profiles as profiles set latest_dicom_id = null,"
+        " profile = one.profile, sections = one.sections"
+        " from (from marts.patient_profiles order by stay_id limit 1) as one",
+    )
+    put(own, chat)
+    stays = stays_of_test(own)
+    assert len(chat.bodies) == len(stays) and len({text_of(body) for body in chat.bodies}) == 1
+    assert own.one("select count(distinct question_hash) from results.answers") == len(stays)
+
+
 # Conditions
 
 

@@ -232,14 +232,14 @@ def test_a_line_that_was_cut_is_dropped_and_the_others_are_kept(own: Bench, chat
     put(own, chat, stays=2)
     rows = answers(own)
     journal = Journal(own.warehouse, "ask-full")
-    path = own.warehouse.with_name("warehouse.duckdb.ask-full.journal")
-    journal._file.write(b'{"answer": {"learner": "llava_1_5_7b", "finger')
-    journal._file.flush()
+    path = own.warehouse.with_name("warehouse.duckdb.ask-full.1.journal")
+    journal._page.file.write(b'{"answer": {"learner": "llava_1_5_7b", "finger')
+    journal._page.file.flush()
     assert path.exists()
     said: list[str] = []
     recover(own.warehouse, said.append)  # of a run that still lives: not touched
     assert path.exists() and not said
-    journal._file.close()
+    journal._page.file.close()
     recover(own.warehouse, said.append)
     assert not path.exists() and not said and answers(own) == rows
 

@@ -109,7 +109,6 @@ class Job:
             finally:
                 self.tally.seconds = time.monotonic() - began
                 self.tally.left = len(plan.todo) - self.tally.asked
-                self._journal.flush()
         if self._interrupted.is_set():
             raise KeyboardInterrupt
 

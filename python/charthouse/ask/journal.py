@@ -8,11 +8,12 @@ same protection.
 
 import fcntl
 import json
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, BinaryIO
 
 from charthouse.ask.store import keep_answers
 from charthouse.errors import CharthouseError
@@ -23,25 +24,44 @@ from charthouse.warehouse import open_warehouse
 Row = Mapping[str, Any]
 
 
-class Journal:
-    """The journal of one run; its file is locked for as long as the process lives.
+@dataclass
+class _Page:
+    """A file of the journal, locked for as long as the process lives, and what it holds."""
 
-    Safe to write to from several threads.
-    """
+    path: Path
+    file: BinaryIO
+    answers: list[Row] = field(default_factory=list)
+    sends: list[Row] = field(default_factory=list)
+
+    @staticmethod
+    def new(path: Path) -> "_Page":
+        try:
+            file = path.open("ab")
+        except OSError as error:
+            raise CharthouseError(
+                f"{path}: cannot be written ({error.strerror}). Mend the folder's rights."
+            ) from None
+        fcntl.flock(file, fcntl.LOCK_EX)
+        return _Page(path, file)
+
+    @property
+    def lines(self) -> int:
+        return len(self.answers) + len(self.sends)
+
+    def remove(self) -> None:
+        """Once what it held is elsewhere."""
+        self.path.unlink(missing_ok=True)
+        self.file.close()
+
+
+class Journal:
+    """The journal of one run; may be written to by several threads."""
 
     def __init__(self, warehouse: Path, run_id: str) -> None:
         self._warehouse, self._run_id = warehouse, run_id
-        self._path = warehouse.with_name(f"{warehouse.name}.{run_id}.journal")
-        try:
-            self._file = self._path.open("ab")
-        except OSError as error:
-            raise CharthouseError(
-                f"{self._path}: cannot be written ({error.strerror}). Mend the folder's rights."
-            ) from None
-        fcntl.flock(self._file, fcntl.LOCK_EX)
-        self._answers: list[Row] = []
-        self._sends: list[Row] = []
+        self._numbers = count(1)
         self._one_at_a_time = Lock()
+        self._page = self._turn()
 
     def send(self, send: Send) -> None:
         """A log for charthouse.guard.Guard."""
@@ -53,48 +73,55 @@ class Journal:
             "items": send.items,
             "bytes": send.bytes,
         }
-        self._write("send", row, self._sends)
+        self._write("send", row)
 
     def answer(self, row: Row) -> None:
         """A row of results.answers."""
-        self._write("answer", row, self._answers)
+        self._write("answer", row)
 
     @property
     def held(self) -> int:
         """Lines that have not been moved yet."""
-        return len(self._answers) + len(self._sends)
+        return self._page.lines
 
     def flush(self) -> None:
-        """Moves everything to the warehouse."""
+        """Moves what there is to the warehouse; others write on a new page meanwhile."""
         with self._one_at_a_time:
-            _move(self._warehouse, self._answers, self._sends)
-            os.ftruncate(self._file.fileno(), 0)
-            self._answers.clear()
-            self._sends.clear()
+            page, self._page = self._page, self._turn()
+        _move(self._warehouse, page.answers, page.sends)
+        page.remove()
 
     def close(self) -> None:
-        """Takes the file away, if all that it held was moved."""
-        with self._one_at_a_time:
-            if not self.held:
-                self._path.unlink(missing_ok=True)
-            self._file.close()
+        """Moves what there is and takes the last page away.
 
-    def _write(self, kind: str, row: Row, held: list[Row]) -> None:
+        Raises:
+            CharthouseError: the warehouse cannot be written to; the next run moves what is left.
+        """
+        self.flush()
+        self._page.remove()
+
+    def _turn(self) -> _Page:
+        name = f"{self._warehouse.name}.{self._run_id}.{next(self._numbers)}.journal"
+        return _Page.new(self._warehouse.with_name(name))
+
+    def _write(self, kind: str, row: Row) -> None:
         line = json.dumps({kind: row}).encode() + b"\n"
         with self._one_at_a_time:
+            page = self._page
             try:
-                self._file.write(line)
-                self._file.flush()
+                page.file.write(line)
+                page.file.flush()
             except OSError as error:
                 raise CharthouseError(
-                    f"{self._path}: cannot be written ({error.strerror}). Make room, then run"
-                    " again: what was answered is kept."
+                    f"{page.path}: cannot be written ({error.strerror}). Make room, then run again:"
+                    " what was answered is kept."
                 ) from None
-            held.append(row)
+            (page.answers if kind == "answer" else page.sends).append(row)
 
 
 def recover(warehouse: Path, say: Callable[[str], None]) -> None:
     """Moves what killed runs have left behind; leaves alone those of runs that still go on."""
+    found = 0
     for path in sorted(warehouse.parent.glob(f"{warehouse.name}.*.journal")):
         with path.open("rb") as file:
             try:
@@ -104,8 +131,9 @@ def recover(warehouse: Path, say: Callable[[str], None]) -> None:
             answers, sends = _read(file)
             _move(warehouse, answers, sends)
             path.unlink(missing_ok=True)
-        if answers:
-            say(f"  {len(answers)} answers of a run that was killed are kept.")
+        found += len(answers)
+    if found:
+        say(f"  {found} answers of a run that was killed are kept.")
 
 
 def _read(lines: Iterator[bytes]) -> tuple[list[Row], list[Row]]:

@@ -117,8 +117,9 @@ def make_plan(
                 if condition.picture == "other" and shown is None:  # there is no other patient
                     continue
                 question_hash = digest(
-                    fingerprint, task, condition.name, condition.sections, condition.picture,
-                    stay.profile_hash, shown and (shown.dicom_id, stats[shown.path]),
+                    fingerprint, task, stay_id, condition.name, condition.sections,
+                    condition.picture, stay.profile_hash,
+                    shown and (shown.dicom_id, stats[shown.path]),
                 )  # fmt: skip
                 key = (task, condition.name, stay_id)
                 hashes[key] = question_hash

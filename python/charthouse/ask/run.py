@@ -204,12 +204,15 @@ def _ask_one(
     try:
         with watch(spec.learner, len(plan.todo)) as progress:
             job.run(plan, progress)
+        journal.close()
         is_done = not job.tally.left
+    except BaseException:
+        with suppress(CharthouseError):  # what ended the run is the better message
+            journal.close()
+        raise
     finally:
-        # what ended the run is the better message
         with suppress(CharthouseError), open_warehouse(warehouse, read_only=False) as db:
             note_counts(db, run_id, job.tally.counts(), finished=is_done)
-        journal.close()
         if job.tally.asked or is_done:
             say(f"  {spec.learner}: {_summary(job.tally, plan)}")
 

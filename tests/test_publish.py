@@ -1,0 +1,426 @@
+"""`charthouse publish`: what is in the copy, what is not, and that it changes all at once."""
+
+import errno
+import fcntl
+import os
+import shutil
+import signal
+import time
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+import pytest
+from pytest_httpserver import HTTPServer
+
+from asking import write
+from charthouse import publish as publishing
+from charthouse.errors import CharthouseError
+from charthouse.publish import (
+    FILE,
+    FREE_TEXT,
+    PARQUET,
+    Options,
+    modified_ns,
+    publish,
+    published_dir,
+)
+from conftest import Bench
+from shown import shown_warehouse
+
+MARK = "zyzzyva"  # no word of a synthetic report
+
+
+@pytest.fixture(scope="module")
+def shown(built: Bench, chat_server: HTTPServer, tmp_path_factory: pytest.TempPathFactory) -> Bench:
+    return shown_warehouse(built, chat_server, tmp_path_factory.mktemp("shown"))
+
+
+@pytest.fixture(scope="module")
+def copy(shown: Bench, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a copy with vectors; read only."""
+    out = tmp_path_factory.mktemp("copy") / "published"
+    publish(shown.warehouse, Options(out, embeddings=True), say=lambda line: None)
+    return out
+
+
+@pytest.fixture(scope="module")
+def small(shown: Bench, tmp_path_factory: pytest.TempPathFactory) -> Bench:
+    """The same with few vital signs and without the audit, which takes longest; read only."""
+    folder = tmp_path_factory.mktemp("small")
+    shutil.copy(shown.warehouse, folder / "warehouse.duckdb")
+    bench = Bench(shown.raw, folder / "warehouse.duckdb", folder)
+    write(bench, "drop view reports.audit")
+    for table in ("staging.stg_mimiciv__chartevents", "marts.vitals_events", "marts.vitals_hourly"):
+        write(bench, f"delete from {table} where stay_id % 10 != 0")
+    return bench
+
+
+@pytest.fixture
+def own(small: Bench, tmp_path: Path) -> Bench:
+    """A warehouse of one's own."""
+    shutil.copy(small.warehouse, tmp_path / "warehouse.duckdb")
+    return Bench(small.raw, tmp_path / "warehouse.duckdb", tmp_path)
+
+
+def published(bench: Bench, **options: object) -> tuple[Path, list[str]]:
+    said: list[str] = []
+    publish(bench.warehouse, Options(**options), say=said.append)  # type: ignore[arg-type]
+    return options.get("out") or published_dir(bench.warehouse), said  # type: ignore[return-value]
+
+
+def sql(out: Path, query: str) -> list[tuple]:
+    with duckdb.connect(str(out / FILE), read_only=True) as database:
+        return database.execute(query).fetchall()
+
+
+def tables(out: Path) -> set[str]:
+    return {
+        row[0] for row in sql(out, "select schema_name || '.' || table_name from duckdb_tables()")
+    }
+
+
+def rows_of(database: duckdb.DuckDBPyConnection, relation: str) -> tuple:
+    """How many, and a hash of them all in whatever order."""
+    query = f"select count(*), bit_xor(md5_number(cast(t as varchar))) from {relation} t"
+    return database.execute(query).fetchall()[0]
+
+
+# What is in it
+
+
+def test_every_table_and_view_is_copied_row_by_row_to_duckdb_and_to_parquet(
+    shown: Bench, copy: Path
+) -> None:
+    wanted = shown.sql(
+        "select schema_name || '.' || name from (select schema_name, table_name as name from"
+        " duckdb_tables() union all select schema_name, view_name from duckdb_views()"
+        " where not internal) where schema_name in ('seeds', 'marts', 'results', 'reports',"
+        " 'embeddings') and name not like 'audit\\_%' escape '\\'"
+    )
+    names = {name for (name,) in wanted}
+    assert len(names) > 50
+    assert tables(copy) == names | {"published.copy", "published.vitals_outliers"}
+    with (
+        duckdb.connect(str(shown.warehouse), read_only=True) as before,
+        duckdb.connect(str(copy / FILE), read_only=True) as after,
+    ):
+        for name in names:
+            assert rows_of(after, name) == rows_of(before, name), name
+            file = copy / PARQUET / f"{name.replace('.', '/')}.parquet"
+            counted = after.execute(f"select count(*) from '{file}'").fetchall()
+            assert counted == after.execute(f"select count(*) from {name}").fetchall(), name
+    assert not sql(copy, "select 1 from duckdb_views() where not internal")
+
+
+def test_nothing_else_is_copied(own: Bench) -> None:
+    out, _ = published(own)
+    assert {name.split(".")[0] for name in tables(out)} == {
+        "seeds", "marts", "results", "reports", "published",
+    }  # fmt: skip
+    assert {path.name for path in (out / PARQUET).iterdir()} == {
+        "seeds", "marts", "results", "reports",
+    }  # fmt: skip
+
+
+def test_pandas_reads_the_parquet(shown: Bench, copy: Path) -> None:
+    cohort = pd.read_parquet(copy / PARQUET / "marts/cohort.parquet")
+    assert len(cohort) == shown.one("select count(*) from marts.cohort")
+    assert str(cohort["intime"].dtype).startswith("datetime64")
+    vectors = pd.read_parquet(copy / PARQUET / "embeddings/fixed_interval.parquet")
+    assert {len(vector) for vector in vectors["embedding"]} == {312}
+
+
+def test_comments_come_along(shown: Bench, copy: Path) -> None:
+    columns = (
+        "select schema_name, table_name, column_name, comment from duckdb_columns()"
+        " where schema_name in ('seeds', 'marts', 'reports') and comment is not null"
+        " and table_name not like 'audit\\_%' escape '\\' order by all"
+    )
+    assert sql(copy, columns) == shown.sql(columns)
+    assert len(shown.sql(columns)) > 300
+    of_tables = (
+        "select schema_name, name, comment from (select schema_name, table_name as name, comment"
+        " from duckdb_tables() union all select schema_name, view_name, comment"
+        " from duckdb_views()) where schema_name in ('marts', 'results', 'reports')"
+        " and name not like 'audit\\_%' escape '\\' order by all"
+    )
+    assert sql(copy, of_tables) == shown.sql(of_tables)
+    assert all(comment for *_, comment in sql(copy, of_tables))
+
+
+def test_vectors_keep_their_length(copy: Path) -> None:
+    ((kind,),) = sql(
+        copy,
+        "select data_type from duckdb_columns() where schema_name = 'embeddings'"
+        " and table_name = 'fixed_interval' and column_name = 'embedding'",
+    )
+    assert kind == "FLOAT[312]"
+
+
+def test_outliers_are_those_that_cleaning_set_aside(shown: Bench, copy: Path) -> None:
+    fates = dict(sql(copy, "select fate, count(*) from published.vitals_outliers group by 1"))
+    assert fates == dict(
+        shown.sql(
+            "select fate, count(*) from intermediate.int_vitals_cleaned as cleaned"
+            " inner join marts.cohort using (stay_id) where fate not in ('kept', 'no number')"
+            " and hours >= 0 and hours < 24 group by 1"
+        )
+    )
+    assert set(fates) == {"outlier, removed", "pulled to the valid bound"}
+    assert not sql(
+        copy,
+        "select 1 from published.vitals_outliers where (value is null) != (fate like '%removed')",
+    )
+
+
+def test_older_versions_of_duckdb_can_open_it(copy: Path) -> None:
+    """They read the number in the file's head; that of version 1.2 is 65."""
+    head = (copy / FILE).read_bytes()[:20]
+    assert head[8:12] == b"DUCK"
+    assert int.from_bytes(head[12:20], "little") <= 65
+
+
+def test_it_says_when_it_was_made_and_of_what(own: Bench) -> None:
+    out, said = published(own)
+    ((at, modified, has_text, has_vectors),) = sql(
+        out,
+        "select published_at, warehouse_modified_ns, has_text, has_embeddings from published.copy",
+    )
+    assert modified == modified_ns(own.warehouse)
+    assert (has_text, has_vectors) == (True, False)
+    assert abs(at.timestamp() - time.mktime(time.gmtime())) < 300
+    assert said[0].startswith("SYNTHETIC data: ") and str(out / FILE) in said[-1]
+    write(own, "create table seeds.newer as select 1 as one")
+    assert modified_ns(own.warehouse) > modified
+
+
+# Free text
+
+
+def mark(own: Bench, *, is_synthetic: bool) -> None:
+    """A word stands wherever somebody's words stand."""
+    with duckdb.connect(str(own.warehouse)) as database:
+        database.execute(f"update marts.reports set text = text || ' {MARK}'")
+        database.execute(
+            f"update marts.patient_profiles set profile = profile || ' {MARK}', sections ="
+            f" list_transform(sections, lambda s: struct_update(s, heading := '{MARK}'))"
+        )
+        database.execute(f"update results.answers set answer = '{MARK}'")
+        database.execute(
+            f"update embeddings.fitted set learned = encode('{MARK}') where encoder = 'tfidf_svd'"
+        )
+        database.execute(f"update marts.cohort_definition set is_synthetic = {is_synthetic}")
+
+
+def holders(out: Path) -> set[str]:
+    """Tables in which the word stands, in DuckDB or in Parquet."""
+    found = set()
+    with duckdb.connect(str(out / FILE), read_only=True) as database:
+        for name in tables(out):
+            file = out / PARQUET / f"{name.replace('.', '/')}.parquet"
+            for relation in (name, *([f"'{file}'"] * file.exists())):
+                seen = database.execute(
+                    f"select 1 from {relation} t where contains(cast(t as varchar), '{MARK}')"
+                ).fetchall()
+                if seen:
+                    found.add(name)
+    return found
+
+
+WORDS = {f"{schema}.{table}" for schema, table in FREE_TEXT} | {"embeddings.fitted"}
+
+
+@pytest.mark.parametrize(
+    ("is_synthetic", "with_text", "expected"),
+    [(False, False, set()), (False, True, WORDS), (True, False, WORDS)],
+)
+def test_free_text_of_credentialed_data_stays_behind(
+    own: Bench, is_synthetic: bool, with_text: bool, expected: set[str]
+) -> None:
+    mark(own, is_synthetic=is_synthetic)
+    out, said = published(own, embeddings=True, with_text=with_text)
+    assert holders(out) == expected
+    assert any("free text is left out" in line for line in said) == (not expected)
+    assert MARK not in "".join(said)
+    # what is no text is there all the same
+    assert sql(out, "select count(note_id) from marts.reports")[0][0] == own.one(
+        "select count(*) from marts.reports"
+    )
+    assert "path" in pd.read_parquet(out / PARQUET / "marts/images.parquet")
+    if not expected:
+        ((has_text,),) = sql(out, "select has_text from published.copy")
+        assert not has_text
+        left = {
+            (schema, table): {
+                column for (column,) in sql(
+                    out, "select column_name from duckdb_columns() where schema_name ="
+                    f" '{schema}' and table_name = '{table}'"
+                )
+            } & set(columns)
+            for (schema, table), columns in FREE_TEXT.items()
+        }  # fmt: skip
+        assert not any(left.values())
+
+
+# All at once
+
+
+def test_a_reader_keeps_the_old_copy_and_the_next_sees_the_new(own: Bench) -> None:
+    out, _ = published(own)
+    count = "select count(*) from marts.labels"
+    grid = own.one("select count(*) from marts.vitals_hourly")
+    with duckdb.connect(str(out / FILE), read_only=True) as reader:
+        (before,) = reader.execute(count).fetchall()
+        write(own, "delete from marts.labels where task = 'in_hospital_mortality'")
+        published(own)
+        assert reader.execute(count).fetchall() == [before]
+        # the reader has the old file, not the name
+        assert reader.execute("select count(*) from marts.vitals_hourly").fetchall() == [(grid,)]
+    assert sql(out, count)[0][0] == before[0] // 2
+    assert len(pd.read_parquet(out / PARQUET / "marts/labels.parquet")) == before[0] // 2
+    assert versions(out) == 1
+
+
+def versions(out: Path) -> int:
+    return sum(path.is_dir() for path in (out / ".versions").iterdir())
+
+
+def state(out: Path) -> dict[str, tuple[int, int]]:
+    """Inode and size of every file, by the name that people use."""
+    files = [out / FILE, *(out / PARQUET).rglob("*.parquet")]
+    return {str(file.relative_to(out)): (file.stat().st_ino, file.stat().st_size) for file in files}
+
+
+def test_a_publish_that_is_killed_changes_nothing_and_is_swept_by_the_next(own: Bench) -> None:
+    out, _ = published(own)
+    before = state(out)
+    for seconds in (0.0, 0.2):
+        process = own.start_charthouse("publish")
+        while process.poll() is None and versions(out) < 2:
+            time.sleep(0.005)
+        time.sleep(seconds)
+        os.kill(process.pid, signal.SIGKILL)
+        process.communicate()
+        assert state(out) == before
+        assert sql(out, "select count(*) from reports.leaderboard")[0][0] > 0
+    done = own.charthouse("publish")
+    assert done.returncode == 0, done.stderr
+    assert state(out) != before and set(state(out)) == set(before)
+    assert versions(out) == 1
+
+
+@pytest.mark.parametrize("where", ["_write", "_seal", "_switch"])
+def test_a_publish_that_fails_says_so_in_a_line_and_leaves_the_old_copy(
+    own: Bench, where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, _ = published(own)
+    before = state(out)
+
+    def full(*arguments: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(publishing, where, full)
+    with pytest.raises(CharthouseError, match=r"No space left on device.*A former copy is whole"):
+        published(own)
+    assert state(out) == before and versions(out) == 1
+
+
+def test_ctrl_c_is_a_line(own: Bench) -> None:
+    out = published_dir(own.warehouse)
+    process = own.start_charthouse("publish")
+    while process.poll() is None and not (out / ".versions").exists():
+        time.sleep(0.005)
+    time.sleep(0.2)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate()
+    assert process.returncode == 1
+    assert errors == "charthouse: interrupted. A former copy is as it was.\n"
+    assert versions(out) == 0 and not (out / FILE).exists()
+
+
+# Beside jobs, and other people's files
+
+
+def test_jobs_write_while_the_copy_is_read_and_publish_waits_for_them(
+    own: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, _ = published(own)
+    monkeypatch.setenv("CHARTHOUSE_LOCK_SECONDS", "0.3")
+    with duckdb.connect(str(own.warehouse)) as job:
+        job.execute("create table seeds.at_work as select 1 as one")
+        done = own.charthouse("publish")
+        assert done.returncode == 1
+        assert "is in use by" in done.stderr and done.stderr.count("\n") == 2
+        assert sql(out, "select count(*) from marts.cohort")[0][0] > 0
+    assert own.charthouse("publish").returncode == 0
+    assert "seeds.at_work" in tables(out)
+
+
+def test_the_warehouse_is_not_touched(own: Bench) -> None:
+    before = own.contents(), modified_ns(own.warehouse), own.warehouse.read_bytes()
+    published(own)
+    assert (own.contents(), modified_ns(own.warehouse), own.warehouse.read_bytes()) == before
+
+
+def test_it_never_writes_over_what_is_not_its_own(own: Bench, tmp_path: Path) -> None:
+    before = own.warehouse.read_bytes()
+    with pytest.raises(CharthouseError, match=r"is not of a published copy\. Name another"):
+        published(own, out=tmp_path)  # where the warehouse itself is, by that very name
+    assert own.warehouse.read_bytes() == before
+    link = tmp_path / "elsewhere" / FILE
+    link.parent.mkdir()
+    link.symlink_to(own.warehouse)
+    with pytest.raises(CharthouseError, match="is not of a published copy"):
+        published(own, out=link.parent)
+    theirs = tmp_path / "shared" / "notes.txt"
+    theirs.parent.mkdir()
+    theirs.write_text("mine")
+    for _ in range(2):
+        published(own, out=theirs.parent)
+    assert theirs.read_text() == "mine"
+
+
+def test_two_at_a_time_are_one(own: Bench) -> None:
+    out, _ = published(own)
+    with (out / ".versions/lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(CharthouseError, match="another publish is writing there"):
+            published(own)
+    published(own)
+
+
+def test_who_may_not_read_the_warehouse_may_not_read_the_copy(own: Bench) -> None:
+    own.warehouse.chmod(0o600)
+    out, _ = published(own)
+    for path in (out / ".versions").rglob("*"):
+        if path.is_file() and path.name != "lock":
+            assert path.stat().st_mode & 0o777 == 0o400, path
+    assert (out / ".current").resolve().stat().st_mode & 0o077 == 0
+    own.warehouse.chmod(0o644)
+    published(own)
+    assert (out / FILE).stat().st_mode & 0o777 == 0o444
+    assert (out / ".current").resolve().stat().st_mode & 0o777 == 0o755
+
+
+def test_any_name_will_do(own: Bench, tmp_path: Path) -> None:
+    odd = tmp_path / "it's here" / "source.duckdb"
+    odd.parent.mkdir()
+    shutil.copy(own.warehouse, odd)
+    out, _ = published(Bench(own.raw, odd, tmp_path))
+    assert out == odd.with_name("source.duckdb.published")
+    assert sql(out, "select count(*) from marts.cohort")[0][0] > 0
+
+
+def test_a_warehouse_without_marts_or_of_an_older_clone_is_one_line(
+    own: Bench, tmp_path: Path
+) -> None:
+    with pytest.raises(CharthouseError, match="no such warehouse"):
+        publish(tmp_path / "none.duckdb", Options(), say=print)
+    with duckdb.connect(str(tmp_path / "bare.duckdb")):
+        pass
+    with pytest.raises(CharthouseError, match="Run dbt build first"):
+        publish(tmp_path / "bare.duckdb", Options(), say=print)
+    write(own, "drop table results.curves")
+    with pytest.raises(CharthouseError, match=r"of an older clone .*curves.*\. Run dbt build"):
+        published(own)
