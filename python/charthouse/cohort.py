@@ -86,9 +86,10 @@ def require_result_tables(db: duckdb.DuckDBPyConnection) -> None:
     found = db.execute(
         "select count(*) from duckdb_columns() where schema_name || '.' || table_name || '.' ||"
         " column_name in ('marts.cohort_definition.cohort_hash', 'results.runs.run_id',"
-        " 'results.predictions.run_id', 'embeddings.fitted.fitted_on')"
+        " 'results.predictions.run_id', 'embeddings.fitted.fitted_on', 'results.answers.run_id',"
+        " 'marts.patient_profiles.sections')"
     ).fetchall()[0][0]
-    if found < 4:
+    if found < 6:
         raise CharthouseError(
             "The warehouse lacks the marts or the tables of results. Run dbt build first."
         )

@@ -106,9 +106,11 @@ def ask(
             task: draw_shots(db, prompt, task, questions[task], options.shots, options.seed)
             for task in wanted.tasks
         }
+    asking = _Asking(
+        warehouse, cohort, options, wanted, prompt, questions, shots, say, watch, patience
+    )
     for spec in specs:
-        _ask_one(spec, warehouse, cohort, options, wanted, prompt, questions, shots, say, watch,
-                 patience)  # fmt: skip
+        asking.ask(spec)
 
 
 def _chosen(project: Path, options: Options) -> list[LearnerSpec]:
@@ -128,93 +130,111 @@ def _chosen(project: Path, options: Options) -> list[LearnerSpec]:
     return specs
 
 
-def _ask_one(
-    spec: LearnerSpec,
-    warehouse: Path,
-    cohort: Cohort,
-    options: Options,
-    wanted: Wanted,
-    prompt: Prompt,
-    questions: Mapping[str, str],
-    shots: Mapping[str, Shots],
-    say: Say,
-    watch: Watch,
-    patience: Patience | None,
-) -> None:
-    guard = Guard(is_synthetic=cohort.is_synthetic)
-    respondent = reach(spec, options, guard, patience)
-    examples = {task: [message.text for message in each.messages] for task, each in shots.items()}
-    identity = respondent.identity()
-    fingerprint = digest(spec.learner, identity, prompt.hash, ANSWER_TOKENS, examples)
-    plan = make_plan(warehouse, cohort, spec.learner, fingerprint, wanted)
-    if options.dry_run:
-        say(f"  {_intention(spec, respondent, plan, options)}")
-        return
-    run_id = new_run_id("ask")
-    settings = {
-        **identity,
-        "endpoint": respondent.sends_to(),
-        "prompt": prompt.name,
-        "prompt_version": prompt.version,
-        "prompt_hash": prompt.hash,
-        "answer_tokens": ANSWER_TOKENS,
-        "tasks": list(wanted.tasks),
-        "conditions": sorted({each.name for each in (*wanted.conditions, *wanted.sampled)}),
-        "stays": wanted.stays,
-        "sample": wanted.sample,
-        "shots": [
-            {"task": task, "stay_id": stay_id}
-            for task, each in shots.items()
-            for stay_id in each.stay_ids
-        ],
-    }
-    with open_warehouse(warehouse, read_only=False) as db:
-        db.execute("begin")
-        require_cohort(db, cohort)
-        start_run(
-            db,
-            cohort,
+@dataclass(frozen=True)
+class _Asking:
+    """The questions of a command, put to one learner after the other."""
+
+    warehouse: Path
+    cohort: Cohort
+    options: Options
+    wanted: Wanted
+    prompt: Prompt
+    questions: Mapping[str, str]
+    shots: Mapping[str, Shots]
+    say: Say
+    watch: Watch
+    patience: Patience | None
+
+    def ask(self, spec: LearnerSpec) -> None:
+        """Plans and asks; says what came of it."""
+        guard = Guard(is_synthetic=self.cohort.is_synthetic)
+        respondent = reach(spec, self.options, guard, self.patience)
+        fingerprint = self._fingerprint(spec, respondent)
+        plan = make_plan(self.warehouse, self.cohort, spec.learner, fingerprint, self.wanted)
+        if self.options.dry_run:
+            self.say(f"  {_intention(spec, respondent, plan, self.options)}")
+            return
+        run_id = self._start(spec, respondent, fingerprint, plan)
+        journal = Journal(self.warehouse, run_id)
+        guard.log = journal.send
+        job = Job(
             run_id=run_id,
-            kind="ask",
-            name=spec.learner,
-            task=None,
-            seed=wanted.seed,
-            settings=settings,
+            warehouse=self.warehouse,
+            cohort=self.cohort,
+            spec=spec,
             fingerprint=fingerprint,
-            revision=identity["revision"],
-            device=options.device,
+            respondent=respondent,
+            prompt=self.prompt,
+            maker=Maker(respondent, self.prompt, self.questions, self.shots),
+            journal=journal,
+            budget=Budget(self.options.max_requests, self.options.max_cost),
         )
-        mark_current(db, spec.learner, fingerprint, plan.question_hashes, cohort.cohort_hash)
-        db.execute("commit")
-    journal = Journal(warehouse, run_id)
-    guard.log = journal.send
-    job = Job(
-        run_id=run_id,
-        warehouse=warehouse,
-        cohort=cohort,
-        spec=spec,
-        fingerprint=fingerprint,
-        respondent=respondent,
-        prompt=prompt,
-        maker=Maker(respondent, prompt, questions, shots),
-        journal=journal,
-        budget=Budget(options.max_requests, options.max_cost),
-    )
-    is_done = False
-    try:
-        with watch(spec.learner, len(plan.todo)) as progress:
-            job.run(plan, progress)
-        journal.close()
-        is_done = not job.tally.left
-    except BaseException:
-        with suppress(CharthouseError):  # what ended the run is the better message
+        is_done = False
+        try:
+            with self.watch(spec.learner, len(plan.todo)) as progress:
+                job.run(plan, progress)
             journal.close()
-        raise
-    finally:
-        with suppress(CharthouseError), open_warehouse(warehouse, read_only=False) as db:
-            note_counts(db, run_id, job.tally.counts(), finished=is_done)
-        if job.tally.asked or is_done:
-            say(f"  {spec.learner}: {_summary(job.tally, plan)}")
+            is_done = not job.tally.left
+        except BaseException:
+            with suppress(CharthouseError):  # what ended the run is the better message
+                journal.close()
+            raise
+        finally:
+            with suppress(CharthouseError), open_warehouse(self.warehouse, read_only=False) as db:
+                note_counts(db, run_id, job.tally.counts(), finished=is_done)
+            if job.tally.asked or is_done:
+                self.say(f"  {spec.learner}: {_summary(job.tally, plan)}")
+
+    def _fingerprint(self, spec: LearnerSpec, respondent: Respondent) -> str:
+        """Of all that an answer depends on, but for the stay and what of it is shown."""
+        examples = {
+            task: [message.text for message in each.messages] for task, each in self.shots.items()
+        }
+        return digest(
+            spec.learner, respondent.identity(), self.prompt.hash, ANSWER_TOKENS, examples
+        )
+
+    def _start(
+        self, spec: LearnerSpec, respondent: Respondent, fingerprint: str, plan: Plan
+    ) -> str:
+        run_id, wanted = new_run_id("ask"), self.wanted
+        settings = {
+            **respondent.identity(),
+            "endpoint": respondent.sends_to(),
+            "prompt": self.prompt.name,
+            "prompt_version": self.prompt.version,
+            "prompt_hash": self.prompt.hash,
+            "answer_tokens": ANSWER_TOKENS,
+            "tasks": list(wanted.tasks),
+            "conditions": sorted({each.name for each in (*wanted.conditions, *wanted.sampled)}),
+            "stays": wanted.stays,
+            "sample": wanted.sample,
+            "shots": [
+                {"task": task, "stay_id": stay_id}
+                for task, each in self.shots.items()
+                for stay_id in each.stay_ids
+            ],
+        }
+        hashes = plan.question_hashes
+        with open_warehouse(self.warehouse, read_only=False) as db:
+            db.execute("begin")
+            require_cohort(db, self.cohort)
+            start_run(
+                db,
+                self.cohort,
+                run_id=run_id,
+                kind="ask",
+                name=spec.learner,
+                task=None,
+                seed=wanted.seed,
+                settings=settings,
+                fingerprint=fingerprint,
+                revision=settings["revision"],
+                device=self.options.device,
+            )
+            mark_current(db, spec.learner, fingerprint, hashes, self.cohort.cohort_hash)
+            db.execute("commit")
+        return run_id
 
 
 def reach(

@@ -1,0 +1,483 @@
+"""The dashboard: every page with everything, with nothing, of credentialed data, in a browser."""
+
+import shutil
+import socket
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+from urllib.parse import urlsplit
+
+import pandas as pd
+import pytest
+from pytest_httpserver import HTTPServer
+from streamlit.testing.v1 import AppTest
+
+from asking import write
+from charthouse.dashboard import launch as launching
+from charthouse.dashboard.app import PAGES
+from charthouse.dashboard.charts import LABELS
+from charthouse.errors import CharthouseError
+from charthouse.publish import Options, publish, published_dir
+from conftest import Bench
+from shown import BASE, IMAGE, TEXT, shown_warehouse
+
+NAMES = [page.name for page in PAGES]
+BANNER = "SYNTHETIC DATA"
+DEATH = "in_hospital_mortality"
+
+
+def script(name: str | None, folder: str, warehouse: str, show_stays: bool) -> None:
+    """What Streamlit's test runner runs; it sees nothing of this module."""
+    from pathlib import Path
+
+    from charthouse.dashboard.app import run
+    from charthouse.dashboard.data import Site
+
+    run(Site(Path(folder), Path(warehouse), show_stays), name)
+
+
+def page(bench: Bench, name: str | None, *, show_stays: bool = False) -> AppTest:
+    told = {"name": name, "folder": str(published_dir(bench.warehouse)),
+            "warehouse": str(bench.warehouse), "show_stays": show_stays}  # fmt: skip
+    return checked(AppTest.from_function(script, kwargs=told, default_timeout=60).run())
+
+
+def checked(app: AppTest) -> AppTest:
+    assert not app.exception, [error.value for error in app.exception]
+    return app
+
+
+def words(app: AppTest) -> str:
+    """All that a page says, its tables and charts included."""
+    kinds = ("title", "subheader", "markdown", "caption", "info", "warning", "code", "metric")
+    said = [str(element.value) for kind in kinds for element in app.get(kind)]
+    said += [element.proto.body for element in app.get("html")]
+    said += [table.value.to_csv() for table in app.dataframe]
+    said += [element.proto.SerializeToString().decode("latin-1")
+             for element in app.get("vega_lite_chart")]  # fmt: skip
+    for kind in ("selectbox", "multiselect"):
+        said += [option for element in app.get(kind) for option in element.options]
+    return "\n".join(said)
+
+
+def tables(app: AppTest) -> list[pd.DataFrame]:
+    return [table.value for table in app.dataframe]
+
+
+def with_copy(bench: Bench, **options: Any) -> Bench:
+    publish(bench.warehouse, Options(**options), say=lambda line: None)
+    return bench
+
+
+@pytest.fixture(scope="module")
+def shown(built: Bench, chat_server: HTTPServer, tmp_path_factory: pytest.TempPathFactory) -> Bench:
+    """Everything there is to show, published with vectors; read only."""
+    made = shown_warehouse(built, chat_server, tmp_path_factory.mktemp("shown"))
+    return with_copy(made, embeddings=True)
+
+
+@pytest.fixture(scope="module")
+def bare(built: Bench, tmp_path_factory: pytest.TempPathFactory) -> Bench:
+    """Marts and nothing more, published; read only."""
+    return with_copy(cloned(built, tmp_path_factory.mktemp("bare")))
+
+
+@pytest.fixture(scope="module")
+def credentialed(shown: Bench, tmp_path_factory: pytest.TempPathFactory) -> Bench:
+    """As if of real patients, and with a leak for the audit to find; read only."""
+    bench = cloned(shown, tmp_path_factory.mktemp("credentialed"))
+    write(bench, "update marts.cohort_definition set is_synthetic = false")
+    write(bench, "update marts.images set available_at = available_at + interval 9 days"
+                 " where stay_id = (select min(stay_id) from marts.images)")  # fmt: skip
+    return with_copy(bench, embeddings=True)
+
+
+def cloned(bench: Bench, folder: Path) -> Bench:
+    shutil.copy(bench.warehouse, folder / "warehouse.duckdb")
+    return Bench(bench.raw, folder / "warehouse.duckdb", folder)
+
+
+# Every page
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_page_shows_what_there_is_and_that_it_is_synthetic(shown: Bench, name: str) -> None:
+    app = page(shown, name)
+    said = words(app)
+    assert BANNER in said
+    assert len(app.title) == 1
+    assert "charthouse p" not in "".join(block.value for block in app.code)  # nothing is missing
+    assert app.metric or app.dataframe
+
+
+@pytest.mark.parametrize(
+    ("name", "command"),
+    [
+        ("leaderboard", "charthouse predict"),
+        ("comparisons", "charthouse evaluate"),
+        ("subgroups", "charthouse evaluate"),
+        ("contributions", "charthouse evaluate"),
+        ("learners", "charthouse ask"),
+        ("stay", "charthouse predict"),
+        ("runs", "charthouse embed"),
+    ],
+)
+def test_a_page_with_nothing_to_show_says_what_to_run(bare: Bench, name: str, command: str) -> None:
+    commands = [block.value for block in page(bare, name).code]
+    assert any(command in block and "charthouse publish" in block for block in commands)
+
+
+@pytest.mark.parametrize("name", ["overview", "audit"])
+def test_pages_of_the_cohort_need_no_results(bare: Bench, name: str) -> None:
+    app = page(bare, name)
+    assert not app.code and not app.info and app.metric
+
+
+def test_without_a_copy_it_says_how_to_make_one(built: Bench, tmp_path: Path) -> None:
+    bench = cloned(built, tmp_path)
+    (code,) = page(bench, None).code
+    assert code.value == "charthouse publish"
+    bench.warehouse.unlink()
+    (code,) = page(bench, None).code
+    assert code.value == "charthouse run\ncharthouse publish"
+
+
+def test_a_view_that_the_warehouse_lacks_is_no_error(shown: Bench, tmp_path: Path) -> None:
+    bench = cloned(shown, tmp_path)
+    write(bench, "drop view reports.learners")
+    app = page(with_copy(bench), "learners")
+    assert "has no reports.learners" in app.info[0].value
+    assert app.code[0].value == "charthouse build\ncharthouse publish"
+
+
+def test_a_newer_warehouse_is_named_and_a_newer_copy_is_read(shown: Bench, tmp_path: Path) -> None:
+    bench = with_copy(cloned(shown, tmp_path))
+    app = page(bench, "overview")
+    assert not app.info
+    stays = app.metric[0].value
+    write(bench, "delete from marts.cohort where split = 'train'")
+    app = checked(app.run())
+    assert "has been written to since" in app.info[0].value and app.metric[0].value == stays
+    with_copy(bench)
+    app = checked(app.run())
+    assert not app.info
+    assert app.metric[0].value == str(bench.one("select count(*) from marts.cohort")) != stays
+
+
+# What pages say is what the tables say
+
+
+def test_the_overview_counts_the_cohort(shown: Bench) -> None:
+    app = page(shown, "overview")
+    told = {metric.label: metric.value for metric in app.metric}
+    assert told["Stays"] == str(shown.one("select count(*) from marts.cohort"))
+    said = words(app)
+    for criterion, stays, patients in shown.sql(
+        "select criterion, stays_dropped, patients_dropped from marts.cohort_attrition"
+        " where stays_dropped > 0"
+    ):
+        assert criterion in said and f"{stays:,} stays, {patients:,} patients" in said
+    rates = shown.sql(
+        "select printf('%.1f%%', 100 * avg(label)) from marts.labels inner join marts.cohort"
+        " using (stay_id) group by task, split"
+    )
+    assert all(rate in said for (rate,) in rates)
+
+
+def test_the_leaderboard_filters_by_task_modality_and_run(shown: Bench) -> None:
+    app = page(shown, "leaderboard")
+    everything = dict(
+        shown.sql(
+            "select arm, auroc from reports.leaderboard where run_id is not null"
+            f" and population = 'all' and task = '{DEATH}'"
+        )
+    )
+    (table,) = tables(app)
+    assert dict(zip(table["arm"], table["AUROC"], strict=True)) == everything
+    assert set(everything) == {BASE, IMAGE, TEXT}
+    assert "0.8778" in table.to_csv() or "0.8544" in table.to_csv()  # the paper's, beside ours
+
+    app.multiselect(key="modalities").select("structured + image")
+    (table,) = tables(checked(app.run()))
+    assert list(table["arm"]) == [IMAGE]
+    app.multiselect(key="modalities").set_value([])
+    run_id = shown.one(f"select run_id from reports.arms where arm = '{TEXT}' and task = '{DEATH}'")
+    app.multiselect(key="run").set_value([run_id])
+    (table,) = tables(checked(app.run()))
+    assert list(table["arm"]) == [TEXT] and list(table["run"]) == [run_id]
+    app.multiselect(key="run").set_value([])
+    app.segmented_control(key="task").set_value("icu_stay_over_3_days")
+    app.selectbox(key="metric").set_value("brier")
+    (table,) = tables(checked(app.run()))
+    assert set(table["Brier score"].str[:6]) == {
+        value for (value,) in shown.sql(
+            "select printf('%.4f', brier_value) from reports.leaderboard where population = 'all'"
+            " and task = 'icu_stay_over_3_days' and run_id is not null"
+        )
+    }  # fmt: skip
+    app.segmented_control(key="stays").set_value("complete")
+    (table,) = tables(checked(app.run()))
+    assert set(table["stays"]) == {
+        shown.one("select max(n) from reports.leaderboard where population = 'complete'")
+    }
+
+
+def test_comparisons_are_filtered_by_question_and_by_what_is_sure(shown: Bench) -> None:
+    app = page(shown, "comparisons")
+    app.multiselect(key="question").set_value(["adds image"])
+    (table,) = tables(checked(app.run()))
+    assert set(table["question"]) == {"adds image"} and set(table["minus"]) == {BASE}
+    app.multiselect(key="question").set_value([])
+    app.toggle(key="sure").set_value(True)
+    checked(app.run())
+    sure = shown.one(
+        "select count(*) from reports.comparisons where p_adjusted < 0.05 and metric = 'auroc'"
+        f" and population = 'all' and attribute is null and task = '{DEATH}'"
+    )
+    assert sum(len(table) for table in tables(app)) == sure
+    assert bool(sure) != ("No comparison is left" in words(app))
+
+
+def test_subgroups_show_the_arms_that_are_chosen(shown: Bench) -> None:
+    app = page(shown, "subgroups")
+    arms = app.multiselect(key=f"arms-{DEATH}")
+    assert set(arms.value) == {BASE, IMAGE, TEXT}  # one for each set of modalities
+    arms.set_value([TEXT])
+    app.multiselect(key="attribute").set_value(["gender"])
+    (table,) = tables(checked(app.run()))
+    assert set(table["arm"]) == {TEXT} and set(table["attribute"]) == {"gender"}
+    arms = app.multiselect(key=f"arms-{DEATH}")
+    arms.set_value([])
+    assert "No arm is chosen" in words(checked(app.run()))
+
+
+def test_contributions_stand_for_all_and_for_complete_cases(shown: Bench) -> None:
+    app = page(shown, "contributions")
+    (table,) = tables(app)
+    assert set(table["stays"]) == {"all stays", "complete cases"}
+    assert len(app.get("vega_lite_chart")) == 2
+    shares = table["share"].str.split(" ").str[0].astype(float)
+    sums = shares.groupby([table["arm"], table["stays"]]).sum()
+    assert len(sums) == 6 and ((sums - 1).abs() < 0.01).all()
+
+
+def test_a_learner_stands_beside_the_best_arm(shown: Bench) -> None:
+    app = page(shown, "learners")
+    (table,) = tables(app)
+    ((technique, accuracy, best),) = shown.sql(
+        "select technique, accuracy_as_wrong, best_arm from reports.learners"
+        f" where condition = 'full' and task = '{DEATH}'"
+    )
+    assert list(table["learner"]) == [technique]
+    assert list(table["Accuracy, each refusal as wrong"]) == [accuracy]
+    assert best in words(app)
+    other = app.segmented_control(key="task").set_value("icu_stay_over_3_days").run()
+    assert "No learner has been asked" in words(checked(other))
+
+
+def test_a_figure_leads_back_to_its_rows(shown: Bench) -> None:
+    app = page(shown, "runs")
+    run_id = app.selectbox(key="arm_run").value
+    inputs, rows, *_ = tables(app)
+    assert set(inputs["encoder"]) == {
+        encoder for (encoder,) in shown.sql(
+            f"select encoder from results.run_inputs where run_id = '{run_id}'"
+        )
+    }  # fmt: skip
+    query = next(block.value for block in app.code if run_id in block.value)
+    assert len(shown.sql(query)) == len(rows) > 20
+    assert rows["y_score"].is_monotonic_decreasing
+
+
+# One stay
+
+
+def test_a_stay_is_shown_with_outliers_and_where_its_score_came_from(shown: Bench) -> None:
+    stay_id, variable = shown.sql(
+        "select stay_id, variable from intermediate.int_vitals_cleaned inner join marts.cohort"
+        " using (stay_id) where fate = 'outlier, removed' and hours between 0 and 23.9 limit 1"
+    )[0]
+    app = page(shown, "stay")
+    app.text_input[0].set_value(str(stay_id))
+    said = words(checked(app.run()))
+    assert "outlier, removed" in said and variable in said
+    taken_apart = app.selectbox(key="taken_apart").value
+    score = shown.one(
+        f"select printf('%.4f', y_score) from results.predictions where run_id = '{taken_apart}'"
+        f" and stay_id = {stay_id}"
+    )
+    assert f"Score **{score}**" in said
+    assert "log odds" in said and "@" in said  # feature by feature: variable and hour
+    app.text_input[0].set_value("1")
+    assert "has no stay '1'" in words(checked(app.run()))
+
+
+def test_misses_can_be_looked_for(shown: Bench) -> None:
+    app = page(shown, "stay")
+    app.selectbox(key="order").set_value("negatives")
+    options = checked(app.run()).selectbox[1].options
+    scores = [float(option.rsplit(" ", 1)[1]) for option in options]
+    assert all("negative" in option for option in options)
+    assert scores == sorted(scores, reverse=True)
+
+
+def test_without_vectors_the_page_says_how_to_get_the_parts_of_a_score(
+    shown: Bench, tmp_path: Path
+) -> None:
+    app = page(with_copy(cloned(shown, tmp_path)), "stay")
+    assert "charthouse publish --embeddings" in words(app)
+
+
+def test_single_stays_of_credentialed_data_are_hidden_unless_asked_for(
+    credentialed: Bench,
+) -> None:
+    stays = {str(stay_id) for (stay_id,) in credentialed.sql("select stay_id from marts.cohort")}
+    for name in NAMES:
+        said = words(page(credentialed, name))
+        assert BANNER not in said
+        assert not [stay_id for stay_id in stays if stay_id in said], name
+    app = page(credentialed, "stay")
+    assert "Single stays are hidden" in app.info[0].value
+    assert app.code[0].value == "charthouse dashboard --show-stays"
+    assert not app.selectbox
+    for name in ("stay", "runs", "audit"):
+        said = words(page(credentialed, name, show_stays=True))
+        assert any(stay_id in said for stay_id in stays), name
+    assert "text was not published" in words(page(credentialed, "stay", show_stays=True)) or (
+        "None." in words(page(credentialed, "stay", show_stays=True))
+    )
+
+
+# The server
+
+
+def test_it_listens_on_this_machine_only_and_calls_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[list[str]] = []
+    cli = ModuleType("streamlit.web.cli")
+    cli.main = lambda arguments, **more: told.append(arguments)  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "streamlit.web.cli", cli)
+    asked = {"address": "127.0.0.1", "port": 8501, "show_stays": False}
+    launching.launch(tmp_path, tmp_path / "w.duckdb", **asked, say=print)
+    for option in (
+        "--server.address=127.0.0.1", "--browser.gatherUsageStats=false",
+        "--client.showErrorDetails=none",
+    ):  # fmt: skip
+        assert option in told[0]
+    assert "--show-stays" not in told[0]
+    launching.launch(tmp_path, tmp_path / "w.duckdb", **(asked | {"show_stays": True}), say=print)
+    assert "--show-stays" in told[1]
+    monkeypatch.setattr(launching, "find_spec", lambda name: None)
+    with pytest.raises(CharthouseError, match=r"needs streamlit.*pip install"):
+        launching.launch(tmp_path, tmp_path / "w.duckdb", **asked, say=print)
+
+
+@pytest.fixture(scope="module")
+def address(shown: Bench) -> Iterator[str]:
+    """A dashboard as a user starts it."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    process = shown.start_charthouse("dashboard", "--port", str(port))
+    assert process.stdout is not None
+    process.stdout.readline()
+    yield f"http://127.0.0.1:{port}"
+    process.terminate()
+    process.communicate(timeout=30)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    if not chromium:
+        pytest.skip("no chromium on this machine: apt-get install chromium")
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    with playwright.sync_playwright() as driver:
+        # in a container there is no other user to be sandboxed as
+        opened = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+class Tab:
+    """A page of the browser that keeps what went wrong."""
+
+    def __init__(self, browser: Any, address: str) -> None:
+        self.page = browser.new_page(viewport={"width": 1400, "height": 1000})
+        self.address = address
+        self.elsewhere: list[str] = []
+        self.errors: list[str] = []
+        self.page.on("request", self._asked)
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+
+    def _asked(self, request: Any) -> None:
+        url = urlsplit(request.url)
+        if url.scheme in ("http", "https", "ws", "wss") and url.hostname != "127.0.0.1":
+            self.elsewhere.append(request.url)
+
+    def go(self, path: str) -> None:
+        for _ in range(100):  # until the server listens
+            try:
+                self.page.goto(f"{self.address}/{path}")
+                break
+            except Exception:
+                self.page.wait_for_timeout(200)
+        self.settled()
+
+    def settled(self) -> None:
+        self.page.wait_for_selector("h1", timeout=60_000)
+        running = '[data-testid="stApp"][data-test-script-state="running"]'
+        self.page.wait_for_timeout(300)
+        self.page.wait_for_selector(running, state="detached", timeout=60_000)
+        assert not self.page.locator('[data-testid="stException"]').count()
+        assert not self.errors and not self.elsewhere
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_in_a_browser_every_page_opens_and_nothing_is_asked_of_others(
+    browser: Any, address: str, name: str
+) -> None:
+    tab = Tab(browser, address)
+    tab.go("" if name == NAMES[0] else name)
+    title = next(page.title for page in PAGES if page.name == name)
+    current = tab.page.locator('[data-testid="stSidebarNavLink"][aria-current="page"]')
+    assert current.inner_text().strip() == title
+    assert BANNER in tab.page.locator('[role="alert"]').first.inner_text()
+    for chart in tab.page.locator('[data-testid="stVegaLiteChart"]').all():
+        chart.locator("svg, canvas").first.wait_for(timeout=60_000)
+        box = chart.bounding_box()
+        assert box["width"] > 200 and box["height"] > 40
+    tab.page.close()
+
+
+def test_in_a_browser_labels_are_whole_and_filters_work(browser: Any, address: str) -> None:
+    tab = Tab(browser, address)
+    tab.go("leaderboard")
+    labels = tab.page.locator('[data-testid="stVegaLiteChart"] svg text')
+    labels.first.wait_for(timeout=60_000)
+    said = " ".join(labels.all_inner_texts())
+    assert IMAGE.split("+")[1] in said and "…" not in said
+    for label in labels.all():
+        if "structured" in label.inner_text():
+            assert label.bounding_box()["width"] <= LABELS
+    charts = '[data-testid="stVegaLiteChart"]'
+    assert tab.page.locator(charts).count() == 2  # arms of the paper, classical ones
+    tab.page.locator(".stMultiSelect input").first.click()
+    tab.page.get_by_role("option", name="Structured + image", exact=True).click()
+    tab.page.keyboard.press("Escape")
+    tab.settled()
+    tab.page.wait_for_function("location.search.includes('modalities')")
+    tab.page.get_by_text("The paper's figures").click()
+    tab.page.wait_for_function(f"document.querySelectorAll('{charts}').length == 1")
+    said = " ".join(labels.all_inner_texts())
+    assert "image[pixel_pca]" in said and "text[tfidf_svd]" not in said
+    # the address keeps what was chosen: the same page for whom it is sent to
+    other = Tab(browser, address)
+    other.page.goto(tab.page.url)
+    other.settled()
+    other.page.wait_for_function(f"document.querySelectorAll('{charts}').length == 1")
+    tab.page.close()
+    other.page.close()
