@@ -137,6 +137,8 @@ def domain(
 
 def legend(series: Mapping[str, tuple[str, str]], title: str = "") -> None:
     """Which colour and shape is which, behind a title; above charts that share them."""
+    if not series and not title:
+        return
     signs = {
         "circle": "\N{BLACK CIRCLE}", "square": "\N{BLACK SQUARE}",
         "diamond": "\N{BLACK DIAMOND}", "triangle-up": "\N{BLACK UP-POINTING TRIANGLE}",
