@@ -9,6 +9,8 @@ from typing import Any
 
 from charthouse.errors import CharthouseError
 
+NOT_IN_THE_EXTRA = {"momentfm": "--no-deps momentfm==0.1.4"}  # its pins fit nothing else
+
 
 def seed_rows(project: Path, seed: str) -> Iterator[tuple[int, dict[str, str]]]:
     """Line number and row of seeds/<seed>.csv.
@@ -63,9 +65,8 @@ def class_named(package: str, kind: str, name: str) -> Any:
         if error.name == module_name:
             mend = f"Add python/charthouse/{package}/{name}.py."
         else:
-            mend = (
-                f"It needs {error.name}: pip install 'charthouse[models]', or make .venv/installed."
-            )
+            what = NOT_IN_THE_EXTRA.get(error.name or "", "'charthouse[models]'")
+            mend = f"It needs {error.name}: pip install {what}, or make .venv/installed."
         raise CharthouseError(f"{kind.capitalize()} '{name}' cannot be imported. {mend}") from error
     found = getattr(module, class_name, None)
     if found is None:

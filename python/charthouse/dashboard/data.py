@@ -1,6 +1,7 @@
 """What every page reads: the published copy, its queries cached for as long as it is the same."""
 
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -75,41 +76,58 @@ def find_copy(folder: Path) -> Copy | None:
     return _facts(path, path.stat().st_mtime_ns)
 
 
-@st.cache_resource(max_entries=4, show_spinner=False)
+class _Open:
+    """A version, open for reading until it is of no more use; opening costs more than asking."""
+
+    def __init__(self, path: Path) -> None:
+        self._closing = ExitStack()
+        self._db = self._closing.enter_context(open_warehouse(path))
+
+    def cursor(self) -> duckdb.DuckDBPyConnection:
+        """For one query of one of Streamlit's threads."""
+        return self._db.cursor()
+
+    def close(self) -> None:
+        """Lets go of the file."""
+        self._closing.close()
+
+
+@st.cache_resource(max_entries=2, show_spinner=False, on_release=_Open.close)
+def _opened(path: Path, mtime_ns: int) -> _Open:
+    return _Open(path)
+
+
+@st.cache_resource(max_entries=2, show_spinner=False)
 def _facts(path: Path, mtime_ns: int) -> Copy:
-    with open_warehouse(path) as db:
-        (found,) = db.execute(
-            "select published_at, warehouse_modified_ns, has_embeddings, cohort_hash, protocol,"
-            f" is_synthetic from {OWN}.copy cross join marts.cohort_definition"
-        ).fetchall()
-        names = db.execute(
-            "select schema_name || '.' || table_name from duckdb_tables()"
-        ).fetchall()
+    db = _opened(path, mtime_ns).cursor()
+    (found,) = db.execute(
+        "select published_at, warehouse_modified_ns, has_embeddings, cohort_hash, protocol,"
+        f" is_synthetic from {OWN}.copy cross join marts.cohort_definition"
+    ).fetchall()
+    names = db.execute("select schema_name || '.' || table_name from duckdb_tables()").fetchall()
     return Copy(path, mtime_ns, frozenset(name for (name,) in names), *found)
 
 
 def frame(copy: Copy, query: str, *values: Any) -> pd.DataFrame:
     """What a query returns, read once for each version of the copy."""
-    return _frame(str(copy.path), copy.mtime_ns, query, values)
+    return _frame(copy.path, copy.mtime_ns, query, values)
 
 
 @st.cache_data(max_entries=200, show_spinner=False)
-def _frame(path: str, mtime_ns: int, query: str, values: Sequence[Any]) -> pd.DataFrame:
-    with open_warehouse(Path(path)) as db:
-        return db.execute(query, list(values)).fetch_df()
+def _frame(path: Path, mtime_ns: int, query: str, values: Sequence[Any]) -> pd.DataFrame:
+    return _opened(path, mtime_ns).cursor().execute(query, list(values)).fetch_df()
 
 
 def rows(
     copy: Copy, read: Callable[[duckdb.DuckDBPyConnection, str], Sequence[Row]], of: str
 ) -> list[Row]:
     """What a reader of the report gives for a task, likewise."""
-    return _rows(str(copy.path), copy.mtime_ns, read.__name__, of, read)
+    return _rows(copy.path, copy.mtime_ns, read.__name__, of, read)
 
 
 @st.cache_data(max_entries=50, show_spinner=False)
-def _rows(path: str, mtime_ns: int, name: str, of: str, _read: Callable) -> list[Row]:
-    with open_warehouse(Path(path)) as db:
-        return list(_read(db, of))
+def _rows(path: Path, mtime_ns: int, name: str, of: str, _read: Callable) -> list[Row]:
+    return list(_read(_opened(path, mtime_ns).cursor(), of))
 
 
 def tasks(copy: Copy) -> list[str]:
