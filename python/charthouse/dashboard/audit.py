@@ -3,7 +3,7 @@
 import pandas as pd
 import streamlit as st
 
-from charthouse.dashboard import parts
+from charthouse.dashboard import charts, parts
 from charthouse.dashboard.data import Copy, Site, frame
 
 STATES = {
@@ -24,8 +24,7 @@ def show(site: Site, copy: Copy) -> None:
     if not parts.has_tables(copy, "reports.audit"):
         return
     found = frame(copy, "select * from reports.audit order by position")
-    for column, state in zip(st.columns(len(STATES)), STATES, strict=True):
-        column.metric(state.capitalize(), int((found["state"] == state).sum()))
+    charts.facts({state.capitalize(): str((found["state"] == state).sum()) for state in STATES})
     shown = parts.choose_some("State", list(STATES), key="state")
     for state in STATES:
         of = found[found["state"] == state]

@@ -145,15 +145,14 @@ def legend(series: Mapping[str, tuple[str, str]], title: str = "") -> None:
         "triangle-down": "\N{BLACK DOWN-POINTING TRIANGLE}", "cross": "\N{HEAVY GREEK CROSS}",
         "hollow": "\N{WHITE CIRCLE}",
     }  # fmt: skip
-    bold = f'<b style="margin-right:1rem">{escape(title)}</b>' if title else ""
-    st.html(
-        bold
-        + "".join(
-            f'<span style="margin-right:1.4rem;display:inline-block"><span style="color:{colour}">'
-            f"{signs[shape]}</span> {escape(name)}</span>"
-            for name, (colour, shape) in series.items()
-        )
-    )
+    bold = f'<b style="margin-right:0.8rem">{escape(title)}</b>' if title else ""
+    look = "margin-right:1rem;display:inline-block;font-size:0.875rem"
+    keys = [
+        f'<span style="{look}"><span style="color:{colour}">{signs[shape]}</span>'
+        f" {escape(name)}</span>"
+        for name, (colour, shape) in series.items()
+    ]
+    st.html(bold + "".join(keys))
 
 
 @dataclass(frozen=True)
@@ -163,6 +162,19 @@ class Bar:
     label: str
     parts: Sequence[tuple[float, str]]  # share of the longest bar, colour
     words: str
+
+
+def facts(told: Mapping[str, str]) -> None:
+    """A few numbers in large type, each below its name, on as many lines as it takes."""
+    st.html(
+        '<div style="display:flex;flex-wrap:wrap;gap:0.6rem 2.6rem">'
+        + "".join(
+            f'<div><div style="font-size:0.875rem">{escape(name)}</div>'
+            f'<div style="font-size:1.75rem;line-height:1.4">{escape(value)}</div></div>'
+            for name, value in told.items()
+        )
+        + "</div>"
+    )
 
 
 def bars(found: Sequence[Bar]) -> None:

@@ -57,8 +57,7 @@ def _counts(copy: Copy) -> None:
         "Median age": f"{found['age']:.0f} years",
         "Median ICU stay": f"{found['los_days']:.1f} days",
     }
-    for column, (label, value) in zip(st.columns(len(told)), told.items(), strict=True):
-        column.metric(label, value)
+    charts.facts(told)
 
 
 def _attrition(copy: Copy) -> None:
@@ -73,7 +72,8 @@ def _attrition(copy: Copy) -> None:
                     rule.criterion,
                     [(rule.stays / most, style.BLUE),
                      (rule.stays_dropped / most, style.VERMILLION)],
-                    f"{MINUS}{_stays(rule.stays_dropped, rule.patients_dropped)}",
+                    f"{MINUS}{rule.stays_dropped:,} stays,"
+                    f" {MINUS}{rule.patients_dropped:,} patients",
                 )
             )  # fmt: skip
     last = rules[-1] if rules else first

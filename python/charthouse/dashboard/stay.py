@@ -131,8 +131,7 @@ def _facts(copy: Copy, stay_id: int) -> None:
            for name, label in labels.itertuples(index=False)},
     }  # fmt: skip
     st.caption(f"{row['first_careunit'] or 'unit unknown'}; the outcomes are what is predicted.")
-    for column, (label, value) in zip(st.columns(len(told)), told.items(), strict=True):
-        column.metric(label, value)
+    charts.facts(told)
 
 
 def _vitals(copy: Copy, stay_id: int) -> None:
