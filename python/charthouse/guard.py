@@ -173,9 +173,7 @@ def declared_items() -> int:
     return _declared.get()
 
 
-def guarded_client(
-    guard: Guard, *, timeout: float = 60.0, connections: int = 4
-) -> "httpx2.Client":
+def guarded_client(guard: Guard, *, timeout: float = 60.0, connections: int = 4) -> "httpx2.Client":
     """The only HTTP client for patient data: every request is checked and logged by the guard.
 
     Args:

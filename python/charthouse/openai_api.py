@@ -212,9 +212,7 @@ def connect(
             timeout=timeout,
             max_retries=0,
         )
-    return Service(
-        client, address.place, patience or Patience(), in_flight, usage, most_requests
-    )
+    return Service(client, address.place, patience or Patience(), in_flight, usage, most_requests)
 
 
 def _key(address: Address, model: str) -> str:
