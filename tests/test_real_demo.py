@@ -5,7 +5,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from asking import put
+from charthouse.errors import CharthouseError
 from conftest import PROJECT, Bench
+from fake_chat import Chat, text_of
 
 
 @pytest.fixture(scope="module")
@@ -95,6 +98,20 @@ def test_real_stays_are_scored_and_the_intervals_say_how_little_that_says(
     assert demo.one(nulls) == 0
     page = (tmp_path / "report/report.html").read_text()
     assert "SYNTHETIC" not in page
+
+
+def test_real_profiles_are_asked_about_on_this_machine_only(demo: Bench, chat: Chat) -> None:
+    with pytest.raises(CharthouseError, match="refused, nothing was sent: the data are credential"):
+        put(demo, learners=["gpt_4o_mini"])
+    said = put(demo, chat, tasks=())
+    test_stays = demo.one("select count(*) from marts.cohort where split = 'test'")
+    assert len(chat.bodies) == 2 * int(str(test_stays)) == 40 and "40 without a picture" in said[-1]
+    assert all("Vital signs of the last 2 h" in text_of(body) for body in chat.bodies)
+    done = demo.charthouse("evaluate", "--bootstraps", "100")
+    assert done.returncode == 0, done.stderr
+    assert demo.sql(
+        "select task, n_asked, n_errors, is_synthetic from reports.learners order by task"
+    ) == [("icu_stay_over_3_days", 20, 0, False), ("in_hospital_mortality", 20, 0, False)]
 
 
 def test_the_papers_protocol_keeps_all_stays(demo: Bench) -> None:

@@ -1,0 +1,10 @@
+"""The command line: one thin function a command; the work is in the modules that they import."""
+
+# In the order in which --help lists the commands.
+from charthouse.cli import data  # isort: skip
+from charthouse.cli import jobs  # isort: skip
+from charthouse.cli import views  # isort: skip
+from charthouse.cli import chain  # isort: skip
+from charthouse.cli.app import app, main
+
+__all__ = ["app", "chain", "data", "jobs", "main", "views"]

@@ -1,0 +1,82 @@
+"""Commands of the data: raw files, real or synthetic, to marts."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from charthouse.cli.app import app
+
+
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    epilog="Example: charthouse build --vars '{window_end_hours: 48}'",
+)
+def build(context: typer.Context) -> None:
+    """Raw files to marts: dbt build, its options passed on, one line at the end if it fails."""
+    from charthouse.build import run_dbt_build
+    from charthouse.project import project_dir
+
+    run_dbt_build(project_dir(), context.args)
+
+
+@app.command(epilog="Example: charthouse doctor --full")
+def doctor(
+    full: Annotated[
+        bool,
+        typer.Option("--full", help="Read every file to its end: exact counts, damage found."),
+    ] = False,
+) -> None:
+    """Are the raw files there and whole? Says what is missing, what is small, and what to do."""
+    from charthouse.doctor import examine, show
+    from charthouse.project import project_dir
+
+    findings = examine(project_dir(), full=full)
+    show(findings)
+    if any(finding.state == "bad" for finding in findings):
+        raise typer.Exit(1)
+
+
+@app.command(epilog="Example: charthouse synth --stays 1000 --seed 7 --out data/demo")
+def synth(
+    stays: Annotated[int, typer.Option(help="ICU stays; 73181 is MIMIC-IV 2.2.")],
+    out: Annotated[Path, typer.Option(help="New folder for the three data sets.")],
+    seed: Annotated[int, typer.Option(help="Same seed, same bytes.")] = 0,
+    rows_per_stay: Annotated[
+        float,
+        typer.Option(
+            help="Mean rows of chartevents a stay; fewer thins only what is no vital sign."
+        ),
+    ] = 4286.0,
+    image_pixels: Annotated[
+        int, typer.Option(help="Side of the X-rays; 0 writes their metadata but no files.")
+    ] = 256,
+) -> None:
+    """Write a synthetic MIMIC-IV, MIMIC-IV-Note and MIMIC-CXR: true in form, no real patient."""
+    from rich.progress import Progress
+
+    from charthouse.synth import write_synthetic_mimic
+
+    with Progress(transient=True) as bars:
+        tasks = {}
+
+        def progress(label: str, done: int, total: int) -> None:
+            if label not in tasks:
+                tasks[label] = bars.add_task(label, total=total)
+            bars.update(tasks[label], completed=done)
+
+        truth = write_synthetic_mimic(
+            out,
+            stays=stays,
+            seed=seed,
+            rows_per_stay=rows_per_stay,
+            image_pixels=image_pixels,
+            progress=progress,
+        )
+    print(f"SYNTHETIC data of {stays} stays, {truth['patients']} patients, in {out}:")
+    for variable, folder in [
+        ("CHARTHOUSE_MIMICIV", "mimic-iv"),
+        ("CHARTHOUSE_NOTE", "mimic-iv-note"),
+        ("CHARTHOUSE_CXR", "mimic-cxr"),
+    ]:
+        print(f"  export {variable}={out / folder}")

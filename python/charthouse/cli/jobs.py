@@ -1,0 +1,216 @@
+"""Commands that read marts and write embeddings and results."""
+
+from typing import Annotated
+
+import typer
+
+from charthouse.cli.app import app, kept_when_interrupted
+from charthouse.errors import CharthouseError
+
+
+@app.command(epilog="Example: charthouse embed --encoder radbert --limit 100 --dry-run")
+def embed(
+    encoder: Annotated[
+        list[str] | None,
+        typer.Option(help="Which; may be given several times. Default: every one that is ready."),
+    ] = None,
+    task: Annotated[
+        list[str] | None,
+        typer.Option(help="For encoders that are trained per task; default: all tasks."),
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Encode no more stays than this.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")
+    ] = False,
+    seed: Annotated[int, typer.Option(help="Of whatever is random: same seed, same vectors.")] = 0,
+    device: Annotated[str, typer.Option(help="cpu, cuda or auto.")] = "auto",
+    precision: Annotated[
+        str, typer.Option(help="float32; or bfloat16, for networks: faster, other last digits.")
+    ] = "float32",
+    chunk_stays: Annotated[
+        int | None, typer.Option(min=1, help="Stays appended at a time.")
+    ] = None,
+) -> None:
+    """Marts to vectors: fills embeddings.<encoder>. Stop it at any time; run again, it goes on."""
+    from charthouse.embed.run import Options, embed
+    from charthouse.progress import bars
+    from charthouse.project import project_dir
+    from charthouse.warehouse import warehouse_path
+
+    options = Options(
+        encoders=encoder or (),
+        tasks=task or (),
+        limit=limit,
+        dry_run=dry_run,
+        seed=seed,
+        device=device,
+        precision=precision,
+        chunk_stays=chunk_stays,
+    )
+    with kept_when_interrupted("batches"), bars() as (say, watch):
+        embed(project_dir(), warehouse_path(), options, say=say, watch=watch)
+
+
+@app.command(epilog="Example: charthouse predict --arm 'structured[gru]+text[radbert]' --dry-run")
+def predict(
+    arm: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Which, like structured[gru]+image[swin]; may be given several times. Default:"
+            " those of seeds/arms.csv whose encoders have run."
+        ),
+    ] = None,
+    task: Annotated[list[str] | None, typer.Option(help="Default: all tasks.")] = None,
+    fusion: Annotated[
+        list[str] | None,
+        typer.Option(help="How modalities become one score (seeds/fusions.csv); several allowed."),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of folds and networks: same seed, same scores.")] = 0,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")
+    ] = False,
+) -> None:
+    """Vectors to scores: fits arms on train, fills results.predictions; what stands is kept."""
+    from charthouse.predict.run import Options, predict
+    from charthouse.progress import bars
+    from charthouse.project import project_dir
+    from charthouse.warehouse import warehouse_path
+
+    options = Options(
+        arms=arm or (), tasks=task or (), fusions=fusion or (), seed=seed, dry_run=dry_run
+    )
+    with kept_when_interrupted("arms"), bars("arms") as (say, watch):
+        predict(project_dir(), warehouse_path(), options, say=say, watch=watch)
+
+
+@app.command(epilog="Example: charthouse ask --learner llava_1_5_7b --stays 200 --dry-run")
+def ask(
+    learner: Annotated[
+        list[str] | None,
+        typer.Option(help="Which (seeds/learners.csv); may be given several times."),
+    ] = None,
+    task: Annotated[list[str] | None, typer.Option(help="Default: all tasks.")] = None,
+    condition: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="What is shown: full (default), text_only, image_only, blank_image, other_image,"
+            " given[demographics+image]; several allowed."
+        ),
+    ] = None,
+    controls: Annotated[
+        bool, typer.Option("--controls", help="full, and each of the four controls.")
+    ] = False,
+    shapley: Annotated[
+        int, typer.Option(min=0, help="So many stays under all 16 coalitions of what is known.")
+    ] = 0,
+    shots: Annotated[int, typer.Option(min=0, help="Examples of the train split before.")] = 0,
+    stays: Annotated[
+        int | None, typer.Option(min=1, help="Of the test split, drawn; default: all.")
+    ] = None,
+    prompt: Annotated[
+        str, typer.Option(help="Name of a prompt, or a .toml file of your own.")
+    ] = "paper",
+    base_url: Annotated[
+        str | None,
+        typer.Option(help="Of a server that speaks OpenAI's API; default: in process."),
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="What the server calls the learner.")] = None,
+    concurrency: Annotated[int, typer.Option(min=1, help="Requests at a time.")] = 8,
+    timeout: Annotated[float, typer.Option(min=1, help="Seconds for an answer.")] = 120,
+    log_probabilities: Annotated[
+        bool, typer.Option(help="Ask the server for them: P(yes) rests on them.")
+    ] = True,
+    device: Annotated[str, typer.Option(help="In process: cpu, cuda or auto.")] = "auto",
+    dtype: Annotated[
+        str, typer.Option(help="In process: float32, bfloat16, float16, 4bit or auto.")
+    ] = "auto",
+    batch: Annotated[int | None, typer.Option(min=1, help="In process: at a time.")] = None,
+    max_requests: Annotated[
+        int | None, typer.Option(min=1, help="No more than these, repetitions included.")
+    ] = None,
+    max_cost: Annotated[float | None, typer.Option(min=0, help="US dollars, at most.")] = None,
+    seed: Annotated[int, typer.Option(help="Of whatever is drawn.")] = 0,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be asked, and ask nothing.")
+    ] = False,
+    parse_only: Annotated[
+        bool, typer.Option("--parse-only", help="Read kept answers again, and ask nothing.")
+    ] = False,
+) -> None:
+    """Questions to multimodal learners: fills results.answers. Stop it at any time; it goes on."""
+    from charthouse.ask.conditions import CONTROLS, FULL
+    from charthouse.ask.run import Options, ask
+    from charthouse.progress import bars
+    from charthouse.project import project_dir
+    from charthouse.warehouse import warehouse_path
+
+    options = Options(
+        learners=learner or (),
+        tasks=task or (),
+        conditions=[*(condition or [FULL]), *((FULL, *CONTROLS) if controls else ())],
+        shapley=shapley,
+        shots=shots,
+        stays=stays,
+        prompt=prompt,
+        base_url=base_url,
+        model=model,
+        concurrency=concurrency,
+        timeout=timeout,
+        with_log_probabilities=log_probabilities,
+        device=device,
+        dtype=dtype,
+        batch=batch,
+        max_requests=max_requests,
+        max_cost=max_cost,
+        seed=seed,
+        dry_run=dry_run,
+        parse_only=parse_only,
+    )
+    with kept_when_interrupted("answers"), bars("questions") as (say, watch):
+        ask(project_dir(), warehouse_path(), options, say=say, watch=watch)
+
+
+@app.command(epilog="Example: charthouse evaluate --by first_careunit --bootstraps 2000")
+def evaluate(
+    task: Annotated[list[str] | None, typer.Option(help="Default: all tasks.")] = None,
+    by: Annotated[
+        list[str] | None,
+        typer.Option(help="Subgroups: columns of marts.cohort. Default: age, gender, race groups."),
+    ] = None,
+    compare: Annotated[
+        list[str] | None,
+        typer.Option(help="One more pair of arms, as 'structured[gru] - structured[moment]'."),
+    ] = None,
+    bootstraps: Annotated[int, typer.Option(min=2, help="Resamples of the patients.")] = 1000,
+    min_group: Annotated[
+        int, typer.Option(min=1, help="Stays; smaller groups get no figure.")
+    ] = 10,
+    seed: Annotated[int, typer.Option(help="Of the resamples.")] = 0,
+) -> None:
+    """Scores to figures: metrics with intervals, comparisons, fairness, contributions, curves."""
+    from charthouse.evaluate.leaderboard import print_leaderboard
+    from charthouse.evaluate.run import ATTRIBUTES, Options, evaluate
+    from charthouse.progress import bars
+    from charthouse.project import project_dir
+    from charthouse.warehouse import warehouse_path
+
+    options = Options(
+        tasks=task or (),
+        attributes=by or ATTRIBUTES,
+        compare=[_pair(text) for text in compare or ()],
+        n_bootstrap=bootstraps,
+        min_group=min_group,
+        seed=seed,
+    )
+    with kept_when_interrupted("arms"), bars("arms") as (say, watch):
+        evaluate(project_dir(), warehouse_path(), options, say=say, watch=watch)
+    print_leaderboard(warehouse_path())
+
+
+def _pair(text: str) -> tuple[str, str]:
+    first, minus, second = text.partition(" - ")
+    if not minus:
+        raise CharthouseError(f"--compare '{text}': write two arms as 'one - other'.")
+    return first.strip(), second.strip()

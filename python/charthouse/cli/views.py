@@ -1,0 +1,131 @@
+"""Commands that show what stands, and write nothing to the warehouse."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from charthouse.cli.app import app
+
+
+@app.command(epilog="Example: charthouse encoders")
+def encoders() -> None:
+    """Every encoder: what it is, whether its weights are here, how far it has come."""
+    from rich.console import Console
+
+    from charthouse.embed.listing import encoder_table
+    from charthouse.project import project_dir
+    from charthouse.warehouse import warehouse_path
+
+    table, lines = encoder_table(project_dir(), warehouse_path())
+    Console().print(table)
+    for line in lines:  # not by rich: it would break the commands in them
+        print(line)
+
+
+@app.command(epilog="Example: charthouse leaderboard")
+def leaderboard() -> None:
+    """Tables II and III: each arm on the present cohort, the published figures beside it."""
+    from charthouse.evaluate.leaderboard import print_leaderboard
+    from charthouse.warehouse import warehouse_path
+
+    print_leaderboard(warehouse_path())
+
+
+@app.command(epilog="Example: charthouse explain 30001234 --task in_hospital_mortality")
+def explain(
+    stay_id: Annotated[int, typer.Argument(help="A stay of marts.cohort.")],
+    task: Annotated[str, typer.Option(help="Which outcome.")] = "in_hospital_mortality",
+    arm: Annotated[
+        str | None, typer.Option(help="Default: the best on validation, by the default fusion.")
+    ] = None,
+    top: Annotated[int, typer.Option(min=1, help="How many features to list.")] = 15,
+) -> None:
+    """Why a stay has its score: contributions by modality, then feature by feature."""
+    from rich.console import Console
+
+    from charthouse.evaluate.explain import explain, show
+    from charthouse.project import project_dir
+    from charthouse.warehouse import warehouse_path
+
+    lines, table = show(explain(project_dir(), warehouse_path(), stay_id, task, arm), top)
+    for line in lines:
+        print(line)
+    Console().print(table)
+
+
+@app.command(epilog="Example: charthouse audit")
+def audit() -> None:
+    """Are there leaks? Runs every check, names the stays where one fails, and then exits 1."""
+    from charthouse.audit import audit
+    from charthouse.warehouse import warehouse_path
+
+    if audit(warehouse_path(), print):
+        raise typer.Exit(1)
+
+
+@app.command(epilog="Example: charthouse report --out report")
+def report(
+    out: Annotated[
+        Path, typer.Option(help="Folder for report.html and its pictures; other files stay.")
+    ],
+    arm: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Drawn where only a few can be; may be given several times, at most 6. Default:"
+            " one for each set of modalities, chosen on validation."
+        ),
+    ] = None,
+) -> None:
+    """Figures to a page: one self-contained HTML file, and its pictures as PNG."""
+    from charthouse.report.run import write_report
+    from charthouse.warehouse import warehouse_path
+
+    write_report(warehouse_path(), out, arms=arm or (), say=print)
+
+
+@app.command(epilog="Example: charthouse publish --embeddings")
+def publish(
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder of the copy. Default: beside the warehouse, <name>.published."),
+    ] = None,
+    embeddings: Annotated[bool, typer.Option("--embeddings", help="Copy the vectors too.")] = False,
+    with_text: Annotated[
+        bool,
+        typer.Option(
+            "--with-text",
+            help="Copy reports, profiles and answers of credentialed data too: mind who can read"
+            " the copy.",
+        ),
+    ] = False,
+) -> None:
+    """A read-only copy, DuckDB and Parquet, for the dashboard and BI tools while jobs run."""
+    from charthouse.publish import Options, publish
+    from charthouse.warehouse import warehouse_path
+
+    options = Options(out=out, embeddings=embeddings, with_text=with_text)
+    publish(warehouse_path(), options, say=print)
+
+
+@app.command(epilog="Example: charthouse dashboard --port 8502")
+def dashboard(
+    published: Annotated[
+        Path | None, typer.Option(help="Folder of the copy, if publish was given another by --out.")
+    ] = None,
+    address: Annotated[
+        str, typer.Option(help="Where to listen; only this machine can reach the default.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535)] = 8501,
+    show_stays: Annotated[
+        bool,
+        typer.Option("--show-stays", help="Show single stays of credentialed data too."),
+    ] = False,
+) -> None:
+    """The published copy in a browser; it never blocks a job."""
+    from charthouse.dashboard.launch import launch
+    from charthouse.publish import published_dir
+    from charthouse.warehouse import warehouse_path
+
+    folder = published or published_dir(warehouse_path())
+    launch(folder, warehouse_path(), address=address, port=port, show_stays=show_stays, say=print)
