@@ -89,3 +89,57 @@ def test_the_page_on_adding_a_task_does_what_it_says(bench: Bench, project: Path
     ) == bench.one("select count(*) from marts.cohort")
     rows = bench.sql("select arm, n from reports.leaderboard where task = 'icu_stay_over_a_week'")
     assert "structured[vitals_summary]" in {arm for arm, _ in rows}
+
+
+# Commands, run. Those of the pages on adding something and on learners are run by tests of their
+# own; `dashboard` by tests/test_dashboard.py.
+
+ELSEWHERE = ("charthouse ask", "charthouse dashboard", "last_hour", "icu_stay_over_a_week")
+WANTS = {
+    "charthouse embed --encoder cxr_foundation": "CHARTHOUSE_CXR_EMBEDDINGS",
+    "charthouse embed --encoder text_embedding_3_large": "OPENAI_API_KEY",
+    "charthouse predict --arm 'structured[gru,moment]+text[radbert]' --fusion late --fusion gated":
+        "charthouse embed --encoder",
+    "charthouse explain 30001234 --task in_hospital_mortality": "30001234",
+}  # fmt: skip
+"""What a command says where its weights, key or stay are not here."""
+LONG = {"charthouse synth --stays 1000 --seed 7 --out data/demo": ("1000", "20")}
+"""Made smaller."""
+
+
+@pytest.fixture(scope="module")
+def run_through(built: Bench, tmp_path_factory: pytest.TempPathFactory) -> Bench:
+    """`charthouse run`: all that the README names, from raw files to the audit."""
+    folder = tmp_path_factory.mktemp("run")
+    bench = Bench(built.raw, folder / "warehouse.duckdb", folder)
+    for name in ("OPENAI_API_KEY", "CHARTHOUSE_CXR_EMBEDDINGS", "CHARTHOUSE_WEIGHTS"):
+        bench.environment[name] = ""
+    bench.environment["HF_HUB_OFFLINE"] = "1"
+    bench.environment["CHARTHOUSE_PROJECT"] = str(PROJECT)
+    bench.project = folder  # where --out and data/ are made
+    done = bench.charthouse("run")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "presence" in done.stdout and "checks:" in done.stdout
+    return bench
+
+
+@pytest.mark.parametrize(
+    "line",
+    sorted(
+        {
+            line.removeprefix(".venv/bin/")
+            for line in COMMANDS
+            if "charthouse" in line.split()[0] and not any(name in line for name in ELSEWHERE)
+        },
+        key=lambda line: (" build " in line, line),  # another cohort comes last
+    ),
+)
+def test_every_command_of_a_page_runs(run_through: Bench, line: str) -> None:
+    long, short = LONG.get(line, ("", ""))
+    words = shlex.split(line.replace(long, short) if long else line)[1:]
+    done = run_through.charthouse(*words)
+    if line in WANTS:
+        assert done.returncode == 1 and WANTS[line] in done.stderr, done.stderr
+        assert done.stderr.count("\n") == 1
+    else:
+        assert done.returncode == 0, done.stdout + done.stderr
