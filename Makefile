@@ -12,7 +12,7 @@ demo: export CHARTHOUSE_WAREHOUSE := data/demo.duckdb
 
 TENSORFLOW ?= tensorflow-cpu==2.21.0
 
-.PHONY: demo test lint docs cxr-env clean
+.PHONY: demo test faults lint docs cxr-env clean
 .DEFAULT_GOAL := demo
 
 # Encoders that need no weights.
@@ -32,6 +32,10 @@ $(DEMO)/SYNTHETIC.json: | .venv/installed
 ## all tests: clinical rules, promises of the marts, faults, the real demo where it is at hand
 test: .venv/installed
 	$(BIN)/python -m pytest
+
+## kill, lock, full disk, corrupt input, server faults: the tests that docs/faults.md names
+faults: .venv/installed
+	$(BIN)/python -m pytest -m fault
 
 ## no database needed
 lint: .venv/installed

@@ -28,6 +28,19 @@ ROOTS = {
 }
 
 
+def fault_tests() -> set[str]:
+    """Those that docs/faults.md names."""
+    return set(re.findall(r"`(test_\w+)`", (PROJECT / "docs/faults.md").read_text()))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """`make faults` runs the tests that the page on faults names."""
+    named = fault_tests()
+    for item in items:
+        if getattr(item, "originalname", item.name) in named:
+            item.add_marker("fault")
+
+
 @dataclass(frozen=True)
 class Outcome:
     """How a dbt run ended."""

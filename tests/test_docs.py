@@ -8,7 +8,7 @@ import pytest
 import typer.main
 
 from charthouse.cli import app
-from conftest import PROJECT, Bench
+from conftest import PROJECT, Bench, fault_tests
 
 PAGES = [PROJECT / "README.md", PROJECT / "benchmarks/README.md", *(PROJECT / "docs").glob("*.md")]
 BLOCK = re.compile(r"```(\w*)\n(.*?)```", re.S)
@@ -34,6 +34,13 @@ def test_every_link_leads_to_a_file(page: Path) -> None:
     links = re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text())
     missing = [link for link in links if "://" not in link and not (page.parent / link).exists()]
     assert not missing
+
+
+def test_the_tests_that_the_page_on_faults_names_are_there() -> None:
+    source = "".join(path.read_text() for path in (PROJECT / "tests").glob("test_*.py"))
+    named = fault_tests()
+    assert len(named) > 50
+    assert named - set(re.findall(r"^def (test_\w+)", source, re.M)) == set()
 
 
 def test_the_pages_know_the_folders_of_the_tree() -> None:
