@@ -1,6 +1,8 @@
-{#- The learners that stand: those that were asked about the present cohort, each under the settings of its
-    last run. -#}
-{% macro standing_learners() -%}
+{#- Rows of a table of results, those of the learners that stand only, with protocol and whether the data are
+    synthetic. Learners stand that were asked about the present cohort, each under the settings of its last
+    run. `only` is a condition on the rows, found. -#}
+{% macro of_standing_learners(table, only='true') -%}
+with learners as (
     select distinct
         answers.learner,
         answers.fingerprint,
@@ -9,14 +11,6 @@
         cohort.is_synthetic
     from {{ source('results', 'standing_answers') }} as answers
     inner join {{ ref('cohort_definition') }} as cohort on answers.cohort_hash = cohort.cohort_hash
-{%- endmacro %}
-
-
-{#- Rows of a table of results, those of the learners that stand only, with protocol and whether the data are
-    synthetic. `only` is a condition on them. -#}
-{% macro of_standing_learners(table, only='true') -%}
-with learners as (
-    {{ standing_learners() }}
 ),
 
 found as (

@@ -28,12 +28,14 @@
         ) -%}
         {%- do statements.append(
             "create or replace view results.standing_answers as select answers.* from results.answers as answers inner join ("
-            ~ "select name, cohort_hash, fingerprint from results.runs where kind = 'ask'"
+            ~ "select name, cohort_hash, fingerprint from results.runs as runs where kind = 'ask' and exists ("
+            ~ "select 1 from results.answers as given where given.learner = runs.name and given.fingerprint = runs.fingerprint"
+            ~ " and given.cohort_hash = runs.cohort_hash and given.status = 'answered')"
             ~ " qualify row_number() over (partition by name, cohort_hash order by started_at desc, run_id desc) = 1"
             ~ ") as runs on answers.learner = runs.name and answers.cohort_hash = runs.cohort_hash and answers.fingerprint = runs.fingerprint"
         ) -%}
         {%- do statements.append(
-            "comment on view results.standing_answers is 'Of each learner the answers under the settings of its last run on their cohort. Join marts.cohort_definition on cohort_hash for the present cohort.'"
+            "comment on view results.standing_answers is 'Of each learner the answers under the settings of its last run on their cohort that has any answer. Join marts.cohort_definition on cohort_hash for the present cohort.'"
         ) -%}
         {%- do in_one_transaction(statements) -%}
     {%- endif -%}
@@ -123,11 +125,12 @@
             'columns': 'run_id varchar not null, learner varchar not null, fingerprint varchar not null, cohort_hash varchar, task varchar not null, condition varchar not null, stay_id integer not null, question_hash varchar not null, model varchar not null, resolved_model varchar, revision varchar, dtype varchar, endpoint varchar not null, prompt varchar not null, prompt_version varchar not null, prompt_hash varchar not null, dicom_id varchar, image_hash varchar, image_note varchar, dropped integer not null, answer varchar, parsed varchar, parser_version integer, p_yes double, yes_no_mass double, prompt_tokens integer, answer_tokens integer, seconds double, cost_usd double, status varchar not null, error varchar, attempt integer not null, asked_at timestamp not null',
         },
         'results.learner_metrics': {
-            'holds': 'One row per learner, condition, counting and metric, of all test stays or of a subgroup, with its 95 % interval over resampled patients. counting says which answers count: asked, answered (refusals left out), as_wrong (each refusal a wrong decision), p_yes. n_errors are questions without an answer so far, in none of them.',
-            'columns': answered ~ ', condition varchar not null, attribute varchar, subgroup varchar, counting varchar not null, metric varchar not null, ' ~ interval ~ ', n bigint not null, n_positive bigint not null, n_undefined bigint not null, n_errors bigint not null, reason varchar, evaluation_run_id varchar not null',
+            'holds': 'One row per learner, condition, counting and metric, of all test stays or of a subgroup, with its 95 % interval over resampled patients. counting says which answers count: asked, answered (refusals left out), as_wrong (each refusal a wrong decision), p_yes. n_errors are questions without an answer so far, in none of them. answers_hash is md5 of all answers under the condition: their stay_id:question_hash:parsed:p_yes, joined by commas in order of stay_id.',
+            'columns': answered ~ ', condition varchar not null, attribute varchar, subgroup varchar, counting varchar not null, metric varchar not null, ' ~ interval ~ ', n bigint not null, n_positive bigint not null, n_undefined bigint not null, n_errors bigint not null, reason varchar, evaluation_run_id varchar not null, answers_hash varchar',
+            'added': ['answers_hash varchar'],
         },
         'results.learner_fairness': {
-            'holds': 'One row per learner, attribute, counting and measure over its groups: ratios, worst group and gap, with 95 % intervals.',
+            'holds': 'One row per learner, attribute, counting and measure over its groups: ratios, worst group and gap, with 95 % intervals. as_wrong has no demographic parity: which decision is wrong depends on the outcome.',
             'columns': answered ~ ', condition varchar not null, attribute varchar not null, counting varchar not null, metric varchar not null, ' ~ interval ~ ', n_groups bigint not null, worst_group varchar, left_out varchar[] not null, n_undefined bigint not null, reason varchar, evaluation_run_id varchar not null',
         },
         'results.learner_comparisons': {

@@ -5,7 +5,9 @@ import json
 import multiprocessing
 import os
 import random
+import shutil
 import signal
+import subprocess
 import threading
 import time
 from collections import Counter
@@ -44,8 +46,81 @@ def test_what_is_answered_is_not_asked_again(own: Bench, chat: Chat) -> None:
     said = put(own, chat)
     assert len(chat.bodies) == asked and answers(own) == before
     assert f"0 asked (0 yes, 0 no, 0 none), {asked} kept" in said[-1]
-    put(own, chat, tasks=["icu_stay_over_3_days"])  # a question more, and those stand
+    put(own, chat, tasks=["icu_stay_over_3_days"])  # another question, and the first ones stand
     assert len(chat.bodies) == 2 * asked
+    put(own, chat, tasks=())
+    assert len(chat.bodies) == 2 * asked
+    assert own.one("select count(*) from results.standing_answers") == 2 * asked
+
+
+def test_another_question_of_a_task_is_asked_anew(own: Bench, chat: Chat) -> None:
+    put(own, chat)
+    n = len(chat.bodies)
+    write(own, "update seeds.tasks set question = 'Will the patient live?'")
+    put(own, chat)
+    assert len(chat.bodies) == 2 * n and "Will the patient live?" in text_of(chat.bodies[-1])
+    assert own.one("select count(*) from results.standing_answers") == n
+    assert own.one("select count(*) from results.answers") == 2 * n
+
+
+def test_changed_stays_are_asked_anew_and_going_back_finds_the_old_answers(
+    own: Bench, chat: Chat
+) -> None:
+    put(own, chat)
+    n = len(chat.bodies)
+    write(own, "create table kept as select * from marts.patient_profiles")
+    write(own, "update marts.patient_profiles set profile = profile || 'x'")
+    put(own, chat, stays=3)  # a few of them: no old answer may stand beside these
+    assert len(chat.bodies) == n + 3
+    assert own.one("select count(*) from results.standing_answers") == 3
+    write(own, "update marts.patient_profiles as p set profile = kept.profile from kept"
+               " where kept.stay_id = p.stay_id")  # fmt: skip
+    put(own, chat)
+    assert len(chat.bodies) == n + 3
+    assert own.one("select count(*) from results.standing_answers") == n
+
+
+def test_a_trial_that_answers_nothing_hides_nothing(own: Bench, chat: Chat, tmp_path: Path) -> None:
+    put(own, chat)
+    n = len(chat.bodies)
+    (tmp_path / "mine.toml").write_text(
+        'version = "2"\nsystem = "You are a nurse."\nuser = "{profile} {question} Yes or no?"\n'
+        'without_profile = "{question} Yes or no?"\n'
+    )
+    chat.reply = lambda body: error(401)
+    with pytest.raises(CharthouseError, match="refused the key"):
+        put(own, chat, prompt=str(tmp_path / "mine.toml"), stays=3)
+    assert own.one("select count(*) from results.standing_answers") == n
+    chat.reply = lambda body: None
+    said = put(own, chat, prompt=str(tmp_path / "mine.toml"), stays=3)
+    assert any(f"{n} answers under other settings are kept" in line for line in said)
+    assert own.one("select count(*) from results.standing_answers") == 3
+
+
+def test_questions_that_are_refused_do_not_stand_in_the_way(own: Bench, chat: Chat) -> None:
+    seen: list[str] = []
+
+    def reply(body: Body) -> Response | None:
+        text = text_of(body)
+        if text not in seen:
+            seen.append(text)
+        return error(400) if 0 < seen.index(text) < 13 else None
+
+    chat.reply = reply
+    put(own, chat, concurrency=1)
+    n = len(stays_of_test(own))
+    left = n - int(str(own.one("select count(*) from results.answers where status = 'answered'")))
+    assert left >= 10
+    chat.bodies.clear()
+    with pytest.raises(CharthouseError, match="8 questions in a row"):  # only these are left
+        put(own, chat, concurrency=1)
+    chat.bodies.clear()
+    put(own, chat, tasks=(), concurrency=1)  # what is new comes first
+    answered = own.one(
+        "select count(*) from results.answers where status = 'answered'"
+        " and task = 'icu_stay_over_3_days'"
+    )
+    assert answered == n
 
 
 def test_another_prompt_is_another_question_and_both_are_kept(
@@ -244,6 +319,94 @@ def test_a_line_that_was_cut_is_dropped_and_the_others_are_kept(own: Bench, chat
     assert not path.exists() and not said and answers(own) == rows
 
 
+def test_what_a_journal_cannot_hold_is_set_aside_and_the_rest_goes_on(
+    own: Bench, chat: Chat
+) -> None:
+    bad = own.warehouse.with_name("warehouse.duckdb.ask-old.1.journal")
+    bad.write_text('{"answer": {"learner": "x", "question_hash": "y", "stay_id": "no number"}}\n')
+    said = put(own, chat, stays=2)
+    assert any("set aside" in line for line in said) and not bad.exists()
+    assert bad.with_suffix(".unreadable").exists()
+    assert own.one("select count(*) from results.answers") == 2
+
+
+def test_the_journal_may_be_read_by_those_who_may_read_the_warehouse(own: Bench) -> None:
+    own.warehouse.chmod(0o600)
+    journal = Journal(own.warehouse, "ask-new")
+    assert journal._page.path.stat().st_mode & 0o777 == 0o600
+    journal.close()
+    assert not list(own.warehouse.parent.glob("*.journal"))
+
+
+def test_two_runs_do_not_ask_the_same_learner(own: Bench, chat: Chat) -> None:
+    chat.seconds = 0.05
+    process = own.start_charthouse(
+        "ask", "--learner", LEARNER, "--base-url", chat.url, "--concurrency", "1",
+        OPENAI_API_KEY=KEY,
+    )  # fmt: skip
+    deadline = time.monotonic() + 60
+    while not chat.bodies and time.monotonic() < deadline:
+        time.sleep(0.02)
+    with pytest.raises(CharthouseError, match=f"Another run is asking {LEARNER}"):
+        put(own, chat)
+    put(own, chat, learners=["gemma3_4b"], stays=2)  # another learner is not in the way
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 0, errors
+    asked = Counter(json.dumps(body) for body in chat.bodies)
+    assert set(asked.values()) == {1}
+    assert not list(own.warehouse.parent.glob("*.lock"))
+
+
+def test_a_picture_that_goes_away_meanwhile_ends_the_run(
+    own: Bench, chat: Chat, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else its stay would be asked without, and stand for the question with it."""
+    pictures = tmp_path / "cxr"
+    shutil.copytree(own.raw["CHARTHOUSE_CXR"], pictures)
+    monkeypatch.setenv("CHARTHOUSE_CXR", str(pictures))
+
+    def reply(body: Body) -> None:
+        if len(chat.bodies) == 3:
+            pictures.rename(tmp_path / "away")
+
+    chat.reply = reply
+    with pytest.raises(CharthouseError, match="has gone or changed since this run began"):
+        put(own, chat, concurrency=1)
+    kept = own.sql("select dicom_id is null, image_note from results.answers")
+    assert len(kept) == len(chat.bodies) >= 3  # what had come is kept
+    assert {note for absent, note in kept if absent} <= {"no X-ray in the window"}
+    (tmp_path / "away").rename(pictures)
+    chat.reply = lambda body: None
+    put(own, chat)
+    assert own.one("select count(*) from results.answers where image_note like '%missing%'") == 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a small disk to fill")
+def test_a_disk_that_fills_up_keeps_what_came(own: Bench, chat: Chat, tmp_path: Path) -> None:
+    small = tmp_path / "small"
+    small.mkdir()
+    size = own.warehouse.stat().st_size + 40_000
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "none", str(small)]
+    if subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("this machine does not let root mount a tmpfs")
+    try:
+        shutil.copy(own.warehouse, small / "warehouse.duckdb")
+        full = Bench(own.raw, small / "warehouse.duckdb", tmp_path)
+        with pytest.raises(CharthouseError) as caught:
+            put(full, chat, tasks=(), conditions=["full", "text_only", "image_only"])
+        assert "cannot be written" in str(caught.value) and "\n" not in str(caught.value)
+        came = len(chat.bodies)
+        subprocess.run(["mount", "-o", "remount,size=64m", str(small)], check=True)
+        chat.bodies.clear()
+        put(full, chat, tasks=(), conditions=["full", "text_only", "image_only"])
+        total = full.one("select count(*) from results.answers where status = 'answered'")
+        assert total == full.one("select count(*) from results.answers")
+        # what the disk could still take was not asked again
+        assert len(chat.bodies) < int(str(total)) or came < 5
+    finally:
+        subprocess.run(["umount", str(small)], check=True)
+
+
 # Budgets
 
 
@@ -278,6 +441,21 @@ def test_never_more_at_a_time_than_allowed(own: Bench, chat: Chat) -> None:
     chat.seconds = 0.03
     put(own, chat, concurrency=5)
     assert chat.most_at_once == 5
+
+
+def test_what_nobody_tells_the_price_of_is_reckoned_at_its_highest(own: Bench, chat: Chat) -> None:
+    body = completion("Yes")
+    del body["usage"]
+    chat.reply = lambda _: answer(body)
+    put(own, chat, learners=["gpt_4o_mini"], max_cost=0.0045, concurrency=1)
+    spent = float(str(own.one("select sum(cost_usd) from results.answers")))
+    assert 0 < len(chat.bodies) < len(stays_of_test(own)) and 0.001 < spent <= 0.0045
+
+
+def test_two_learners_share_a_budget(own: Bench, chat: Chat) -> None:
+    put(own, chat, learners=["llava_1_5_7b", "gemma3_4b"], max_requests=50)
+    assert len(chat.bodies) == 50
+    assert own.one("select count(*) from results.answers where learner = 'gemma3_4b'") == 6
 
 
 # Servers
@@ -327,6 +505,7 @@ def test_a_server_that_answers_nothing_is_left_alone_soon(own: Bench, chat: Chat
         ({"choices": [{"index": 0}]}, "its choice has no message"),
         ({"choices": [{"message": {"content": 7}}]}, "its message is no text"),
         ([1], "it has no list 'choices'"),
+        (b"[" * 200_000, "it is not JSON"),
     ],
 )
 def test_an_answer_that_cannot_be_used_is_an_error(
@@ -337,6 +516,19 @@ def test_an_answer_that_cannot_be_used_is_an_error(
     errors = own.sql("select error from results.answers where status = 'error'")
     host = f"{chat.server.host}:{chat.server.port}"
     assert errors == [(f"{host} sent an answer that cannot be used: {reason}",)]
+
+
+def test_nonsense_beside_an_answer_is_left_out(own: Bench, chat: Chat) -> None:
+    wild = completion("Yes", 0.7, model="served \ud800" * 100)
+    wild["usage"] = {"prompt_tokens": 10**12, "completion_tokens": -1}
+    top = wild["choices"][0]["logprobs"]["content"][0]["top_logprobs"]
+    top += [{"token": "yes", "logprob": 1000.0}, {"token": "no", "logprob": 10**400}]
+    chat.script(answer(wild))
+    put(own, chat, stays=1)
+    assert own.sql(
+        "select status, answer, parsed, round(p_yes, 6), prompt_tokens, answer_tokens,"
+        " length(resolved_model) from results.answers"
+    ) == [("answered", "Yes", "yes", 0.7, None, None, 200)]
 
 
 def test_a_refusal_in_a_well_formed_answer_is_an_answer(own: Bench, chat: Chat) -> None:
@@ -458,6 +650,7 @@ def test_neither_key_nor_patient_shows_in_errors(own: Bench, chat: Chat) -> None
         ({"base_url": "ftp://127.0.0.1/"}, "must begin with https://"),
         ({"learners": ["llava_1_5_7b", "gemma3_4b"], "model": "x"}, "Ask one at a time"),
         ({"shots": 5000}, "--shots 5000: train has too few"),
+        ({"base_url": None, "model": "x"}, "Name the server too: --base-url"),
     ],
 )
 def test_a_mistake_is_one_line_and_asks_nothing(
@@ -474,6 +667,14 @@ def test_a_dry_run_asks_and_writes_nothing(own: Bench, chat: Chat) -> None:
     said = put(own, chat, dry_run=True, conditions=["full"])
     assert f"would put {len(stays_of_test(own))} questions to {chat.server.host}:" in said[-1]
     assert not chat.bodies and own.contents() == before
+
+
+def test_a_dry_run_without_weights_fetches_nothing(
+    own: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CHARTHOUSE_WEIGHTS", str(tmp_path))
+    said = put(own, learners=["gemma3_4b"], dry_run=True)
+    assert "not ready, its weights are not on this machine: hf download google/gemma" in said[-1]
 
 
 def test_kept_answers_can_be_read_again_without_asking(own: Bench, chat: Chat) -> None:

@@ -41,10 +41,16 @@ def script(name: str | None, folder: str, warehouse: str, show_stays: bool) -> N
     run(Site(Path(folder), Path(warehouse), show_stays), name)
 
 
-def page(bench: Bench, name: str | None, *, show_stays: bool = False) -> AppTest:
+def page(
+    bench: Bench, name: str | None, *, show_stays: bool = False, **address: str | list[str]
+) -> AppTest:
+    """A page as it opens, from an address that may say what is chosen."""
     told = {"name": name, "folder": str(published_dir(bench.warehouse)),
             "warehouse": str(bench.warehouse), "show_stays": show_stays}  # fmt: skip
-    return checked(AppTest.from_function(script, kwargs=told, default_timeout=60).run())
+    app = AppTest.from_function(script, kwargs=told, default_timeout=60)
+    for key, value in address.items():
+        app.query_params[key] = value
+    return checked(app.run())
 
 
 def checked(app: AppTest) -> AppTest:
@@ -54,7 +60,7 @@ def checked(app: AppTest) -> AppTest:
 
 def words(app: AppTest) -> str:
     """All that a page says, its tables and charts included."""
-    kinds = ("title", "subheader", "markdown", "caption", "info", "warning", "code")
+    kinds = ("title", "subheader", "markdown", "caption", "info", "warning", "code", "json")
     said = [str(element.value) for kind in kinds for element in app.get(kind)]
     said += [element.proto.body for element in app.get("html")]
     said += [table.value.to_csv() for table in app.dataframe]
@@ -98,9 +104,21 @@ def bare(built: Bench, tmp_path_factory: pytest.TempPathFactory) -> Bench:
 def credentialed(shown: Bench, tmp_path_factory: pytest.TempPathFactory) -> Bench:
     """As if of real patients, and with a leak for the audit to find; read only."""
     bench = cloned(shown, tmp_path_factory.mktemp("credentialed"))
-    write(bench, "update marts.cohort_definition set is_synthetic = false")
+    for table in ("marts.cohort_definition", "results.runs"):
+        write(bench, f"update {table} set is_synthetic = false")
     write(bench, "update marts.images set available_at = available_at + interval 9 days"
                  " where stay_id = (select min(stay_id) from marts.images)")  # fmt: skip
+    # what `evaluate --by subject_id` and `ask --shots` leave behind
+    write(bench, "insert into results.learner_metrics select metrics.* replace ('subject_id' as"
+                 " attribute, subject_id::varchar as subgroup) from results.learner_metrics as"
+                 " metrics cross join (select distinct subject_id from marts.cohort)"
+                 " where attribute = 'gender' and subgroup = 'F'")  # fmt: skip
+    write(bench, "insert into results.learner_fairness select * replace ('subject_id' as attribute,"
+                 " (select list(distinct subject_id::varchar) from marts.cohort) as left_out)"
+                 " from results.learner_fairness where attribute = 'gender'")  # fmt: skip
+    write(bench, "update results.runs set settings = json_merge_patch(settings, json_object("
+                 "'shots', [{'task': 'any', 'stay_id': (select min(stay_id) from marts.cohort)}]))"
+                 " where kind = 'ask'")  # fmt: skip
     return with_copy(bench, embeddings=True)
 
 
@@ -263,6 +281,13 @@ def test_subgroups_show_the_arms_that_are_chosen(shown: Bench) -> None:
     assert "No arm is chosen" in words(checked(app.run()))
 
 
+def test_arms_and_tabs_stand_in_the_address_too(shown: Bench) -> None:
+    app = page(shown, "subgroups", **{f"arms-{DEATH}": [TEXT]})
+    assert app.multiselect(key=f"arms-{DEATH}").value == [TEXT]
+    app = page(shown, "learners", section="Refusals and errors")
+    assert "A refusal is an answer that is neither yes nor no." in words(app)
+
+
 def test_contributions_stand_for_all_and_for_complete_cases(shown: Bench) -> None:
     app = page(shown, "contributions")
     (table,) = tables(app)
@@ -359,6 +384,27 @@ def test_single_stays_of_credentialed_data_are_hidden_unless_asked_for(
     app = page(credentialed, "stay", show_stays=True)
     app.text_input[0].set_value(str(stay_id))
     assert "text was not published" in words(checked(app.run()))
+
+
+def test_settings_of_a_run_name_stays_only_where_stays_are_shown(credentialed: Bench) -> None:
+    ((run_id, stay_id),) = credentialed.sql(
+        "select run_id, settings -> 'shots' -> 0 ->> 'stay_id' from results.runs"
+        " where kind = 'ask' order by started_at limit 1"
+    )
+    for show_stays in (False, True):
+        app = page(credentialed, "runs", show_stays=show_stays)
+        checked(app.selectbox(key="one_run").set_value(run_id).run())
+        said = "".join(element.value for element in app.get("json"))
+        assert (stay_id in said) == show_stays
+        assert '"any"' in said  # what names nobody is shown
+
+
+def test_subgroups_of_learners_do_not_list_patients(credentialed: Bench) -> None:
+    patients = [str(row[0]) for row in credentialed.sql("select subject_id from marts.cohort")]
+    said = words(page(credentialed, "learners", section="Subgroups and fairness"))
+    assert not [patient for patient in patients if patient in said]
+    assert "Too many groups to draw: subject_id" in said
+    assert "Gender" in said and "How far apart" in said
 
 
 # The server

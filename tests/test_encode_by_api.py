@@ -313,7 +313,7 @@ def test_a_service_that_stays_broken_is_one_line(service: Api) -> None:
     assert len(service.requests) == 3 and len(waits) == 2
     message = str(failure.value)
     assert "\n" not in message and "HTTP 500, 3 times" in message
-    assert f"{HOST}:{service.server.port}" in message and "finished batches are kept" in message
+    assert f"{HOST}:{service.server.port}" in message and "what is finished is kept" in message
 
 
 @pytest.mark.parametrize(

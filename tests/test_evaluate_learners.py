@@ -337,24 +337,31 @@ def test_p_values_are_corrected_for_all_that_a_task_asks_of_a_question(scored: B
 
 
 def test_subgroups_are_whole_and_fairness_is_of_their_rates(scored: Bench) -> None:
-    rates = scored.sql(
-        "select gender, avg(if(parsed = 'none', 1 - label, (parsed = 'yes')::int)) as rate,"
-        " count(*) from results.standing_answers inner join marts.cohort using (stay_id)"
+    shy = f"learner = '{SHY}' and attribute = 'gender' and metric ="
+    by_group = scored.sql(
+        "select gender, avg((parsed = 'yes')::int) filter (where parsed != 'none') as rate,"
+        " count(*) filter (where parsed != 'none'), avg((parsed != 'none')::int), count(*)"
+        " from results.standing_answers inner join marts.cohort using (stay_id)"
         f" inner join marts.labels using (stay_id, task) where learner = '{SHY}'"
         " and status = 'answered' and split = 'test' group by 1"
     )
-    found = scored.sql(
-        "select subgroup, value, n from reports.learner_subgroups where attribute = 'gender'"
-        f" and metric = 'selection_rate' and learner = '{SHY}'"
-    )
-    assert len(found) == 2
-    assert {row[::2] for row in found} == {row[::2] for row in rates}
-    assert dict(row[:2] for row in found) == pytest.approx(dict(row[:2] for row in rates))
-    rate = [row[1] for row in rates]
-    assert scored.one(
-        "select value from reports.learner_fairness where attribute = 'gender'"
-        f" and metric = 'demographic_parity_ratio' and learner = '{SHY}'"
-    ) == pytest.approx(min(rate) / max(rate))
+    for metric, counting, columns in (
+        ("selection_rate", "answered", slice(1, 3)), ("share_answered", "asked", slice(3, 5)),
+    ):  # fmt: skip
+        found = scored.sql(
+            "select subgroup, value, n, counting from reports.learner_subgroups"
+            f" where {shy} '{metric}'"
+        )
+        assert len(found) == 2 and {row[3] for row in found} == {counting}
+        expected = {row[0]: row[columns] for row in by_group}
+        assert {row[0]: row[1:3] for row in found} == {
+            group: (pytest.approx(value), n) for group, (value, n) in expected.items()
+        }
+    rate = [row[1] for row in by_group]
+    assert scored.sql(
+        "select value, counting from reports.learner_fairness"
+        f" where {shy} 'demographic_parity_ratio'"
+    ) == [(pytest.approx(min(rate) / max(rate)), "answered")]
     assert set(scored.sql("select distinct attribute from results.learner_fairness")) == {
         ("age_group",), ("gender",), ("race_group",),
     }  # fmt: skip
@@ -426,6 +433,38 @@ def test_answers_that_came_since_are_noticed(spoilt: Bench) -> None:
     assert spoilt.sql(query) == [(False, 0)]
     run_evaluate(spoilt)
     assert spoilt.sql(query) == [(True, 0)]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "update results.answers set question_hash = 'of another picture' where {one}",
+        "update results.answers set p_yes = p_yes / 2 where {one}",
+        "update results.answers set parsed = if(parsed = 'yes', 'no', 'yes') where {one}",
+        "update results.learner_metrics set answers_hash = null where learner = '{learner}'",
+    ],
+)
+def test_as_many_other_answers_are_noticed(spoilt: Bench, change: str) -> None:
+    """The last: an evaluation of an older clone, which cannot tell."""
+    query = "select learner, condition from reports.learners where not is_current"
+    assert spoilt.sql(query) == []
+    stay = list(labels_of(spoilt))[1]
+    one = f"learner = '{SHY}' and stay_id = {stay}"
+    write(spoilt, change.format(one=one, learner=SHY))
+    assert spoilt.sql(query) == [(SHY, "full")]
+    run_evaluate(spoilt)
+    assert spoilt.sql(query) == []
+
+
+def test_a_task_that_was_named_must_be_scored(unscored: Bench) -> None:
+    """The others are evaluated first; without names it is left out in a line."""
+    plant_all(unscored)
+    scored_tasks = "select distinct task from results.learner_metrics"
+    with pytest.raises(CharthouseError, match=r"^in_hospital_mortality: no arm has scored"):
+        run_evaluate(unscored, tasks=("in_hospital_mortality", TASK), n_bootstrap=20)
+    assert unscored.sql(scored_tasks) == [(TASK,)]
+    said = run_evaluate(unscored, tasks=(), n_bootstrap=20)
+    assert any("left out: in_hospital_mortality: no arm has scored" in line for line in said)
 
 
 def test_learners_are_scored_before_any_arm_is(unscored: Bench) -> None:

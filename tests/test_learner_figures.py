@@ -35,6 +35,7 @@ def answers(said: str, p_yes: list[float] | None = None) -> Answers:
         failed=codes == "e",
         decision=np.select([codes == "y", codes == "n"], [1.0, 0.0], np.nan),
         p_yes=np.full(len(codes), np.nan) if p_yes is None else np.array(p_yes),
+        answers_hash=said,
     )
 
 
@@ -76,7 +77,8 @@ def test_errors_and_what_was_never_asked_are_not_scored() -> None:
     found = found_by(Learner("a", "f", {"full": full}), more)
     ten = Stays(ids[:10], ids[:10], y_true[:10], np.ones(10, bool), {})
     expected = found_by(Learner("a", "f", {"full": answers("yyn-nnny-n", p_yes)}), ten)
-    assert {key: row | {"n_errors": 0} for key, row in found.items()} == expected
+    own = {"n_errors": 0, "answers_hash": "yyn-nnny-n"}
+    assert {key: row | own for key, row in found.items()} == expected
     assert {row["n_errors"] for row in found.values()} == {2}
     auroc = sklearn_metrics.roc_auc_score(y_true[:10], p_yes)
     assert found["p_yes", "auroc"]["value"] == pytest.approx(auroc)  # refusals have a p_yes too
@@ -104,33 +106,96 @@ def test_what_cannot_be_scored_says_why() -> None:
     assert "unknown" in in_words(nothing, list(metric_rows(nothing, stays, BOOTSTRAP)))
 
 
-def test_a_subgroup_of_one_class_has_no_rate_of_the_other_and_says_so() -> None:
-    groups = np.array(["F", "F", "F", None, "M", "M", "M", "M", "F", None], object)
-    learner = Learner("a", "f", {"full": answers("yyn-nnny-e", [0.5] * 9 + [np.nan])})
-    stays = ten_stays({"gender": groups})
-    bootstrap = Bootstrap(n=50, seed=0, min_group=2)
-    found = {
-        (row["subgroup"], row["metric"]): row
-        for row in metric_rows(learner, stays, bootstrap)
+GROUPS = np.array(["F", "F", "F", None, "M", "M", "M", "M", "F", None], object)
+BY_TWO = Bootstrap(n=50, seed=0, min_group=2)
+
+
+def by_gender(learner: Learner, stays: Stays) -> dict[tuple[str, str, str], Row]:
+    """Subgroup, counting and metric to the row."""
+    return {
+        (row["subgroup"], row["counting"], row["metric"]): row
+        for row in metric_rows(learner, stays, BY_TWO)
         if row["attribute"] == "gender"
     }
-    assert found["M", "fpr"]["value"] == 1 / 4
-    assert found["M", "accuracy"]["value"] == 3 / 4
-    assert (found["M", "tpr"]["value"], found["M", "tpr"]["reason"]) == (None, "no positive stay")
-    assert (found["M", "auroc"]["value"], found["M", "auroc"]["reason"]) == (
-        None, "no positive stay",
-    )  # fmt: skip
-    assert (
-        found["F", "selection_rate"]["value"] == 3 / 4
-    )  # yes, yes, no, and a refusal taken as yes
-    assert found["(missing)", "accuracy"]["reason"] == "1 stays, fewer than 2"
-    assert {group: row["n_errors"] for (group, _), row in found.items()} == {
+
+
+def fairness_of(learner: Learner, stays: Stays) -> dict[tuple[str, str], Row]:
+    """Counting and measure to the row."""
+    return {(row["counting"], row["metric"]): row for row in fairness_rows(learner, stays, BY_TWO)}
+
+
+def test_a_subgroup_of_one_class_has_no_rate_of_the_other_and_says_so() -> None:
+    learner = Learner("a", "f", {"full": answers("yyn-nnny-e", [0.5] * 9 + [np.nan])})
+    stays = ten_stays({"gender": GROUPS})
+    found = by_gender(learner, stays)
+    for counting in ("answered", "as_wrong"):
+        assert found["M", counting, "fpr"]["value"] == 1 / 4
+        assert found["M", counting, "accuracy"]["value"] == 3 / 4
+        tpr = found["M", counting, "tpr"]
+        assert (tpr["value"], tpr["reason"]) == (None, "no positive stay")
+    auroc = found["M", "p_yes", "auroc"]
+    assert (auroc["value"], auroc["reason"]) == (None, "no positive stay")
+    assert found["(missing)", "as_wrong", "accuracy"]["reason"] == "1 stays, fewer than 2"
+    assert {group: row["n_errors"] for (group, _, _), row in found.items()} == {
         "F": 0, "M": 0, "(missing)": 1,
     }  # fmt: skip
-    measures = {row["metric"]: row for row in fairness_rows(learner, stays, bootstrap)}
-    assert measures["demographic_parity_ratio"]["value"] == pytest.approx((1 / 4) / (3 / 4))
-    assert measures["equalized_odds_ratio"]["left_out"] == ["M", "(missing)"]
-    assert measures["equalized_odds_ratio"]["reason"]
+    odds = fairness_of(learner, stays)["answered", "equalized_odds_ratio"]
+    assert odds["left_out"] == ["F", "M", "(missing)"]  # the refused one was F's only negative
+    assert odds["reason"]
+
+
+def test_a_subgroup_by_hand_with_refusals_both_ways() -> None:
+    """Of F: yes, yes, no to three with the outcome, a refusal to one without."""
+    learner = Learner("a", "f", {"full": answers("yyn-nnny-e", [0.5] * 9 + [np.nan])})
+    found = by_gender(learner, ten_stays({"gender": GROUPS}))
+    of_f: dict[str, dict[str, object]] = {}
+    for (group, counting, metric), row in found.items():
+        if group == "F" and counting != "p_yes":
+            of_f.setdefault(counting, {})[metric] = row["value"]
+    assert of_f["asked"] == {"share_answered": 3 / 4}
+    assert of_f["answered"] == pytest.approx(  # TP 2, FN 1
+        {"accuracy": 2 / 3, "tpr": 2 / 3, "fpr": None, "selection_rate": 2 / 3, "ppv": 1,
+         "f1": 4 / 5}
+    )  # fmt: skip
+    assert of_f["as_wrong"] == pytest.approx(  # and one FP
+        {"accuracy": 2 / 4, "tpr": 2 / 3, "fpr": 1, "ppv": 2 / 3, "f1": 4 / 6}
+    )
+    assert {found["F", counting, "accuracy"]["n"] for counting in ("answered", "as_wrong")} == {
+        3, 4,
+    }  # fmt: skip
+
+
+def test_a_subgroup_that_only_refuses_is_not_lost() -> None:
+    learner = Learner("a", "f", {"full": answers("yyn-----ye")})
+    stays = ten_stays({"gender": GROUPS})
+    found = by_gender(learner, stays)
+    assert found["M", "asked", "share_answered"]["value"] == 0
+    assert found["M", "as_wrong", "accuracy"]["value"] == 0
+    alone = found["M", "answered", "accuracy"]
+    assert (alone["value"], alone["n"], alone["reason"]) == (None, 0, "no answer is yes or no")
+    parity = fairness_of(learner, stays)["answered", "demographic_parity_ratio"]
+    assert "M" in parity["left_out"]
+
+
+def test_demographic_parity_does_not_depend_on_the_outcome() -> None:
+    """A refusal is a decision of no kind: it selects nobody, whatever came of the stay."""
+    said = answers("yyn-nnny-e")
+    stays = ten_stays({"gender": GROUPS})
+    other_way = Stays(
+        stays.stay_ids, stays.subject_ids, 1 - stays.y_true, stays.complete, stays.groups
+    )
+    both = [fairness_of(Learner("a", "f", {"full": said}), each) for each in (stays, other_way)]
+    parity = [
+        {key: row["value"] for key, row in found.items() if "demographic" in key[1]}
+        for found in both
+    ]
+    assert parity[0] == parity[1] == {
+        ("answered", "demographic_parity_ratio"): pytest.approx((1 / 4) / (2 / 3)),
+        ("answered", "demographic_parity_difference"): pytest.approx(2 / 3 - 1 / 4),
+    }  # fmt: skip
+    assert {counting for counting, metric in both[0] if metric == "equalized_odds_ratio"} == {
+        "answered", "as_wrong",
+    }  # fmt: skip
 
 
 # Shapley values

@@ -17,6 +17,7 @@ from asking import write
 from charthouse import publish as publishing
 from charthouse.errors import CharthouseError
 from charthouse.publish import (
+    ANSWERS,
     FILE,
     FREE_TEXT,
     PARQUET,
@@ -210,7 +211,8 @@ def mark(own: Bench, *, is_synthetic: bool) -> None:
         database.execute(
             f"update embeddings.fitted set learned = encode('{MARK}') where encoder = 'tfidf_svd'"
         )
-        database.execute(f"update marts.cohort_definition set is_synthetic = {is_synthetic}")
+        for table in ("marts.cohort_definition", "results.runs"):
+            database.execute(f"update {table} set is_synthetic = {is_synthetic}")
 
 
 def holders(out: Path) -> set[str]:
@@ -228,7 +230,9 @@ def holders(out: Path) -> set[str]:
     return found
 
 
-WORDS = {f"{schema}.{table}" for schema, table in FREE_TEXT} | {"embeddings.fitted"}
+OF_COHORT = {f"{schema}.{table}" for schema, table in FREE_TEXT}
+OF_RUNS = {f"{schema}.{table}" for schema, table in ANSWERS} | {"embeddings.fitted"}
+WORDS = OF_COHORT | OF_RUNS
 
 
 @pytest.mark.parametrize(
@@ -261,6 +265,48 @@ def test_free_text_of_credentialed_data_stays_behind(
             for (schema, table), columns in FREE_TEXT.items()
         }  # fmt: skip
         assert not any(left.values())
+        answered = own.one("select count(*) from results.answers")
+        assert sql(out, "select count(*), count(answer) from results.answers") == [(answered, 0)]
+        assert any(f"{answered} answers of learners; 1 fits of text" in line for line in said)
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_text_of_a_run_that_is_not_known_to_be_synthetic_stays_behind(
+    own: Bench, is_known: bool
+) -> None:
+    """The warehouse was of real patients before; of a run that is not there nobody can say."""
+    mark(own, is_synthetic=True)
+    if is_known:
+        write(own, "insert into results.runs select * replace ('former' as run_id, false as"
+                   " is_synthetic) from results.runs where kind = 'ask' limit 1")  # fmt: skip
+    write(own, "update results.answers set run_id = 'former' where condition = 'text_only'")
+    write(own, "insert into embeddings.fitted select * replace ('former' as run_id)"
+               " from embeddings.fitted")  # fmt: skip
+    fits = dict(own.sql("select encoder, count(*) from embeddings.fitted group by 1"))
+    asked = dict(own.sql("select condition, count(*) from results.answers group by 1"))
+    out, said = published(own, embeddings=True)
+    assert holders(out) == WORDS
+    for name in ("answers", "standing_answers"):
+        kept = dict(sql(out, f"select condition, count(answer) from results.{name} group by 1"))
+        assert kept == {"full": asked["full"], "text_only": 0}
+    assert dict(sql(out, "select encoder, count(*) from embeddings.fitted group by 1")) == {
+        **fits, "tfidf_svd": fits["tfidf_svd"] // 2,
+    }  # fmt: skip
+    assert any(f"left out ({asked['text_only']} answers of learners; 1 fits" in x for x in said)
+    assert sql(out, "select has_text from published.copy") == [(True,)]
+    out, said = published(own, embeddings=True, with_text=True)
+    assert sql(out, "select count(answer) from results.answers")[0][0] == sum(asked.values())
+    assert dict(sql(out, "select encoder, count(*) from embeddings.fitted group by 1")) == fits
+    assert not any("free text" in line for line in said)
+
+
+def test_what_an_encoder_learned_that_the_seed_does_not_name_stays_behind(own: Bench) -> None:
+    mark(own, is_synthetic=False)
+    write(own, "update embeddings.fitted set encoder = 'tfidf_of_last_year'"
+               " where encoder = 'tfidf_svd'")  # fmt: skip
+    out, _ = published(own, embeddings=True)
+    assert holders(out) == set()
+    assert sql(out, "select 1 from embeddings.fitted where encoder = 'pixel_pca'")
 
 
 # All at once
@@ -379,6 +425,35 @@ def test_it_never_writes_over_what_is_not_its_own(own: Bench, tmp_path: Path) ->
     for _ in range(2):
         published(own, out=theirs.parent)
     assert theirs.read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    "name", [".versions/1.0/notes.txt", ".versions/lock", ".versions", ".current"]
+)
+def test_versions_that_somebody_else_keeps_are_left_alone(
+    own: Bench, tmp_path: Path, name: str
+) -> None:
+    theirs = tmp_path / "shared" / name
+    theirs.parent.mkdir(parents=True)
+    theirs.write_text("mine")
+    with pytest.raises(CharthouseError, match=r"is not of a published copy\. Name another"):
+        published(own, out=tmp_path / "shared")
+    assert theirs.read_text() == "mine"
+    assert not (tmp_path / "shared" / FILE).exists()
+
+
+def test_among_our_versions_only_ours_are_swept(own: Bench, tmp_path: Path) -> None:
+    folder = tmp_path / "published" / ".versions"
+    folder.mkdir(parents=True)  # as a publish leaves it that was killed at once
+    out, _ = published(own, out=folder.parent)
+    kept, link, killed = folder / "kept/notes.txt", folder / "notes.link", "20260101T000000000000"
+    kept.parent.mkdir()
+    kept.write_text("mine")
+    link.symlink_to(kept)
+    (folder / killed).mkdir()
+    published(own, out=out)
+    assert kept.read_text() == link.read_text() == "mine"
+    assert not (folder / killed).exists() and versions(out) == 2
 
 
 def test_two_at_a_time_are_one(own: Bench) -> None:

@@ -56,7 +56,11 @@ asked as (
         count(*) as n_asked,
         count(*) filter (where status = 'answered' and parsed in ('yes', 'no')) as n_answered,
         count(*) filter (where status != 'answered') as n_errors,
-        count(*) - n_answered - n_errors as n_refused
+        count(*) - n_answered - n_errors as n_refused,
+        -- as charthouse.evaluate.learner_answers has it
+        md5(
+            string_agg(concat(stay_id, ':', question_hash, ':', parsed, ':', p_yes), ',' order by stay_id)
+        ) as answers_hash
     from answers
     group by task, learner, fingerprint, cohort_hash, condition
 ),
@@ -75,10 +79,9 @@ measured as (
         {%- endfor %}
         {%- endfor %}
         max(n) filter (where counting = 'asked') as n,
-        max(n) filter (where counting = 'answered') as n_decided,
         max(n) filter (where counting = 'p_yes') as n_p_yes,
         max(n_positive) filter (where counting = 'asked') as n_positive,
-        max(n_errors) as n_failed,
+        max(answers_hash) as answers_hash,
         max(evaluation_run_id) as evaluation_run_id
     from {{ source('results', 'learner_metrics') }}
     where attribute is null
@@ -133,8 +136,7 @@ final as (
         {%- for name in asked_by %}
         asked.{{ name }},
         {%- endfor %}
-        (measured.n, measured.n_decided, measured.n_failed)
-        = (asked.n_answered + asked.n_refused, asked.n_answered, asked.n_errors) as is_current,
+        coalesce(measured.answers_hash = asked.answers_hash, false) as is_current,
         measured.fingerprint,
         measured.evaluation_run_id,
         measured.cohort_hash,

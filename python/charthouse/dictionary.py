@@ -22,7 +22,7 @@ SCHEMAS = {
     "seeds": "What a clinician would edit, as CSV files in `seeds/`.",
     "marts": "What people query: the cohort and its data.",
     "embeddings": "Vectors, by stay: one table an encoder besides these, with its name.",
-    "results": "What the jobs write: every run that ever ended, on every cohort.",
+    "results": "What the jobs write: every run, failed ones too, on every cohort.",
     "reports": "Views over the results that stand, those of the present cohort.",
 }
 HEAD = """# Data dictionary

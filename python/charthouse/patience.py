@@ -40,7 +40,15 @@ class RefusedInput(Exception):
 
 
 class GaveUp(CharthouseError):
-    """The service was asked as often as patience allows; another question may fare better."""
+    """The service was asked as often as patience allows; another question may fare better.
+
+    Args:
+        what: happened, in a line.
+    """
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what}. Run again later: what is finished is kept.")
+        self.what = what
 
 
 class Stopped(CharthouseError):
@@ -96,25 +104,22 @@ class Patience:
         """
         stop = stop or threading.Event()
         for attempt in itertools.count(1):
+            if stop.is_set():
+                raise Stopped(f"{host}: stopped.")
             told(attempt > 1)
             outcome = self._try(call)
             if isinstance(outcome, _Answered):
                 return outcome.answer
             if not outcome.passes:
                 raise CharthouseError(
-                    f"{host} {outcome.what}. Then run again: finished batches are kept."
+                    f"{host} {outcome.what}. Then run again: what is finished is kept."
                 )
             if attempt >= self.tries:
-                raise GaveUp(
-                    f"{host} {outcome.what}, {attempt} times. Run again later: finished batches are"
-                    " kept."
-                )
+                raise GaveUp(f"{host} {outcome.what}, {attempt} times")
             wait = outcome.wait
             if wait is None:
                 wait = self.first_wait * 2 ** (attempt - 1) * self.jitter.uniform(0.5, 1)
             (self.sleep or stop.wait)(min(wait, self.longest_wait))
-            if stop.is_set():
-                raise Stopped(f"{host}: stopped.")
         raise AssertionError("unreachable")
 
     def _try(self, call: Callable[[], Answer]) -> _Answered[Answer] | _Failure:

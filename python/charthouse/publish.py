@@ -8,6 +8,7 @@ has the old file open keeps it, and a publish that is killed has changed nothing
 
 import fcntl
 import os
+import re
 import shutil
 import time
 from collections.abc import Iterator, Sequence
@@ -33,15 +34,22 @@ OWN = "published"
 FREE_TEXT = {
     ("marts", "reports"): ("text",),
     ("marts", "patient_profiles"): ("profile", "sections"),
-    ("results", "answers"): ("answer",),
-    ("results", "standing_answers"): ("answer",),
 }
-"""Columns that hold what somebody wrote about a patient: not copied of credentialed data."""
+"""Columns that hold what somebody wrote about a patient: not copied of a credentialed cohort."""
 
-_NO_WORDS = "encoder not in (select encoder from seeds.encoders where modality = 'text')"
-"""Of embeddings.fitted without free text: what a text encoder learned are words of reports."""
+ANSWERS = (("results", "answers"), ("results", "standing_answers"))
+FITTED = (EMBEDDINGS, "fitted")
+
+# Results and embeddings outlive the cohort: each row is judged by its own run, not by the marts.
+_SYNTHETIC = "run_id in (select run_id from results.runs where is_synthetic)"
+_ANSWER = f"case when {_SYNTHETIC} then answer end as answer"
+# What a text encoder learned are words of reports, and so may be that of an encoder nobody knows.
+_NO_WORDS = (
+    f"({_SYNTHETIC} or encoder in (select encoder from seeds.encoders where modality <> 'text'))"
+)
 
 _CURRENT, _VERSIONS, _LOCK = ".current", ".versions", "lock"
+_VERSION = re.compile(r"\d{8}T\d{12}")
 _LINKS = {FILE: f"{_CURRENT}/{FILE}", PARQUET: f"{_CURRENT}/{PARQUET}"}
 
 _OUTLIERS = """
@@ -69,7 +77,8 @@ class Options:
 class _Table:
     schema: str
     name: str
-    left_out: tuple[str, ...]
+    left_out: tuple[str, ...] = ()
+    replaced: str = ""
     rows: str = "true"
 
     @property
@@ -139,14 +148,10 @@ def publish(warehouse: Path, options: Options, *, say: Say) -> Path:
 @contextmanager
 def _claimed(out: Path) -> Iterator[None]:
     """The folder is ours alone; what a killed publish left there is gone."""
-    for name, target in _LINKS.items():
-        path = out / name
-        if os.path.lexists(path) and not (path.is_symlink() and os.readlink(path) == target):
-            raise CharthouseError(
-                f"{path} is not of a published copy. Name another folder by --out."
-            )
+    for path in _not_ours(out):
+        raise CharthouseError(f"{path} is not of a published copy. Name another folder by --out.")
     (out / _VERSIONS).mkdir(parents=True, exist_ok=True)
-    with (out / _VERSIONS / _LOCK).open("w") as lock:
+    with (out / _VERSIONS / _LOCK).open("a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -155,6 +160,26 @@ def _claimed(out: Path) -> Iterator[None]:
             ) from None
         _sweep(out)
         yield
+
+
+def _not_ours(out: Path) -> Iterator[Path]:
+    """What somebody else has put where a copy would be."""
+    versions, lock = out / _VERSIONS, out / _VERSIONS / _LOCK
+    places = {name: re.compile(re.escape(target)) for name, target in _LINKS.items()}
+    places[_CURRENT] = re.compile(re.escape(f"{_VERSIONS}/") + _VERSION.pattern)
+    for name, target in places.items():
+        path = out / name
+        if os.path.lexists(path) and not (
+            path.is_symlink() and target.fullmatch(os.readlink(path))
+        ):
+            yield path
+    if os.path.lexists(versions):
+        # empty: of a publish that was killed before it had its lock, which is a file without bytes
+        is_ours = versions.is_dir() and (
+            (lock.is_file() and not lock.stat().st_size) or not any(versions.iterdir())
+        )
+        if versions.is_symlink() or not is_ours:
+            yield versions
 
 
 def _write(warehouse: Path, version: Path, options: Options) -> list[str]:
@@ -166,7 +191,9 @@ def _write(warehouse: Path, version: Path, options: Options) -> list[str]:
             "select is_synthetic from marts.cohort_definition"
         ).fetchall()
         keeps_text = is_synthetic or options.with_text
-        tables = _tables(db, keeps_text, (*COPIED, *([EMBEDDINGS] * options.embeddings)))
+        schemas = (*COPIED, *([EMBEDDINGS] * options.embeddings))
+        tables = _tables(db, options, schemas, of_cohort=keeps_text)
+        less = [] if options.with_text else _left_out(db, schemas, of_cohort=keeps_text)
         _copy(db, tables)
         _describe_itself(db, modified_ns(warehouse), keeps_text, options.embeddings)
         db.execute("use warehouse")
@@ -183,17 +210,22 @@ def _write(warehouse: Path, version: Path, options: Options) -> list[str]:
         f"{mark}{len(tables)} tables in {time.monotonic() - began:.1f} s; the warehouse was held"
         f" for {held:.1f} s of these"
     ]
-    if not keeps_text:
-        names = [f"{table.full_name} {', '.join(table.left_out)}" for table in tables
-                 if (table.schema, table.name) in FREE_TEXT]  # fmt: skip
-        lines.append(f"free text is left out ({'; '.join(names)}); --with-text keeps it")
+    if less:
+        lines.append(f"free text is left out ({'; '.join(less)}); --with-text keeps it")
     return lines
 
 
 def _tables(
-    db: duckdb.DuckDBPyConnection, keeps_text: bool, schemas: Sequence[str]
+    db: duckdb.DuckDBPyConnection, options: Options, schemas: Sequence[str], *, of_cohort: bool
 ) -> list[_Table]:
-    """Tables and views of the warehouse that are copied; of the audit only its result."""
+    """Tables and views of the warehouse that are copied; of the audit only its result.
+
+    Args:
+        db: of open_copy.
+        options: what the user asked.
+        schemas: those that are copied.
+        of_cohort: whether reports and profiles keep their text.
+    """
     found = db.execute(
         "select schema_name, table_name from duckdb_tables()"
         " where database_name = 'source' and schema_name in (select unnest($1))"
@@ -203,17 +235,37 @@ def _tables(
         " order by all",
         [list(schemas)],
     ).fetchall()
-    if keeps_text:
-        return [_Table(schema, name, ()) for schema, name in found]
+    if options.with_text:
+        return [_Table(schema, name) for schema, name in found]
     return [
         _Table(
             schema,
             name,
-            FREE_TEXT.get((schema, name), ()),
-            _NO_WORDS if (schema, name) == (EMBEDDINGS, "fitted") else "true",
+            left_out=() if of_cohort else FREE_TEXT.get((schema, name), ()),
+            replaced=_ANSWER if (schema, name) in ANSWERS else "",
+            rows=_NO_WORDS if (schema, name) == FITTED else "true",
         )
         for schema, name in found
     ]
+
+
+def _left_out(
+    db: duckdb.DuckDBPyConnection, schemas: Sequence[str], *, of_cohort: bool
+) -> list[str]:
+    """The free text that a copy without it lacks, for people."""
+    less = [] if of_cohort else [
+        f"{schema}.{name} {', '.join(columns)}" for (schema, name), columns in FREE_TEXT.items()
+    ]  # fmt: skip
+    counted = [("results.answers", "answer is not null", _SYNTHETIC, "answers of learners")]
+    if EMBEDDINGS in schemas:
+        counted.append((".".join(FITTED), "true", _NO_WORDS, "fits of text encoders"))
+    for table, has_words, is_kept, words in counted:
+        ((n,),) = db.execute(
+            f"select count(*) from {table} where {has_words} and not {is_kept}"
+        ).fetchall()
+        if n:
+            less.append(f"{n:,} {words}")
+    return less
 
 
 def _copy(db: duckdb.DuckDBPyConnection, tables: Sequence[_Table]) -> None:
@@ -222,10 +274,11 @@ def _copy(db: duckdb.DuckDBPyConnection, tables: Sequence[_Table]) -> None:
         db.execute(f"create schema warehouse.{schema}")
     for table in tables:
         less = f"exclude ({', '.join(table.left_out)})" if table.left_out else ""
+        other = f"replace ({table.replaced})" if table.replaced else ""
         db.execute("begin")  # one commit a table, not one a comment
         db.execute(
             f"create table warehouse.{table.full_name} as"
-            f" select * {less} from {table.full_name} where {table.rows}"
+            f" select * {less} {other} from {table.full_name} where {table.rows}"
         )
         _comment(db, table)
         db.execute("commit")
@@ -304,7 +357,7 @@ def _sync(path: Path) -> None:
 def _switch(out: Path, version: Path) -> None:
     """The new version takes the place of the former one, at once."""
     for link, target in (_LINKS | {_CURRENT: f"{_VERSIONS}/{version.name}"}).items():
-        made = out / _VERSIONS / f"{link}.link"
+        made = _half_made(out, link)
         made.unlink(missing_ok=True)
         made.symlink_to(target)
         os.replace(made, out / link)
@@ -312,13 +365,18 @@ def _switch(out: Path, version: Path) -> None:
 
 
 def _sweep(out: Path) -> None:
-    """Removes every version but the current one."""
+    """Removes every version but the current one; what bears no name of ours stays."""
     current = (out / _CURRENT).resolve()
+    for link in (*_LINKS, _CURRENT):
+        _half_made(out, link).unlink(missing_ok=True)
     for path in (out / _VERSIONS).iterdir():
-        if path.is_symlink() or path.suffix == ".link":
-            path.unlink()
-        elif path.is_dir() and path.resolve() != current:
+        if _VERSION.fullmatch(path.name) and path.resolve() != current:
             shutil.rmtree(path, ignore_errors=True)
+
+
+def _half_made(out: Path, link: str) -> Path:
+    """Where a link is before it takes its place."""
+    return out / _VERSIONS / f"{link}.link"
 
 
 def _megabytes(path: Path) -> str:

@@ -7,7 +7,7 @@ from typing import Literal
 
 from charthouse.errors import CharthouseError
 
-Shown = Literal["own", "none", "blank", "other"]
+Picture = Literal["own", "none", "blank", "other"]
 
 SECTIONS = ("demographics", "vitals", "reports")
 PLAYERS = ("demographics", "vitals", "image", "reports")
@@ -26,11 +26,11 @@ class Condition:
 
     name: str
     sections: tuple[str, ...]
-    picture: Shown
+    picture: Picture
 
     @property
     def needs_picture(self) -> bool:
-        """Asked only of stays that have one: about the others it would ask what `full` asks."""
+        """Asked only of stays that have one: without, there is nothing to compare `full` with."""
         return self.name != FULL
 
 

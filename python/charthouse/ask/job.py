@@ -4,13 +4,14 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from signal import SIGINT, default_int_handler, getsignal, signal
 from typing import Any
 
+from charthouse.ask.budget import Budget
 from charthouse.ask.journal import Journal
 from charthouse.ask.parse import PARSER_VERSION, parse
 from charthouse.ask.plan import Asked, Plan
@@ -19,23 +20,16 @@ from charthouse.ask.prompt import Prompt
 from charthouse.ask.questions import Made, Maker
 from charthouse.cohort import Cohort, require_cohort
 from charthouse.encoders.ahead import ahead
+from charthouse.errors import CharthouseError
 from charthouse.learners.base import ANSWER_TOKENS, Failed, Question, Reply, Respondent
 from charthouse.learners.registry import LearnerSpec
 from charthouse.progress import Told
 from charthouse.warehouse import open_warehouse
 
 STAYS_READ_AT_ONCE = 256
-FLUSH_SECONDS, FLUSH_LINES = 5.0, 2000
+FLUSH_SECONDS = 5.0
 MAKERS = 2  # threads that decode pictures
 MADE_AHEAD = 8
-
-
-@dataclass(frozen=True)
-class Budget:
-    """What a run may spend; None: as much as it takes."""
-
-    requests: int | None = None
-    cost_usd: float | None = None
 
 
 @dataclass
@@ -83,8 +77,10 @@ class Job:
         self._spec, self._fingerprint, self._respondent = spec, fingerprint, respondent
         self._prompt, self._maker, self._journal, self._budget = prompt, maker, journal, budget
         self._identity = respondent.identity()
-        self._made: dict[str, Made] = {}  # in flight, by question hash
-        self._reserved: dict[str, float] = {}  # dollars
+        self._made: dict[str, Made] = {}  # on their way, by question hash
+        self._counting = threading.Lock()
+        self._opening = threading.Lock()  # DuckDB opens a file one way at a time in a process
+        self._is_over = threading.Event()
         self._interrupted = threading.Event()
         self.tally = Tally()
 
@@ -95,20 +91,22 @@ class Job:
             KeyboardInterrupt: after what was on its way has come and is kept.
             CharthouseError: nothing more can be asked; what was answered is kept.
         """
-        began = flushed = time.monotonic()
-        with _first_interrupt_waits(self._stop):
-            try:
-                for question, outcome in self._respondent.answers(self._questions(plan)):
-                    self._keep(self._made.pop(question.key), outcome)
-                    self._reserved.pop(question.key, None)
-                    progress(self.tally.asked, len(plan.todo))
-                    now = time.monotonic()
-                    if now - flushed > FLUSH_SECONDS or self._journal.held > FLUSH_LINES:
-                        self._journal.flush()
-                        flushed = now
-            finally:
-                self.tally.seconds = time.monotonic() - began
-                self.tally.left = len(plan.todo) - self.tally.asked
+        began = time.monotonic()
+
+        def keep(question: Question, outcome: Reply | Failed) -> None:
+            self._keep(self._made.pop(question.key), outcome)
+            progress(self.tally.asked, len(plan.todo))
+
+        moving = threading.Thread(target=self._move_now_and_then, name="journal")
+        moving.start()
+        try:
+            with _first_interrupt_waits(self._stop):
+                self._respondent.ask(self._questions(plan), keep)
+        finally:
+            self._is_over.set()
+            moving.join()
+            self.tally.seconds = time.monotonic() - began
+            self.tally.left = len(plan.todo) - self.tally.asked
         if self._interrupted.is_set():
             raise KeyboardInterrupt
 
@@ -116,46 +114,37 @@ class Job:
         self._interrupted.set()
         self._respondent.stop()
 
+    def _move_now_and_then(self) -> None:
+        """In a thread of its own: a warehouse in use by somebody else holds up nothing."""
+        while not self._is_over.wait(FLUSH_SECONDS):
+            # what cannot be moved now waits for the next time, or the end
+            with suppress(CharthouseError), self._opening:
+                self._journal.flush()
+
     def _questions(self, plan: Plan) -> Iterator[Question]:
         """Made while others are answered; ends when it is enough."""
         made = ahead(
             lambda each: self._maker.make(*each), self._with_profiles(plan), MAKERS, MADE_AHEAD
         )
-        handed_out = 0
         for each in made:
             if self._interrupted.is_set():
                 return
             if each.question is None:
                 self._keep(each, Failed(each.why_not or "", attempts=0))
                 continue
-            if self._budget.requests is not None and handed_out >= self._budget.requests:
+            if not self._budget.take(self._price(each.tokens, ANSWER_TOKENS)):
                 return
-            if not self._can_pay(each.question):
-                return
-            handed_out += 1
             self._made[each.question.key] = each
             yield each.question
 
     def _with_profiles(self, plan: Plan) -> Iterator[tuple[Asked, tuple[Section, ...]]]:
         for start in range(0, len(plan.todo), STAYS_READ_AT_ONCE):
             some = plan.todo[start : start + STAYS_READ_AT_ONCE]
-            with open_warehouse(self._warehouse) as db:
+            with self._opening, open_warehouse(self._warehouse) as db:
                 require_cohort(db, self._cohort)
                 profiles = read_profiles(db, sorted({asked.stay_id for asked in some}))
             for asked in some:
                 yield asked, profiles[asked.stay_id]
-
-    def _can_pay(self, question: Question) -> bool:
-        """Whether its cost, at most, is left beside that of those on their way."""
-        if self._budget.cost_usd is None:
-            return True
-        tokens = self._respondent.count_tokens(question.messages, question.picture)
-        most = self._price(tokens, ANSWER_TOKENS)
-        spent = self.tally.cost_usd + sum(self._reserved.values())
-        if spent + most > self._budget.cost_usd:
-            return False
-        self._reserved[question.key] = most
-        return True
 
     def _price(self, prompt_tokens: int, answer_tokens: int) -> float:
         spec = self._spec
@@ -202,17 +191,16 @@ class Job:
             "attempt": asked.attempts + outcome.attempts,
             "asked_at": datetime.now(UTC).replace(tzinfo=None).isoformat(),
         }
-        tally.asked += 1
-        tally.requests += outcome.attempts
-        tally.shortened += made.dropped > 0
-        tally.without_picture += made.image_hash is None
+        most = self._price(made.tokens, ANSWER_TOKENS)
+        cost = 0.0
         if isinstance(outcome, Failed):
             row["error"] = outcome.reason
-            tally.errors[outcome.reason] += 1
         else:
             # what no file can hold is no part of an answer
             text = outcome.text.encode("utf-8", "replace").decode()
+            is_told = outcome.prompt_tokens is not None and outcome.answer_tokens is not None
             cost = self._price(outcome.prompt_tokens or 0, outcome.answer_tokens or 0)
+            cost = cost if is_told else most  # what nobody tells is reckoned at its highest
             row |= {
                 "status": "answered",
                 "answer": text,
@@ -225,11 +213,21 @@ class Job:
                 "answer_tokens": outcome.answer_tokens,
                 "cost_usd": cost if self._spec.usd_per_million_input is not None else None,
             }
-            tally.parsed[str(row["parsed"])] += 1
-            tally.prompt_tokens += outcome.prompt_tokens or 0
-            tally.answer_tokens += outcome.answer_tokens or 0
-            tally.cost_usd += cost
         self._journal.answer(row)
+        if made.question is not None:
+            self._budget.settle(most, cost)
+        with self._counting:
+            tally.asked += 1
+            tally.requests += outcome.attempts
+            tally.shortened += made.dropped > 0
+            tally.without_picture += made.image_hash is None
+            tally.cost_usd += cost
+            if isinstance(outcome, Failed):
+                tally.errors[outcome.reason] += 1
+            else:
+                tally.parsed[str(row["parsed"])] += 1
+                tally.prompt_tokens += outcome.prompt_tokens or 0
+                tally.answer_tokens += outcome.answer_tokens or 0
 
 
 @contextmanager

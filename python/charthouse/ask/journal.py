@@ -6,15 +6,19 @@ no answer that has come is ever asked for twice. The file stands beside the ware
 same protection.
 """
 
-import fcntl
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from glob import escape
 from itertools import count
 from pathlib import Path
 from threading import Lock
 from typing import Any, BinaryIO
 
+import duckdb
+import pyarrow as pa
+
+from charthouse.ask.locked import create_locked, open_locked
 from charthouse.ask.store import keep_answers
 from charthouse.errors import CharthouseError
 from charthouse.guard import Send
@@ -26,32 +30,38 @@ Row = Mapping[str, Any]
 
 @dataclass
 class _Page:
-    """A file of the journal, locked for as long as the process lives, and what it holds."""
+    """A file of the journal, and what it holds."""
 
     path: Path
     file: BinaryIO
     answers: list[Row] = field(default_factory=list)
     sends: list[Row] = field(default_factory=list)
 
-    @staticmethod
-    def new(path: Path) -> "_Page":
-        try:
-            file = path.open("ab")
-        except OSError as error:
-            raise CharthouseError(
-                f"{path}: cannot be written ({error.strerror}). Mend the folder's rights."
-            ) from None
-        fcntl.flock(file, fcntl.LOCK_EX)
-        return _Page(path, file)
+    def write(self, kind: str, row: Row) -> None:
+        """Adds a line.
 
-    @property
-    def lines(self) -> int:
-        return len(self.answers) + len(self.sends)
+        Raises:
+            CharthouseError: the disk does not take it.
+        """
+        line = json.dumps({kind: row}).encode() + b"\n"
+        try:
+            written = self.file.write(line)
+        except OSError as error:
+            raise self._full(error.strerror) from None
+        if written != len(line):
+            raise self._full("no space left")
+        (self.answers if kind == "answer" else self.sends).append(row)
 
     def remove(self) -> None:
         """Once what it held is elsewhere."""
         self.path.unlink(missing_ok=True)
         self.file.close()
+
+    def _full(self, why: str | None) -> CharthouseError:
+        return CharthouseError(
+            f"{self.path}: cannot be written ({why}). Make room, then run again: what was answered"
+            " is kept."
+        )
 
 
 class Journal:
@@ -59,8 +69,10 @@ class Journal:
 
     def __init__(self, warehouse: Path, run_id: str) -> None:
         self._warehouse, self._run_id = warehouse, run_id
+        self._mode = warehouse.stat().st_mode & 0o666  # who may read the one may read the other
         self._numbers = count(1)
-        self._one_at_a_time = Lock()
+        self._writing, self._moving = Lock(), Lock()
+        self._full: list[_Page] = []
         self._page = self._turn()
 
     def send(self, send: Send) -> None:
@@ -79,65 +91,74 @@ class Journal:
         """A row of results.answers."""
         self._write("answer", row)
 
-    @property
-    def held(self) -> int:
-        """Lines that have not been moved yet."""
-        return self._page.lines
-
     def flush(self) -> None:
-        """Moves what there is to the warehouse; others write on a new page meanwhile."""
-        with self._one_at_a_time:
-            page, self._page = self._page, self._turn()
-        _move(self._warehouse, page.answers, page.sends)
-        page.remove()
+        """Moves what there is to the warehouse; others write on a new page meanwhile.
+
+        Raises:
+            CharthouseError: the warehouse is in use, or the disk is full; what there is stays, for
+                the next flush or the next run.
+        """
+        with self._moving:
+            with self._writing:
+                if self._page.answers or self._page.sends:
+                    self._full.append(self._page)
+                    self._page = self._turn()
+            while self._full:
+                page = self._full[0]
+                _move(self._warehouse, page.answers, page.sends)
+                page.remove()
+                self._full.pop(0)
 
     def close(self) -> None:
         """Moves what there is and takes the last page away.
 
         Raises:
-            CharthouseError: the warehouse cannot be written to; the next run moves what is left.
+            CharthouseError: as flush; the next run moves what is left.
         """
         self.flush()
         self._page.remove()
 
     def _turn(self) -> _Page:
         name = f"{self._warehouse.name}.{self._run_id}.{next(self._numbers)}.journal"
-        return _Page.new(self._warehouse.with_name(name))
+        path = self._warehouse.with_name(name)
+        try:
+            file = create_locked(path, self._mode)
+        except OSError as error:
+            raise CharthouseError(
+                f"{path}: cannot be written ({error.strerror}). Mend the folder's rights."
+            ) from None
+        assert file is not None  # no other run has this run's name
+        return _Page(path, file)
 
     def _write(self, kind: str, row: Row) -> None:
-        line = json.dumps({kind: row}).encode() + b"\n"
-        with self._one_at_a_time:
-            page = self._page
-            try:
-                page.file.write(line)
-                page.file.flush()
-            except OSError as error:
-                raise CharthouseError(
-                    f"{page.path}: cannot be written ({error.strerror}). Make room, then run again:"
-                    " what was answered is kept."
-                ) from None
-            (page.answers if kind == "answer" else page.sends).append(row)
+        with self._writing:
+            self._page.write(kind, row)
 
 
 def recover(warehouse: Path, say: Callable[[str], None]) -> None:
     """Moves what killed runs have left behind; leaves alone those of runs that still go on."""
     found = 0
-    for path in sorted(warehouse.parent.glob(f"{warehouse.name}.*.journal")):
-        with path.open("rb") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                continue
+    for path in sorted(warehouse.parent.glob(f"{escape(warehouse.name)}.*.journal")):
+        file = open_locked(path)
+        if file is None:
+            continue
+        with file:
             answers, sends = _read(file)
-            _move(warehouse, answers, sends)
+            try:
+                _move(warehouse, answers, sends)
+            except (duckdb.Error, pa.ArrowException, ValueError, OverflowError, KeyError) as error:
+                aside = path.with_suffix(".unreadable")
+                path.rename(aside)
+                say(f"  {aside}: holds what is no answer ({type(error).__name__}); set aside.")
+                continue
             path.unlink(missing_ok=True)
         found += len(answers)
     if found:
         say(f"  {found} answers of a run that was killed are kept.")
 
 
-def _read(lines: Iterator[bytes]) -> tuple[list[Row], list[Row]]:
-    """Answers and sends; a last line that was cut is none."""
+def _read(lines: Iterable[bytes]) -> tuple[list[Row], list[Row]]:
+    """Answers and sends; a line that was cut is none."""
     answers: list[Row] = []
     sends: list[Row] = []
     for line in lines:
@@ -145,17 +166,28 @@ def _read(lines: Iterator[bytes]) -> tuple[list[Row], list[Row]]:
             break
         try:
             [(kind, row)] = json.loads(line).items()
-        except ValueError:  # cut by a full disk, and written on afterwards
+        except (ValueError, AttributeError):  # cut by a full disk, and written on afterwards
             continue
         (answers if kind == "answer" else sends).append(row)
     return answers, sends
 
 
 def _move(warehouse: Path, answers: Sequence[Row], sends: Sequence[Row]) -> None:
+    """All of it or nothing.
+
+    Raises:
+        CharthouseError: the warehouse is in use, or the disk is full.
+    """
     if not answers and not sends:
         return
-    with open_warehouse(warehouse, read_only=False) as db:
-        db.execute("begin")
-        keep_answers(db, answers)
-        note_sends(db, sends)
-        db.execute("commit")
+    try:
+        with open_warehouse(warehouse, read_only=False) as db:
+            db.execute("begin")
+            keep_answers(db, answers)
+            note_sends(db, sends)
+            db.execute("commit")
+    except (duckdb.IOException, duckdb.FatalException, duckdb.OutOfMemoryException) as error:
+        raise CharthouseError(
+            f"{warehouse}: cannot be written ({type(error).__name__}). Make room, then run again:"
+            " what was answered is kept."
+        ) from None

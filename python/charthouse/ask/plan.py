@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import duckdb
@@ -22,10 +22,11 @@ SPLIT = "test"
 
 @dataclass(frozen=True)
 class Shown:
-    """The X-ray that a question shows."""
+    """The X-ray that a question shows, and what its file was like when it was planned."""
 
     dicom_id: str
     path: Path
+    stat: tuple[int, int] | None = None  # None: it is not there
 
 
 @dataclass(frozen=True)
@@ -38,11 +39,6 @@ class Asked:
     shown: Shown | None
     question_hash: str
     attempts: int  # so far
-
-    @property
-    def key(self) -> tuple[str, str, int]:
-        """Of its row, among those of a learner and its settings."""
-        return self.task, self.condition.name, self.stay_id
 
 
 @dataclass(frozen=True)
@@ -68,11 +64,17 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Plan:
-    """The questions to one learner."""
+    """The questions to one learner.
+
+    Attributes:
+        todo: What has no answer yet; what has failed before comes last.
+        current: Hashes of all questions of the present cohort under these settings, whoever asks.
+        answered: Questions asked for that have their answer already.
+    """
 
     todo: Sequence[Asked]
-    question_hashes: Mapping[tuple[str, str, int], str] = field(repr=False)  # of all asked for
-    answered: int  # have their answer already
+    current: frozenset[str] = field(repr=False)
+    answered: int
 
 
 @dataclass(frozen=True)
@@ -84,60 +86,78 @@ class _Stay:
 
 
 def make_plan(
-    warehouse: Path, cohort: Cohort, learner: str, fingerprint: str, wanted: Wanted
+    warehouse: Path,
+    cohort: Cohort,
+    learner: str,
+    fingerprint: str,
+    task_hashes: Mapping[str, str],
+    wanted: Wanted,
 ) -> Plan:
     """Compares the questions asked for with those that have been answered.
+
+    Args:
+        warehouse: the DuckDB file.
+        cohort: the present one.
+        learner: its name.
+        fingerprint: of the settings.
+        task_hashes: of each task's words: its question, and the examples before it.
+        wanted: what is asked for.
 
     Raises:
         CharthouseError: the marts were built again, or no stay has a label of a task.
     """
     with open_warehouse(warehouse) as db:
         require_cohort(db, cohort)
-        stays = _read_stays(db)
-        labelled = {task: _labelled(db, task) for task in wanted.tasks}
+        stays = _with_stats(_read_stays(db))
+        labelled = {task: _labelled(db, task) for task in task_hashes}
         before = store.asked_before(db, learner, fingerprint)
-    stats = _stats(stays)
     others = _others(stays, wanted.seed)
     drawn = sorted(stays, key=lambda stay_id: seeded_order(stay_id, wanted.seed))
     some = set(drawn[: wanted.stays])
     sample = set([stay_id for stay_id in drawn if stays[stay_id].is_complete][: wanted.sample])
     todo: list[Asked] = []
-    hashes: dict[tuple[str, str, int], str] = {}
-    for task in wanted.tasks:
-        for condition in _in_order({*wanted.conditions, *wanted.sampled}):
+    current: set[str] = set()
+    answered = 0
+    for task in task_hashes:
+        for condition in CONDITIONS.values():
             chosen = (some if condition in wanted.conditions else set()) | (
                 sample if condition in wanted.sampled else set()
             )
+            is_asked = task in wanted.tasks and bool(chosen)
+            if not is_asked and (task, condition.name) not in before.kinds:
+                continue
             for stay_id, stay in stays.items():
-                if stay_id not in chosen or stay_id not in labelled[task]:
+                if stay_id not in labelled[task]:
                     continue
-                if condition.needs_picture and stay.shown is None:
+                if not _can_be_asked(condition, stay, others.get(stay_id)):
                     continue
                 shown = _shown(condition, stay, others.get(stay_id))
-                if condition.picture == "other" and shown is None:  # there is no other patient
-                    continue
                 question_hash = digest(
-                    fingerprint, task, stay_id, condition.name, condition.sections,
-                    condition.picture, stay.profile_hash,
-                    shown and (shown.dicom_id, stats[shown.path]),
+                    fingerprint, task, task_hashes[task], stay_id, condition.name,
+                    condition.sections, condition.picture, stay.profile_hash,
+                    shown and (shown.dicom_id, shown.stat),
                 )  # fmt: skip
-                key = (task, condition.name, stay_id)
-                hashes[key] = question_hash
-                hash_before, status, attempts = before.get(key, ("", "", 0))
-                is_same = hash_before == question_hash
-                if not (is_same and status == "answered"):
-                    attempts = attempts if is_same else 0
+                current.add(question_hash)
+                if not is_asked or stay_id not in chosen:
+                    continue
+                status, attempts = before.questions.get(question_hash, ("", 0))
+                if status == "answered":
+                    answered += 1
+                else:
                     todo.append(Asked(task, condition, stay_id, shown, question_hash, attempts))
-    if not hashes:
+    if not todo and not answered:
         raise CharthouseError(
-            "There is nothing to ask: no test stay has what was asked for. See reports.learners,"
-            " marts.labels and marts.images."
+            "There is nothing to ask: no test stay has what was asked for. See marts.labels and"
+            " marts.images."
         )
-    return Plan(todo, hashes, len(hashes) - len(todo))
+    todo.sort(key=lambda asked: asked.attempts > 0)
+    return Plan(todo, frozenset(current), answered)
 
 
-def _in_order(conditions: set[Condition]) -> list[Condition]:
-    return [condition for condition in CONDITIONS.values() if condition in conditions]
+def _can_be_asked(condition: Condition, stay: _Stay, other: Shown | None) -> bool:
+    if condition.picture == "other" and other is None:  # there is no other patient
+        return False
+    return stay.shown is not None or not condition.needs_picture
 
 
 def _shown(condition: Condition, stay: _Stay, other: Shown | None) -> Shown | None:
@@ -185,8 +205,8 @@ def _others(stays: Mapping[int, _Stay], seed: int) -> dict[int, Shown]:
     return {stay_id: pictures[dicom] for stay_id, dicom in swapped(ring, seed).items()}
 
 
-def _stats(stays: Mapping[int, _Stay]) -> dict[Path, tuple[int, int] | None]:
-    """Size and time of change of each file: a picture that has come since is asked about anew.
+def _with_stats(stays: Mapping[int, _Stay]) -> dict[int, _Stay]:
+    """With size and time of change of each file: a picture that has come since is asked about anew.
 
     Raises:
         CharthouseError: there is not one of them.
@@ -199,4 +219,9 @@ def _stats(stays: Mapping[int, _Stay]) -> dict[Path, tuple[int, int] | None]:
             f"None of the {len(paths)} X-rays is there, not even {paths[0]}. Mount the disk, or"
             f" correct {ROOT}."
         )
-    return stats
+    return {
+        stay_id: replace(stay, shown=replace(stay.shown, stat=stats[stay.shown.path]))
+        if stay.shown is not None
+        else stay
+        for stay_id, stay in stays.items()
+    }

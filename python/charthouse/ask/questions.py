@@ -11,7 +11,8 @@ from charthouse.ask.plan import Asked
 from charthouse.ask.profile import Section, droppable, render, without_oldest
 from charthouse.ask.prompt import Prompt
 from charthouse.ask.shots import Shots
-from charthouse.encoders.xray_file import Unreadable
+from charthouse.encoders.xray_file import Unreadable, stat_of
+from charthouse.errors import CharthouseError
 from charthouse.learners.base import ANSWER_TOKENS, Message, Question, Respondent
 
 NO_PICTURE = "no X-ray in the window"
@@ -38,6 +39,7 @@ class Made:
     image_hash: str | None = None
     image_note: str | None = None
     dropped: int = 0
+    tokens: int = 0  # of the question, at most
 
 
 class Maker:
@@ -69,9 +71,10 @@ class Maker:
             return Made(
                 asked, None, why_not=f"its picture cannot be shown: {note}", image_note=note
             )
-        dropped = self._least_dropped(asked.task, told, picture)
-        if dropped is None:
+        fitting = self._least_dropped(asked.task, told, picture)
+        if fitting is None:
             return Made(asked, None, why_not="it does not fit into the context", image_note=note)
+        dropped, tokens = fitting
         messages = self._messages(asked.task, without_oldest(told, dropped), picture)
         is_own = picture is not None and asked.condition.picture != "blank"
         return Made(
@@ -81,14 +84,25 @@ class Maker:
             image_hash=hash_of(picture) if picture is not None else None,
             image_note=note,
             dropped=dropped,
+            tokens=tokens,
         )
 
     def _picture(self, asked: Asked) -> tuple[PIL.Image.Image | None, str | None]:
-        """What is shown, or why nothing is."""
+        """What is shown, or why nothing is.
+
+        Raises:
+            CharthouseError: the file is not what it was when the question was planned.
+        """
         if asked.condition.picture == "none":
             return None, "withheld"
         if asked.shown is None:
             return None, NO_PICTURE
+        if stat_of(asked.shown.path) != asked.shown.stat:
+            # what is asked now would stand for what was planned
+            raise CharthouseError(
+                f"{asked.shown.path} has gone or changed since this run began. Mount the disk, then"
+                " run again: answers are kept."
+            )
         try:
             picture = at_size_of(asked.shown.path, self._respondent.family.picture_size)
         except Unreadable as error:
@@ -107,25 +121,28 @@ class Maker:
 
     def _least_dropped(
         self, task: str, told: tuple[Section, ...], picture: PIL.Image.Image | None
-    ) -> int | None:
-        """How many lines must go, the oldest first, for it to fit; None: it never does."""
+    ) -> tuple[int, int] | None:
+        """How many lines must go, the oldest first, for it to fit, and the tokens that are left.
+
+        None: it never fits.
+        """
+        most = self._respondent.context_tokens - ANSWER_TOKENS
         low, high = 0, droppable(told)
-        if self._fits(task, told, picture, low):
-            return low
-        if not self._fits(task, told, picture, high):
+        if (tokens := self._tokens(task, told, picture, low)) <= most:
+            return low, tokens
+        if (tokens := self._tokens(task, told, picture, high)) > most:
             return None
         while high - low > 1:
             middle = (low + high) // 2
-            if self._fits(task, told, picture, middle):
-                high = middle
+            if (of_middle := self._tokens(task, told, picture, middle)) <= most:
+                high, tokens = middle, of_middle
             else:
                 low = middle
-        return high
+        return high, tokens
 
-    def _fits(
+    def _tokens(
         self, task: str, told: tuple[Section, ...], picture: PIL.Image.Image | None, dropped: int
-    ) -> bool:
+    ) -> int:
         messages = self._messages(task, without_oldest(told, dropped), picture)
         with self._counting:
-            tokens = self._respondent.count_tokens(messages, picture)
-        return tokens + ANSWER_TOKENS <= self._respondent.context_tokens
+            return self._respondent.count_tokens(messages, picture)

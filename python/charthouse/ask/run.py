@@ -1,13 +1,15 @@
 """`charthouse ask`: which learners, how they are reached, and what is said about it."""
 
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from charthouse.ask.budget import Budget
 from charthouse.ask.conditions import COALITIONS, FULL, condition_named
-from charthouse.ask.job import Budget, Job, Tally
+from charthouse.ask.job import Job, Tally
 from charthouse.ask.journal import Journal, recover
+from charthouse.ask.locked import create_locked
 from charthouse.ask.plan import Plan, Wanted, make_plan
 from charthouse.ask.prompt import Prompt, read_prompt
 from charthouse.ask.questions import Maker
@@ -16,6 +18,7 @@ from charthouse.ask.store import mark_current, parse_again
 from charthouse.cohort import Cohort, read_cohort, require_cohort
 from charthouse.device import choose_device
 from charthouse.encoders.base import digest
+from charthouse.encoders.weights import fetch_command, local_weights
 from charthouse.errors import CharthouseError, require_known
 from charthouse.guard import Guard
 from charthouse.learners.base import ANSWER_TOKENS, Respondent
@@ -82,15 +85,17 @@ def ask(
         cohort = read_cohort(db)
         questions = dict(db.execute("select task, question from seeds.tasks").fetchall())
     say(f"{cohort.describe()} in {warehouse}")
-    recover(warehouse, say)
-    with open_warehouse(warehouse, read_only=False) as db:
-        if again := parse_again(db):
-            say(f"  {again} answers were read again by a newer parser.")
+    if not options.dry_run:
+        recover(warehouse, say)
+        with open_warehouse(warehouse, read_only=False) as db:
+            if again := parse_again(db):
+                say(f"  {again} answers were read again by a newer parser.")
     if options.parse_only:
         return
     specs = _chosen(project, options)
     for task in options.tasks:
         require_known("--task", task, cohort.tasks)
+    options = replace(options, device=choose_device(options.device))
     prompt = read_prompt(options.prompt)
     wanted = Wanted(
         tasks=options.tasks or cohort.tasks,
@@ -104,11 +109,12 @@ def ask(
         require_cohort(db, cohort)
         shots = {
             task: draw_shots(db, prompt, task, questions[task], options.shots, options.seed)
-            for task in wanted.tasks
+            for task in cohort.tasks
         }
     asking = _Asking(
-        warehouse, cohort, options, wanted, prompt, questions, shots, say, watch, patience
-    )
+        warehouse, cohort, options, wanted, prompt, questions, shots, say, watch, patience,
+        Budget(options.max_requests, options.max_cost), Usage(),
+    )  # fmt: skip
     for spec in specs:
         asking.ask(spec)
 
@@ -121,6 +127,8 @@ def _chosen(project: Path, options: Options) -> list[LearnerSpec]:
     if options.model is not None and len(options.learners) > 1:
         raise CharthouseError("--model is the name of one learner at a server. Ask one at a time.")
     specs = [learner_spec(project, name) for name in dict.fromkeys(options.learners)]
+    if options.model is not None and _is_in_process(specs[0], options):
+        raise CharthouseError("--model is a name at a server. Name the server too: --base-url.")
     for spec in specs:
         if options.max_cost is not None and spec.usd_per_million_input is None:
             raise CharthouseError(
@@ -144,16 +152,43 @@ class _Asking:
     say: Say
     watch: Watch
     patience: Patience | None
+    budget: Budget
+    usage: Usage
 
     def ask(self, spec: LearnerSpec) -> None:
-        """Plans and asks; says what came of it."""
+        """Plans and asks; says what came of it.
+
+        Raises:
+            CharthouseError: it cannot be asked, or somebody else is asking it.
+        """
+        if self.options.dry_run and (absent := _absent(spec, self.options)):
+            self.say(f"  {spec.learner}: not ready, {absent}")
+            return
         guard = Guard(is_synthetic=self.cohort.is_synthetic)
-        respondent = reach(spec, self.options, guard, self.patience)
+        respondent = reach(spec, self.options, guard, self.usage, self.patience)
         fingerprint = self._fingerprint(spec, respondent)
-        plan = make_plan(self.warehouse, self.cohort, spec.learner, fingerprint, self.wanted)
+        plan = make_plan(
+            self.warehouse,
+            self.cohort,
+            spec.learner,
+            fingerprint,
+            {task: self._hash_of_words(task) for task in self.cohort.tasks},
+            self.wanted,
+        )
         if self.options.dry_run:
             self.say(f"  {_intention(spec, respondent, plan, self.options)}")
             return
+        with _alone(self.warehouse, spec.learner):
+            self._ask(spec, guard, respondent, fingerprint, plan)
+
+    def _ask(
+        self,
+        spec: LearnerSpec,
+        guard: Guard,
+        respondent: Respondent,
+        fingerprint: str,
+        plan: Plan,
+    ) -> None:
         run_id = self._start(spec, respondent, fingerprint, plan)
         journal = Journal(self.warehouse, run_id)
         guard.log = journal.send
@@ -167,7 +202,7 @@ class _Asking:
             prompt=self.prompt,
             maker=Maker(respondent, self.prompt, self.questions, self.shots),
             journal=journal,
-            budget=Budget(self.options.max_requests, self.options.max_cost),
+            budget=self.budget,
         )
         is_done = False
         try:
@@ -186,13 +221,21 @@ class _Asking:
                 self.say(f"  {spec.learner}: {_summary(job.tally, plan)}")
 
     def _fingerprint(self, spec: LearnerSpec, respondent: Respondent) -> str:
-        """Of all that an answer depends on, but for the stay and what of it is shown."""
-        examples = {
-            task: [message.text for message in each.messages] for task, each in self.shots.items()
-        }
+        """Of the settings: of all that an answer depends on, whatever is asked about whom."""
+        options = self.options
         return digest(
-            spec.learner, respondent.identity(), self.prompt.hash, ANSWER_TOKENS, examples
+            spec.learner,
+            respondent.identity(),
+            respondent.context_tokens,
+            self.prompt.hash,
+            ANSWER_TOKENS,
+            [options.shots, options.seed] if options.shots else None,
         )
+
+    def _hash_of_words(self, task: str) -> str:
+        """Of what is asked about every stay alike."""
+        examples = [message.text for message in self.shots[task].messages]
+        return digest(self.questions[task], examples)
 
     def _start(
         self, spec: LearnerSpec, respondent: Respondent, fingerprint: str, plan: Plan
@@ -211,11 +254,10 @@ class _Asking:
             "sample": wanted.sample,
             "shots": [
                 {"task": task, "stay_id": stay_id}
-                for task, each in self.shots.items()
-                for stay_id in each.stay_ids
+                for task in wanted.tasks
+                for stay_id in self.shots[task].stay_ids
             ],
         }
-        hashes = plan.question_hashes
         with open_warehouse(self.warehouse, read_only=False) as db:
             db.execute("begin")
             require_cohort(db, self.cohort)
@@ -230,15 +272,64 @@ class _Asking:
                 settings=settings,
                 fingerprint=fingerprint,
                 revision=settings["revision"],
-                device=self.options.device,
+                device="server" if respondent.sends_to() else self.options.device,
             )
-            mark_current(db, spec.learner, fingerprint, hashes, self.cohort.cohort_hash)
+            others = mark_current(
+                db, spec.learner, fingerprint, plan.current, self.cohort.cohort_hash
+            )
             db.execute("commit")
+        if others:
+            self.say(
+                f"  {spec.learner}: {others} answers under other settings are kept; those under the"
+                " settings of the last run that has any are what stands."
+            )
         return run_id
 
 
+@contextmanager
+def _alone(warehouse: Path, learner: str) -> Iterator[None]:
+    """No two runs ask the same learner: each question would be asked twice.
+
+    Raises:
+        CharthouseError: another run is at it.
+    """
+    path = warehouse.with_name(f"{warehouse.name}.ask-{learner}.lock")
+    try:
+        file = create_locked(path, 0o600)
+    except OSError as error:
+        raise CharthouseError(
+            f"{path}: cannot be written ({error.strerror}). Mend the folder's rights."
+        ) from None
+    if file is None:
+        raise CharthouseError(f"Another run is asking {learner}. Wait for it, or end it.")
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+        file.close()
+
+
+def _is_in_process(spec: LearnerSpec, options: Options) -> bool:
+    return options.base_url is None and bool(family_of(spec).model_types)
+
+
+def _absent(spec: LearnerSpec, options: Options) -> str | None:
+    """Why a dry run stops here: it would have to fetch weights to know what they are."""
+    if not _is_in_process(spec, options):
+        return None
+    from charthouse.learners.checkpoint import FILES
+
+    if local_weights(spec, FILES) is not None:
+        return None
+    return f"its weights are not on this machine: {fetch_command(spec, FILES)}"
+
+
 def reach(
-    spec: LearnerSpec, options: Options, guard: Guard, patience: Patience | None = None
+    spec: LearnerSpec,
+    options: Options,
+    guard: Guard,
+    usage: Usage,
+    patience: Patience | None = None,
 ) -> Respondent:
     """A server where one is named, or where the learner has no other way; else in process.
 
@@ -246,12 +337,12 @@ def reach(
         CharthouseError: the guard refuses the server, or there are no weights.
     """
     family = family_of(spec)
-    if options.base_url is None and family.model_types:
+    if _is_in_process(spec, options):
         from charthouse.learners.in_process import InProcess
 
         return InProcess(
             spec,
-            device=choose_device(options.device),
+            device=options.device,
             dtype=options.dtype,
             batch=options.batch,
         )
@@ -260,7 +351,7 @@ def reach(
         guard,
         model,
         deployment_variable=DEPLOYMENT,
-        usage=Usage(),
+        usage=usage,
         patience=patience,
         timeout=options.timeout,
         in_flight=options.concurrency,

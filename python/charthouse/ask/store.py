@@ -1,6 +1,7 @@
 """results.answers: every statement that reads or changes it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import duckdb
@@ -8,8 +9,8 @@ import pyarrow as pa
 
 from charthouse.ask.parse import PARSER_VERSION, parse
 
-KEY = ("learner", "fingerprint", "task", "condition", "stay_id")
-"""One row each."""
+KEY = ("learner", "question_hash")
+"""One row each; the hash is of settings, task, condition, stay and what is shown of it."""
 
 
 def keep_answers(db: duckdb.DuckDBPyConnection, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -37,8 +38,7 @@ def keep_answers(db: duckdb.DuckDBPyConnection, rows: Sequence[Mapping[str, Any]
     same = " and ".join(f"new_answers.{name} = answers.{name}" for name in KEY)
     db.execute(
         "delete from new_answers where status = 'error' and exists (select 1 from results.answers"
-        f" as answers where {same} and answers.question_hash = new_answers.question_hash"
-        " and answers.status = 'answered')"
+        f" as answers where {same} and answers.status = 'answered')"
     )
     db.execute(
         "delete from results.answers as answers"
@@ -48,50 +48,61 @@ def keep_answers(db: duckdb.DuckDBPyConnection, rows: Sequence[Mapping[str, Any]
     db.execute("drop table new_answers")
 
 
-def asked_before(
-    db: duckdb.DuckDBPyConnection, learner: str, fingerprint: str
-) -> dict[tuple[str, str, int], tuple[str, str, int]]:
-    """(task, condition, stay_id) to (question_hash, status, attempts so far)."""
+@dataclass(frozen=True)
+class Before:
+    """What was asked under some settings, whatever the cohort.
+
+    Attributes:
+        questions: question_hash to its status and the attempts so far.
+        kinds: Tasks and conditions.
+    """
+
+    questions: Mapping[str, tuple[str, int]]
+    kinds: frozenset[tuple[str, str]]
+
+
+def asked_before(db: duckdb.DuckDBPyConnection, learner: str, fingerprint: str) -> Before:
+    """Reads it."""
     rows = db.execute(
-        "select task, condition, stay_id, question_hash, status, attempt from results.answers"
+        "select question_hash, status, attempt, task, condition from results.answers"
         " where learner = ? and fingerprint = ?",
         [learner, fingerprint],
     ).fetchall()
-    return {tuple(row[:3]): tuple(row[3:]) for row in rows}
+    return Before(
+        {row[0]: (row[1], row[2]) for row in rows}, frozenset((row[3], row[4]) for row in rows)
+    )
 
 
 def mark_current(
     db: duckdb.DuckDBPyConnection,
     learner: str,
     fingerprint: str,
-    question_hashes: Mapping[tuple[str, str, int], str],
+    question_hashes: Collection[str],
     cohort_hash: str,
-) -> None:
-    """Answers to just these questions belong to this cohort, others of theirs to none.
+) -> int:
+    """Answers to just these questions belong to this cohort, others of these settings do not.
 
-    They stay where they are until they are replaced: going back to the old settings finds them.
+    They stay where they are: going back to the old settings finds them.
+
+    Returns:
+        Answers of this cohort under other settings, which do not stand beside these.
     """
-    db.register(
-        "wanted",
-        pa.table(
-            {
-                "task": [task for task, _, _ in question_hashes],
-                "condition": [condition for _, condition, _ in question_hashes],
-                "stay_id": pa.array([stay for _, _, stay in question_hashes], pa.int32()),
-                "question_hash": list(question_hashes.values()),
-            }
-        ),
-    )
+    db.register("wanted", pa.table({"question_hash": pa.array(list(question_hashes), pa.string())}))
+    is_wanted = "question_hash in (select question_hash from wanted)"
     db.execute(
-        "update results.answers as answers set cohort_hash ="
-        " if(wanted.question_hash = answers.question_hash, $cohort_hash, null) from wanted"
-        " where answers.learner = $learner and answers.fingerprint = $fingerprint"
-        " and answers.task = wanted.task and answers.condition = wanted.condition"
-        " and answers.stay_id = wanted.stay_id and (answers.cohort_hash = $cohort_hash)"
-        " is distinct from (wanted.question_hash = answers.question_hash)",
+        f"update results.answers set cohort_hash = if({is_wanted}, $cohort_hash, null)"
+        " where learner = $learner and fingerprint = $fingerprint"
+        f" and (({is_wanted} and cohort_hash is distinct from $cohort_hash)"
+        f" or (not {is_wanted} and cohort_hash = $cohort_hash))",
         {"cohort_hash": cohort_hash, "learner": learner, "fingerprint": fingerprint},
     )
     db.unregister("wanted")
+    others: int = db.execute(
+        "select count(*) from results.answers where learner = ? and fingerprint <> ?"
+        " and cohort_hash = ? and status = 'answered'",
+        [learner, fingerprint, cohort_hash],
+    ).fetchall()[0][0]
+    return others
 
 
 def parse_again(db: duckdb.DuckDBPyConnection) -> int:

@@ -146,10 +146,11 @@ def ask(
     from charthouse.project import project_dir
     from charthouse.warehouse import warehouse_path
 
+    default = [] if shapley or controls else [FULL]
     options = Options(
         learners=learner or (),
         tasks=task or (),
-        conditions=[*(condition or [FULL]), *((FULL, *CONTROLS) if controls else ())],
+        conditions=[*(condition or default), *((FULL, *CONTROLS) if controls else ())],
         shapley=shapley,
         shots=shots,
         stays=stays,

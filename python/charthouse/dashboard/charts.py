@@ -10,6 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from charthouse.report import style
+from charthouse.report.comparisons import LEVEL
 from charthouse.report.rows import limits_of
 
 # The report's markers by their names in Vega
@@ -99,6 +100,38 @@ def whiskers(of: Whiskers) -> None:
         alt.LayerChart(layer=layers).properties(height=alt.Step(each, **{"for": "position"})),
         of.alt,
     )
+
+
+def differences(found: pd.DataFrame, metric: str, questions: Mapping[str, str]) -> None:
+    """Paired differences: a panel for each question, on one axis, below one legend.
+
+    Args:
+        found: Rows of reports.comparisons or reports.learner_comparisons that are of one metric,
+            with the label of each pair.
+        metric: In words.
+        questions: Those that are drawn, in their order, with their titles.
+    """
+    sure, unsure = f"corrected p < {LEVEL}", f"corrected p {LEVEL} or more"
+    series = {sure: (style.BLUE, "circle"), unsure: (style.BLUE, "circle")}
+    is_sure = found["p_adjusted"] < LEVEL
+    long = found[["label", "p_adjusted", "n", "n_positive", "question"]].assign(
+        value=found["difference"],
+        low=found["ci_low"],
+        high=found["ci_high"],
+        filled=is_sure,
+        series=is_sure.map({True: sure, False: unsure}),
+        note=found["reason"].where(found["difference"].isna()),
+    )
+    ends = domain(long, 0.0)
+    legend({sure: (style.BLUE, "circle"), unsure: (style.BLUE, "hollow")})
+    for question, title in questions.items():
+        of = long[long["question"] == question].drop(columns="question")
+        if len(of):
+            st.markdown(f"**{title}**")
+            whiskers(
+                Whiskers(of, f"{metric} difference", ends, series, 0.0,
+                         f"Differences of {metric}: {title}.")
+            )  # fmt: skip
 
 
 def _completed(found: pd.DataFrame, series: Mapping[str, tuple[str, str]]) -> pd.DataFrame:

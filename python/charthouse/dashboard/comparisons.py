@@ -6,13 +6,8 @@ import pandas as pd
 import streamlit as st
 
 from charthouse.dashboard import charts, parts
-from charthouse.dashboard.charts import Whiskers
-from charthouse.dashboard.data import Copy, Site, frame, tasks
-from charthouse.report import style
+from charthouse.dashboard.data import Copy, Site, tasks
 from charthouse.report.comparisons import LEVEL, pair_label
-
-SURE, UNSURE = f"corrected p < {LEVEL}", f"corrected p {LEVEL} or more"
-SERIES = {SURE: (style.BLUE, "circle"), UNSURE: (style.BLUE, "circle")}
 
 
 @dataclass(frozen=True)
@@ -28,16 +23,14 @@ def show(site: Site, copy: Copy) -> None:
         " the first is better (of Brier score and calibration error: worse). Only filled dots"
         " withstand the correction for how many were asked (Holm).",
     )  # fmt: skip
-    if not parts.has_tables(copy, "reports.comparisons"):
-        return
     task = parts.choose_task(tasks(copy))
-    found = frame(copy, "select * from reports.comparisons where task = ? order by all", task)
-    if found.empty:
-        parts.empty(
-            f"No two arms have been compared for {task} yet: it takes arms that differ in one"
-            " thing, or a pair named by --compare.",
-            "charthouse predict", "charthouse evaluate", "charthouse publish",
-        )  # fmt: skip
+    found = parts.rows_of(
+        copy, "reports.comparisons", task,
+        f"No two arms have been compared for {task} yet: it takes arms that differ in one thing,"
+        " or a pair named by --compare.",
+        *parts.EVALUATED,
+    )  # fmt: skip
+    if found is None:
         return
     left, right = st.columns(2)
     with left:
@@ -76,32 +69,11 @@ def _in_order(metrics: pd.Series) -> list[str]:
 
 def _plot(found: pd.DataFrame, metric: str) -> None:
     fusions = _Fusions(len({*found["fusion"], *found["other_fusion"]}) > 1)
-    sure = found["p_adjusted"] < LEVEL
-    long = pd.DataFrame(
-        {
-            "label": [pair_label(fusions, dict(row)) for _, row in found.iterrows()],
-            "value": found["difference"],
-            "low": found["ci_low"],
-            "high": found["ci_high"],
-            "filled": sure,
-            "series": sure.map({True: SURE, False: UNSURE}),
-            "note": found["reason"].where(found["difference"].isna()),
-            "p_adjusted": found["p_adjusted"],
-            "n": found["n"],
-            "n_positive": found["n_positive"],
-            "question": found["question"],
-        }
+    charts.differences(
+        found.assign(label=[pair_label(fusions, dict(row)) for _, row in found.iterrows()]),
+        parts.worded(metric),
+        {name: parts.worded(name) for name in found["question"]},
     )
-    ends = charts.domain(long, 0.0)
-    charts.legend({SURE: (style.BLUE, "circle"), UNSURE: (style.BLUE, "hollow")})
-    for question, of_question in long.groupby("question", sort=False):
-        st.markdown(f"**{parts.worded(str(question))}**")
-        charts.whiskers(
-            Whiskers(
-                of_question.drop(columns="question"), f"{parts.worded(metric)} difference", ends,
-                SERIES, 0.0, f"Differences of {parts.worded(metric)}: {question}.",
-            )
-        )  # fmt: skip
 
 
 def _table(found: pd.DataFrame) -> None:

@@ -4,7 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from charthouse.dashboard import charts, parts
-from charthouse.dashboard.data import Copy, Site, frame, tasks
+from charthouse.dashboard.data import Copy, Site, tasks
 from charthouse.dashboard.leaderboard import labels
 from charthouse.evaluate.scored import ALL, COMPLETE
 from charthouse.report import style
@@ -20,16 +20,14 @@ def show(site: Site, copy: Copy) -> None:
         "Of what moves the scores of a logistic regression, the share of each modality. On all"
         " stays a modality that most stays lack can move little; on complete cases none is absent.",
     )  # fmt: skip
-    if not parts.has_tables(copy, "reports.contributions"):
-        return
     task = parts.choose_task(tasks(copy))
-    found = frame(copy, "select * from reports.contributions where task = ? order by all", task)
-    if found.empty:
-        parts.empty(
-            f"No contributions for {task} yet: they are of logistic regressions that have been"
-            " evaluated.",
-            "charthouse predict", "charthouse evaluate", "charthouse publish",
-        )  # fmt: skip
+    found = parts.rows_of(
+        copy, "reports.contributions", task,
+        f"No contributions for {task} yet: they are of logistic regressions that have been"
+        " evaluated.",
+        *parts.EVALUATED,
+    )  # fmt: skip
+    if found is None:
         return
     found = found.assign(label=labels(found))
     methods = [name for name in WORDS if name in set(found["method"])]

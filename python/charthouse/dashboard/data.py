@@ -42,6 +42,7 @@ class Copy:
         tables: Names with schema.
         published_at: UTC.
         warehouse_modified_ns: Of the warehouse when it was copied.
+        has_text: Whether reports and profiles have their text in it.
         has_embeddings: Whether the vectors are in it.
         cohort_hash: Of the cohort.
         protocol: strict or paper.
@@ -53,6 +54,7 @@ class Copy:
     tables: frozenset[str]
     published_at: datetime
     warehouse_modified_ns: int
+    has_text: bool
     has_embeddings: bool
     cohort_hash: str
     protocol: str
@@ -101,8 +103,8 @@ def _opened(path: Path, mtime_ns: int) -> _Open:
 def _facts(path: Path, mtime_ns: int) -> Copy:
     db = _opened(path, mtime_ns).cursor()
     (found,) = db.execute(
-        "select published_at, warehouse_modified_ns, has_embeddings, cohort_hash, protocol,"
-        f" is_synthetic from {OWN}.copy cross join marts.cohort_definition"
+        "select published_at, warehouse_modified_ns, has_text, has_embeddings, cohort_hash,"
+        f" protocol, is_synthetic from {OWN}.copy cross join marts.cohort_definition"
     ).fetchall()
     names = db.execute("select schema_name || '.' || table_name from duckdb_tables()").fetchall()
     return Copy(path, mtime_ns, frozenset(name for (name,) in names), *found)

@@ -8,12 +8,10 @@ import streamlit as st
 from charthouse.ask.conditions import CONTROLS, FULL
 from charthouse.dashboard import charts, parts
 from charthouse.dashboard.charts import Whiskers
-from charthouse.dashboard.comparisons import SERIES, SURE, UNSURE
 from charthouse.dashboard.data import Copy, Site, frame, tasks
-from charthouse.dashboard.subgroups import by_group, groups_of
+from charthouse.dashboard.subgroups import by_group, drawn_attributes, groups_of
 from charthouse.evaluate.learners import OF_DECISIONS, OF_P_YES
 from charthouse.report import style
-from charthouse.report.comparisons import LEVEL
 
 ARM = "best arm of the modular framework"
 KINDS = {
@@ -60,12 +58,12 @@ def show(site: Site, copy: Copy) -> None:
         "Vision-language models that were asked about the same test stays, beside the modular"
         " framework.",
     )  # fmt: skip
-    if not parts.has_tables(copy, "reports.learners"):
-        return
     task = parts.choose_task(tasks(copy))
-    found = frame(copy, "select * from reports.learners where task = ? order by all", task)
-    if found.empty:
-        parts.empty(f"No learner has been asked and evaluated for {task} yet.", *COMMANDS)
+    found = parts.rows_of(
+        copy, "reports.learners", task,
+        f"No learner has been asked and evaluated for {task} yet.", *COMMANDS,
+    )  # fmt: skip
+    if found is None:
         return
     if not found["is_current"].all():
         st.warning("More has been answered since: run `charthouse evaluate`, then publish.")
@@ -77,7 +75,7 @@ def show(site: Site, copy: Copy) -> None:
         "Subgroups and fairness": lambda: _subgroups(copy, task),
         "What moves P(yes)": lambda: _contributions(copy, task),
     }
-    for tab, shown in zip(st.tabs(list(sections), key="section", on_change="rerun"),
+    for tab, shown in zip(st.tabs(list(sections), key="section", bind="query-params"),
                           sections.values(), strict=True):  # fmt: skip
         if tab.open:
             with tab:
@@ -197,30 +195,10 @@ def _comparisons(copy: Copy, task: str) -> None:
         return
     metric = parts.choose_long("Metric", sorted(set(found["metric"])), key="compared")
     shown = found[found["metric"] == metric]
-    sure = shown["p_adjusted"] < LEVEL
-    long = pd.DataFrame(
-        {
-            "label": [_pair(row) for _, row in shown.iterrows()],
-            "value": shown["difference"],
-            "low": shown["ci_low"],
-            "high": shown["ci_high"],
-            "filled": sure,
-            "series": sure.map({True: SURE, False: UNSURE}),
-            "note": shown["reason"].where(shown["difference"].isna()),
-            "p_adjusted": shown["p_adjusted"],
-            "n": shown["n"],
-            "question": shown["question"],
-        }
-    )
-    ends = charts.domain(long, 0.0)
-    charts.legend({SURE: (style.BLUE, "circle"), UNSURE: (style.BLUE, "hollow")})
-    for question, words in QUESTIONS.items():
-        of = long[long["question"] == question].drop(columns="question")
-        if len(of):
-            st.markdown(f"**{words}**")
-            charts.whiskers(
-                Whiskers(of, f"{parts.worded(metric)}, difference", ends, SERIES, 0.0, words)
-            )
+    charts.differences(
+        shown.assign(label=[_pair(row) for _, row in shown.iterrows()]),
+        parts.worded(metric), QUESTIONS,
+    )  # fmt: skip
     parts.table(shown[_interesting(shown)])
 
 
@@ -244,6 +222,10 @@ def _subgroups(copy: Copy, task: str) -> None:
     if _found(copy, table, task) is None:
         return
     found = groups_of(copy, table, task)
+    attributes = drawn_attributes(found, table)
+    found = found[found["attribute"].isin(attributes)]
+    if found.empty:
+        return
     kinds = [f"{parts.worded(row.metric)}{COUNTED[row.counting]}" for row in found.itertuples()]
     found = found.assign(kind=kinds)
     kind = parts.choose_long(
@@ -261,8 +243,9 @@ def _subgroups(copy: Copy, task: str) -> None:
         )
     fairness = _found(copy, "reports.learner_fairness", task)
     if fairness is not None:
+        shown = fairness[fairness["attribute"].isin(attributes)]
         st.markdown("**How far apart the groups are**")
-        parts.table(fairness[_interesting(fairness)])
+        parts.table(shown[_interesting(shown)])
 
 
 def _contributions(copy: Copy, task: str) -> None:
@@ -285,12 +268,6 @@ def _contributions(copy: Copy, task: str) -> None:
 
 def _found(copy: Copy, table: str, task: str) -> pd.DataFrame | None:
     """Rows of a task; says so where there are none."""
-    if not parts.has_tables(copy, table):
-        return None
-    found = frame(copy, f"select * from {table} where task = ? order by all", task)
-    if found.empty:
-        shapley = "charthouse ask --learner llava_1_5_7b --shapley 200"
-        asked = (shapley, *COMMANDS[1:]) if "contributions" in table else COMMANDS
-        parts.empty(f"{table} has nothing for {task} yet.", *asked)
-        return None
-    return found
+    shapley = "charthouse ask --learner llava_1_5_7b --shapley 200"
+    asked = (shapley, *COMMANDS[1:]) if "contributions" in table else COMMANDS
+    return parts.rows_of(copy, table, task, f"{table} has nothing for {task} yet.", *asked)

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from charthouse.dashboard.data import Copy, Site
+from charthouse.dashboard.data import Copy, Site, frame
 from charthouse.evaluate.scored import ALL, COMPLETE
 from charthouse.report.style import POPULATIONS, WARNING
 
@@ -27,6 +27,9 @@ METRICS = {
     "fpr": "False positive rate",
     "p_yes": "P(yes)",
 }
+
+EVALUATED = ("charthouse predict", "charthouse evaluate", "charthouse publish")
+"""Commands after which there is something to show of arms."""
 
 _BANNER = (
     '<div role="alert" style="background:{colour};color:white;font-weight:600;padding:0.35rem'
@@ -68,6 +71,17 @@ def has_tables(copy: Copy, *tables: str) -> bool:
             "charthouse publish",
         )
     return not missing
+
+
+def rows_of(copy: Copy, table: str, task: str, nothing: str, *commands: str) -> pd.DataFrame | None:
+    """Rows of a table that are of a task; None: says that there is `nothing`, and what mends it."""
+    if not has_tables(copy, table):
+        return None
+    found = frame(copy, f"select * from {table} where task = ? order by all", task)
+    if found.empty:
+        empty(nothing, *commands)
+        return None
+    return found
 
 
 def choose(

@@ -1,6 +1,7 @@
 """Every run with all that made it, and the way from a figure back to its rows."""
 
 import json
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -14,6 +15,13 @@ ROWS = """select predictions.stay_id, predictions.y_true, predictions.y_score, c
 from results.predictions inner join marts.cohort using (stay_id)
 where predictions.run_id = '{run_id}' and predictions.split = 'test'
 order by predictions.y_score desc"""
+
+
+NAMING = frozenset(
+    f"{name}{ending}" for name in ("stay", "subject", "hadm", "note", "dicom")
+    for ending in ("_id", "_ids")
+)  # fmt: skip
+"""Keys of settings that stay hidden where stays are."""
 
 
 def show(site: Site, copy: Copy) -> None:
@@ -32,7 +40,7 @@ def show(site: Site, copy: Copy) -> None:
     st.subheader("From a figure to its rows", anchor=False)
     _provenance(site, copy)
     st.subheader("Runs", anchor=False)
-    _runs(copy, found)
+    _runs(site, found)
     st.subheader("Requests to servers", anchor=False)
     _sends(copy)
 
@@ -50,7 +58,7 @@ def _provenance(site: Site, copy: Copy) -> None:
     if board.empty:
         parts.empty(
             f"Nothing has been evaluated for {task} yet.",
-            "charthouse predict", "charthouse evaluate", "charthouse publish",
+            *parts.EVALUATED,
         )  # fmt: skip
         return
     names = dict(zip(board["run_id"], labels(board), strict=True))
@@ -85,7 +93,7 @@ def _provenance(site: Site, copy: Copy) -> None:
         st.caption("The stays that the figure is of: hidden, unless asked for by --show-stays")
 
 
-def _runs(copy: Copy, found: pd.DataFrame) -> None:
+def _runs(site: Site, found: pd.DataFrame) -> None:
     kinds = parts.choose_some("Kind", sorted(set(found["kind"])), key="kind")
     shown = found[found["kind"].isin(kinds)]
     columns = ["run_id", "kind", "name", "task", "started_at", "finished_at", "code_version",
@@ -96,7 +104,17 @@ def _runs(copy: Copy, found: pd.DataFrame) -> None:
     for column, name in zip(st.columns(3), ("settings", "counts", "packages"), strict=True):
         with column:
             st.caption(name.capitalize())
-            st.json(json.loads(run[name]) if isinstance(run[name], str) else {}, expanded=1)
+            told = json.loads(run[name]) if isinstance(run[name], str) else {}
+            # the run's own cohort counts: it may be another than the one that is published
+            shows_stays = site.show_stays or run["is_synthetic"]
+            st.json(told if shows_stays else _without_stays(told), expanded=1)
+
+
+def _without_stays(told: Any) -> Any:
+    """Settings without the keys that name a patient or what is theirs, at any depth."""
+    if isinstance(told, dict):
+        return {key: _without_stays(of) for key, of in told.items() if key not in NAMING}
+    return [_without_stays(of) for of in told] if isinstance(told, list) else told
 
 
 def _same(found: pd.DataFrame) -> dict[str, str]:

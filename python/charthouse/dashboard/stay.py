@@ -244,7 +244,7 @@ def _reports(copy: Copy, stay_id: int) -> None:
     )
     if found.empty:
         st.caption("None.")
-    elif "text" not in found:
+    elif not copy.has_text:
         st.caption(
             f"{len(found)}, at {', '.join(f'{hours:.1f} h' for hours in found['hours'])}. Their"
             " text was not published: charthouse publish --with-text keeps it."

@@ -12,8 +12,6 @@ from charthouse.report.choose import MOST
 from charthouse.report.read import MOST_GROUPS
 from charthouse.report.subgroups import RATIOS
 
-COMMANDS = ("charthouse predict", "charthouse evaluate", "charthouse publish")
-
 
 def show(site: Site, copy: Copy) -> None:
     """The page."""
@@ -26,18 +24,16 @@ def show(site: Site, copy: Copy) -> None:
     task = parts.choose_task(tasks(copy))
     found = _with_labels(groups_of(copy, "reports.subgroups", task))
     if found.empty:
-        parts.empty(f"No subgroup has been measured for {task} yet.", *COMMANDS)
+        parts.empty(f"No subgroup has been measured for {task} yet.", *parts.EVALUATED)
         return
     metric = parts.choose_long("Metric", _first("auroc", found["metric"]), key="metric")
-    attributes = _attributes(found)
+    attributes = drawn_attributes(found, "reports.subgroups")
     names = parts.choose_some("Attribute", attributes, key="attribute")
     arms = _choose_arms(copy, task, found)
     series = charts.series_of(arms)
     shown = found[(found["metric"] == metric) & found["label"].isin(arms)]
     charts.legend(series)
     _groups(shown, metric, [name for name in attributes if name in names], series)
-    if hidden := sorted(set(found["attribute"]) - set(attributes)):
-        st.caption(f"Too many groups to draw: {', '.join(hidden)}; see reports.subgroups.")
     st.subheader("How far apart the groups are", anchor=False)
     fairness = _with_labels(frame(copy, "select * from reports.fairness where task = ?", task))
     _fairness(fairness[fairness["label"].isin(arms) & fairness["attribute"].isin(names)], series)
@@ -63,12 +59,15 @@ def _first(name: str, names: pd.Series) -> list[str]:
     return sorted(set(names), key=lambda other: (other != name, other))
 
 
-def _attributes(found: pd.DataFrame) -> list[str]:
-    """Those that can be drawn; one with as many groups as patients is nobody's business."""
+def drawn_attributes(found: pd.DataFrame, table: str) -> list[str]:
+    """Those with a readable number of groups, and that name no patient; says which are not."""
     sizes = found.groupby("attribute")["subgroup"].nunique()
-    return [
+    drawn = [
         name for name, size in sizes.items() if size <= MOST_GROUPS and not name.endswith("_id")
     ]
+    if hidden := sorted(set(sizes.index) - set(drawn)):
+        st.caption(f"Too many groups to draw: {', '.join(hidden)}; see {table}.")
+    return drawn
 
 
 def _choose_arms(copy: Copy, task: str, found: pd.DataFrame) -> list[str]:
@@ -88,7 +87,7 @@ def _choose_arms(copy: Copy, task: str, found: pd.DataFrame) -> list[str]:
     label_of = dict(zip(of_fusion["arm"], of_fusion["label"], strict=True))
     picked: list[str] = st.multiselect(
         "Arms", sorted(set(found["label"])), default=[label_of[arm] for arm in usual],
-        max_selections=MOST, key=f"arms-{task}",
+        max_selections=MOST, key=f"arms-{task}", bind="query-params",
     )  # fmt: skip
     return picked
 

@@ -12,6 +12,12 @@ from charthouse.evaluate.scored import Stays
 DECISIONS = {"yes": 1.0, "no": 0.0}
 """Of results.answers.parsed; anything else is a refusal."""
 
+ANSWERS_HASH = (
+    "md5(string_agg(concat(stay_id, ':', question_hash, ':', parsed, ':', p_yes), ','"
+    " order by stay_id))"
+)
+"""SQL, of a learner's answers under one condition; report_learners.sql has it too."""
+
 
 @dataclass(frozen=True, eq=False)
 class Answers:
@@ -22,12 +28,15 @@ class Answers:
         failed: Whether the question was asked and has no answer so far: it is never scored.
         decision: 1 is yes, 0 is no; NaN where the learner refused, or was not heard.
         p_yes: NaN where it is not known.
+        answers_hash: Of the answers themselves, those without an answer too; reports.learners
+            tells by it whether they have changed since.
     """
 
     answered: np.ndarray
     failed: np.ndarray
     decision: np.ndarray
     p_yes: np.ndarray
+    answers_hash: str
 
     @property
     def decided(self) -> np.ndarray:
@@ -73,14 +82,17 @@ def read_learners(
     ).fetchall():
         return []
     found = db.execute(
-        "select learner, fingerprint, condition, stay_id, status = 'answered' as answered, parsed,"
-        " p_yes from results.standing_answers where task = ? and cohort_hash = ?"
+        "with answers as (select * from results.standing_answers where task = ? and cohort_hash = ?"
+        " and stay_id in (select unnest(?))), hashes as (select learner, fingerprint, condition,"
+        f" {ANSWERS_HASH} as answers_hash from answers group by all)"
+        " select learner, fingerprint, condition, stay_id, status = 'answered' as answered, parsed,"
+        " p_yes, answers_hash"
+        " from answers inner join hashes using (learner, fingerprint, condition)"
         " order by learner, condition, stay_id",
-        [task, cohort.cohort_hash],
+        [task, cohort.cohort_hash, stays.stay_ids.tolist()],
     ).fetch_df()
     places = dict(zip(stays.stay_ids.tolist(), range(len(stays.stay_ids)), strict=True))
     found["place"] = found["stay_id"].map(places)
-    found = found[found["place"].notna()]
     learners: dict[tuple[str, str], dict[str, Answers]] = {}
     for (name, fingerprint, condition), rows in found.groupby(
         ["learner", "fingerprint", "condition"]
@@ -93,6 +105,7 @@ def read_learners(
             failed=_at(place[~answered], True, len(places), False),
             decision=_at(heard, rows["parsed"].map(DECISIONS)[answered], len(places), np.nan),
             p_yes=_at(heard, rows["p_yes"][answered], len(places), np.nan),
+            answers_hash=rows["answers_hash"].iloc[0],
         )
     return [Learner(*key, conditions) for key, conditions in learners.items()]
 

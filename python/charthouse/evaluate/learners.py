@@ -9,9 +9,14 @@ Answers are counted in four ways, each its own `counting`:
 - p_yes: the probability of yes, where it is known, refusals included.
 
 A question that has no answer so far is in none of them; n_errors counts it.
+
+Of as_wrong there is no selection rate and so no demographic parity: which decision is the wrong one
+depends on the outcome, so that the share of yes would too. Its equalized odds stay: they are rates
+within an outcome, and a learner that refuses one group more often is no fairer for it.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -21,13 +26,31 @@ from charthouse.evaluate.learner_answers import Answers, Learner
 from charthouse.evaluate.scored import Stays
 from charthouse.statistics.bootstrap import Interval, Resampled, resample
 from charthouse.statistics.groups import GroupedResampled, group_names, resample_groups
+from charthouse.statistics.metrics import Measured
 
 ASKED, ANSWERED, AS_WRONG, P_YES = "asked", "answered", "as_wrong", "p_yes"
 
 SHARE = "share_answered"
 OF_DECISIONS = ("accuracy", "sensitivity", "specificity", "ppv", "f1")
 OF_P_YES = ("auroc", "auprc", "brier", "calibration_slope", "calibration_intercept", "ece")
-OF_GROUPS = {AS_WRONG: ("accuracy", "tpr", "fpr", "selection_rate"), P_YES: ("auroc",)}
+OF_ALL = {
+    ASKED: ("selection_rate",),  # SHARE
+    ANSWERED: OF_DECISIONS,
+    AS_WRONG: OF_DECISIONS,
+    P_YES: OF_P_YES,
+}
+OF_GROUPS = {
+    ASKED: ("selection_rate",),  # SHARE
+    ANSWERED: ("accuracy", "tpr", "fpr", "selection_rate", "ppv", "f1"),
+    AS_WRONG: ("accuracy", "tpr", "fpr", "ppv", "f1"),
+    P_YES: ("auroc",),
+}
+WHY_NONE = {
+    ASKED: "no question has an answer",
+    ANSWERED: "no answer is yes or no",
+    AS_WRONG: "no question has an answer",
+    P_YES: "no answer has a p_yes",
+}
 
 
 def measured_on(
@@ -53,8 +76,9 @@ def metric_rows(learner: Learner, stays: Stays, bootstrap: Bootstrap) -> Iterato
                     | interval_row(interval)
                     | {
                         "counting": counting,
-                        "metric": metric,
+                        "metric": _called(counting, metric),
                         "n_errors": int(answers.failed.sum()),
+                        "answers_hash": answers.answers_hash,
                     }
                 )
     for attribute, counting, grouped in _by_group(learner, stays, bootstrap):
@@ -66,31 +90,33 @@ def metric_rows(learner: Learner, stays: Stays, bootstrap: Bootstrap) -> Iterato
                     "attribute": attribute,
                     "subgroup": subgroup,
                     "counting": counting,
-                    "metric": metric,
+                    "metric": _called(counting, metric),
                     "n_errors": int((failed == subgroup).sum()),
+                    "answers_hash": learner.conditions[FULL].answers_hash,
                 }
+
+
+def _counted(answers: Answers, y_true: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Counting to which stays it takes [n] and their decisions or probabilities [n]."""
+    return {
+        ASKED: (answers.answered, answers.decided * 1.0),
+        ANSWERED: (answers.decided, answers.decision),
+        AS_WRONG: (answers.answered, answers.refusals_wrong(y_true)),
+        P_YES: (answers.has_p_yes, answers.p_yes),
+    }
+
+
+def _called(counting: str, metric: str) -> str:
+    """The metric's name in the results: what is selected of all answers is yes or no."""
+    return SHARE if counting == ASKED else metric
 
 
 def _of_all(answers: Answers, stays: Stays, bootstrap: Bootstrap) -> dict[str, dict[str, Interval]]:
     """Counting to the intervals of its metrics."""
-    share = _intervals(
-        stays, answers.answered, answers.decided * 1.0, ["selection_rate"], bootstrap,
-        "no question has an answer",
-    )  # fmt: skip
     return {
-        ASKED: {SHARE: share["selection_rate"]},
-        ANSWERED: _intervals(
-            stays, answers.decided, answers.decision, OF_DECISIONS, bootstrap,
-            "no answer is yes or no",
-        ),
-        AS_WRONG: _intervals(
-            stays, answers.answered, answers.refusals_wrong(stays.y_true), OF_DECISIONS, bootstrap,
-            "no question has an answer",
-        ),
-        P_YES: _intervals(
-            stays, answers.has_p_yes, answers.p_yes, OF_P_YES, bootstrap, "no answer has a p_yes"
-        ),
-    }  # fmt: skip
+        counting: _intervals(stays, rows, y_score, OF_ALL[counting], bootstrap, WHY_NONE[counting])
+        for counting, (rows, y_score) in _counted(answers, stays.y_true).items()
+    }
 
 
 def _intervals(
@@ -109,6 +135,8 @@ def _intervals(
 def fairness_rows(learner: Learner, stays: Stays, bootstrap: Bootstrap) -> Iterator[Row]:
     """Rows of results.learner_fairness."""
     for attribute, counting, grouped in _by_group(learner, stays, bootstrap):
+        if counting == ASKED:  # no decisions
+            continue
         for metric, found in grouped.fairness().items():
             yield fairness_row(found) | {
                 "condition": FULL,
@@ -124,28 +152,39 @@ def _by_group(
     """Attribute, counting and the metrics by group, of `full`."""
     if (answers := learner.conditions.get(FULL)) is None:
         return
-    counted = {
-        AS_WRONG: (answers.answered, answers.refusals_wrong(stays.y_true)),
-        P_YES: (answers.has_p_yes, answers.p_yes),
-    }
+    counted = _counted(answers, stays.y_true)
     for attribute, groups in stays.groups.items():
+        heard = set(group_names(groups[answers.answered]).tolist())
         for counting, (rows, y_score) in counted.items():
             if rows.any():
-                yield (
-                    attribute,
-                    counting,
-                    resample_groups(
-                        stays.y_true[rows],
-                        y_score[rows],
-                        stays.subject_ids[rows],
-                        groups[rows],
-                        ACCURACY_AT,
-                        OF_GROUPS[counting],
-                        bootstrap.n,
-                        bootstrap.seed,
-                        bootstrap.min_group,
-                    ),
+                grouped = resample_groups(
+                    stays.y_true[rows],
+                    y_score[rows],
+                    stays.subject_ids[rows],
+                    groups[rows],
+                    ACCURACY_AT,
+                    OF_GROUPS[counting],
+                    bootstrap.n,
+                    bootstrap.seed,
+                    bootstrap.min_group,
                 )
+                absent = sorted(heard - set(grouped.by_group))
+                yield attribute, counting, _with_absent(grouped, absent, WHY_NONE[counting])
+
+
+def _with_absent(
+    grouped: GroupedResampled, absent: Sequence[str], why_none: str
+) -> GroupedResampled:
+    """With the groups that answered, but not so that it counts."""
+    one = next(iter(grouped.by_group.values()))
+    nothing = Resampled(
+        dict.fromkeys(one.measured, Measured(np.nan, why_none)),
+        dict.fromkeys(one.measured, np.full(grouped.n_bootstrap, np.nan)),
+        0,
+        0,
+        one.drawn_from,
+    )
+    return replace(grouped, by_group=grouped.by_group | dict.fromkeys(absent, nothing))
 
 
 def in_words(learner: Learner, rows: Sequence[Row]) -> str:

@@ -59,7 +59,8 @@ def evaluate(project: Path, warehouse: Path, options: Options, *, say: Say, watc
         watch: shows progress.
 
     Raises:
-        CharthouseError: there is nothing to evaluate, or an option makes no sense.
+        CharthouseError: there is nothing to evaluate, or not of a task that was named (the others
+            are evaluated first), or an option makes no sense.
     """
     with open_warehouse(warehouse) as db:
         cohort = read_cohort(db)
@@ -67,20 +68,15 @@ def evaluate(project: Path, warehouse: Path, options: Options, *, say: Say, watc
         require_known("--task", task, cohort.tasks)
     specs = encoder_specs(project)
     say(f"{cohort.describe()} in {warehouse}")
-    left_out: list[NothingScored] = []
+    left_out = []
     for task in options.tasks or cohort.tasks:
-        try:
-            _Task(project, warehouse, cohort, specs, task, options, say).evaluate(watch)
-        except NothingScored as error:
-            left_out.append(error)
-    if len(left_out) == len(options.tasks or cohort.tasks):
-        raise left_out[0]
-    for nothing in left_out:
-        say(f"  left out: {nothing}")
-
-
-class NothingScored(CharthouseError):
-    """Neither an arm nor a learner has scored a task; another may have been."""
+        if not _Task(project, warehouse, cohort, specs, task, options, say).evaluate(watch):
+            left_out.append(task)
+    nothing = "no arm has scored this cohort. Run charthouse predict first."
+    if left_out and (options.tasks or len(left_out) == len(cohort.tasks)):
+        raise CharthouseError(f"{', '.join(left_out)}: {nothing}")
+    for task in left_out:
+        say(f"  left out: {task}: {nothing}")
 
 
 @dataclass(frozen=True)
@@ -93,8 +89,12 @@ class _Task:
     options: Options
     say: Say
 
-    def evaluate(self, watch: Watch) -> None:
-        """Figures one by one, each arm's and learner's written when done; then the comparisons."""
+    def evaluate(self, watch: Watch) -> bool:
+        """Figures one by one, each arm's and learner's written when done; then the comparisons.
+
+        Returns:
+            Whether there was anything: an arm or a learner that has scored the task.
+        """
         with open_warehouse(self.warehouse) as db:
             require_cohort(db, self.cohort)
             stays = {
@@ -103,9 +103,7 @@ class _Task:
             scored = read_scored(db, self.cohort, self.task, stays, self.specs)
             learners = read_learners(db, self.cohort, self.task, stays["test"])
         if not scored and not learners:
-            raise NothingScored(
-                f"{self.task}: no arm has scored this cohort. Run charthouse predict first."
-            )
+            return False
         asked = self._questions(scored)
         run_id = self._start(scored, learners)
         bootstrap = Bootstrap(self.options.n_bootstrap, self.options.seed, self.options.min_group)
@@ -137,6 +135,7 @@ class _Task:
         )
         for line in [*lines, *_how_sure(list(found.values()), test)]:
             self.say(f"    {line}")
+        return True
 
     def _questions(self, scored: Sequence[Scored]) -> list[Question]:
         fusion = self.cohort.variables["fusion"]
@@ -193,7 +192,7 @@ class _Task:
         with open_warehouse(self.warehouse, read_only=False) as db:
             db.execute("begin")
             require_cohort(db, self.cohort)
-            store.replace_figures(db, [found.scored.run_id], complete)
+            store.replace(db, complete, run_id=found.scored.run_id)
             db.execute("commit")
 
     def _write_comparisons(
@@ -209,7 +208,12 @@ class _Task:
             require_cohort(db, self.cohort)
             store.replace_comparisons(db, self.cohort, self.task, of_arms)
             if counts["learners"]:
-                store.replace_learner_comparisons(db, self.cohort, self.task, of_learners)
+                store.replace(
+                    db,
+                    {"learner_comparisons": of_learners},
+                    task=self.task,
+                    cohort_hash=self.cohort.cohort_hash,
+                )
             note_counts(db, run_id, counts, finished=True)
             db.execute("commit")
 
@@ -230,7 +234,13 @@ class _Task:
         with open_warehouse(self.warehouse, read_only=False) as db:
             db.execute("begin")
             require_cohort(db, self.cohort)
-            store.replace_learner(db, self.cohort, self.task, learner.name, complete)
+            store.replace(
+                db,
+                complete,
+                task=self.task,
+                learner=learner.name,  # under other settings too
+                cohort_hash=self.cohort.cohort_hash,
+            )
             db.execute("commit")
         return in_words(learner, rows["learner_metrics"])
 

@@ -1,7 +1,7 @@
 """What every learner is given and gives back."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
@@ -66,11 +66,22 @@ class Reply:
 
 @dataclass(frozen=True)
 class Failed:
-    """Why a question has no answer; never text of the question, the patient or the service."""
+    """Why a question has no answer; never text of the question, the patient or the service.
+
+    Attributes:
+        reason: In a line.
+        seconds: Until it was given up.
+        attempts: Requests that it took.
+        is_about_it: The question itself is at fault; others may fare better.
+    """
 
     reason: str
     seconds: float = 0.0
     attempts: int = 1
+    is_about_it: bool = False
+
+
+Keep = Callable[[Question, Reply | Failed], None]
 
 
 class Family(ABC):
@@ -119,12 +130,16 @@ class Respondent(ABC):
         """Tokens of a question by the model's own template and tokenizer, or an upper estimate."""
 
     @abstractmethod
-    def answers(self, questions: Iterable[Question]) -> Iterator[tuple[Question, Reply | Failed]]:
-        """Asks; takes no more questions ahead than it works on, gives replies as they come.
+    def ask(self, questions: Iterable[Question], keep: Keep) -> None:
+        """Asks; takes no more questions ahead than it works on.
+
+        Args:
+            questions: taken one by one, in the caller's thread.
+            keep: called with each question and its outcome the moment it is there, in any thread.
 
         Raises:
             CharthouseError: no question can be answered (no such model, the key is refused, no
-                memory); what was given before stands.
+                memory), or one of `questions` or `keep`; what came was given to keep.
         """
 
     def sends_to(self) -> str | None:

@@ -12,7 +12,7 @@ import torch
 
 from charthouse.encoders.weights import find_weights
 from charthouse.errors import CharthouseError, require_known
-from charthouse.learners.base import Failed, Message, Question, Reply, Respondent
+from charthouse.learners.base import Failed, Keep, Message, Question, Reply, Respondent
 from charthouse.learners.checkpoint import (
     FILES,
     hash_of_checkpoint,
@@ -85,7 +85,7 @@ class InProcess(Respondent):
         """With a hash of the weights, the processor and their configuration."""
         return {
             "model": self._spec.hub_id,
-            "revision": self._spec.revision or None,
+            "revision": self._spec.revision or self._snapshot,
             "dtype": self._dtype,
             "by": "transformers",
             "weights": self._hash,
@@ -95,6 +95,11 @@ class InProcess(Respondent):
         """Exactly those that the model is given, by its own template and processor."""
         inputs = self.prepare([Question("", tuple(messages), picture)])
         return int(inputs["input_ids"].shape[1])
+
+    def ask(self, questions: Iterable[Question], keep: Keep) -> None:
+        """As `answers`; in the caller's thread."""
+        for question, outcome in self.answers(questions):
+            keep(question, outcome)
 
     def answers(self, questions: Iterable[Question]) -> Iterator[tuple[Question, Reply | Failed]]:
         """In the order of the questions, a batch at a time.
@@ -143,6 +148,11 @@ class InProcess(Respondent):
     def model(self) -> Any:
         """Of transformers, on its device."""
         return load_model(self._folder, self.processor.tokenizer, self._device, self._dtype)
+
+    @property
+    def _snapshot(self) -> str | None:
+        """The hub's own name of what is in its cache; None for a folder of the user's."""
+        return self._folder.name if self._folder.parent.name == "snapshots" else None
 
     @cached_property
     def _hash(self) -> str:

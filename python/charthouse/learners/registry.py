@@ -73,6 +73,8 @@ def _spec(row: dict[str, str], path: Path, line: int) -> LearnerSpec:
         "usd_per_million_input": re.fullmatch(price, row.get("usd_per_million_input", "")),
         "usd_per_million_output": re.fullmatch(price, row.get("usd_per_million_output", "")),
     }
+    if bool(row.get("usd_per_million_input")) != bool(row.get("usd_per_million_output")):
+        faults["usd_per_million_output"] = None  # both prices, or neither
     if broken := [name for name, is_right in faults.items() if not is_right]:
         raise CharthouseError(
             f"{path}, line {line}: wrong {' and '.join(broken)}. docs/add-a-learner.md shows a row."

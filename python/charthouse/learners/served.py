@@ -7,11 +7,10 @@ guard.
 import base64
 import io
 import json
-import math
-import queue
+import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import PIL.Image
@@ -22,6 +21,7 @@ from charthouse.learners.base import (
     ANSWER_TOKENS,
     Failed,
     Family,
+    Keep,
     Message,
     Question,
     Reply,
@@ -35,8 +35,7 @@ from charthouse.patience import GaveUp, RefusedInput, Stopped
 TOP = 20  # log-probabilities a token; no service gives more
 MESSAGE_TOKENS = 8  # what a chat template adds to a message, at most
 LEAST_FAILURES = 8  # in a row, before the run is called off
-
-Outcome = tuple[Question, Reply | Failed]
+LEAST_LOGPROB, ROUNDING = -1e6, 1e-3  # of what can be a log-probability
 
 
 class Served(Respondent):
@@ -64,11 +63,14 @@ class Served(Respondent):
         self._service, self._model = service, model
         self._with_log_probabilities = with_log_probabilities
         self._tokens = token_counter(spec)
+        self._counting = threading.Lock()
+        self._is_over = threading.Event()
+        self._fault: BaseException | None = None
+        self._failures, self._has_answered = 0, False
 
     def identity(self) -> dict[str, Any]:
         """The weights cannot be hashed: the model's name stands for them, whoever serves it."""
         return {"model": self._model, "revision": None, "dtype": None, "by": "server"} | {
-            "tokens": "counted" if self._tokens else "estimated",
             "log_probabilities": self._with_log_probabilities,
         }
 
@@ -82,72 +84,65 @@ class Served(Respondent):
         total = sum(count(message.text) + MESSAGE_TOKENS for message in messages) + MESSAGE_TOKENS
         return total + (self.family.picture_tokens(*picture.size) if picture else 0)
 
-    def answers(self, questions: Iterable[Question]) -> Iterator[Outcome]:
-        """As many requests at a time as the service allows; replies come as they are ready.
+    def ask(self, questions: Iterable[Question], keep: Keep) -> None:
+        """As many requests at a time as the service allows.
 
-        What is stopped, or left when no requests are allowed any more, is given no outcome.
+        What is stopped, or left when no requests are allowed any more, has no outcome.
         """
-        done: queue.SimpleQueue[Future[Outcome | None]] = queue.SimpleQueue()
-        most = 2 * self._service.in_flight  # so that no thread waits for the next question
-        waiting = failures = 0
         left = iter(questions)
-        is_over = False
-        futures: set[Future[Outcome | None]] = set()
-        pool = ThreadPoolExecutor(self._service.in_flight, thread_name_prefix="ask")
-        fault: BaseException | None = None
-        try:
-            while True:
-                while not is_over and waiting < most:
-                    question = next(left, None)
-                    if question is None:
-                        is_over = True
+        slots = threading.Semaphore(2 * self._service.in_flight)  # no thread waits for the next one
+        with ThreadPoolExecutor(self._service.in_flight, thread_name_prefix="ask") as pool:
+            try:
+                while True:
+                    slots.acquire()
+                    if self._is_over.is_set() or (question := next(left, None)) is None:
                         break
-                    future = pool.submit(self._ask, question)
-                    futures.add(future)
-                    future.add_done_callback(done.put)
-                    waiting += 1
-                if not waiting:
-                    break
-                finished = done.get()
-                waiting -= 1
-                futures.discard(finished)
-                if finished.cancelled():
-                    continue
-                if error := finished.exception():
-                    fault = fault or error
-                    is_over = True
-                    self._abandon(futures)
-                    continue
-                outcome = finished.result()
-                if outcome is None:  # stopped, and the others will be
-                    is_over = True
-                    continue
-                yield outcome
-                failures = failures + 1 if isinstance(outcome[1], Failed) else 0
-                if fault is None and failures >= max(LEAST_FAILURES, self._service.in_flight):
-                    reason = outcome[1].reason if isinstance(outcome[1], Failed) else ""
-                    fault = CharthouseError(
-                        f"{failures} questions in a row had no answer, the last because {reason}."
-                        " See to it, then run again: answers are kept."
-                    )
-                    is_over = True
-                    self._abandon(futures)
-        finally:
-            self._abandon(futures)
-            pool.shutdown(wait=True)
-        if fault is not None:
-            raise fault
+                    pool.submit(self._answer, question, keep, slots)
+            except BaseException as error:  # of the questions, or an interrupt
+                self._end(error)
+        if self._fault is not None:
+            raise self._fault
 
     def stop(self) -> None:
-        """Nobody shall wait to ask again; what is on its way is waited for."""
+        """Nobody shall wait to ask again, and what waits is not asked; the rest is waited for."""
+        self._is_over.set()
         self._service.stop()
 
-    def _abandon(self, futures: set[Future[Outcome | None]]) -> None:
-        self._service.stop()
-        for future in list(futures):
-            future.cancel()
+    def _end(self, fault: BaseException) -> None:
+        """The first fault is the one that is told."""
+        with self._counting:
+            self._fault = self._fault or fault
+        self.stop()
 
-    def _ask(self, question: Question) -> Outcome | None:
+    def _answer(self, question: Question, keep: Keep, slots: threading.Semaphore) -> None:
+        """In one of the threads."""
+        try:
+            if not self._is_over.is_set() and (outcome := self._ask(question)) is not None:
+                keep(question, outcome)
+                self._count(outcome)
+        except BaseException as error:
+            self._end(error)
+        finally:
+            slots.release()
+
+    def _count(self, outcome: Reply | Failed) -> None:
+        """Calls the run off where nothing is answered any more."""
+        with self._counting:
+            if isinstance(outcome, Reply):
+                self._failures, self._has_answered = 0, True
+            elif not (outcome.is_about_it and self._has_answered):
+                self._failures += 1
+            failures = self._failures
+        if isinstance(outcome, Failed) and failures >= max(LEAST_FAILURES, self._service.in_flight):
+            self._end(
+                CharthouseError(
+                    f"{failures} questions in a row had no answer, the last because"
+                    f" {outcome.reason}. See to it, then run again: answers are kept."
+                )
+            )
+
+    def _ask(self, question: Question) -> Reply | Failed | None:
+        """None where it was stopped."""
         tries = 0
 
         def call() -> bytes:
@@ -160,22 +155,22 @@ class Served(Respondent):
         began = time.monotonic()
         body = self._body(question)
         items = len(question.messages) + (question.picture is not None)
+        is_about_it = False
         try:
             answer = self._service.ask(call, items=items)
+            reply = read_answer(answer)
         except Stopped:
+            self._is_over.set()
             return None
         except RefusedInput as refusal:
-            reason = f"the service refused it ({refusal})"
+            reason, is_about_it = f"the service refused it ({refusal})", True
         except GaveUp as error:
-            reason = str(error).partition(". Run again")[0]
+            reason = error.what
+        except ValueError as error:
+            reason = f"{self._service.host} sent an answer that cannot be used: {error}"
         else:
-            try:
-                reply = read_answer(answer)
-            except ValueError as error:
-                reason = f"{self._service.host} sent an answer that cannot be used: {error}"
-            else:
-                return question, Reply(**reply, seconds=time.monotonic() - began, attempts=tries)
-        return question, Failed(reason, time.monotonic() - began, max(tries, 1))
+            return Reply(**reply, seconds=time.monotonic() - began, attempts=tries)
+        return Failed(reason, time.monotonic() - began, max(tries, 1), is_about_it)
 
     def _body(self, question: Question) -> dict[str, Any]:
         body: dict[str, Any] = {
@@ -236,7 +231,7 @@ def read_answer(answer: bytes) -> dict[str, Any]:
     """
     try:
         body = json.loads(answer)
-    except ValueError:  # of JSON or of its encoding
+    except (ValueError, RecursionError):  # of JSON, of its encoding or of its depth
         raise ValueError("it is not JSON") from None
     choices = body.get("choices") if isinstance(body, dict) else None
     if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
@@ -255,7 +250,7 @@ def read_answer(answer: bytes) -> dict[str, Any]:
         "text": text,
         "p_yes": first.p_yes if first else None,
         "yes_no_mass": first.mass if first else None,
-        "resolved_model": body["model"] if isinstance(body.get("model"), str) else None,
+        "resolved_model": _name(body.get("model")),
         "prompt_tokens": _count(usage.get("prompt_tokens")),
         "answer_tokens": _count(usage.get("completion_tokens")),
     }
@@ -273,9 +268,16 @@ def _first_top(choice: dict[str, Any]) -> list[tuple[str, float]]:
         if isinstance(each, dict)
         and isinstance(each.get("token"), str)
         and isinstance(each.get("logprob"), int | float)
-        and math.isfinite(each["logprob"])
+        and LEAST_LOGPROB < each["logprob"] < ROUNDING
     ]
 
 
 def _count(value: Any) -> int | None:
-    return value if type(value) is int and value >= 0 else None
+    return value if type(value) is int and 0 <= value < 2**31 else None
+
+
+def _name(value: Any) -> str | None:
+    """Cleaned of what no file can hold."""
+    if not isinstance(value, str):
+        return None
+    return value[:200].encode("utf-8", "replace").decode()
