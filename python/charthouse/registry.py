@@ -20,7 +20,7 @@ def seed_rows(project: Path, seed: str) -> Iterator[tuple[int, dict[str, str]]]:
     """
     path = project / f"seeds/{seed}.csv"
     if not path.exists():
-        raise CharthouseError(f"{path} is missing: get it back (git checkout {path.name}).")
+        raise CharthouseError(f"{path} is missing: get it back (git checkout seeds/{path.name}).")
     with path.open(newline="") as file:
         rows = csv.DictReader(file)
         for row in rows:
