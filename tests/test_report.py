@@ -475,7 +475,7 @@ def test_pairs_show_what_differs(found: Found, styled: None) -> None:
     assert f"+image[swin]\nto {GRU}" in words
     row = dict(results.comparisons[0])
     swapped = row | {"arm": TEXT, "other_arm": f"{FIXED}+text[radbert]"}
-    label = pair_label(results, swapped)
+    label = pair_label(swapped, several_fusions=results.several_fusions)
     assert label.split("\n") == [f"gru {style.MINUS} fixed_interval",
                                  "structured with text[radbert]"]  # fmt: skip
     many = [dict(row, arm=f"{GRU}+image[e{at}]") for at in range(MOST_ROWS * 2 + 1)]

@@ -1,18 +1,11 @@
 """Is one arm better than another? Paired differences on the same stays and resamples."""
 
-from dataclasses import dataclass
-
 import pandas as pd
 import streamlit as st
 
 from charthouse.dashboard import charts, parts
 from charthouse.dashboard.data import Copy, Site, tasks
 from charthouse.report.comparisons import LEVEL, pair_label
-
-
-@dataclass(frozen=True)
-class _Fusions:
-    several_fusions: bool
 
 
 def show(site: Site, copy: Copy) -> None:
@@ -68,9 +61,11 @@ def _in_order(metrics: pd.Series) -> list[str]:
 
 
 def _plot(found: pd.DataFrame, metric: str) -> None:
-    fusions = _Fusions(len({*found["fusion"], *found["other_fusion"]}) > 1)
+    several = len({*found["fusion"], *found["other_fusion"]}) > 1
     charts.differences(
-        found.assign(label=[pair_label(fusions, dict(row)) for _, row in found.iterrows()]),
+        found.assign(
+            label=[pair_label(dict(row), several_fusions=several) for _, row in found.iterrows()]
+        ),
         parts.worded(metric),
         {name: parts.worded(name) for name in found["question"]},
     )

@@ -33,7 +33,12 @@ FIGURES = {
     },
     "share_answered": "Share answered yes or no",
 }  # fmt: skip
-COUNTED = {"as_wrong": ", each refusal as wrong", "p_yes": " of P(yes)"}
+COUNTED = {
+    "answered": ", refusals left out",
+    "as_wrong": ", each refusal as wrong",
+    "asked": "",
+    "p_yes": " of P(yes)",
+}
 QUESTIONS = {
     "learner_against_arm": "Learner minus the arm",
     "uses_the_picture": "Shown the picture, minus the control",
@@ -213,7 +218,8 @@ def _pair(row: pd.Series) -> str:
 
 def _interesting(found: pd.DataFrame) -> list[str]:
     """Columns that say something, less what the page says at its top."""
-    told = {"task", "cohort_hash", "protocol", "is_synthetic", "fingerprint", "other_fingerprint"}
+    told = {"task", "cohort_hash", "protocol", "is_synthetic", "fingerprint", "other_fingerprint",
+            "answers_hash"}  # fmt: skip
     return [name for name in found.columns if name not in told and found[name].notna().any()]
 
 

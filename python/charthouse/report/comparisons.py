@@ -1,7 +1,6 @@
 """Paired differences between arms: a forest, question by question."""
 
 from collections.abc import Iterator, Sequence
-from typing import Protocol
 
 from charthouse.evaluate.scored import ALL, COMPLETE
 from charthouse.report import style
@@ -72,7 +71,10 @@ def _sheet(
         ],
         0.0,
     )
-    labels = [pair_label(results, next(iter(pair.values()))) for _, pair in stacked.rows]
+    labels = [
+        pair_label(next(iter(pair.values())), several_fusions=results.several_fusions)
+        for _, pair in stacked.rows
+    ]
     for side, population in enumerate((ALL, COMPLETE)):
         axes = sheet.axes(_LABELS + side * (_PANEL + _FIGURES), 0.45, _PANEL, height)
         rows = [(y, pair[population]) for y, pair in stacked.rows if population in pair]
@@ -97,20 +99,13 @@ def _sheet(
     return sheet
 
 
-class HasFusions(Protocol):
-    """Knows whether an arm's name alone says what it is."""
-
-    @property
-    def several_fusions(self) -> bool: ...
-
-
-def pair_label(results: HasFusions, row: Row) -> str:
+def pair_label(row: Row, *, several_fusions: bool) -> str:
     """What differs on the first line, what is common to both on the second."""
     arm, other = (row[name].split("+") for name in ("arm", "other_arm"))
     common = "+".join(part for part in arm if part in other)
     first, second = ([part for part in one if part not in two] for one, two in
                      [(arm, other), (other, arm)])  # fmt: skip
-    by = row["fusion"] if results.several_fusions else ""
+    by = row["fusion"] if several_fusions else ""
     if not first and not second:
         top, below = f"{row['fusion']} {style.MINUS} {row['other_fusion']}", row["arm"]
     elif not second:
