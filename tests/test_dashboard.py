@@ -87,6 +87,14 @@ def with_copy(bench: Bench, **options: Any) -> Bench:
     return bench
 
 
+@pytest.fixture(autouse=True)
+def main_module() -> Iterator[None]:
+    """Streamlit puts the script in its place, and processes that tests fork later would run it."""
+    before = sys.modules["__main__"]
+    yield
+    sys.modules["__main__"] = before
+
+
 @pytest.fixture(scope="module")
 def shown(built: Bench, chat_server: HTTPServer, tmp_path_factory: pytest.TempPathFactory) -> Bench:
     """Everything there is to show, published with vectors; read only."""

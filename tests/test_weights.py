@@ -101,7 +101,7 @@ def test_a_repository_without_weights_is_said(hub: Hub) -> None:
     hub.files = {"config.json": b"{}"}
     assert hub.ask() == (
         f"refused: {SPEC.hub_id} at {SPEC.revision} holds no *.safetensors|*.bin: correct"
-        " seeds/encoders.csv."
+        f" the row of {SPEC.encoder} in seeds/."
     )
 
 

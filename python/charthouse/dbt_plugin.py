@@ -21,6 +21,7 @@ from charthouse.raw_files import BackgroundCheck, csv_header
 from charthouse.warehouse import duckdb_limits, wait_for_lock
 
 RESERVE_BYTES = 4_000_000  # many times what putting every table back writes to the log
+LEAST_RESERVE_BYTES = 200_000
 
 
 class Plugin(BasePlugin):
@@ -87,8 +88,12 @@ def _waited_in_vain(path: str) -> str | None:
 def _reserve_disk(path: Path) -> None:
     """Holds a file until this process ends; release_reserve() in macros/ empties it in need."""
     atexit.register(path.unlink, missing_ok=True)
-    try:
-        with path.open("wb") as file:
-            os.posix_fallocate(file.fileno(), 0, RESERVE_BYTES)
-    except OSError:
-        path.unlink(missing_ok=True)  # a disk that full stops the run itself, with its message
+    size = RESERVE_BYTES
+    while size >= LEAST_RESERVE_BYTES:
+        try:
+            with path.open("wb") as file:
+                os.posix_fallocate(file.fileno(), 0, size)
+            return
+        except OSError:
+            path.unlink(missing_ok=True)
+            size //= 2  # on a disk this full a part of it must do
