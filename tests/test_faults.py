@@ -20,6 +20,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from charthouse.dbt_plugin import RESERVE_BYTES
 from charthouse.errors import CharthouseError
 from charthouse.warehouse import open_warehouse
 from conftest import Bench, rewrite
@@ -375,7 +376,7 @@ def test_a_lock_that_is_never_let_go(bench: Bench, locked: subprocess.Popen[str]
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a small disk to fill")
 @pytest.mark.parametrize("spare", [500_000, 3_000_000, 6_000_000])
 def test_a_full_disk(bench: Bench, tmp_path: Path, spare: int) -> None:
-    """With less and with more room than the reserve that undoing the run needs."""
+    """With less room than the reserve that undoing needs, and it does not begin; and with more."""
     small = tmp_path / "small"
     small.mkdir()
     size = bench.warehouse.stat().st_size + spare
@@ -387,7 +388,12 @@ def test_a_full_disk(bench: Bench, tmp_path: Path, spare: int) -> None:
         before = bench.contents()
         outcome = bench.build("--full-refresh", "--vars", "{bin_hours: 0.01}")
         line = "Free space on the disk of the warehouse, or set CHARTHOUSE_WAREHOUSE to another."
-        assert_refused(bench, before, outcome, line)
+        if spare < RESERVE_BYTES:
+            assert outcome.code == 2 and line in outcome.output
+            assert "has less than 4 MB free" in outcome.output
+            assert "Traceback" not in outcome.output and bench.contents() == before
+        else:
+            assert_refused(bench, before, outcome, line)
         assert not list(small.glob("*.reserve"))
     finally:
         subprocess.run(["umount", str(small)], check=True)

@@ -6,6 +6,7 @@ gives SQL what it lacks to read raw files safely.
 """
 
 import atexit
+import errno
 import os
 import zlib
 from functools import cache
@@ -21,7 +22,6 @@ from charthouse.raw_files import BackgroundCheck, csv_header
 from charthouse.warehouse import duckdb_limits, wait_for_lock
 
 RESERVE_BYTES = 4_000_000  # many times what putting every table back writes to the log
-LEAST_RESERVE_BYTES = 200_000
 
 
 class Plugin(BasePlugin):
@@ -31,13 +31,15 @@ class Plugin(BasePlugin):
         """Called by dbt-duckdb before it connects.
 
         Raises:
-            RuntimeError: the lock was not let go; the one class that dbt reports in one line.
+            RuntimeError: the lock was not let go, or the disk is full; the one class that dbt
+                reports in one line.
         """
         if self.creds is not None and self.creds.path != ":memory:":
-            refusal = _waited_in_vain(self.creds.path)
+            refusal = _waited_in_vain(self.creds.path) or _reserve_disk(
+                Path(f"{self.creds.path}.reserve")
+            )
             if refusal:
                 raise RuntimeError(refusal)
-            _reserve_disk(Path(f"{self.creds.path}.reserve"))
 
     def update_connection_config(self, creds: DuckDBCredentials, config: dict[str, Any]) -> None:
         """CHARTHOUSE_THREADS bounds DuckDB's threads; a profile cannot say "else every core"."""
@@ -85,15 +87,21 @@ def _waited_in_vain(path: str) -> str | None:
 
 
 @cache
-def _reserve_disk(path: Path) -> None:
-    """Holds a file until this process ends; release_reserve() in macros/ empties it in need."""
+def _reserve_disk(path: Path) -> str | None:
+    """Holds a file until this process ends; release_reserve() in macros/ empties it in need.
+
+    Returns:
+        Why it cannot, if the disk is too full: what a build did could not be undone.
+    """
     atexit.register(path.unlink, missing_ok=True)
-    size = RESERVE_BYTES
-    while size >= LEAST_RESERVE_BYTES:
-        try:
-            with path.open("wb") as file:
-                os.posix_fallocate(file.fileno(), 0, size)
-            return
-        except OSError:
-            path.unlink(missing_ok=True)
-            size //= 2  # on a disk this full a part of it must do
+    try:
+        with path.open("wb") as file:
+            os.posix_fallocate(file.fileno(), 0, RESERVE_BYTES)
+    except OSError as error:
+        path.unlink(missing_ok=True)
+        if error.errno == errno.ENOSPC:
+            return (
+                f"{path.parent} has less than {RESERVE_BYTES / 1e6:.0f} MB free. Free space on the"
+                " disk of the warehouse, or set CHARTHOUSE_WAREHOUSE to another."
+            )
+    return None
