@@ -115,8 +115,12 @@ class Journal:
         Raises:
             CharthouseError: as flush; the next run moves what is left.
         """
-        self.flush()
-        self._page.remove()
+        try:
+            self.flush()
+            self._page.remove()
+        finally:  # what is left is the next run's, be it of this process
+            for page in (*self._full, self._page):
+                page.file.close()
 
     def _turn(self) -> _Page:
         name = f"{self._warehouse.name}.{self._run_id}.{next(self._numbers)}.journal"
@@ -186,7 +190,12 @@ def _move(warehouse: Path, answers: Sequence[Row], sends: Sequence[Row]) -> None
             keep_answers(db, answers)
             note_sends(db, sends)
             db.execute("commit")
-    except (duckdb.IOException, duckdb.FatalException, duckdb.OutOfMemoryException) as error:
+    except (
+        duckdb.IOException,
+        duckdb.FatalException,
+        duckdb.OutOfMemoryException,
+        duckdb.TransactionException,  # a commit that the disk does not take
+    ) as error:
         raise CharthouseError(
             f"{warehouse}: cannot be written ({type(error).__name__}). Make room, then run again:"
             " what was answered is kept."

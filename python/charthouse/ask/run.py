@@ -5,6 +5,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import duckdb
+
 from charthouse.ask.budget import Budget
 from charthouse.ask.conditions import COALITIONS, FULL, condition_named
 from charthouse.ask.job import Job, Tally
@@ -215,7 +217,10 @@ class _Asking:
                 journal.close()
             raise
         finally:
-            with suppress(CharthouseError), open_warehouse(self.warehouse, read_only=False) as db:
+            with (
+                suppress(CharthouseError, duckdb.Error),
+                open_warehouse(self.warehouse, read_only=False) as db,
+            ):
                 note_counts(db, run_id, job.tally.counts(), finished=is_done)
             if job.tally.asked or is_done:
                 self.say(f"  {spec.learner}: {_summary(job.tally, plan)}")
