@@ -103,8 +103,12 @@
     {%- if not execute -%}{{ return('false') }}{%- endif -%}
     {%- set unmarked = [] -%}
     {%- for root in ['CHARTHOUSE_MIMICIV', 'CHARTHOUSE_NOTE', 'CHARTHOUSE_CXR'] if env_var(root, '') -%}
-        {%- set marker = text_literal(env_var(root) ~ '/SYNTHETIC.txt') -%}
-        {%- if not run_query('select 1 from glob(' ~ marker ~ ')').rows -%}{%- do unmarked.append(root) -%}{%- endif -%}
+        {%- if not is_marked(env_var(root)) -%}{%- do unmarked.append(root) -%}{%- endif -%}
     {%- endfor -%}
     {{ return('false' if unmarked or not env_var('CHARTHOUSE_MIMICIV', '') else 'true') }}
+{% endmacro %}
+
+
+{% macro is_marked(folder) %}
+    {{ return(run_query('select 1 from glob(' ~ text_literal(folder ~ '/SYNTHETIC.txt') ~ ')').rows | length > 0) }}
 {% endmacro %}

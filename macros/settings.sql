@@ -111,32 +111,43 @@
 {% endmacro %}
 
 
-{#- on-run-start: a run of some models under other settings than the rest would leave marts that
-    contradict marts.cohort_definition. -#}
+{#- on-run-start: a run of some models must not leave marts that contradict marts.cohort_definition:
+    other settings, other rows than its hash says, or rows of real patients called synthetic, which
+    would be let out. -#}
 {% macro check_partial_run() %}
     {%- if not execute -%}{{ return('') }}{%- endif -%}
-    {%- set definition = graph.nodes['model.' ~ project_name ~ '.cohort_definition'] -%}
-    {%- set models = [] -%}
-    {%- for name in selected_resources if name.startswith('model.') -%}{%- do models.append(name) -%}{%- endfor -%}
-    {%- set unread = [] -%}
-    {%- for node in graph.nodes.values() if node.config.materialized == 'raw_copy' and node.unique_id not in models -%}
-        {%- do unread.append(node.name) -%}
+    {%- set models, left_out = [], [] -%}
+    {%- for node in graph.nodes.values() if node.resource_type == 'model' -%}
+        {%- do (models if node.unique_id in selected_resources else left_out).append(node) -%}
     {%- endfor -%}
-    {%- set is_there = run_query(
-        "select 1 from duckdb_tables() where schema_name = '" ~ definition.schema ~ "' and table_name = '" ~ definition.alias ~ "'"
-    ).rows -%}
-    {%- if models and definition.unique_id not in models and is_there -%}
-        {%- set stored = fromjson(run_query('select variables from ' ~ definition.relation_name).rows[0][0]) -%}
-        {%- for name, value in effective_settings().items() if tojson(stored.get(name)) != tojson(value) -%}
-            {{ stop(name ~ ' is ' ~ tojson(value) ~ ' here, but ' ~ tojson(stored.get(name)) ~ ' in the warehouse: some models alone would contradict the others. Build all (dbt build without --select), or give the settings of the warehouse.') }}
+    {%- if not (models and left_out) -%}{{ return('') }}{%- endif -%}
+
+    {%- set definition = graph.nodes['model.' ~ project_name ~ '.cohort_definition'] -%}
+    {%- set marts = run_query(
+        "select table_name from duckdb_tables() where schema_name = '" ~ definition.schema ~ "'"
+    ).rows | map(attribute=0) | list -%}
+    {%- if definition.alias not in marts -%}
+        {%- if marts and definition in models -%}
+            {{ stop('The warehouse holds marts without a cohort_definition: nothing says what they were built from. Build all (dbt build without --select).') }}
+        {%- endif -%}
+        {{ return('') }}
+    {%- endif -%}
+    {%- set stored = run_query('select variables, is_synthetic from ' ~ definition.relation_name).rows[0] -%}
+    {%- if definition not in models -%}
+        {%- set variables = fromjson(stored['variables']) -%}
+        {%- for name, value in effective_settings().items() if tojson(variables.get(name)) != tojson(value) -%}
+            {{ stop(name ~ ' is ' ~ tojson(value) ~ ' here, but ' ~ tojson(variables.get(name)) ~ ' in the warehouse: some models alone would contradict the others. Build all (dbt build without --select), or give the settings of the warehouse.') }}
+        {%- endfor -%}
+        {%- for node in models if node.unique_id in definition.depends_on.nodes -%}
+            {{ stop(node.name ~ " is part of what the cohort's hash stands for. Build cohort_definition with it (--select " ~ node.name ~ '+), or all.') }}
         {%- endfor -%}
     {%- endif -%}
-    {%- if definition.unique_id in models and unread and is_there -%}
-        {#- else real rows that are not read again could be called synthetic, and be let out -#}
-        {%- set stored = run_query('select is_synthetic from ' ~ definition.relation_name).rows[0][0] -%}
-        {%- if (stored | string | lower) != is_synthetic() -%}
-            {{ stop('The warehouse holds ' ~ ('synthetic' if stored else 'other than synthetic') ~ ' data, and CHARTHOUSE_MIMICIV, _NOTE and _CXR do not name the like. Build all (dbt build without --select), or name the folders that it was built from.') }}
-        {%- endif -%}
+    {%- set unread = [] -%}
+    {%- for node in left_out if node.config.materialized == 'raw_copy' and not is_synthetic_copy(node) -%}
+        {%- do unread.append(node.name) -%}
+    {%- endfor -%}
+    {%- if (stored['is_synthetic'] | string | lower) != is_synthetic() or (unread and is_synthetic() == 'true') -%}
+        {{ stop('The warehouse holds ' ~ ('synthetic' if stored['is_synthetic'] and not unread else 'other than synthetic') ~ ' data, and CHARTHOUSE_MIMICIV, _NOTE and _CXR do not name the like. Build all (dbt build without --select), or name the folders that it was built from.') }}
     {%- endif -%}
 {% endmacro %}
 

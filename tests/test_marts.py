@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from conftest import PROJECT, Bench, roots_of
+from conftest import PROJECT, Bench, rewrite, roots_of
 
 
 @pytest.fixture(scope="module")
@@ -194,18 +194,43 @@ def test_one_folder_that_is_not_marked_synthetic_makes_the_whole_credentialed(
     bench: Bench, tmp_path: Path
 ) -> None:
     """Else a demo's CHARTHOUSE_CXR, left in the environment, would let real reports out."""
-    for name in ("mimic-iv", "mimic-iv-note"):
-        (tmp_path / "data" / name / "SYNTHETIC.txt").unlink()
+    markers = [tmp_path / "data" / name / "SYNTHETIC.txt" for name in ("mimic-iv", "mimic-iv-note")]
+
+    def is_refused(*arguments: str) -> bool:
+        outcome = bench.build(*arguments)
+        return outcome.code != 0 and "Build all (dbt build without --select)" in outcome.output
+
+    for marker in markers:
+        marker.unlink()
+    assert is_refused("--select", "path:models/staging")  # beside marts that are called synthetic
     assert bench.build().code == 0
     assert bench.one("select is_synthetic from marts.cohort_definition") is False
     real = bench.one("select cohort_hash from marts.cohort_definition")
-    (tmp_path / "data/mimic-iv/SYNTHETIC.txt").touch()
-    (tmp_path / "data/mimic-iv-note/SYNTHETIC.txt").touch()
-    partial = bench.build("--select", "cohort_definition")
-    assert partial.code != 0 and "Build all (dbt build without --select)" in partial.output
-    assert bench.one("select is_synthetic from marts.cohort_definition") is False
+    for marker in markers:
+        marker.touch()
+    assert is_refused("--select", "cohort_definition")
     assert bench.build().code == 0
     assert bench.one("select cohort_hash from marts.cohort_definition") != real
+    for marker in markers:
+        marker.unlink()
+    assert bench.build("--vars", "{min_age: 150}").code != 0  # it fails once the files are read
+    for marker in markers:
+        marker.touch()
+    assert is_refused("--exclude", "path:models/staging")
+
+
+def test_the_hash_of_the_cohort_stands_for_what_encoders_read(bench: Bench, built: Bench) -> None:
+    """Else vectors of a report as it was before a correction would still count as the cohort's."""
+    note = bench.one("select min(note_id) from marts.reports")
+    reports = Path(bench.raw["CHARTHOUSE_NOTE"]) / "note/radiology.csv.gz"
+    rewrite(reports, lambda text: text.replace(f"{note},", f"{note}9,", 1))
+    alone = bench.build("--select", "stg_mimiciv__radiology", "int_reports_matched", "reports")
+    assert alone.code != 0 and "Build cohort_definition with it" in alone.output
+    assert bench.build().code == 0
+    cohort, definition = "from marts.cohort order by all", "from marts.cohort_definition"
+    assert bench.sql(cohort) == built.sql(cohort)
+    hashes = [each.one(f"select cohort_hash {definition}") for each in (bench, built)]
+    assert hashes[0] != hashes[1]
 
 
 def test_it_says_that_it_is_synthetic(built: Bench) -> None:

@@ -26,7 +26,8 @@
     {%- endif -%}
     {%- set relation = this.incorporate(type='table') -%}
     {%- do persist_docs(relation, model) -%}
-    {%- do run_query(alter_relation_comment(relation, (model.description ~ '\n\n' ~ origin) | trim)) -%}
+    {%- set mark = synthetic_mark() if path is none or is_marked(env_var(node.source_meta.root)) else '' -%}
+    {%- do run_query(alter_relation_comment(relation, (model.description ~ '\n\n' ~ origin ~ mark) | trim)) -%}
     {{ adapter.commit() }}
 
     {{ return({'relations': [relation]}) }}
@@ -57,4 +58,18 @@
         ~ "' and table_name = '" ~ relation.identifier ~ "'"
     ).rows -%}
     {{ return(found[0][0] or '' if found | length else '') }}
+{% endmacro %}
+
+
+{#- Ends the comment of a copy without a row of a real patient. -#}
+{% macro synthetic_mark() %}{{ return(' Synthetic.') }}{% endmacro %}
+
+
+{#- Whether a copy that this run does not make holds nothing else; one that is not there does. -#}
+{% macro is_synthetic_copy(node) %}
+    {%- set relation = api.Relation.create(schema=node.schema, identifier=node.alias) -%}
+    {%- set there = run_query(
+        "select 1 from duckdb_tables() where schema_name = '" ~ node.schema ~ "' and table_name = '" ~ node.alias ~ "'"
+    ).rows -%}
+    {{ return(not there or table_comment(relation).endswith(synthetic_mark())) }}
 {% endmacro %}
