@@ -171,18 +171,12 @@ select
     makers.revision as weights_revision,
     makers.fingerprint as weights,
     inputs.stays as stays_read,
-    count(encoded.stay_id) as stays_still_there
+    inputs.content_hash as vectors_hash
 from reports.leaderboard
 inner join results.runs on leaderboard.run_id = runs.run_id
 inner join results.run_inputs as inputs on leaderboard.run_id = inputs.run_id
 left join results.runs as makers on inputs.input_run_id = makers.run_id
-left join embeddings.encoded
-    on
-        inputs.encoder = encoded.encoder
-        and inputs.encoder_task is not distinct from encoded.task
-        and inputs.input_run_id = encoded.run_id
 where leaderboard.population = 'all'
-group by all
 order by leaderboard.task asc, leaderboard.auroc desc, leaderboard.run_id asc, inputs.encoder asc, encoder_run_id asc;
 
 -- 10. Encoders: what is each, how many stays has it encoded, and how many could it not?

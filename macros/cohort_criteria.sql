@@ -1,6 +1,8 @@
 {#- The rules of the cohort in the order in which they are asked; each stay is dropped by the first
     that it fails. `fails` is a condition on int_stays joined with int_stay_modalities. A rule that a
-    setting switches off stays in the list, so that the attrition table always has the same rows. -#}
+    setting switches off stays in the list, so that the attrition table always has the same rows.
+    Nobody knows of who died at an unknown time that it was after the window: such stays are not alive at
+    its end (marts.data_quality counts them apart). -#}
 {% macro cohort_criteria() %}
     {%- set landmark = setting('landmark') -%}
     {%- set window_end = setting('window_end_hours') -%}
@@ -27,7 +29,7 @@
         },
         {
             'criterion': 'alive at hour ' ~ window_end if landmark else 'no landmark: may die before hour ' ~ window_end,
-            'fails': 'died_at <= window_end' if landmark else 'false',
+            'fails': '(died_at <= window_end or (hospital_expire_flag = 1 and died_at is null))' if landmark else 'false',
         },
     ] -%}
     {%- for modality, column in [('vitals', 'has_vitals'), ('image', 'has_image'), ('text', 'has_text')] -%}

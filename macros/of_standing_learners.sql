@@ -1,7 +1,9 @@
 {#- Rows of a table of results, those of the learners that stand only, with protocol and whether the data are
     synthetic. Learners stand that were asked about the present cohort, each under the settings of its last
-    run. `only` is a condition on the rows, found. -#}
-{% macro of_standing_learners(table, only='true') -%}
+    run. is_current: their answers about the task are still those that were scored, under every condition; with
+    `other`, those of the other learner as well. What is scored of a task is written at once, so it is enough
+    to ask reports.learners. `only` is a condition on the rows, found. -#}
+{% macro of_standing_learners(table, only='true', other=false) -%}
 with learners as (
     select distinct
         answers.learner,
@@ -17,9 +19,23 @@ found as (
     select * from {{ source('results', table) }}
 ),
 
+scored as (
+    select
+        task,
+        learner,
+        fingerprint,
+        bool_and(is_current) as is_current
+    from {{ ref('report_learners') }}
+    group by task, learner, fingerprint
+),
+
 final as (
     select
         found.*,
+        coalesce(scored.is_current, false)
+        {%- if other %}
+        and coalesce(others.is_current, found.other_learner is null)
+        {%- endif %} as is_current,
         learners.protocol,
         learners.is_synthetic
     from found
@@ -28,6 +44,18 @@ final as (
             found.learner = learners.learner
             and found.fingerprint = learners.fingerprint
             and found.cohort_hash = learners.cohort_hash
+    left join scored
+        on
+            found.task = scored.task
+            and found.learner = scored.learner
+            and found.fingerprint = scored.fingerprint
+    {%- if other %}
+    left join scored as others
+        on
+            found.task = others.task
+            and found.other_learner = others.learner
+            and found.other_fingerprint = others.fingerprint
+    {%- endif %}
     where {{ only }}
 )
 

@@ -77,7 +77,7 @@
             'columns': 'run_id varchar not null, kind varchar not null, name varchar not null, task varchar, cohort_hash varchar not null, protocol varchar not null, is_synthetic boolean not null, code_version varchar not null, seed bigint not null, settings json not null, revision varchar, fingerprint varchar, packages json not null, device varchar not null, started_at timestamp not null, finished_at timestamp, counts json',
         },
         'results.run_inputs': {
-            'holds': 'Which embeddings a run of predict read: one row per encoder and run that made them. content_hash is md5 of their stay_id:input_hash, joined by commas in order of stay_id.',
+            'holds': 'Which embeddings a run of predict read: one row per encoder and run that made them. content_hash is of all vectors of the encoder that were read, whichever runs made them: md5 of their stay_id:input_hash, joined by commas in order of stay_id.',
             'columns': 'run_id varchar not null, encoder varchar not null, encoder_task varchar, input_run_id varchar not null, stays bigint not null, content_hash varchar not null',
         },
         'results.sends': {
@@ -85,11 +85,11 @@
             'columns': 'run_id varchar not null, sent_at timestamp not null, host varchar not null, allowed_because varchar not null, items bigint not null, bytes bigint not null',
         },
         'results.predictions': {
-            'holds': 'One row per run of predict and stay: the probability that the arm gives it. out_of_fold: the stay is one that the model was fitted on, and its score is of a model that never saw its patient.',
+            'holds': 'One row per run of predict and stay: the probability that the arm gives it. out_of_fold: the stay is one that the model was fitted on, and its score is of a model that was not fitted on its patient. By late that model learned from logits of first models that were, and by gated the fold of the patient chose when it stopped: such scores are slightly too good.',
             'columns': 'run_id varchar not null, task varchar not null, arm varchar not null, fusion varchar not null, stay_id integer not null, split varchar not null, y_true integer not null, y_score double not null, out_of_fold boolean not null',
         },
         'results.fits': {
-            'holds': 'One row per model that a run of predict fitted: the choice of the grid search, whether it converged (reason says why not), and the stays it was fitted on. component is model, or the modality of a late fusion.',
+            'holds': 'One row per model that a run of predict fitted: the choice of the grid search, whether it converged (reason says why not), and the stays it was fitted on. component is model, or, of a late fusion, the encoder whose vectors alone it reads.',
             'columns': 'run_id varchar not null, component varchar not null, penalty varchar, c double, cv_auroc double, converged boolean not null, iterations bigint not null, residual double, reason varchar, intercept double, features bigint not null, candidates json not null, fitted_on integer[] not null',
         },
         'results.coefficients': {
@@ -101,8 +101,9 @@
             'columns': scored ~ ', metric varchar not null, ' ~ interval ~ ', n bigint not null, n_positive bigint not null, threshold double, n_undefined bigint not null, reason varchar, evaluation_run_id varchar not null',
         },
         'results.comparisons': {
-            'holds': 'One row per question, pair of arms and metric: arm minus other_arm on the same stays and resamples. p_adjusted is corrected (Holm) for the n_asked of its task, split, population and metric. attribute is null, or that of a fairness measure.',
-            'columns': scored ~ ', question varchar not null, other_run_id varchar not null, other_arm varchar not null, other_fusion varchar not null, attribute varchar, metric varchar not null, difference double, ci_low double, ci_high double, p_value double, p_adjusted double, n_asked bigint not null, n bigint not null, n_positive bigint not null, n_undefined bigint not null, reason varchar, evaluation_run_id varchar not null',
+            'holds': 'One row per question, pair of arms and metric: arm minus other_arm on the same stays and resamples. p_adjusted is corrected (Holm) for the n_asked of its task, question, split, population, attribute and metric; those without a p-value are counted in n_asked, but not corrected for. n_resamples is that of evaluate, or 40 for each of n_asked if that is more. attribute is null, or that of a fairness measure.',
+            'columns': scored ~ ', question varchar not null, other_run_id varchar not null, other_arm varchar not null, other_fusion varchar not null, attribute varchar, metric varchar not null, difference double, ci_low double, ci_high double, p_value double, p_adjusted double, n_asked bigint not null, n bigint not null, n_positive bigint not null, n_undefined bigint not null, reason varchar, evaluation_run_id varchar not null, n_resamples bigint',
+            'added': ['n_resamples bigint'],
         },
         'results.subgroup_metrics': {
             'holds': 'One row per run of predict, subgroup and metric, with its 95 % interval; null with a reason where the group is too small or of one class.',
@@ -134,8 +135,9 @@
             'columns': answered ~ ', condition varchar not null, attribute varchar not null, counting varchar not null, metric varchar not null, ' ~ interval ~ ', n_groups bigint not null, worst_group varchar, left_out varchar[] not null, n_undefined bigint not null, reason varchar, evaluation_run_id varchar not null',
         },
         'results.learner_comparisons': {
-            'holds': 'One row per question, learner, what it is compared with (an arm; itself under another condition; another learner) and metric: learner minus the other on the same stays and resamples. p_adjusted is corrected (Holm) for the n_asked of its task, question and metric. changed and p_yes_moved are means of what differs, without p-values.',
-            'columns': answered ~ ', question varchar not null, condition varchar not null, other_learner varchar, other_fingerprint varchar, other_condition varchar, other_run_id varchar, other_arm varchar, other_fusion varchar, counting varchar not null, metric varchar not null, difference double, ci_low double, ci_high double, p_value double, p_adjusted double, n_asked bigint not null, n bigint not null, n_positive bigint not null, n_undefined bigint not null, reason varchar, evaluation_run_id varchar not null',
+            'holds': 'One row per question, learner, what it is compared with (an arm; itself under another condition; another learner) and metric: learner minus the other on the same stays and resamples. p_adjusted is corrected (Holm) for the n_asked of its task, question and metric; those without a p-value are counted in n_asked, but not corrected for. n_resamples is that of evaluate, or 40 for each pair of the question if that is more. changed and p_yes_moved are means of what differs, without p-values.',
+            'columns': answered ~ ', question varchar not null, condition varchar not null, other_learner varchar, other_fingerprint varchar, other_condition varchar, other_run_id varchar, other_arm varchar, other_fusion varchar, counting varchar not null, metric varchar not null, difference double, ci_low double, ci_high double, p_value double, p_adjusted double, n_asked bigint not null, n bigint not null, n_positive bigint not null, n_undefined bigint not null, reason varchar, evaluation_run_id varchar not null, n_resamples bigint',
+            'added': ['n_resamples bigint'],
         },
         'results.learner_contributions': {
             'holds': 'One row per learner, modality and metric: what a modality adds to p_yes by exact Shapley values over all 16 coalitions, its mean_absolute, its mean, and its share of all absolute values, with 95 % intervals. Shares sum to 1.',

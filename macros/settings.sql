@@ -1,17 +1,25 @@
 {#- The value of a setting: the user's, else the protocol's (dbt_project.yml lists them all). Checked
-    wherever it is read, so that nonsense stops with one line before it becomes SQL. -#}
+    wherever it is read, so that nonsense stops with one line before it becomes SQL; and written in one
+    way only (24.0 is 24, 1 is true), since the cohort's hash stands for it. -#}
 {% macro setting(name) %}
     {%- if var('protocol') not in ['strict', 'paper'] -%}
         {{ stop("protocol: '" ~ var('protocol') ~ "' is neither strict nor paper. Set one of them.") }}
     {%- endif -%}
     {%- set value = var(name, var('settings')[name][var('protocol')]) -%}
     {%- set kind = setting_kinds()[name] -%}
-    {%- if kind == 'number' and (value is not number or value is boolean) -%}
+    {#- infinity and NaN leave something when they are taken from themselves -#}
+    {%- set is_number = value is number and value is not boolean and value - value == 0 -%}
+    {%- set is_whole = is_number and value == value | int -%}
+    {%- if kind == 'number' and not is_number -%}
         {{ stop(name ~ ": '" ~ value ~ "' is not a number. Give one.") }}
-    {%- elif kind == 'positive' and (value is not number or value is boolean or value <= 0) -%}
+    {%- elif kind == 'whole' and not is_whole -%}
+        {{ stop(name ~ ": '" ~ value ~ "' is not a whole number. Give one.") }}
+    {%- elif kind == 'positive' and not (is_number and value > 0) -%}
         {{ stop(name ~ ": '" ~ value ~ "' is not a number above 0. Give one.") }}
-    {%- elif kind == 'number or null' and value is not none and (value is not number or value is boolean) -%}
-        {{ stop(name ~ ": '" ~ value ~ "' is not a number. Give one, or null for no bound.") }}
+    {%- elif kind == 'not negative' and not (is_number and value >= 0) -%}
+        {{ stop(name ~ ": '" ~ value ~ "' is not a number of 0 or more. Give one.") }}
+    {%- elif kind == 'bound' and value is not none and not (is_number and value >= 0) -%}
+        {{ stop(name ~ ": '" ~ value ~ "' is not a number of 0 or more. Give one, or null for no bound.") }}
     {%- elif kind == 'list' and (value is string or value is not iterable) -%}
         {{ stop(name ~ ": '" ~ value ~ "' is not a list. Write it in brackets: [a, b].") }}
     {%- elif kind == 'text' and value is not string -%}
@@ -19,7 +27,10 @@
     {%- elif kind is not string and value not in kind -%}
         {{ stop(name ~ ": '" ~ value ~ "' is none of " ~ kind | join(', ') ~ ". Set one of them.") }}
     {%- endif -%}
-    {{ return(value) }}
+    {%- if kind is not string -%}
+        {{ return(kind[kind.index(value)]) }}
+    {%- endif -%}
+    {{ return(value | int if is_whole else value) }}
 {% endmacro %}
 
 
@@ -29,21 +40,21 @@
         'window_start_hours': 'number',
         'window_end_hours': 'number',
         'bin_hours': 'positive',
-        'min_age': 'number or null',
-        'max_age': 'number or null',
-        'min_stay_hours': 'number or null',
+        'min_age': 'bound',
+        'max_age': 'bound',
+        'min_stay_hours': 'bound',
         'landmark': [true, false],
         'required_modalities': 'list',
         'availability': ['available', 'observed'],
         'celsius': ['convert', 'drop'],
         'imputation': ['forward', 'forward_backward', 'none'],
         'image_views': 'list',
-        'profile_hours': 'number',
+        'profile_hours': 'not negative',
         'report_encoding': ['each', 'joined'],
-        'los_threshold_days': 'number',
+        'los_threshold_days': 'not negative',
         'split_unit': ['patient', 'stay'],
         'split_fractions': 'list',
-        'split_seed': 'number',
+        'split_seed': 'whole',
         'fusion': 'text',
         'fit_splits': 'list',
         'baseline_chosen_on': ['validation', 'test'],
@@ -92,7 +103,13 @@
     {%- for modality in setting('required_modalities') if modality not in ['vitals', 'image', 'text'] -%}
         {{ stop("required_modalities: '" ~ modality ~ "' is none of vitals, image, text. Name one of them.") }}
     {%- endfor -%}
-
+    {%- for view in setting('image_views') if view is not string or view != view | upper -%}
+        {{ stop("image_views: '" ~ view ~ "' is no view position: MIMIC-CXR writes them in capitals. Write AP, PA, LATERAL, LL or the like.") }}
+    {%- endfor -%}
+    {%- set fusions = rows_of_seed('fusions') | map(attribute='fusion') | list -%}
+    {%- if setting('fusion') not in fusions -%}
+        {{ stop("fusion: '" ~ setting('fusion') ~ "' is none of " ~ fusions | join(', ') ~ " (seeds/fusions.csv). Set one of them.") }}
+    {%- endif -%}
     {%- for split in setting('fit_splits') if split not in ['train', 'validation'] -%}
         {{ stop("fit_splits: '" ~ split ~ "' is neither train nor validation. Name these alone.") }}
     {%- endfor -%}
@@ -100,13 +117,15 @@
         {{ stop('fit_splits: without train nothing can be fitted. Add it.') }}
     {%- endif -%}
     {%- set hours = setting('window_end_hours') - setting('window_start_hours') -%}
-    {%- set bins = hours / setting('bin_hours') if setting('bin_hours') > 0 else 0 -%}
+    {%- set bins = hours / setting('bin_hours') -%}
     {%- if bins | round < 1 or (bins - bins | round) | abs > 1e-6 -%}
         {{ stop("window: [" ~ setting('window_start_hours') ~ " h, " ~ setting('window_end_hours') ~ " h) is not a whole number of bins of " ~ setting('bin_hours') ~ " h. Change window_start_hours, window_end_hours or bin_hours.") }}
     {%- endif -%}
     {%- set fractions = setting('split_fractions') -%}
     {%- if fractions | length != 3 or fractions | reject('number') | list or fractions | select('<', 0) | list or (fractions | sum - 1) | abs > 1e-9 -%}
         {{ stop("split_fractions: " ~ fractions ~ " are not three shares (train, validation, test) that sum to 1. Correct them.") }}
+    {%- elif fractions[0] <= 0 or fractions[2] <= 0 or (fractions[1] <= 0 and 'validation' in [setting('baseline_chosen_on'), setting('decision_threshold')]) -%}
+        {{ stop("split_fractions: " ~ fractions ~ " leave a split empty that is needed: train, test, or validation, where baseline_chosen_on or decision_threshold name it. Give each a share.") }}
     {%- endif -%}
 {% endmacro %}
 

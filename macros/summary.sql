@@ -37,11 +37,13 @@
 {% endmacro %}
 
 
-{#- What a data test that failed says. -#}
+{#- What a data test that failed says. The marts that it looked at are undone, so the rows are to be had
+    only where the run itself stores them. -#}
 {% macro promise_broken(result) %}
     {{ return(
-        'the promise ' ~ result.node.name ~ ' is broken by ' ~ result.failures ~ ' rows. See them: dbt test --select '
-        ~ result.node.name ~ ' --store-failures; then correct the raw data or the seed behind them.'
+        'the promise ' ~ result.node.name ~ ' is broken by ' ~ result.failures ~ ' rows. See them: '
+        ~ 'dbt build --profiles-dir profiles --store-failures, then the table ' ~ result.node.schema ~ '.' ~ result.node.alias
+        ~ '. Correct the raw data or the seed behind them.'
     ) }}
 {% endmacro %}
 

@@ -1,5 +1,5 @@
--- Nothing that an arm rests on was fitted on a test stay; nor on another stay of its patient, unless the
--- splits part stays, as the paper's do.
+-- Nothing that predict fits for an arm was fitted on a test stay; nor on another stay of its patient,
+-- unless the splits part stays, as the paper's do. What encoders were fitted on, reports.audit looks at.
 with test_stays as (
     select
         stay_id,

@@ -1,5 +1,6 @@
 -- Whatever was charted, a cleaned value lies within the valid bounds of its item, in the variable's
--- unit. (A CHECK constraint could not say so: DuckDB 2.0 cannot replay one that calls a function.)
+-- unit; where a bound is missing nobody can say so, and the promise is broken. (A CHECK constraint could
+-- not say it: DuckDB 2.0 cannot replay one that calls a function.)
 select
     events.stay_id,
     events.variable,
@@ -7,9 +8,11 @@ select
 from {{ ref('vitals_events') }} as events
 inner join {{ ref('vital_signs') }} as vital_signs on events.itemid = vital_signs.itemid
 where
-    events.value is null
-    or not case
-        when vital_signs.conversion = 'celsius_to_fahrenheit'
-            then events.value between vital_signs.valid_low * 9 / 5 + 32 and vital_signs.valid_high * 9 / 5 + 32
-        else events.value between vital_signs.valid_low and vital_signs.valid_high
-    end
+    not coalesce(
+        case
+            when vital_signs.conversion = 'celsius_to_fahrenheit'
+                then events.value between vital_signs.valid_low * 9 / 5 + 32 and vital_signs.valid_high * 9 / 5 + 32
+            else events.value between vital_signs.valid_low and vital_signs.valid_high
+        end,
+        false
+    )

@@ -148,8 +148,8 @@ class Bench:
         } | {"cohort_hash": str(self.one("select cohort_hash from marts.cohort_definition"))}
 
     def _where(self, **environment: str) -> dict[str, Any]:
-        """A folder of links to the project. From there every warehouse has one path, and dbt need not
-        parse again what it has parsed under that path: a third of its time."""
+        """A folder of links to the project. From there every warehouse has one path, and dbt need
+        not parse again what it has parsed under that path: a third of its time."""
         if self.project != PROJECT:
             return {"cwd": self.project, "env": self.env(**environment)}
         home = self.warehouse.parent / "dbt"

@@ -331,3 +331,15 @@ def test_the_page_on_learners_does_what_it_says(own: Bench, chat: Chat, tmp_path
         done = own.charthouse("ask", *words, "--dry-run")
         assert done.returncode == 0, done.stderr
         assert "would put" in done.stdout
+
+
+def test_a_task_without_a_question_is_named_and_the_others_are_asked(
+    own: Bench, chat: Chat
+) -> None:
+    """As after a build with another los_threshold_days."""
+    write(own, "update marts.labels set task = 'stay_over_7' where task = 'icu_stay_over_3_days'")
+    said = put(own, chat, tasks=(), stays=3)
+    assert any(line.startswith("  not asked, without a question: stay_over_7. W") for line in said)
+    assert own.sql("select distinct task from results.answers") == [(MORTALITY,)]
+    with pytest.raises(CharthouseError, match=r"No question is known for stay_over_7\. Write one"):
+        put(own, chat, tasks=["stay_over_7"])

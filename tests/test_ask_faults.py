@@ -7,11 +7,9 @@ import os
 import random
 import shutil
 import signal
-import subprocess
 import threading
 import time
 from collections import Counter
-from contextlib import suppress
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
@@ -26,6 +24,7 @@ from conftest import Bench
 from fake_chat import Body, Chat, completion, p_yes_of, text_of
 from fake_openai import KEY, SECRET, answer, error
 from listener import Listener, address_of_this_machine
+from small_disk import fill, needs_root, small_disk
 
 SAID = (
     "learner, fingerprint, cohort_hash, task, condition, stay_id, question_hash, model,"
@@ -382,23 +381,15 @@ def test_a_picture_that_goes_away_meanwhile_ends_the_run(
     assert own.one("select count(*) from results.answers where image_note like '%missing%'") == 0
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a small disk to fill")
+@needs_root
 def test_a_disk_that_fills_up_keeps_what_came(own: Bench, chat: Chat, tmp_path: Path) -> None:
-    small = tmp_path / "small"
-    small.mkdir()
-    size = own.warehouse.stat().st_size + 8_000_000
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "none", str(small)]
-    if subprocess.run(mount, capture_output=True).returncode:
-        pytest.skip("this machine does not let root mount a tmpfs")
-    try:
+    with small_disk(tmp_path, own.warehouse.stat().st_size + 8_000_000) as small:
         shutil.copy(own.warehouse, small / "warehouse.duckdb")
         full = Bench(own.raw, small / "warehouse.duckdb", tmp_path)
 
         def reply(body: Body) -> None:
             if len(chat.bodies) == 20:
-                with suppress(OSError), (small / "filler").open("wb", buffering=0) as filler:
-                    while filler.write(bytes(4096)):
-                        pass
+                fill(small)
 
         chat.reply = reply
         with pytest.raises(CharthouseError) as caught:
@@ -413,8 +404,6 @@ def test_a_disk_that_fills_up_keeps_what_came(own: Bench, chat: Chat, tmp_path: 
         assert total == full.one("select count(*) from results.answers")
         # only what the disk could not take any more is asked again: at most what was on its way
         assert came > 8 and len(chat.bodies) <= int(str(total)) - came + 8
-    finally:
-        subprocess.run(["umount", str(small)], check=True)
 
 
 # Budgets

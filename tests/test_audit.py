@@ -508,6 +508,12 @@ def test_inputs_that_changed_under_the_same_run_fail(clean: Bench) -> None:
     assert failed(clean) == {"predictions_of_other_embeddings": None}
 
 
+def test_the_same_vectors_by_another_run_are_those_that_were_read(clean: Bench) -> None:
+    """As after one seed of an encoder, another, and the first again."""
+    spoil(clean, lambda plant: plant.run("update embeddings.pixel_pca set run_id = 'embed-swin'"))
+    assert failed(clean) == {}
+
+
 def test_short_texts_that_patients_share_are_no_leak(unscored: Bench) -> None:
     spoil(unscored, lambda plant: _same_text(plant, "No acute process. " * 20))
     assert failed(unscored) == {}

@@ -13,10 +13,12 @@ import textwrap
 import time
 from pathlib import Path
 
+import duckdb
 import numpy as np
 import pytest
 from PIL import Image as Pillow
 
+from charthouse.embed.inputs import READERS
 from charthouse.encoders import cxr_foundation, cxr_foundation_runner
 from charthouse.encoders.base import Context, Image, Stay
 from charthouse.encoders.cxr_foundation import CxrFoundation, ModelProcess
@@ -333,6 +335,18 @@ def test_neither_way_set_up_names_both(encoder: CxrFoundation) -> None:
     assert encoder.not_ready(encoder.context.spec) == str(caught.value)
 
 
+def test_files_that_are_all_away_are_said_without_the_path_of_a_patient(release: Path) -> None:
+    with duckdb.connect() as db:
+        db.execute("create schema marts; create table marts.images as select 1 as stay_id, 'a-b' as"
+                   " dicom_id, 'files/p10/p10000001/s50000001/a-b.jpg' as path")  # fmt: skip
+        with pytest.raises(CharthouseError) as caught:
+            READERS["released_images"].hashes(db, Context(encoder_spec(PROJECT, "swin"), {}))
+    assert str(caught.value) == (
+        f"None of the 1 files of marts.images is below {release}. Mount the disk, or correct"
+        " CHARTHOUSE_CXR_EMBEDDINGS."
+    )
+
+
 # the model's process, TensorFlow being a stub
 
 
@@ -365,10 +379,12 @@ def test_the_two_ways_are_never_taken_for_one_another(
 ) -> None:
     assert encoder.settings()["way"] == "released"
     released = encoder.fingerprint()
+    assert encoder.revision() == released == "physionet image-embeddings-mimic-cxr 1.0"
     monkeypatch.delenv("CHARTHOUSE_CXR_EMBEDDINGS")
     assert encoder.settings()["way"] == "model"
     weights = encoder.fingerprint()
     assert weights != released
+    assert encoder.revision() is None  # of a folder of one's own nobody knows
     (model / "variables/variables.data-0-of-1").write_bytes(b"other weights")
     assert encoder.fingerprint() not in (weights, released)
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from charthouse import doctor
-from charthouse.doctor import Finding, examine
+from charthouse import doctor, raw_files
+from charthouse.doctor import Finding, examine, show
+from charthouse.raw_files import BackgroundCheck
 from conftest import PROJECT, Bench, rewrite
 
 
@@ -104,3 +105,24 @@ def test_jpgs_that_are_not_there_are_noted(folders: dict[str, Path]) -> None:
     shutil.rmtree(folders["CXR"] / "files")
     assert findings("files/")[0].state == "note"
     assert "only 0 of 20 sampled JPGs are there" in findings("files/")[0].message
+
+
+def test_a_bracket_in_a_path_is_shown_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    for path in ("/data/[/old]/mimic", "/data/[red]mimic", "/data/:smile:/mimic"):
+        show([Finding("bad", "CHARTHOUSE_MIMICIV", path)])
+        assert path in capsys.readouterr().out
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_check_that_breaks_off_has_not_passed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "whole.csv.gz"
+    path.write_bytes(gzip.compress(b"a,b"))
+    assert BackgroundCheck(path).result() is None
+
+    def break_off(path: Path) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(raw_files, "gzip_fault", break_off)
+    assert "broke off" in str(BackgroundCheck(path).result())

@@ -7,11 +7,13 @@ import random
 import re
 import shutil
 import signal
+import subprocess
 import sys
 import threading
 import time
 import types
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import ClassVar
 
@@ -19,11 +21,19 @@ import duckdb
 import numpy as np
 import pytest
 
+from asking import write
+from charthouse.cohort import read_cohort
 from charthouse.embed.run import Options, embed
 from charthouse.encoders.base import Encoded, Encoder, FittedEncoder, NothingToFit, Skipped, Stay
 from charthouse.encoders.registry import encoder_specs
 from charthouse.errors import CharthouseError
+from charthouse.guard import Send
+from charthouse.patience import REFUSED, Patience
+from charthouse.predict.features import find_sources
+from charthouse.sends import log_to
+from charthouse.warehouse import open_warehouse
 from conftest import PROJECT, Bench, rewrite
+from small_disk import fill, needs_root, small_disk
 
 
 class Toy(Encoder):
@@ -48,6 +58,21 @@ def toy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator["Clone"]:
     module = types.ModuleType("charthouse.encoders.toy")
     monkeypatch.setitem(sys.modules, "charthouse.encoders.toy", module)
     yield Clone(tmp_path / "clone", module)
+
+
+@contextlib.contextmanager
+def held(warehouse: Path) -> Iterator[None]:
+    """Another process has the warehouse open."""
+    script = f"import duckdb; c = duckdb.connect({str(warehouse)!r}); print(1, flush=True); input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as holder:
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        try:
+            yield
+        finally:
+            holder.kill()
 
 
 class Clone:
@@ -189,8 +214,9 @@ def test_zero_is_a_vector_where_the_encoder_says_so(bench: Bench, toy: Clone) ->
     assert f"{len(reports_of_cohort(bench))} encoded" in toy.run(bench, Origin)
 
 
+@pytest.mark.parametrize("named", [(), ("pixel_pca", "toy")])
 def test_one_encoder_that_fails_does_not_stop_the_others(
-    bench: Bench, toy: Clone, monkeypatch: pytest.MonkeyPatch
+    own: Bench, toy: Clone, monkeypatch: pytest.MonkeyPatch, named: tuple[str, ...]
 ) -> None:
     seed = toy.project / "seeds/encoders.csv"
     kept = ("encoder,", "pixel_pca,", "toy,")
@@ -198,8 +224,8 @@ def test_one_encoder_that_fails_does_not_stop_the_others(
     seed.write_text("\n".join(lines) + "\n")
     monkeypatch.delenv("CHARTHOUSE_CXR", raising=False)
     with pytest.raises(CharthouseError, match="pixel_pca could not run: the lines above say why"):
-        toy.run(bench, encoders=())
-    assert len(rows(bench)) == len(reports_of_cohort(bench))
+        toy.run(own, encoders=named)
+    assert len(rows(own)) == len(reports_of_cohort(own))
 
 
 def test_a_lost_item_is_named_and_its_stay_lives_on(bench: Bench, toy: Clone) -> None:
@@ -255,6 +281,177 @@ def test_a_later_run_takes_over_and_rows_of_two_settings_never_mix(
         toy.run(bench, Overtaken)
     assert len(rows(bench)) == 20
     assert bench.one("select count(distinct run_id) from embeddings.toy") == 1
+
+
+def test_a_run_of_a_clock_that_was_ahead_locks_nobody_out(own: Bench, toy: Clone) -> None:
+    toy.run(own, limit=3)
+    ahead = "update results.runs set {0} = {0} + interval 1 year"
+    write(own, ahead.format("started_at"))
+    write(own, ahead.format("finished_at"))
+    toy.run(own, limit=3)
+    assert len(rows(own)) == 6
+    runs = own.sql("select run_id from results.runs order by started_at")
+    assert own.sql("select run_id from results.latest_runs") == [runs[-1]] == [runs[1]]
+    assert own.one("select bool_and(finished_at >= started_at) from results.runs")
+
+
+ABSENT = """
+    create or replace table kept as select * from marts.reports;
+    delete from marts.reports;
+    update marts.cohort_definition set cohort_hash = '{}'
+"""
+
+
+@pytest.mark.parametrize("is_another_cohort", [True, False])
+def test_a_modality_that_was_forgotten_for_a_build_costs_no_vector(
+    own: Bench, is_another_cohort: bool
+) -> None:
+    """Of a folder that a variable did not name, say: it comes back with the next build."""
+    watch = contextlib.nullcontext(lambda done, total: None)
+
+    def run() -> str:
+        lines: list[str] = []
+        asked = Options(encoders=["tfidf_svd"])
+        embed(PROJECT, own.warehouse, asked, say=lines.append, watch=lambda *_: watch)
+        return lines[-1]
+
+    cohort_hash = own.one("select cohort_hash from marts.cohort_definition")
+    of_encoder = "select state, encoded, skipped from reports.encoders where encoder = 'tfidf_svd'"
+    vectors = "select stay_id, embedding, input_hash, run_id from embeddings.tfidf_svd order by 1"
+    reasons = "select * exclude (cohort_hash) from embeddings.skipped order by stay_id, item"
+    run()
+    before, state, stays = (
+        own.sql(vectors),
+        own.sql(of_encoder),
+        own.one("select count(*) from marts.cohort"),
+    )
+    write(own, ABSENT.format("another" if is_another_cohort else cohort_hash))
+    assert f"0 encoded, 0 kept, {stays} skipped" in run()
+    assert own.sql(vectors) == before
+    assert own.sql(of_encoder) == [("done", 0, stays)]
+    with open_warehouse(own.warehouse) as db:
+        cohort = read_cohort(db)
+        with pytest.raises(CharthouseError, match="has no vector for any stay"):
+            find_sources(db, cohort, "tfidf_svd", cohort.tasks[0])
+    noted = own.sql(reasons)
+    run()
+    assert own.sql(reasons) == noted  # known by now
+    write(own, "insert into marts.reports select * from kept")
+    write(own, f"update marts.cohort_definition set cohort_hash = '{cohort_hash}'")
+    assert f" 0 encoded, {len(before)} kept" in run()
+    assert (own.sql(vectors), own.sql(of_encoder)) == (before, state)
+
+
+def test_what_a_service_refused_is_asked_again_and_stands_while_it_does(
+    own: Bench, toy: Clone
+) -> None:
+    first, second = sorted(reports_of_cohort(own))[:2]
+    asked: list[int] = []
+
+    class Refused(Toy):
+        """Refuses one stay altogether, and one report of another."""
+
+        def encode(self, stays: Sequence[Stay]) -> Encoded:
+            found = super().encode(stays)
+            asked.extend(map(int, found.stay_ids))
+            whole = [Skipped(first, None, f"{REFUSED} (HTTP 400)")] * (first in found.stay_ids)
+            lost = [Skipped(second, "note", f"{REFUSED} (HTTP 400)")] * (second in found.stay_ids)
+            has = found.stay_ids != first
+            return Encoded(found.stay_ids[has], found.vectors[has], [*whole, *lost])
+
+    toy.run(own, Refused)
+    before, skipped = rows(own), own.sql("select * from embeddings.skipped order by all")
+    asked.clear()
+    toy.run(own, Refused)
+    assert asked == [first, second]
+    assert rows(own) == before
+    assert own.sql("select * from embeddings.skipped order by all") == skipped
+    assert "2 encoded" in toy.run(own)  # by now it takes them
+    assert dict(rows(own, "stay_id, embedding")) == reports_of_cohort(own)
+    assert own.one(f"select count(*) from embeddings.skipped where reason like '{REFUSED}%'") == 0
+    assert "0 encoded" in toy.run(own)
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_what_the_guard_would_refuse_is_said_before_anything_is_written(
+    own: Bench, monkeypatch: pytest.MonkeyPatch, dry_run: bool
+) -> None:
+    for name in ("OPENAI_BASE_URL", "AZURE_OPENAI_ENDPOINT", "CHARTHOUSE_APPROVED_HOSTS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("OPENAI_API_KEY", "none")
+    write(own, "update marts.cohort_definition set is_synthetic = false")
+    before = own.contents()
+    lines: list[str] = []
+    asked = Options(encoders=["text_embedding_3_large"], dry_run=dry_run)
+    watch = contextlib.nullcontext(lambda done, total: None)
+    with contextlib.ExitStack() as refused:
+        if not dry_run:
+            refused.enter_context(
+                pytest.raises(CharthouseError, match=r"^api\.openai\.com: refused")
+            )
+        embed(PROJECT, own.warehouse, asked, say=lines.append, watch=lambda *_: watch)
+    if dry_run:
+        assert (
+            "Sends reports to api.openai.com. That would not go: api.openai.com: refused"
+            in lines[-1]
+        )
+    assert own.contents() == before
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), CharthouseError("the first one")])
+def test_nothing_is_waited_for_on_the_way_out(
+    own: Bench, toy: Clone, monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
+    """Somebody holds the warehouse when a run is interrupted, or fails."""
+    monkeypatch.setenv("CHARTHOUSE_LOCK_SECONDS", "30")
+    with contextlib.ExitStack() as holders:
+
+        class CutShort(Toy):
+            def encode(self, stays: Sequence[Stay]) -> Encoded:
+                holders.enter_context(held(own.warehouse))
+                raise error
+
+        began = time.monotonic()
+        with pytest.raises(type(error)) as caught:
+            toy.run(own, CutShort)
+        assert caught.value is error and time.monotonic() - began < 15
+
+
+def test_ctrl_c_ends_a_request_that_waits_to_be_logged(
+    own: Bench, toy: Clone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CHARTHOUSE_LOCK_SECONDS", "30")
+    stop = threading.Event()
+    log = log_to(own.warehouse, "embed-1")
+    send = Send("127.0.0.1", "loopback", 1, 1, datetime(2026, 1, 1))
+    with held(own.warehouse):
+        threading.Timer(0.5, stop.set).start()
+        began = time.monotonic()
+        with pytest.raises(CharthouseError, match="is in use by"):
+            Patience().ask(lambda: log(send), "127.0.0.1", stop=stop)
+        assert time.monotonic() - began < 15
+
+
+@needs_root
+def test_a_disk_that_fills_up_is_one_line_and_keeps_what_is_whole(
+    own: Bench, toy: Clone, tmp_path: Path
+) -> None:
+    reference = reports_of_cohort(own)
+    with small_disk(tmp_path, own.warehouse.stat().st_size + 4_000_000) as small:
+        full = Bench(own.raw, Path(shutil.copy(own.warehouse, small)), tmp_path)
+        outcomes = []
+        for room in (0, 20_000, 60_000, 150_000, 300_000):
+            filler = fill(small, but=room)
+            with pytest.raises(CharthouseError) as caught:
+                toy.run(full, chunk_stays=1)
+            outcomes.append(str(caught.value))
+            filler.unlink()
+            if full.sql("select 1 from duckdb_tables() where table_name = 'toy'"):
+                assert dict(rows(full, "stay_id, embedding")).items() <= reference.items()
+        line = f"{full.warehouse}: cannot be written (no space left on its disk). Free space there,"
+        assert all(found.startswith(line) for found in outcomes), outcomes
+        toy.run(full)
+        assert dict(rows(full, "stay_id, embedding")) == reference
 
 
 def test_a_disk_that_is_not_mounted_costs_no_vector(bench: Bench) -> None:

@@ -1,13 +1,20 @@
 """Foundation encoders from the command line to the table: tiny weights, true code, real servers."""
 
+import importlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import duckdb
 import pytest
 from pytest_httpserver import HTTPServer
+from rich.console import Console
+from typer.testing import CliRunner
 
-from conftest import Bench
+from charthouse.cli import app
+from charthouse.embed.listing import encoder_table
+from charthouse.errors import CharthouseError
+from conftest import PROJECT, Bench
 from fake_openai import SECRET, Api
 from tiny_checkpoints import write_bert, write_moment, write_swin
 
@@ -150,3 +157,64 @@ def test_credentialed_reports_leave_for_no_host_that_is_not_approved(bench: Benc
     assert "llm.example.org: refused, nothing was sent" in done.stderr
     assert "k-123" not in done.stderr + done.stdout
     assert bench.sql("select * from results.sends") == []
+
+
+# `charthouse encoders`
+
+
+def listed(warehouse: Path) -> str:
+    heading, table, lines = encoder_table(PROJECT, warehouse)
+    console = Console(width=200)
+    with console.capture() as captured:
+        console.print(table)
+    return "\n".join([heading, captured.get(), *lines])
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ImportError("cannot import name 'x' from 'huggingface_hub'\nand more"),
+        OSError("libcudnn.so.9: cannot open shared object file"),
+        RuntimeError(),
+    ],
+)
+def test_an_encoder_that_cannot_be_imported_is_listed_and_so_are_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    imported: Callable = importlib.import_module
+
+    def import_module(name: str) -> object:
+        if name == "charthouse.encoders.moment":
+            raise error
+        return imported(name)
+
+    monkeypatch.setattr(importlib, "import_module", import_module)
+    said = listed(tmp_path / "[/none].duckdb")
+    assert f"Encoders, before {tmp_path / '[/none].duckdb'} is built\n" in said
+    reason = " ".join([type(error).__name__, *str(error).splitlines()[:1]])
+    assert f"moment is not ready: Encoder 'moment' cannot be imported ({reason}). Install" in said
+    assert "pixel_pca" in said and "and more" not in said
+
+
+def test_the_listing_knows_the_table_and_the_settings(bench: Bench) -> None:
+    with duckdb.connect(str(bench.warehouse)) as database:
+        for name, length in (("fixed_interval", 624), ("demographics", 41)):
+            database.execute(f"create table embeddings.{name} (embedding float[{length}] not null)")
+        database.execute("update marts.cohort_definition set variables ="
+                         " json_merge_patch(variables, '{\"imputation\": \"none\"}')")  # fmt: skip
+    said = listed(bench.warehouse)
+    assert f"Encoders, and their state in {bench.warehouse}\n" in said
+    lengths = {line.split()[0]: line.split()[2:4] for line in said.splitlines() if " 0 " in line}
+    assert lengths["demographics"] == ["41", "ready"]
+    assert lengths["fixed_interval"] == ["624", "not"]
+    assert lengths["vitals_summary"] == ["-", "ready"]
+    assert "fixed_interval is not ready: marts.vitals_hourly has gaps" in said
+
+
+def test_a_view_of_an_older_clone_is_one_line(bench: Bench) -> None:
+    for view in ("create or replace view {} as select 1 as encoder", "drop view {}"):
+        with duckdb.connect(str(bench.warehouse)) as database:
+            database.execute(view.format("reports.encoders"))
+        done = CliRunner().invoke(app, ["encoders"], env=bench.env())
+        assert isinstance(done.exception, CharthouseError), done.output
+        assert "lacks reports.encoders, or has an old one. Run dbt build." in str(done.exception)

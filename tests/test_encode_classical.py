@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import numpy as np
 import pytest
 from PIL import Image as Pillow
@@ -12,6 +13,7 @@ from sklearn.decomposition import PCA, TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
 from threadpoolctl import threadpool_info, threadpool_limits
 
+from charthouse.embed.inputs import READERS
 from charthouse.encoders import pixel_pca, tfidf_svd
 from charthouse.encoders.base import (
     Context,
@@ -26,7 +28,7 @@ from charthouse.encoders.base import (
 from charthouse.encoders.demographics import Demographics
 from charthouse.encoders.fixed_interval import FixedInterval
 from charthouse.encoders.pixel_pca import PixelPca
-from charthouse.encoders.registry import encoder_spec
+from charthouse.encoders.registry import encoder_spec, why_not_ready
 from charthouse.encoders.tfidf_svd import TfidfSvd
 from charthouse.encoders.vitals_summary import VitalsSummary
 from charthouse.encoders.xray_file import Unreadable, read_grayscale
@@ -133,6 +135,16 @@ def test_demographics_are_standardised_and_one_hot() -> None:
     )
 
 
+def test_a_missing_value_is_another_input_than_an_empty_one() -> None:
+    of = context("demographics", tabular_variables=(("gender", "categorical"),))
+    with duckdb.connect() as db:
+        db.execute("create schema marts")
+        db.execute("create table marts.cohort (stay_id int, gender varchar)")
+        db.execute("insert into marts.cohort values (1, ''), (2, null), (3, null)")
+        hashes = READERS["demographics"].hashes(db, of)
+    assert hashes[1] != hashes[2] == hashes[3]
+
+
 def test_unseen_category_is_a_column_of_its_own() -> None:
     encoder = fitted(make_demographics(), people())
     new = stays([("60", "X", "Private"), ("60", None, "Medicare")])
@@ -183,6 +195,19 @@ def test_gap_in_the_grid_names_the_setting() -> None:
     with pytest.raises(CharthouseError, match="setting imputation: none") as caught:
         encoder.encode(stays([grid]))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["fixed_interval", "moment"])
+def test_a_cohort_whose_grid_has_gaps_is_refused_beforehand(name: str) -> None:
+    refusal = why_not_ready(context(name, variables={"imputation": "none"}))
+    assert refusal and refusal.startswith("marts.vitals_hourly has gaps (setting imputation: none)")
+    assert refusal.endswith("set imputation to forward and run dbt build, or use vitals_summary.")
+
+
+@pytest.mark.parametrize("name", ["fixed_interval", "vitals_summary"])
+def test_any_other_is_ready(name: str) -> None:
+    imputation = "none" if name == "vitals_summary" else "forward_backward"
+    assert why_not_ready(context(name, variables={"imputation": imputation})) is None
 
 
 # summary statistics

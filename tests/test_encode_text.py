@@ -213,11 +213,15 @@ def test_joined_goes_on_without_the_reports_that_have_no_words(joined):
     (good,) = reports(8)
     encoded = joined.encode([stay_of([report(" ", 9), good], 1), stay_of([report("", 8)], 2)])
     assert encoded.stay_ids.tolist() == [1]
-    assert {(s.stay_id, s.item) for s in encoded.skipped} == {
-        (1, "note-9"),
-        (2, "note-8"),
-        (2, None),
-    }
+    assert [(s.stay_id, s.item, s.reason) for s in encoded.skipped] == [
+        (1, "note-9", "the report has no words"),
+        (2, "note-8", "the report has no words"),
+        (2, None, "none of its reports has words"),
+    ]
+    invisible = joined.encode([stay_of([report("\u200b", 7)], 3)])  # only the tokenizer can tell
+    assert [(s.item, s.reason) for s in invisible.skipped] == [
+        (None, "none of its reports has words")
+    ]
     alone = joined.encode([stay_of([good])]).vectors
     np.testing.assert_allclose(encoded.vectors, alone, rtol=0, atol=1e-6)
 

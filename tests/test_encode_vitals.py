@@ -19,7 +19,7 @@ from charthouse.encoders import moment as moment_module
 from charthouse.encoders.base import Context, Events, NothingToFit, Stay
 from charthouse.encoders.gru import FOLDS, Gru, fold_of, rotation
 from charthouse.encoders.moment import SEQ_LEN, Moment
-from charthouse.encoders.registry import encoder_class, encoder_spec
+from charthouse.encoders.registry import encoder_class, encoder_spec, why_not_ready
 from charthouse.errors import CharthouseError
 from conftest import PROJECT
 from tiny_checkpoints import write_moment
@@ -161,6 +161,8 @@ def test_a_window_that_does_not_suit_moment_is_refused(weights: Path, bins: int,
         moment(bins)
     assert wrong in str(error.value) and "window_end_hours" in str(error.value)
     assert "\n" not in str(error.value)
+    of_cohort = Context(encoder_spec(PROJECT, "moment"), {}, bins=bins)
+    assert why_not_ready(of_cohort) == str(error.value)  # and not that its weights are absent
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])

@@ -1,6 +1,8 @@
 """Figures of predictions: each is recomputed here from the rows it says it is of."""
 
+import inspect
 import shutil
+from contextlib import nullcontext
 from pathlib import Path
 
 import duckdb
@@ -10,18 +12,23 @@ import shap
 from fairlearn.metrics import demographic_parity_ratio, equalized_odds_ratio
 from sklearn.metrics import average_precision_score, roc_auc_score
 
+from charthouse.cli.jobs import evaluate as evaluate_command
 from charthouse.cohort import read_cohort
 from charthouse.encoders.registry import encoder_specs
 from charthouse.errors import CharthouseError
 from charthouse.evaluate.attribution import Linear, absolute_contributions, shares
 from charthouse.evaluate.explain import explain
 from charthouse.evaluate.questions import questions
+from charthouse.evaluate.run import Options, evaluate
 from charthouse.evaluate.scored import Scored
 from charthouse.fusions.base import Feature
 from charthouse.predict.arms import parse_arm
+from charthouse.statistics.bootstrap import resample
+from charthouse.statistics.groups import MIN_GROUP
 from charthouse.statistics.metrics import choose_threshold
 from charthouse.warehouse import open_warehouse
 from conftest import PROJECT, Bench
+from small_disk import fill, needs_root, small_disk
 
 SPECS = encoder_specs(PROJECT)
 TASK = "in_hospital_mortality"
@@ -129,6 +136,82 @@ def test_a_validation_split_of_one_class_leaves_no_threshold_and_says_so(own: Be
     ) == 0  # fmt: skip
 
 
+@needs_root
+def test_a_full_disk_is_one_line_and_no_figure_is_lost(own: Bench, tmp_path: Path) -> None:
+    watch = nullcontext(lambda done, total: None)
+    figures = "select run_id, metric, population, value from results.metrics order by all"
+    before = own.sql(figures)
+    with small_disk(tmp_path, own.warehouse.stat().st_size + 8_000_000) as small:
+        full = Bench(own.raw, Path(shutil.copy(own.warehouse, small)), tmp_path)
+
+        def run() -> None:
+            options = Options(tasks=[TASK], n_bootstrap=20)
+            evaluate(PROJECT, full.warehouse, options, say=print, watch=lambda *_: watch)
+
+        for room in (0, 40_000):
+            filler = fill(small, but=room)
+            with pytest.raises(CharthouseError, match=r"cannot be written \(no space left on its"):
+                run()
+            filler.unlink()
+            assert full.sql(figures) == before
+        run()
+        assert full.sql(figures) == before
+
+
+def quietly(bench: Bench, options: Options, watch: object = None) -> None:
+    silent = nullcontext(lambda done, total: None)
+    evaluate(PROJECT, bench.warehouse, options, say=lambda line: None,
+             watch=watch or (lambda *_: silent))  # type: ignore[arg-type]  # fmt: skip
+
+
+@pytest.mark.parametrize("step", [1, 7, 8])
+def test_a_killed_evaluation_changes_nothing_that_stands(own: Bench, step: int) -> None:
+    """After the first of 7 arms, after the last, and after the comparisons: of one task, whole."""
+    tables = ("metrics", "comparisons", "subgroup_metrics", "fairness", "contributions", "curves")
+    of_task = f"from results.{{}} where task = '{TASK}' order by all"
+    before = [own.sql(f"select * {of_task}".format(table)) for table in tables]
+
+    def told(done: int, total: int) -> None:
+        assert total == 8
+        if done == step:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        quietly(own, Options(tasks=[TASK], n_bootstrap=10, seed=8), lambda *_: nullcontext(told))
+    after = [own.sql(f"select * {of_task}".format(table)) for table in tables]
+    evaluations = own.sql(
+        f"select distinct evaluation_run_id from reports.arms where task = '{TASK}'"
+    )
+    assert len(evaluations) == 1
+    if step < 8:
+        assert after == before
+    else:
+        assert all(one != other for one, other in zip(after, before, strict=True))
+
+
+def test_what_is_named_twice_is_evaluated_once(own: Bench) -> None:
+    pair = ("structured[vitals_summary]", ALL)
+    quietly(own, Options(tasks=[TASK] * 2, attributes=["gender"] * 2, compare=[pair] * 2,
+                         n_bootstrap=10))  # fmt: skip
+    for table, key in {
+        "subgroup_metrics": "run_id, attribute, subgroup, metric",
+        "fairness": "run_id, attribute, metric",
+        "comparisons": "question, run_id, other_run_id, population, attribute, metric",
+    }.items():
+        assert own.one(
+            f"select count(*) - count(distinct ({key})) from results.{table} where task = '{TASK}'"
+        ) == 0, table  # fmt: skip
+    asked = "select distinct n_asked from results.comparisons where question = 'asked for'"
+    assert own.sql(asked) == [(1,)]
+
+
+def test_the_command_and_its_options_have_the_same_defaults() -> None:
+    given = inspect.signature(evaluate_command).parameters
+    assert given["min_group"].default == Options().min_group == MIN_GROUP
+    assert given["bootstraps"].default == Options().n_bootstrap
+    assert given["seed"].default == Options().seed
+
+
 def test_another_evaluation_replaces_the_first(own: Bench) -> None:
     counts = "select count(*), count(distinct evaluation_run_id) from results.{}"
     tables = ("metrics", "comparisons", "subgroup_metrics", "fairness", "contributions", "curves")
@@ -158,6 +241,27 @@ def test_a_comparison_is_the_difference_of_the_two_metrics(evaluated: Bench) -> 
         if p_value is not None:
             assert low <= high
             assert p_value <= adjusted <= min(1, p_value * asked) + 1e-12
+
+
+def test_comparisons_rest_on_enough_resamples_for_how_many_are_asked(own: Bench) -> None:
+    """Else none of many pairs could be under 0.05. Intervals of arms are those of 50."""
+    quietly(own, Options(tasks=[TASK], attributes=["gender"], n_bootstrap=50))
+    found = own.sql(
+        f"select n_asked, n_resamples from results.comparisons where task = '{TASK}' group by all"
+    )
+    assert all(n == max(50, 40 * asked) for asked, n in found)
+    assert len({n for _, n in found}) > 1
+    subject, y_true, y_score = np.array(
+        own.sql(
+            "select subject_id, y_true, y_score from results.predictions inner join marts.cohort"
+            f" using (stay_id, split) where task = '{TASK}' and arm = '{BEST}' and split = 'test'"
+        )
+    ).T
+    interval = resample(y_true, y_score, subject, 0.5, ["auroc"], 50).intervals()["auroc"]
+    assert own.sql(
+        "select ci_low, ci_high from results.metrics where metric = 'auroc' and split = 'test'"
+        f" and population = 'all' and task = '{TASK}' and arm = '{BEST}'"
+    ) == [(interval.ci_low, interval.ci_high)]  # fmt: skip
 
 
 def scored(name: str, fusion: str = "concatenate_presence") -> Scored:
@@ -227,6 +331,32 @@ def test_fairness_is_fairlearns_on_the_groups_that_have_a_value(evaluated: Bench
     assert found["demographic_parity_ratio"] == pytest.approx(parity)
     odds = equalized_odds_ratio(y_true, predicted, sensitive_features=gender)
     assert found["equalized_odds_ratio"] == pytest.approx(odds)
+
+
+def test_accuracy_is_at_one_half_of_subgroups_too(evaluated: Bench) -> None:
+    rows = evaluated.sql(
+        "select max(whole.value), sum(parts.value * parts.n) / sum(parts.n)"
+        " from results.subgroup_metrics as parts inner join results.metrics as whole"
+        " using (run_id, split, population, metric)"
+        " where parts.metric = 'accuracy' and parts.attribute = 'gender' group by parts.run_id"
+    )
+    assert rows
+    for whole, pooled in rows:
+        assert pooled == pytest.approx(whole)
+    thresholds = evaluated.sql(
+        "select distinct m.metric, m.threshold, d.threshold from ("
+        "select metric, threshold, run_id from results.fairness union all"
+        " select metric, threshold, run_id from results.subgroup_metrics) as m inner join"
+        " results.metrics as d using (run_id) where d.metric = 'sensitivity' and d.split = 'test'"
+        " and d.population = 'all'"
+    )
+    for metric, found, decided in thresholds:
+        if metric.startswith("accuracy"):
+            assert found == 0.5
+        elif metric.startswith(("auroc", "auprc", "brier")):
+            assert found is None, metric
+        else:
+            assert found == decided, metric
 
 
 def test_groups_are_whole_and_small_ones_have_no_figure(evaluated: Bench) -> None:
@@ -451,13 +581,16 @@ def test_a_cell_of_the_leaderboard_goes_back_to_its_rows_by_one_query(evaluated:
         ("test", "demographics"), ("test", "fixed_interval")
     }  # fmt: skip
     assert all(row[5] == row[9] for row in rows)  # the score's outcome is the mart's label
-    runs = {row[12] for row in rows}
+    runs = {row[12] for row in rows if row[11]}
     assert all(run.startswith("embed-") for run in runs) and len(runs) == 2
     encoded = {row[4] for row in rows if row[10] == "fixed_interval" and row[11]}
     assert len(encoded) == evaluated.one(
         "select count(*) from embeddings.fixed_interval inner join marts.cohort using (stay_id)"
         " where split = 'test'"
     )  # fmt: skip
+    # an arm that reads no encoder
+    rows = evaluated.sql(back.replace(BEST, "presence"))
+    assert {row[4] for row in rows} == set(stays) and {row[10] for row in rows} == {None}
 
 
 def test_all_in_turn_does_nothing_twice(own: Bench) -> None:

@@ -192,6 +192,17 @@ def learner_rows(bench: Bench) -> dict[str, list[tuple]]:
     }
 
 
+def all_agree(bench: Bench) -> float:
+    """Lower end of the exact interval of a share of 1, of the patients of the test stays."""
+    stays = ", ".join(map(str, labels_of(bench)))
+    return 0.025 ** (
+        1
+        / bench.one(
+            f"select count(distinct subject_id) from marts.cohort where stay_id in ({stays})"
+        )
+    )
+
+
 def test_a_figure_goes_back_to_its_answers_and_stays_by_one_query(scored: Bench) -> None:
     """The queries of docs/results.md; accuracy and AUROC are computed from what they lead to."""
     page = (PROJECT / "docs/results.md").read_text()
@@ -236,7 +247,7 @@ def test_the_report_says_what_was_asked_and_what_the_best_arm_does(scored: Bench
         "select accuracy_as_wrong, accuracy_answered, share_answered, auroc, auroc_value, n_p_yes"
         f" from reports.learners where learner = '{MUTE}'"
     )
-    perfect = "1.0000 [1.0000, 1.0000]"
+    perfect = f"1.0000 [{all_agree(scored):.4f}, 1.0000]"
     assert mute == (perfect, perfect, perfect, None, None, 0)
     [(arm, accuracy, auroc)] = scored.sql(
         "select distinct best_arm, best_arm_accuracy, best_arm_auroc from reports.learners"
@@ -430,9 +441,19 @@ def test_answers_that_came_since_are_noticed(spoilt: Bench) -> None:
     write(spoilt, "update results.answers set status = 'answered', parsed = 'no'"
                   f" where learner = '{SHY}' and status = 'error'")  # fmt: skip
     query = f"select is_current, n_errors from reports.learners where learner = '{SHY}'"
+    of_views = " union all ".join(
+        f"select '{SHY}' in (learner, {other}) as is_shy, is_current from reports.learner_{view}"
+        for view, other in {
+            "subgroups": "learner", "fairness": "learner", "contributions": "learner",
+            "comparisons": "coalesce(other_learner, learner)",
+        }.items()
+    )  # fmt: skip
+    views = f"select distinct is_shy, is_current from ({of_views}) order by all"
     assert spoilt.sql(query) == [(False, 0)]
+    assert spoilt.sql(views) == [(False, True), (True, False)]
     run_evaluate(spoilt)
     assert spoilt.sql(query) == [(True, 0)]
+    assert spoilt.sql(views) == [(False, True), (True, True)]
 
 
 @pytest.mark.parametrize(
@@ -475,8 +496,9 @@ def test_learners_are_scored_before_any_arm_is(unscored: Bench) -> None:
     assert done.returncode == 0, done.stderr
     assert re.search(r"left out: \w+: no arm has scored", done.stdout)
     lines = {line.split(":")[0].strip(): line for line in done.stdout.splitlines()}
-    assert f"answered 1.000 [1.000, 1.000] of {len(labels_of(unscored))}" in lines[COPIER]
-    assert "accuracy 1.000 [1.000, 1.000]" in lines[COPIER]
+    low = all_agree(unscored)
+    assert f"answered 1.000 [{low:.3f}, 1.000] of {len(labels_of(unscored))}" in lines[COPIER]
+    assert f"accuracy 1.000 [{low:.3f}, 1.000]" in lines[COPIER]
     assert "4 without an answer so far" in lines[SHY] and "AUROC unknown" in lines[MUTE]
     assert "conclude nothing" in done.stdout and "reports.learners" in done.stdout
     # nothing about a stay or a patient

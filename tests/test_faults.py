@@ -24,6 +24,7 @@ from charthouse.dbt_plugin import RESERVE_BYTES
 from charthouse.errors import CharthouseError
 from charthouse.warehouse import open_warehouse
 from conftest import Bench, rewrite
+from small_disk import needs_root, small_disk
 
 SECRET = "Mrs_Smith"  # stands where patient text could; must never be printed or logged
 
@@ -256,22 +257,71 @@ def test_a_broken_promise_keeps_the_previous_marts(bench: Bench, project: Path) 
     before = bench.contents()
     bench.project = project
     (project / "tests/assert_more.sql").write_text("select 1 from {{ ref('cohort') }} limit 2")
-    line = "the promise assert_more is broken by 2 rows. See them: dbt test --select assert_more"
+    line = (
+        "the promise assert_more is broken by 2 rows. See them: dbt build --profiles-dir profiles"
+        " --store-failures, then the table dbt_test__audit.assert_more. Correct the raw data or"
+    )
     assert_refused(bench, before, bench.build(), line)
 
     fresh = Bench(bench.raw, bench.logs / "fresh.duckdb", bench.logs, project=project)
-    assert fresh.build().code == 1
-    kept = ("staging.stg_", "results.", "embeddings.")  # raw copies, and what jobs will fill
+    assert fresh.build("--store-failures").code == 1
+    assert fresh.one("select count(*) from dbt_test__audit.assert_more") == 2
+    # raw copies, what jobs will fill, and what the tests found
+    kept = ("staging.stg_", "results.", "embeddings.", "dbt_test__audit.")
     assert all(name.startswith(kept) for name in fresh.contents())
 
 
-def test_an_edited_seed_that_is_wrong_is_undone_with_the_run(bench: Bench, project: Path) -> None:
+def add(row: str) -> Callable[[str], str]:
+    return lambda text: f"{text.rstrip()}\n{row}\n"
+
+
+def swap(one: str, other: str) -> Callable[[str], str]:
+    return lambda text: text.replace(one, "?").replace(other, one).replace("?", other)
+
+
+@pytest.mark.parametrize(
+    ("seed", "edit", "line"),
+    [
+        ("vital_signs", add("999999,new,New,mmHg,,0,0,9,9,5,,mine"),
+         "vital_signs.csv: an itemid is not in icu/d_items (1 of them, the first 999999). Correct"),
+        ("vital_signs", swap("220045,", "220210,"),
+         "an itemid has another label in icu/d_items (2 of them, the first 220045). Correct its"),
+        ("tabular_variables", add("7,los_days,numeric,length of stay,mine"),
+         "a variable is no column of marts.cohort that is known at admission (1 of them, the first"
+         " los_days). Name one of age, age_group, gender, race, race_group, marital_status,"),
+    ],
+)  # fmt: skip
+def test_an_edited_seed_that_is_wrong_is_undone_with_the_run(
+    bench: Bench, project: Path, seed: str, edit: Callable[[str], str], line: str
+) -> None:
     before = bench.contents()
     bench.project = project
-    seed = project / "seeds/vital_signs.csv"
-    seed.write_text(seed.read_text() + "999999,new,New,mmHg,,0,0,9,9,5,,mine\n")
-    line = "vital_signs.csv: an itemid is not in icu/d_items (1 of them, the first 999999). Correct"
-    assert_refused(bench, before, bench.build(), line)
+    path = project / f"seeds/{seed}.csv"
+    path.write_text(edit(path.read_text()))
+    assert_refused(bench, before, bench.build("--select", f"{seed}+1"), line)
+
+
+def test_an_edited_seed_that_breaks_its_promises(bench: Bench, project: Path) -> None:
+    before = bench.contents()
+    bench.project = project
+    for seed, old, new in [
+        ("vital_signs", "mmHg,,0,14,330,375,77", "mmHg,,0,,330,375,77"),
+        ("vital_signs", "1,1,5,5,5", "1,6,5,5,5"),
+        ("race_groups", "2,ASIAN", "1,Asian"),
+        ("tabular_variables", "1,age,numeric", "1,age,Numeric"),
+    ]:
+        path = project / f"seeds/{seed}.csv"
+        assert old in path.read_text()
+        path.write_text(path.read_text().replace(old, new))
+    outcome = bench.build("--select", "vital_signs", "race_groups", "tabular_variables")
+    for promise, rows in [
+        ("not_null_vital_signs_valid_low", 2),
+        ("bounds_of_vital_signs_are_in_order", 3),
+        ("patterns_of_race_groups_are_in_upper_case", 1),
+        ("unique_race_groups_priority", 1),
+        ("accepted_values_tabular_variables_kind__numeric__categorical", 1),
+    ]:
+        assert_refused(bench, before, outcome, f"the promise {promise} is broken by {rows} rows.")
 
 
 def test_some_models_alone_under_other_settings(bench: Bench) -> None:
@@ -280,7 +330,8 @@ def test_some_models_alone_under_other_settings(bench: Bench) -> None:
     assert outcome.code != 0
     assert "bin_hours is 2 here, but 1 in the warehouse" in outcome.output
     assert bench.contents() == before
-    assert bench.build("--select", "vitals_hourly").code == 0
+    same = "{bin_hours: 1.0, split_fractions: [0.7, 0.1, 0.2], landmark: 1}"
+    assert bench.build("--select", "vitals_hourly", "--vars", same).code == 0
 
 
 def test_a_warehouse_called_as_a_schema_is_refused(bench: Bench) -> None:
@@ -292,6 +343,45 @@ def test_a_warehouse_called_as_a_schema_is_refused(bench: Bench) -> None:
     assert outcome.code == 2 and line in outcome.output and "Traceback" not in outcome.output
     assert line in bench.charthouse("encoders").stderr
     assert bench.contents() == before
+
+
+@pytest.mark.parametrize("name", ["Marts.duckdb", "marts.v2.duckdb", "RESULTS", ".marts.duckdb"])
+def test_nor_in_other_letters_or_with_more_dots(tmp_path: Path, name: str) -> None:
+    with (
+        pytest.raises(CharthouseError, match="cannot be called as one of its schemas"),
+        open_warehouse(tmp_path / name, read_only=False),
+    ):
+        pass
+
+
+def spoil(warehouse: Path, at: int, garbage: bytes) -> None:
+    with warehouse.open("r+b") as file:
+        file.seek(at)
+        file.write(garbage)
+
+
+DAMAGE: dict[str, Callable[[Path], None]] = {
+    "no DuckDB file": lambda warehouse: spoil(warehouse, 0, b"x" * 100),
+    "empty": lambda warehouse: os.truncate(warehouse, 0),
+    "cut in the middle": lambda warehouse: os.truncate(warehouse, warehouse.stat().st_size // 2),
+    "spoiled header": lambda warehouse: spoil(warehouse, 4096, b"x" * 8192),
+    "spoiled blocks": lambda warehouse: spoil(
+        warehouse, 12288, b"x" * (warehouse.stat().st_size // 2)
+    ),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_damaged_warehouse_is_one_line(built: Bench, tmp_path: Path, damage: str) -> None:
+    warehouse = Path(shutil.copy(built.warehouse, tmp_path))
+    DAMAGE[damage](warehouse)
+    with pytest.raises(CharthouseError) as caught, open_warehouse(warehouse) as db:
+        for name in db.execute("select schema_name, table_name from duckdb_tables()").fetchall():
+            db.execute("select bit_xor(hash(t)) from {}.{} as t".format(*name)).fetchall()
+    assert str(caught.value) == (
+        f"{warehouse}: is damaged, or no warehouse. Put a copy of it in its place, or move it away"
+        " and make another: dbt build."
+    )
 
 
 @pytest.mark.parametrize(
@@ -325,7 +415,13 @@ def test_an_environment_that_makes_no_sense(
         ("{split_fractions: [0.5, 0.1]}", "split_fractions: [0.5, 0.1] are not three shares"),
         ("{required_modalities: [vitals, labs]}", "required_modalities: 'labs' is none of vitals"),
         ("{required_modalities: vitals}", "required_modalities: 'vitals' is not a list."),
-        ("{min_age: old}", "min_age: 'old' is not a number. Give one, or null for no bound."),
+        ("{min_age: old}", "min_age: 'old' is not a number of 0 or more. Give one, or null for no"),
+        ("{profile_hours: -1}", "profile_hours: '-1' is not a number of 0 or more. Give one."),
+        ("{window_end_hours: .inf}", "window_end_hours: 'inf' is not a number. Give one."),
+        ("{split_seed: 0.5}", "split_seed: '0.5' is not a whole number. Give one."),
+        ("{split_fractions: [1, 0, 0]}", "[1, 0, 0] leave a split empty that is needed: train"),
+        ("{image_views: [ap]}", "image_views: 'ap' is no view position: MIMIC-CXR writes them in"),
+        ("{fusion: late_}", "fusion: 'late_' is none of concatenate, concatenate_presence, late,"),
     ],
 )  # fmt: skip
 def test_a_setting_that_makes_no_sense(built: Bench, settings: str, line: str) -> None:
@@ -373,17 +469,11 @@ def test_a_lock_that_is_never_let_go(bench: Bench, locked: subprocess.Popen[str]
     assert (done.returncode, done.stderr.splitlines()[-1]) == (1, f"charthouse: {line}")
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a small disk to fill")
+@needs_root
 @pytest.mark.parametrize("spare", [500_000, 3_000_000, 6_000_000])
 def test_a_full_disk(bench: Bench, tmp_path: Path, spare: int) -> None:
     """With less room than the reserve that undoing needs, and it does not begin; and with more."""
-    small = tmp_path / "small"
-    small.mkdir()
-    size = bench.warehouse.stat().st_size + spare
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "none", str(small)]
-    if subprocess.run(mount, capture_output=True).returncode:
-        pytest.skip("this machine does not let root mount a tmpfs")
-    try:
+    with small_disk(tmp_path, bench.warehouse.stat().st_size + spare) as small:
         bench.warehouse = Path(shutil.copy(bench.warehouse, small))
         before = bench.contents()
         outcome = bench.build("--full-refresh", "--vars", "{bin_hours: 0.01}")
@@ -395,8 +485,6 @@ def test_a_full_disk(bench: Bench, tmp_path: Path, spare: int) -> None:
         else:
             assert_refused(bench, before, outcome, line)
         assert not list(small.glob("*.reserve"))
-    finally:
-        subprocess.run(["umount", str(small)], check=True)
 
 
 def test_kill_9_at_any_moment(bench: Bench) -> None:
@@ -469,11 +557,16 @@ def test_charthouse_build_ends_with_one_line(bench: Bench) -> None:
     assert "hosp/patients.csv.gz is missing" in done.stderr
 
 
-def test_a_failed_run_leaves_nothing_set_aside(bench: Bench) -> None:
+def test_a_failed_run_leaves_nothing_set_aside_and_touches_no_table_of_others(bench: Bench) -> None:
+    with duckdb.connect(str(bench.warehouse)) as database:
+        database.execute("create schema mine")
+        database.execute("create table mine.notes as select 'new' as note")
+        database.execute("create table mine.notes__previous as select 'old' as note")
+    before = bench.contents()
     bench.build("--vars", "{min_age: 150}")
-    with duckdb.connect(str(bench.warehouse), read_only=True) as database:
-        names = database.execute("select table_name from duckdb_tables()").fetchall()
-    assert not [name for (name,) in names if name.endswith("__previous")]
+    assert bench.contents() == before
+    names = [name for name in before if name.endswith("__previous")]
+    assert names == ["mine.notes__previous"]
 
 
 def test_ctrl_c_during_a_query_is_an_interrupt(bench: Bench) -> None:

@@ -13,6 +13,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import StandardScaler
 
 from charthouse.errors import CharthouseError
+from charthouse.evaluate.attribution import Linear, absolute_contributions
 from charthouse.fusions import gated
 from charthouse.fusions.base import MODEL, Component, Fitting, Fused, Fusion
 from charthouse.fusions.registry import fusion_names, make_fusion
@@ -211,12 +212,17 @@ def test_presence_is_told_once_of_what_is_not_everywhere() -> None:
     columns = fusion.columns(fitting.blocks)
     told = [column for column in columns if column.modality == PRESENCE]
     assert [column.encoder for column in told] == ["swin", "radbert"]
-    x = fusion.matrix(fitting.blocks, columns)
+    mean = np.arange(len(columns), dtype=np.float64)
+    x = fusion.matrix(fitting.blocks, columns, mean)
     assert x.dtype == np.float32
     assert x.shape == (200, len(columns))
     plain = make_fusion(PROJECT, "concatenate")
-    vectors = plain.matrix(fitting.blocks, plain.columns(fitting.blocks))
-    np.testing.assert_array_equal(x[:, :-2], vectors)
+    vectors = plain.matrix(fitting.blocks, plain.columns(fitting.blocks), mean)
+    has = np.hstack(
+        [np.repeat(each.present[:, None], len(each.names), axis=1) for each in fitting.blocks]
+    )
+    assert not vectors[~has].any()
+    np.testing.assert_array_equal(x[:, :-2], np.where(has, vectors, mean[:-2]))
     np.testing.assert_array_equal(x[:, -2], fitting.blocks[2].present)
     np.testing.assert_array_equal(x[:, -1], fitting.blocks[4].present)
     assert columns[:-2] == plain.columns(fitting.blocks)
@@ -227,7 +233,8 @@ def test_matrix_of_some_stays_has_the_columns_that_were_fitted(name: str) -> Non
     fitting = presence_bed()
     fusion = make_fusion(PROJECT, name)
     columns = fusion.columns(fitting.blocks)
-    whole = fusion.matrix(fitting.blocks, columns)
+    mean = np.zeros(len(columns))
+    whole = fusion.matrix(fitting.blocks, columns, mean)
     # each of them has everything, so their own columns would lack every indicator
     rows = np.flatnonzero(np.all([each.present for each in fitting.blocks], axis=0))
     assert len(rows)
@@ -235,7 +242,7 @@ def test_matrix_of_some_stays_has_the_columns_that_were_fitted(name: str) -> Non
         replace(each, vectors=each.vectors[rows], present=each.present[rows])
         for each in fitting.blocks
     ]
-    np.testing.assert_array_equal(fusion.matrix(some, columns), whole[rows])
+    np.testing.assert_array_equal(fusion.matrix(some, columns, mean), whole[rows])
 
 
 def test_presence_alone_is_learned_from_the_indicator() -> None:
@@ -250,6 +257,42 @@ def test_presence_alone_is_learned_from_the_indicator() -> None:
     told = make_fusion(PROJECT, "concatenate_presence").fit(fitting)
     assert auroc(fitting, without, others) < 0.6
     assert auroc(fitting, told, others) > 0.7
+
+
+@pytest.mark.parametrize("centre", [0.0, 5.0])
+def test_what_having_a_picture_tells_is_never_told_by_its_numbers(centre: float) -> None:
+    """Wherever the mean of an encoder's numbers lies: it is taken off before absence is zero."""
+    rng = np.random.default_rng(4)
+    n = 2000
+    has_image = rng.random(n) < 0.3
+    y_true = (rng.random(n) < np.where(has_image, 0.7, 0.2)).astype(int)
+    fitted_on = np.arange(n) < 1400
+    image = block("image", "swin", rng.normal(centre, 1.0, size=(n, 20)), has_image)
+    ages = block("demographics", "demographics", rng.normal(size=(n, 2)), np.ones(n, bool))
+    found = make_fusion(PROJECT, "concatenate_presence").fit(
+        Fitting((ages, image), fitted_on, y_true, np.where(fitted_on, np.arange(n) % FOLDS, -1), 0)
+    )
+    component = model(found)
+    fit = component.logistic
+    assert fit is not None
+    linear = Linear(component.columns, fit.coefficients / fit.sd, fit.mean, fit.intercept)
+    x = make_fusion(PROJECT, "concatenate_presence").matrix(
+        (ages, image), component.columns, fit.mean
+    )
+    contributions = linear.contributions(x)
+    own = np.array([column.modality == "image" for column in component.columns])
+    np.testing.assert_allclose(contributions[~has_image][:, own], 0, atol=1e-6)
+    log_odds = linear.at_mean + contributions.sum(axis=1)
+    np.testing.assert_allclose(1 / (1 + np.exp(-log_odds)), fit.scores(x), atol=1e-9)
+    moved = dict(
+        zip(
+            linear.modalities,
+            absolute_contributions(linear, x).by_method["net"].sum(axis=0),
+            strict=True,
+        )
+    )
+    assert moved["presence"] > 0.8 * sum(moved.values())
+    assert moved["image"] < 0.1 * sum(moved.values())
 
 
 # Late fusion
@@ -343,6 +386,13 @@ def test_scores_of_a_fold_come_from_the_network_that_took_no_step_on_it(
     again = gated_of(replace(fitting, y_true=np.where(own, 1 - fitting.y_true, fitting.y_true)))
     np.testing.assert_array_equal(again.y_score[own], found.y_score[own])
     assert (again.y_score[~own] != found.y_score[~own]).all()
+    # nor does it know the scale of the vectors that it will score
+    vectors = fitting.blocks[2].vectors.copy()
+    stay = np.flatnonzero(own & fitting.blocks[2].present)[0]
+    vectors[stay] *= 100
+    again = gated_of(with_image(fitting, vectors=vectors))
+    others = own & (np.arange(300) != stay)
+    np.testing.assert_array_equal(again.y_score[others], found.y_score[others])
 
 
 def test_the_model_says_how_it_was_trained() -> None:

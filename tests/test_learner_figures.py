@@ -317,10 +317,27 @@ def test_a_learner_that_ignores_the_picture_differs_by_exactly_nothing() -> None
     found = compared(blind)
     assert len(found) == 3 * 5
     for row in found.values():
-        assert (row["difference"], row["ci_low"], row["ci_high"]) == (0.0, 0.0, 0.0)
+        of_ten = 1 - 0.025 ** (1 / 10) if row["metric"] == "changed" else 0.0  # it is a share
+        assert (row["difference"], row["ci_low"]) == (0.0, 0.0)
+        assert row["ci_high"] == pytest.approx(of_ten, abs=1e-12)
         assert row["question"] == "uses_the_picture" and row["other_learner"] == "blind"
         no_test = row["metric"] in ("changed", "p_yes_moved")
-        assert row["p_value"] == (None if no_test else 1.0)
+        few = "no p-value: 4 patients of a class, fewer than 10"
+        assert (row["p_value"], row["reason"]) == (None, None if no_test else few)
+
+
+def test_the_more_is_asked_the_more_resamples_there_are_and_some_p_can_be_small() -> None:
+    """9 learners against each other are 36 pairs: of 100 resamples none could be under 0.05."""
+    ids, y_true = np.arange(60), np.tile([1, 0, 0], 20)
+    stays = Stays(ids, 900 + ids, y_true, np.ones(60, bool), {})
+    said = ["".join(np.where(y_true == 1, "y", "n")), *["y" * 60] * 8]
+    learners = [Learner(f"l{i}", "f", {"full": answers(each)}) for i, each in enumerate(said)]
+    rows = comparison_rows(learners, (), stays, BOOTSTRAP)
+    assert {row["question"] for row in rows} == {"learner_against_learner"}
+    assert {(row["n_asked"], row["n_resamples"]) for row in rows} == {(36, 36 * 40)}
+    assert sum(row["p_adjusted"] < 0.05 for row in rows) == 8
+    [one, *_] = comparison_rows(learners[:2], (), stays, BOOTSTRAP)
+    assert one["n_resamples"] == BOOTSTRAP.n
 
 
 def test_a_learner_that_sees_the_picture_is_moved_by_it() -> None:

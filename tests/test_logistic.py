@@ -167,6 +167,37 @@ def test_collinear_columns() -> None:
         assert fit.scores(x) == pytest.approx(expected, abs=2e-3)
 
 
+@pytest.mark.parametrize("C", [10.0, 100.0])
+def test_more_features_than_rows_at_a_weak_l1_penalty(C: float) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(60, 6)) @ rng.normal(size=(6, 100)) + 0.1 * rng.normal(size=(60, 100))
+    data = x, y, _ = x.astype(np.float32), (rng.random(60) < 0.4).astype(int), np.arange(60) % 5
+    choice = Choice("l1", C)
+    fit = only(data, choice, tolerance=1e-8)
+    both = search(*data, grid=(Choice("l2", C), choice))  # l1 begins where no coefficient is 0
+    for candidate in (*fit.candidates, both.candidates[1]):
+        assert candidate.converged and candidate.iterations <= 30
+    assert violation(fit, x, y) <= 2e-6 and np.count_nonzero(fit.coefficients) < 60
+    z = (x.astype(np.float64) - fit.mean) / fit.sd
+    theirs = LogisticRegression(
+        C=C,
+        l1_ratio=1,
+        solver="liblinear",
+        tol=1e-10,
+        max_iter=100_000,
+        intercept_scaling=1e4,
+        random_state=0,
+    ).fit(z, y)
+
+    def objective(coefficients: np.ndarray, intercept: float) -> float:
+        margin = z @ coefficients + intercept
+        return float(np.logaddexp(0, np.where(y, -margin, margin)).sum()
+                     + np.abs(coefficients).sum() / C)  # fmt: skip
+
+    expected = objective(theirs.coef_[0], theirs.intercept_[0])
+    assert objective(fit.coefficients, fit.intercept) == pytest.approx(expected, rel=1e-6)
+
+
 def test_separated_classes_are_said_and_finite() -> None:
     x, y, folds = cohort(200, (60, 300))
     fit = search(x, y, folds)

@@ -320,6 +320,7 @@ def test_columns_that_no_model_needs_may_be_absent_and_others_added(
         ("hosp/admissions", ["admit_provider_id", "edouttime", "discharge_location"]),
         ("icu/chartevents", ["caregiver_id", "warning", "valueuom", "hadm_id"]),
         ("icu/icustays", ["los", "last_careunit"]),
+        ("hosp/patients", ["dod"]),
     ]:
         frame = pd.read_csv(icu / f"{table}.csv.gz", dtype=str).drop(columns=drop)
         frame.insert(0, "a_new_column", "x")
@@ -369,7 +370,8 @@ def test_seeds_may_be_edited(bench: Bench, project: Path) -> None:
         (seeds / seed).write_text(text.replace(before, after))
 
     edit("vital_signs.csv", "bpm,,0,0,350,390", "bpm,,0,0,300,390")
-    second = "220046,abp_systolic,Second,mmHg,,0,0,375,375,118,,mine\n"  # pooled with the first
+    # pooled with the first
+    second = "220046,abp_systolic,Heart rate Alarm - High,mmHg,,0,0,375,375,118,,mine\n"
     (seeds / "vital_signs.csv").write_text((seeds / "vital_signs.csv").read_text() + second)
     lines = (seeds / "vital_signs.csv").read_text().splitlines(keepends=True)
     lines = [line for line in lines if ",gcs_eye," not in line and ",nbp_mean," not in line]
@@ -387,7 +389,7 @@ def test_seeds_may_be_edited(bench: Bench, project: Path) -> None:
     assert "insurance" not in str(bench.one("select profile from marts.patient_profiles limit 1"))
 
 
-def test_blank_demographics_are_unknown_and_blank_times_counted(bench: Bench, built: Bench) -> None:
+def test_blank_demographics_are_unknown_and_odd_times_counted(bench: Bench, built: Bench) -> None:
     patients = Path(bench.raw["CHARTHOUSE_MIMICIV"]) / "hosp/patients.csv.gz"
     frame = pd.read_csv(patients, dtype=str)
     blank = built.sql("select subject_id from marts.cohort order by stay_id limit 2")
@@ -398,15 +400,46 @@ def test_blank_demographics_are_unknown_and_blank_times_counted(bench: Bench, bu
     frame = pd.read_csv(metadata, dtype=str)
     frame.loc[0, "StudyTime"] = None
     frame.to_csv(metadata, index=False)
+    reports = Path(bench.raw["CHARTHOUSE_NOTE"]) / "note/radiology.csv.gz"
+    frame = pd.read_csv(reports, dtype=str)
+    frame.loc[0, "text"] = "\n \n"
+    frame.to_csv(reports, index=False)
+    ended = built.sql(
+        "select hadm_id, stay_id, deathtime is not null from marts.cohort"
+        " inner join staging.stg_mimiciv__admissions as admissions using (hadm_id)"
+        " where hadm_id in"
+        " (select hadm_id from intermediate.int_stays group by all having count(*) = 1)"
+        " order by stay_id"
+    )
+    died, lived = ([row for row in ended if row[2] is is_dead] for is_dead in (True, False))
+    admissions = Path(bench.raw["CHARTHOUSE_MIMICIV"]) / "hosp/admissions.csv.gz"
+    frame = pd.read_csv(admissions, dtype=str).set_index("hadm_id", drop=False)
+    frame.loc[str(died[0][0]), ["deathtime", "dischtime"]] = None
+    frame.loc[str(died[1][0]), "deathtime"] = None
+    frame.loc[str(died[2][0]), "hospital_expire_flag"] = "0"
+    frame.loc[str(died[3][0]), "deathtime"] = "2001-01-01 00:00:00"
+    frame.loc[str(lived[0][0]), "dischtime"] = "2001-01-01 00:00:00"
+    frame.loc[str(lived[1][0]), "admittime"] = frame.loc[str(lived[1][0]), "dischtime"]
+    frame.to_csv(admissions, index=False)
     outcome = bench.build()
     assert outcome.code == 0, outcome.output
     assert (
         bench.one(f"select gender from marts.cohort where subject_id = {blank[0][0]}") == "UNKNOWN"
     )
     assert bench.one("select stays_dropped from marts.cohort_attrition where step = 1")
-    assert (
-        bench.one(
-            "select rows_found from marts.data_quality where finding = 'no study time, dropped'"
-        )
-        == 1
-    )
+    found = bench.sql("select finding, rows_found from marts.data_quality where rows_found = 1")
+    assert {finding for finding, _ in found} >= {
+        "no study time, dropped",
+        "empty text, dropped",
+        "gender is blank: UNKNOWN",
+        "no anchor age or year: no age, stays dropped",
+        "deathtime, but hospital_expire_flag is 0: label negative",
+        "hospital_expire_flag is 1 without deathtime: dischtime counts as the death",
+        "hospital_expire_flag is 1 without deathtime or dischtime: not alive at the landmark",
+        "dischtime before admittime",
+        "intime before admittime",
+        "intime after the death",
+    }
+    assert bench.sql(
+        f"select dropped_for_not from intermediate.int_stays_screened where stay_id = {died[0][1]}"
+    ) == [("alive at hour 24",)]

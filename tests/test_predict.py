@@ -2,9 +2,11 @@
 
 import csv
 import dataclasses
+import math
 import shutil
 import signal
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 import duckdb
@@ -14,11 +16,17 @@ from sklearn.metrics import roc_auc_score
 
 from charthouse.encoders.registry import encoder_specs
 from charthouse.errors import CharthouseError
+from charthouse.evaluate.choice import one_per_modalities
+from charthouse.evaluate.explain import explain
+from charthouse.evaluate.run import Options as EvaluateOptions
+from charthouse.evaluate.run import evaluate
 from charthouse.fusions.registry import make_fusion
-from charthouse.predict.arms import default_arms, parse_arm
+from charthouse.predict.arms import best_first, default_arms, parse_arm
 from charthouse.predict.features import Block
 from charthouse.predict.job import TaskStays, fit_arm
+from charthouse.predict.run import Options, predict
 from conftest import PROJECT, Bench
+from small_disk import fill, needs_root, small_disk
 
 SPECS = encoder_specs(PROJECT)
 CLASSICAL = ("demographics", "fixed_interval", "vitals_summary", "tfidf_svd", "pixel_pca")
@@ -84,6 +92,14 @@ def test_what_is_no_arm_is_refused(name: str, message: str) -> None:
     assert message in str(error.value)
 
 
+def test_of_equally_good_arms_the_first_in_the_alphabet_is_the_best() -> None:
+    found = {"c": 0.8, "a": math.nan, "d": None, "b": 0.8, "e": 0.7}
+    assert sorted(found, key=best_first(found)) == ["b", "c", "e", "a", "d"]
+    arms = [f"structured[{name}]" for name in ("moment", "gru", "fixed_interval")]
+    validation = {arms[0]: 0.8, arms[1]: 0.8, arms[2]: math.nan}
+    assert one_per_modalities(arms, validation) == ["structured[gru]"]
+
+
 def test_the_default_arms_on_the_papers_baseline_are_the_papers_tables() -> None:
     gru = parse_arm("structured[gru]", SPECS)
     ours = {
@@ -133,8 +149,9 @@ def test_few_patients_make_fewer_folds_and_too_few_are_refused() -> None:
     y_true = np.zeros_like(some.y_true)
     train = np.flatnonzero(some.splits == "train")
     y_true[train[[0, 1, 4, 5]]] = 1  # two patients
-    folds = dataclasses.replace(some, y_true=y_true).folds
-    assert set(folds) == {-1, 0, 1}
+    few = dataclasses.replace(some, y_true=y_true)
+    assert set(few.folds) == {-1, 0, 1}
+    assert (few.made_folds, some.made_folds) == (2, 5)
     y_true[train[[4, 5]]] = 0
     with pytest.raises(CharthouseError, match="1 patients with and 59 without the outcome"):
         _ = dataclasses.replace(some, y_true=y_true).folds
@@ -222,6 +239,9 @@ def test_the_whole_grid_is_told_and_the_choice_is_its_best(predicted: Bench) -> 
 
 def test_arms_that_stand_are_kept_and_what_changed_is_fitted_again(own: Bench) -> None:
     before = own.one("select count(*) from results.runs where kind = 'predict'")
+    # some vectors were made again by another run, and are the same
+    write(own, "update embeddings.pixel_pca set run_id = 'embed-again' where stay_id in"
+               " (select stay_id from embeddings.pixel_pca order by 1 limit 9)")  # fmt: skip
     again = own.charthouse("predict")
     assert again.stdout.count("kept (predict-") == 14
     assert own.one("select count(*) from results.runs where kind = 'predict'") == before
@@ -260,6 +280,41 @@ def test_the_best_baseline_is_picked_on_validation(own: Bench) -> None:
     assert own.one(
         "select count(*) from reports.arms where arm = 'structured[gru]+text[tfidf_svd]'"
     )
+
+
+def test_scores_of_other_vectors_are_not_taken_apart(own: Bench) -> None:
+    arm, task = f"{BEST}+image[pixel_pca]", "in_hospital_mortality"
+    stay_id = own.one("select min(stay_id) from marts.cohort where split = 'test' and has_image")
+    found = explain(PROJECT, own.warehouse, stay_id, task, arm)
+    log_odds = found.at_mean + sum(found.by_modality.values())
+    assert 1 / (1 + np.exp(-log_odds)) == pytest.approx(found.y_score, abs=1e-6)
+    for fusion, reason in [
+        ("concatenate", "Run charthouse predict --fusion concatenate first"),
+        ("gated", "gated has no contributions. Name another: --fusion concatenate_presence"),
+        ("gatd", "Did you mean 'gated'"),
+    ]:
+        with pytest.raises(CharthouseError, match=reason):
+            explain(PROJECT, own.warehouse, stay_id, task, arm, fusion)
+    # one number less, of other pictures
+    size = own.one("select any_value(array_length(embedding)) from embeddings.pixel_pca") - 1
+    write(own, "create or replace table embeddings.pixel_pca as select * replace ("
+               f"embedding[2:]::float[{size}] as embedding, input_hash || '2' as input_hash)"
+               " from embeddings.pixel_pca")  # fmt: skip
+    with pytest.raises(CharthouseError, match=r"other vectors of pixel_pca .* predict again"):
+        explain(PROJECT, own.warehouse, stay_id, task, arm)
+    lines: list[str] = []
+    evaluate(PROJECT, own.warehouse, EvaluateOptions(tasks=[task], n_bootstrap=20),
+             say=lines.append, watch=lambda *_: nullcontext(lambda *_: None))  # fmt: skip
+    left_out = [line for line in lines if "no contributions" in line]
+    assert len(left_out) == 2 and all("other vectors of pixel_pca" in line for line in left_out)
+    arms = own.sql("select distinct arm from results.contributions")
+    assert (BEST,) in arms and not any("pixel_pca" in arm for (arm,) in arms)
+    # nor are those of a fusion whose code has changed
+    older = '{"fusion_version": 0}'
+    write(own, f"update results.runs set settings = json_merge_patch(settings, '{older}')"
+               " where kind = 'predict'")  # fmt: skip
+    with pytest.raises(CharthouseError, match=r"other code of concatenate_presence .* predict ag"):
+        explain(PROJECT, own.warehouse, stay_id, task, BEST)
 
 
 def test_an_arm_whose_encoder_has_not_run_says_so(own: Bench) -> None:
@@ -309,6 +364,32 @@ def test_a_killed_run_keeps_whole_arms_only(own: Bench) -> None:
     assert again.returncode == 0, again.stderr
     assert "kept (predict-" in again.stdout
     assert own.one(finished) == 14
+
+
+@needs_root
+def test_a_full_disk_is_one_line_and_keeps_whole_arms(own: Bench, tmp_path: Path) -> None:
+    arms = ["structured[fixed_interval]", "structured[vitals_summary]"]
+    options = Options(arms=arms, tasks=["in_hospital_mortality"], seed=9)
+    watch = nullcontext(lambda done, total: None)
+    of_seed = (
+        "select count(stay_id) from results.runs left join results.predictions using (run_id)"
+        " where kind = 'predict' and seed = 9 and finished_at is {} null group by run_id"
+    )
+    everyone = own.one("select count(*) from marts.cohort")
+    with small_disk(tmp_path, own.warehouse.stat().st_size + 4_000_000) as small:
+        full = Bench(own.raw, Path(shutil.copy(own.warehouse, small)), tmp_path)
+
+        def run() -> None:
+            predict(PROJECT, full.warehouse, options, say=print, watch=lambda *_: watch)
+
+        for room in (0, 30_000):
+            filler = fill(small, but=room)
+            with pytest.raises(CharthouseError, match=r"cannot be written \(no space left on its"):
+                run()
+            filler.unlink()
+            assert not any(n for (n,) in full.sql(of_seed.format("")))
+        run()
+        assert full.sql(of_seed.format("not")) == [(everyone,), (everyone,)]
 
 
 def test_the_papers_protocol_fits_on_validation_too_and_has_no_indicators(own: Bench) -> None:

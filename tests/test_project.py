@@ -6,9 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jinja2
 import pytest
 import yaml
 
+from charthouse.errors import CharthouseError
+from charthouse.registry import seed_rows
 from conftest import DBT, PROJECT
 
 LAYERS = ["source", "seed", "staging", "intermediate", "marts", "written by jobs", "reports"]
@@ -59,6 +62,21 @@ def test_every_mart_has_a_contract_that_describes_each_column(manifest: dict) ->
             assert all(column["description"] for column in model["columns"].values())
 
 
+def test_no_description_is_cut_at_a_comma() -> None:
+    """In {name: x, description: This, that} YAML takes `that` for a key, and dbt says nothing."""
+    known = {"name", "description", "data_type", "constraints", "data_tests", "config"}
+    files = [*PROJECT.glob("models/**/*.yml"), *PROJECT.glob("seeds/*.yml")]
+    entries = 0
+    for file in files:
+        page = yaml.safe_load(file.read_text())
+        tables = [table for source in page.get("sources", []) for table in source["tables"]]
+        for table in [*tables, *page.get("models", []), *page.get("seeds", [])]:
+            for column in table.get("columns", []):
+                entries += 1
+                assert column.keys() <= known, (file.name, table["name"], column)
+    assert entries > 500
+
+
 def test_the_contract_of_names_holds(manifest: dict) -> None:
     """Others rely on these: columns may be added, not renamed."""
     promised = {
@@ -93,6 +111,44 @@ def test_every_setting_is_documented_with_its_defaults_under_both_protocols() ->
         for name, values in settings.items()
     }
     assert documented == written
+
+
+@pytest.mark.parametrize("given", [None, ""])
+def test_a_variable_that_is_empty_is_one_that_is_not_set(given: str | None) -> None:
+    """As our own code takes it (charthouse.warehouse)."""
+
+    def env_var(name: str, default: str) -> str:
+        return default if given is None else given
+
+    profile = yaml.safe_load((PROJECT / "profiles/profiles.yml").read_text())
+    output = profile["charthouse"]["outputs"]["local"]
+    rendered = [
+        jinja2.Template(text).render(env_var=env_var)
+        for text in (output["path"], output["settings"]["memory_limit"])
+    ]
+    assert rendered == ["warehouse.duckdb", "1500MB"]
+
+
+def test_a_seed_may_be_saved_by_excel_as_utf8(tmp_path: Path) -> None:
+    (tmp_path / "seeds").mkdir()
+    (tmp_path / "seeds/arms.csv").write_bytes("\ufeffarm,note\r\nä,b\r\n".encode())
+    assert list(seed_rows(tmp_path, "arms")) == [(2, {"arm": "ä", "note": "b"})]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("arm,note\na,b\nä,b\n".encode("latin-1"),
+         r"arms\.csv, line 3: a letter that is not UTF-8. Save the file as CSV UTF-8\.$"),
+        (b"arm,note\na,b,c\n", r"arms\.csv, line 2: wrong number of columns"),
+        (b'arm,note\na,"' + b"b\n" * 100_000, r"arms\.csv is no CSV \(field larger"),
+    ],
+)  # fmt: skip
+def test_a_seed_that_cannot_be_read_is_one_line(tmp_path: Path, content: bytes, said: str) -> None:
+    (tmp_path / "seeds").mkdir()
+    (tmp_path / "seeds/arms.csv").write_bytes(content)
+    with pytest.raises(CharthouseError, match=said):
+        list(seed_rows(tmp_path, "arms"))
 
 
 def test_no_file_is_secret_data_or_names_a_machine() -> None:

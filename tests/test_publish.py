@@ -3,6 +3,7 @@
 import errno
 import fcntl
 import os
+import re
 import shutil
 import signal
 import time
@@ -28,6 +29,7 @@ from charthouse.publish import (
 )
 from conftest import Bench
 from shown import shown_warehouse
+from small_disk import fill, needs_root, small_disk
 
 MARK = "zyzzyva"  # no word of a synthetic report
 
@@ -370,6 +372,25 @@ def test_a_publish_that_fails_says_so_in_a_line_and_leaves_the_old_copy(
     with pytest.raises(CharthouseError, match=r"No space left on device.*A former copy is whole"):
         published(own)
     assert state(out) == before and versions(out) == 1
+
+
+@needs_root
+def test_a_full_disk_is_a_line_wherever_it_fills_up(own: Bench, tmp_path: Path) -> None:
+    size = own.warehouse.stat().st_size
+    with small_disk(tmp_path, 4 * size) as small:
+        out, _ = published(own, out=small / "published")
+        before, outcomes = state(out), []
+        for room in (0, 10_000, size // 64, size // 16, size // 4, size // 2):
+            filler = fill(small, but=room)
+            with pytest.raises(CharthouseError) as caught:
+                published(own, out=out)
+            outcomes.append(str(caught.value))
+            assert state(out) == before and versions(out) == 1
+            filler.unlink()
+        full = r".*: the copy cannot be written \([Nn]o space left.*\)\. Free space there,.*\."
+        assert all(re.fullmatch(full, line) for line in outcomes), outcomes
+        published(own, out=out)
+        assert state(out) != before and not list(out.rglob("*.wal"))
 
 
 def test_ctrl_c_is_a_line(own: Bench) -> None:

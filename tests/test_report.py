@@ -389,6 +389,37 @@ def test_nothing_evaluated_says_what_to_run(empty: Path, tmp_path: Path) -> None
     assert not (tmp_path / "out").exists()
 
 
+def test_learners_alone_are_no_reason_to_say_that_nothing_was_evaluated(
+    empty: Path, tmp_path: Path
+) -> None:
+    warehouse = Path(shutil.copy(empty, tmp_path / "warehouse.duckdb"))
+    with duckdb.connect(str(warehouse)) as database:
+        database.execute("create or replace view reports.learners as select 'llava_med' as learner")
+    with pytest.raises(CharthouseError, match=r"^No arm has been evaluated.*reports\.learners"):
+        read(warehouse)
+
+
+def test_only_what_builds_on_a_baseline_of_the_paper_is_of_the_paper(
+    empty: Path, tmp_path: Path
+) -> None:
+    warehouse = Path(shutil.copy(empty, tmp_path / "warehouse.duckdb"))
+    rows = Rows(warehouse)
+    rows.evaluation(DEATH)
+    purposes = {
+        "structured[gru]+image[swin]": "paper",
+        "structured[moment]+image[pixel_pca]": "classical",
+        "structured[demographics]+image[swin]": "other",
+        "structured[demographics]": "honest",
+    }
+    for arm in purposes:
+        rows.arm(DEATH, arm, 0.6)
+    rows.done()
+    found = of_task(read(warehouse), DEATH).leaderboard
+    assert {row["arm"]: row["purpose"] for row in found if row["run_id"]} == purposes
+    swin = next(row for row in found if row["arm"] == "structured[gru]+image[swin]")
+    assert (swin["published_auroc_value"], swin["published_auroc_high"]) == (0.8794, 0.8873)
+
+
 def test_synthetic_is_said_everywhere_and_only_when_it_is(found: Found, styled: None) -> None:
     for which, said in [(found, True), (as_real(found), False)]:
         results = of_task(which, DEATH)
@@ -420,6 +451,7 @@ def test_the_width_of_the_interval_is_in_words(found: Found, report: Path) -> No
     assert "about ±0.12" in words
     assert f"{of_task(found, DEATH).counts['all'].patients} test patients" in words
     assert "there is no interval" in width_in_words(of_task(found, LONG))
+    assert "conclude nothing" in words  # as the terminal says after evaluate
     assert words in (report / PAGE).read_text()
 
 

@@ -5,20 +5,22 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from scipy import stats
 from sklearn import metrics as sklearn_metrics
 from sklearn.linear_model import LogisticRegression
 
 from charthouse.errors import CharthouseError
 from charthouse.statistics import bootstrap
 from charthouse.statistics.bootstrap import (
-    intervals,
-    paired_differences,
+    MIN_PATIENTS,
+    Difference,
+    Interval,
     patient_weights,
     resample,
 )
 from charthouse.statistics.calibration import EPSILON, logit
 from charthouse.statistics.metrics import METRICS, choose_threshold, measure
-from charthouse.statistics.multiplicity import holm
+from charthouse.statistics.multiplicity import holm, resamples_needed
 
 N, PATIENTS, THRESHOLD = 400, 250, 0.4
 
@@ -31,6 +33,26 @@ def stays(seed: int = 0, n: int = N, patients: int = PATIENTS) -> tuple[np.ndarr
     y_true = (rng.random(n) < 1 / (1 + np.exp(1.2 - 1.5 * frailty))).astype(int)
     y_score = 1 / (1 + np.exp(0.8 - frailty - 0.7 * rng.normal(size=n)))
     return y_true, y_score, 7_000_000 + 13 * patient
+
+
+def intervals(*args: object, **settings: object) -> dict[str, Interval]:
+    """Arguments as for resample."""
+    return resample(*args, **settings).intervals()  # type: ignore[arg-type]
+
+
+def minus(
+    y_true: np.ndarray,
+    scores: tuple[np.ndarray, np.ndarray],
+    subject: np.ndarray,
+    thresholds: tuple[float, float],
+    **settings: object,
+) -> dict[str, Difference]:
+    """One arm minus another on the same stays; the settings are those of resample."""
+    arm, other = (
+        resample(y_true, own, subject, at, **settings)  # type: ignore[arg-type]
+        for own, at in zip(scores, thresholds, strict=True)
+    )
+    return arm.minus(other)
 
 
 def separated(y_true: np.ndarray, y_score: np.ndarray) -> np.ndarray:
@@ -306,6 +328,45 @@ def test_a_seed_gives_the_same_intervals_and_another_others() -> None:
     assert all(first[name].ci_low != other[name].ci_low for name in METRICS)
 
 
+def test_the_first_resamples_are_those_of_fewer() -> None:
+    y_true, y_score, subject = stays()
+    many = resample(y_true, y_score, subject, THRESHOLD, n_bootstrap=70)
+    assert many.first(40).intervals() == intervals(
+        y_true, y_score, subject, THRESHOLD, n_bootstrap=40
+    )
+
+
+def test_a_metric_with_a_cut_of_its_own_is_that_of_the_cut() -> None:
+    y_true, y_score, subject = stays()
+    found = resample(y_true, y_score, subject, 0.2, n_bootstrap=20, cuts={"accuracy": 0.6})
+    for cut, names in ((0.6, {"accuracy"}), (0.2, set(METRICS) - {"accuracy"})):
+        alone = resample(y_true, y_score, subject, cut, n_bootstrap=20).intervals()
+        assert {name: found.intervals()[name] for name in names} == {
+            name: alone[name] for name in names
+        }
+    assert list(found.measured) == list(METRICS)
+
+
+@pytest.mark.parametrize(
+    ("metric", "threshold", "at"),
+    [("tpr", 0.1, 1.0), ("tpr", 0.9, 0.0), ("fpr", 0.1, 1.0), ("fpr", 0.9, 0.0),
+     ("selection_rate", 0.9, 0.0), ("accuracy", 0.5, 1.0), ("ppv", 0.5, 1.0),
+     ("specificity", 0.5, 1.0)],
+)  # fmt: skip
+def test_a_share_in_which_all_agree_has_the_exact_interval_of_its_patients(
+    metric: str, threshold: float, at: float
+) -> None:
+    """8 positive patients with two stays each, and 30 negative: scipy's interval of 8, 30 or 38."""
+    subject = np.concatenate([np.repeat(np.arange(8), 2), np.arange(100, 130)])
+    y_true = (subject < 8).astype(int)
+    y_score = np.where(y_true == 1, 0.7, 0.3)
+    of = {"tpr": 8, "ppv": 8, "fpr": 30, "specificity": 30}.get(metric, 38)
+    found = intervals(y_true, y_score, subject, threshold, [metric], 50)[metric]
+    exact = stats.binomtest(int(at * of), of).proportion_ci(method="exact")
+    assert found.value == at
+    assert (found.ci_low, found.ci_high) == (pytest.approx(exact.low), pytest.approx(exact.high))
+
+
 def test_intervals_cover_the_truth_95_times_in_100() -> None:
     """Patients of 1 to 7 stays that share label and most of the score: drawn by stay, the intervals
     are far too narrow. Of 300 samples 95 % should cover; the bound is 3 deviations of that count.
@@ -338,8 +399,8 @@ def test_intervals_cover_the_truth_95_times_in_100() -> None:
 
 def test_an_arm_is_no_different_from_itself() -> None:
     y_true, y_score, subject = stays()
-    found = paired_differences(
-        y_true, y_score, y_score.copy(), subject, THRESHOLD, THRESHOLD, n_bootstrap=50
+    found = minus(
+        y_true, (y_score, y_score.copy()), subject, (THRESHOLD, THRESHOLD), n_bootstrap=50
     )
     assert list(found) == list(METRICS)
     for each in found.values():
@@ -356,8 +417,6 @@ def test_pairs_are_resampled_together() -> None:
     found = arm.minus(other)["auroc"]
     alone = arm.intervals()["auroc"]
     assert found.ci_high - found.ci_low < 0.2 * (alone.ci_high - alone.ci_low)
-    together = paired_differences(y_true, y_score, near, subject, THRESHOLD, 0.5)
-    assert together == arm.minus(other)
     mirrored = other.minus(arm)["auroc"]
     assert (mirrored.difference, mirrored.p_value) == (-found.difference, found.p_value)
     assert mirrored.ci_low == pytest.approx(-found.ci_high, abs=1e-15)
@@ -366,11 +425,31 @@ def test_pairs_are_resampled_together() -> None:
 def test_a_clear_difference_has_the_smallest_p_value_but_not_0() -> None:
     y_true, y_score, subject = stays()
     better = 0.9 * y_score + 0.1 * y_true
-    found = paired_differences(
-        y_true, better, y_score, subject, 0.5, 0.5, ["auroc"], n_bootstrap=199
+    found = minus(
+        y_true, (better, y_score), subject, (0.5, 0.5), metrics=["auroc"], n_bootstrap=199
     )["auroc"]
     assert found.ci_low > 0
     assert found.p_value == pytest.approx(2 / 200)
+
+
+@pytest.mark.parametrize("patients", [4, MIN_PATIENTS - 1, MIN_PATIENTS])
+def test_a_few_patients_of_a_class_have_no_p_value(patients: int) -> None:
+    subject = np.concatenate([np.repeat(np.arange(patients), 3), np.arange(100, 140)])
+    y_true = (subject < 100).astype(int)
+    better, worse = np.where(y_true == 1, 0.9, 0.1), np.full(len(subject), 0.5)
+    found = minus(y_true, (better, worse), subject, (0.5, 0.5), metrics=["brier"])["brier"]
+    assert found.ci_high < 0
+    if patients < MIN_PATIENTS:
+        assert np.isnan(found.p_value)
+        assert found.reason == f"no p-value: {patients} patients of a class, fewer than 10"
+    else:
+        assert (found.p_value, found.reason) == (pytest.approx(2 / 1001), None)
+
+
+@pytest.mark.parametrize("asked", [1, 25, 26, 28, 400])
+def test_however_many_are_asked_a_clear_difference_can_be_significant(asked: int) -> None:
+    smallest = 2 / (resamples_needed(1000, asked) + 1)
+    assert holm([smallest] * asked).max() < 0.05
 
 
 def test_p_values_of_nothing_are_even() -> None:
@@ -380,9 +459,10 @@ def test_p_values_of_nothing_are_even() -> None:
     for trial in range(150):
         y_true = rng.random(150) < 0.4
         first, second = rng.random((2, 150)) * 0.7 + 0.3 * y_true
-        found = paired_differences(
-            y_true, first, second, np.arange(150), 0.5, 0.5, ["auroc"], 200, trial
-        )
+        found = minus(
+            y_true, (first, second), np.arange(150), (0.5, 0.5),
+            metrics=["auroc"], n_bootstrap=200, seed=trial,
+        )  # fmt: skip
         p_values.append(found["auroc"].p_value)
     assert 0.1 < np.mean(np.array(p_values) < 0.2) < 0.3  # 3 deviations
 
@@ -395,6 +475,7 @@ def test_arms_of_other_stays_or_draws_are_not_paired() -> None:
         resample(1 - y_true, y_score, subject, 0.5, ["auroc"], 10),
         resample(y_true, y_score, subject + 1, 0.5, ["auroc"], 10),
         resample(y_true, y_score, subject, 0.5, ["auroc"], 10, seed=1),
+        resample(y_true, y_score, subject, 0.5, ["auroc"], 11),
     ):
         with pytest.raises(ValueError, match="cannot be paired"):
             arm.minus(other)
@@ -402,7 +483,9 @@ def test_arms_of_other_stays_or_draws_are_not_paired() -> None:
 
 def test_a_pair_without_a_value_says_why() -> None:
     y_true, y_score, subject = stays()
-    found = paired_differences(y_true, y_score, y_score, subject, 0.5, 2.0, ["ppv"], 10)["ppv"]
+    found = minus(y_true, (y_score, y_score), subject, (0.5, 2.0), metrics=["ppv"], n_bootstrap=10)[
+        "ppv"
+    ]
     assert np.isnan([found.difference, found.ci_low, found.ci_high, found.p_value]).all()
     assert found.reason == "nothing is predicted positive"
 

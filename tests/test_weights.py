@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
 from charthouse.encoders.registry import encoder_spec
+from charthouse.encoders.weights import local_weights, published_revision
 from conftest import PROJECT
 
 SPEC = encoder_spec(PROJECT, "moment")
@@ -98,7 +100,7 @@ def test_the_older_form_is_taken_where_there_is_no_other(hub: Hub) -> None:
 
 
 def test_a_repository_without_weights_is_said(hub: Hub) -> None:
-    hub.files = {"config.json": b"{}"}
+    hub.files = {"config.json": b"{}", "onnx/model.safetensors": b"of another runtime"}
     assert hub.ask() == (
         f"refused: {SPEC.hub_id} at {SPEC.revision} holds no *.safetensors|*.bin: correct"
         f" the row of {SPEC.encoder} in seeds/."
@@ -151,3 +153,37 @@ def test_a_folder_that_does_not_exist_is_not_passed_over(hub: Hub) -> None:
         f"refused: CHARTHOUSE_WEIGHTS: {hub.folder / 'nope'} is no folder. Correct it, or unset it."
     )
     assert hub.asked == []
+
+
+def test_weights_of_another_runtime_below_the_folder_do_not_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CHARTHOUSE_WEIGHTS", str(tmp_path))
+    (tmp_path / "moment/onnx").mkdir(parents=True)
+    (tmp_path / "moment/onnx/model.safetensors").write_bytes(b"of another runtime")
+    assert local_weights(SPEC, ("*.safetensors|*.bin",)) is None
+    (tmp_path / "moment/pytorch_model.bin").write_bytes(b"old form")
+    assert local_weights(SPEC, ("*.safetensors|*.bin",)) == tmp_path / "moment"
+    assert local_weights(SPEC, ("onnx/*.safetensors",)) == tmp_path / "moment"
+
+
+@pytest.mark.parametrize("pinned", [True, False])
+def test_a_revision_is_what_was_read_and_a_folder_of_ones_own_has_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pinned: bool
+) -> None:
+    from huggingface_hub import constants
+
+    spec = SPEC if pinned else replace(SPEC, revision="")
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("CHARTHOUSE_WEIGHTS", raising=False)
+    repository = tmp_path / "cache" / f"models--{spec.hub_id.replace('/', '--')}"
+    commit = spec.revision or "0123abc"
+    (repository / "refs").mkdir(parents=True)
+    (repository / "refs/main").write_text("0123abc\n")
+    (repository / "snapshots" / commit).mkdir(parents=True)
+    (repository / "snapshots" / commit / "config.json").write_text("{}")
+    assert published_revision(spec, ("config.json",)) == commit
+    (tmp_path / "mine/moment").mkdir(parents=True)
+    (tmp_path / "mine/moment/config.json").write_text("{}")
+    monkeypatch.setenv("CHARTHOUSE_WEIGHTS", str(tmp_path / "mine"))
+    assert published_revision(spec, ("config.json",)) is None

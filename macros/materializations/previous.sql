@@ -13,8 +13,13 @@
 {% endmacro %}
 
 
-{#- The relations set aside by a run: schema, name (of the successor), kind, kind of the successor. -#}
+{#- The relations set aside by a run: schema, name (of the successor), kind, kind of the successor. Only
+    in the schemas of this project: a table of a user's own may end in __previous. -#}
 {% macro previous_relations() %}
+    {%- set schemas = [] -%}
+    {%- for node in graph.nodes.values() if node.resource_type in ['model', 'seed'] -%}
+        {%- do schemas.append(node.schema) -%}
+    {%- endfor -%}
     {{ return(run_query(
         "with relations as ("
         ~ " select schema_name as schema, table_name as name, 'table' as kind from duckdb_tables() where database_name = current_database()"
@@ -23,13 +28,15 @@
         ~ ") select previous.schema, successor.name, previous.kind, successor.kind as successor_kind"
         ~ " from relations as previous inner join relations as successor"
         ~ " on previous.schema = successor.schema and previous.name = successor.name || '__previous'"
+        ~ " where previous.schema in (" ~ text_list(schemas | unique) ~ ")"
         ~ " order by all"
     ).rows) }}
 {% endmacro %}
 
 
-{#- Puts every relation back that a run had set aside, all or none, and drops what it made beside them;
-    raw copies stay, they are whole. -#}
+{#- Puts every relation back that a run had set aside, all or none, and drops what it made beside them.
+    A raw copy that is the first of its file stays, it is whole; one that took the place of an older copy
+    goes, since the marts that are put back, and their word that they are synthetic, are of the older. -#}
 {% macro restore_previous(results=[]) %}
     {%- if execute -%}
         {%- set statements = [] -%}

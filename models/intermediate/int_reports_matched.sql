@@ -24,7 +24,7 @@ final as (
             and coalesce(reports.hadm_id, stays.hadm_id) = stays.hadm_id
             and reports.charttime >= stays.matched_from
             and reports.charttime <= stays.outtime
-    where trim(reports.text) != ''
+    where regexp_matches(reports.text, '\S')
 )
 
 select * from final

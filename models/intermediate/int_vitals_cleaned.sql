@@ -5,6 +5,9 @@
 {{ config(post_hook=[
     "{{ stop_at_rows('select itemid from ' ~ ref('vital_signs') ~ ' anti join ' ~ ref('stg_mimiciv__d_items') ~ ' using (itemid)',
         'seeds/vital_signs.csv: an itemid is not in icu/d_items', 'Correct the seed.') }}",
+    "{{ stop_at_rows('select itemid from ' ~ ref('vital_signs') ~ ' as seed inner join ' ~ ref('stg_mimiciv__d_items') ~ ' as items using (itemid)'
+        ~ ' where seed.label is distinct from items.label',
+        'seeds/vital_signs.csv: an itemid has another label in icu/d_items', 'Correct its itemid, or its label.') }}",
 ]) }}
 
 with events as (

@@ -19,8 +19,12 @@ variables as (
 final as (
     select
         md5(concat_ws(
-            ' ', variables.variables, {{ is_synthetic() }}
-            {%- for name in hashed %}, {{ name }}.rows_hash{% endfor %}
+            ' ',
+            variables.variables,
+            {%- for name in hashed %}
+            {{ name }}.rows_hash,
+            {%- endfor %}
+            {{ is_synthetic() }}
         )) as cohort_hash,
         '{{ var("protocol") }}' as protocol,
         json_merge_patch(variables.variables, json_object('vital_signs_hash', vital_signs.rows_hash)) as variables,

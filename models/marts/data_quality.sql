@@ -1,11 +1,65 @@
--- Rows that are merely dirty: counted here, never fatal. Counts are over all ICU stays, before the
--- rules of the cohort.
+-- Rows that are merely dirty: counted here, never fatal; and beside the vital signs that are not kept,
+-- those that are. Counts are over all rows of the raw tables, before the rules of the
+-- cohort; of chartevents over the items of seeds.vital_signs, by variable over known stays only.
 -- Grain: one row per source and finding.
 with vitals as (
     select * from {{ ref('int_vitals_cleaned') }}
 ),
 
 findings as (
+    select
+        'patients' as source,
+        unnest([
+            'no anchor age or year: no age, stays dropped',
+            'gender is blank: UNKNOWN'
+        ]) as finding,
+        unnest([
+            count(*) filter (where anchor_age is null or anchor_year is null),
+            count(*) filter (where coalesce(trim(gender), '') = '')
+        ]) as found,
+        count(*) as of_rows
+    from {{ ref('stg_mimiciv__patients') }}
+
+    union all
+
+    select
+        'admissions' as source,
+        unnest([
+            'no admittime: no age, stays dropped',
+            'dischtime before admittime',
+            'deathtime, but hospital_expire_flag is 0: label negative',
+            'hospital_expire_flag is 1 without deathtime: dischtime counts as the death',
+            'hospital_expire_flag is 1 without deathtime or dischtime: not alive at the landmark'
+        ]) as finding,
+        unnest([
+            count(*) filter (where admittime is null),
+            count(*) filter (where dischtime < admittime),
+            count(*) filter (where deathtime is not null and hospital_expire_flag = 0),
+            count(*) filter (where hospital_expire_flag = 1 and deathtime is null and dischtime is not null),
+            count(*) filter (where hospital_expire_flag = 1 and deathtime is null and dischtime is null)
+        ]) as found,
+        count(*) as of_rows
+    from {{ ref('stg_mimiciv__admissions') }}
+
+    union all
+
+    select
+        'icustays' as source,
+        unnest([
+            'no intime or outtime, dropped',
+            'intime before admittime',
+            'intime after the death'
+        ]) as finding,
+        unnest([
+            count(*) filter (where intime is null or outtime is null),
+            count(*) filter (where intime < admittime),
+            count(*) filter (where died_at < intime)
+        ]) as found,
+        count(*) as of_rows
+    from {{ ref('int_stays') }}
+
+    union all
+
     select
         'chartevents: ' || variable as source,
         fate as finding,
@@ -58,7 +112,7 @@ findings as (
         unnest([
             count(*) filter (where hadm_id is null),
             count(*) filter (where storetime is null),
-            count(*) filter (where coalesce(trim(text), '') = ''),
+            count(*) filter (where not coalesce(regexp_matches(text, '\S'), false)),
             count(*) filter (where charttime is null)
         ]) as found,
         count(*) as of_rows

@@ -1,4 +1,5 @@
--- The outcomes to predict (seeds/tasks.csv). Each stay of the cohort has a label for each task.
+-- The outcomes to predict. Each stay of the cohort has a label for each task. The length of stay is
+-- named for its threshold: another one is another task, with no question in seeds/tasks.csv yet.
 -- Grain: one row per stay and task.
 with cohort as (
     select * from {{ ref('cohort') }}

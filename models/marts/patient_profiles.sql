@@ -40,7 +40,7 @@ vitals as (
                     variables.unit, if(events.is_intubated, '(intubated)', null)
                 )
             )
-            order by events.observed_at, variables.label, events.value
+            order by events.observed_at, variables.label, events.value, events.is_intubated
         ) as lines
     from {{ ref('vitals_events') }} as events
     inner join {{ ref('int_variables') }} as variables on events.variable = variables.variable

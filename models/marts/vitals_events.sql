@@ -22,7 +22,8 @@ final as (
     from vitals
     inner join cohort on vitals.stay_id = cohort.stay_id
     where {{ in_window('vitals', 'cohort') }}
-    order by vitals.stay_id, vitals.observed_at, vitals.itemid, vitals.value
+    order by
+        vitals.stay_id, vitals.observed_at, vitals.itemid, vitals.value, vitals.is_intubated, vitals.available_at
 )
 
 select * from final

@@ -42,7 +42,8 @@ first_measured as (
     select
         stay_id,
         variable,
-        arg_min(value, bin) as value
+        arg_min(value, bin) as value,
+        arg_min(is_intubated, bin) as is_intubated
     from binned
     group by stay_id, variable
 ),
@@ -80,7 +81,13 @@ final as (
         {%- endif %}
         coalesce(binned.bin = grid.bin, false) as measured,
         -- of the bin that the value comes from
+        {%- if setting('imputation') == 'forward' %}
         coalesce(binned.is_intubated, false) as is_intubated
+        {%- elif setting('imputation') == 'forward_backward' %}
+        coalesce(binned.is_intubated, first_measured.is_intubated, false) as is_intubated
+        {%- else %}
+        coalesce(binned.bin = grid.bin and binned.is_intubated, false) as is_intubated
+        {%- endif %}
     from grid
     -- the last bin measured up to this one: forward fill without a window over the whole grid
     asof left join binned

@@ -99,39 +99,49 @@ content as (
     select
         encoder,
         task,
-        run_id,
+        -- as charthouse.predict.features has it
         md5(string_agg(stay_id || ':' || input_hash, ',' order by stay_id)) as content_hash
     from encoded
-    group by encoder, task, run_id
+    group by encoder, task
 ),
 
-sources as (
+read_then as (
     select distinct
         run_id,
         label,
         encoder,
-        encoder_task
+        encoder_task,
+        content_hash
     from inputs
 ),
 
--- What was read and is not so anymore; and what is there now and was not read.
+sources as (
+    select
+        read_then.run_id,
+        read_then.encoder,
+        read_then.encoder_task,
+        if(
+            content.content_hash = read_then.content_hash, null, read_then.label || ': ' || read_then.encoder
+        ) as problem
+    from read_then
+    left join content
+        on read_then.encoder = content.encoder and read_then.encoder_task is not distinct from content.task
+),
+
+-- Encoders whose vectors are not what was read; and of these the stays whose vectors other runs made since.
+-- Who made a vector does not matter where the same are there again.
 changed as (
     select
         cast(null as integer) as stay_id,
-        if(content.content_hash = inputs.content_hash, null, inputs.label || ': ' || inputs.encoder) as problem,
+        problem,
         false as is_chosen
-    from inputs
-    left join content
-        on
-            inputs.encoder = content.encoder
-            and inputs.encoder_task is not distinct from content.task
-            and inputs.input_run_id = content.run_id
+    from sources
 
     union all
 
     select
         encoded.stay_id,
-        sources.label || ': ' || sources.encoder as problem,
+        sources.problem,
         false as is_chosen
     from sources
     inner join encoded on sources.encoder = encoded.encoder and sources.encoder_task is not distinct from encoded.task
@@ -141,6 +151,7 @@ changed as (
             and encoded.encoder = inputs.encoder
             and encoded.task is not distinct from inputs.encoder_task
             and encoded.run_id = inputs.input_run_id
+    where sources.problem is not null
 ),
 
 final as (

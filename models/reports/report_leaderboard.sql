@@ -73,6 +73,11 @@ final as (
         {%- for metric in published %}
         {{ with_interval('published', metric, metric ~ '_low', metric ~ '_high') }} as published_{{ metric }},
         {%- endfor %}
+        {%- for metric in published %}
+        published.{{ metric }} as published_{{ metric }}_value,
+        published.{{ metric }}_low as published_{{ metric }}_low,
+        published.{{ metric }}_high as published_{{ metric }}_high,
+        {%- endfor %}
         measured.auroc_value - published.auroc as auroc_minus_published,
         {%- for metric in metrics %}
         measured.{{ metric }}_value,

@@ -6,6 +6,5 @@ select
     subject_id,
     gender,
     anchor_age,
-    anchor_year,
-    dod
+    anchor_year
 from {{ source('mimiciv_hosp', 'patients') }}

@@ -87,9 +87,9 @@ def require_result_tables(db: duckdb.DuckDBPyConnection) -> None:
         "select count(*) from duckdb_columns() where schema_name || '.' || table_name || '.' ||"
         " column_name in ('marts.cohort_definition.cohort_hash', 'results.runs.run_id',"
         " 'results.predictions.run_id', 'embeddings.fitted.fitted_on', 'results.answers.run_id',"
-        " 'marts.patient_profiles.sections')"
+        " 'marts.patient_profiles.sections', 'results.comparisons.n_resamples')"
     ).fetchall()[0][0]
-    if found < 6:
+    if found < 7:
         raise CharthouseError(
             "The warehouse lacks the marts or the tables of results. Run dbt build first."
         )

@@ -55,13 +55,15 @@ def show(findings: list[Finding]) -> None:
     """Prints the findings as a table, and what to do next."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     marks = {"good": "[green]ok[/]", "note": "[yellow]note[/]", "bad": "[red]stop[/]"}
     table = Table(box=None, pad_edge=False)
     for heading in ("", "what", "finding"):
         table.add_column(heading, overflow="fold")
     for finding in findings:
-        table.add_row(marks[finding.state], finding.subject, finding.message)
+        # Text: a bracket in a path is no markup
+        table.add_row(marks[finding.state], finding.subject, Text(finding.message))
     console = Console()
     console.print(table)
     stops = sum(finding.state == "bad" for finding in findings)

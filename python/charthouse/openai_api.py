@@ -127,7 +127,8 @@ class Service:
             Their results, in the order of the calls.
 
         Raises:
-            Exception: of the first call that failed; those that wait or have not begun are dropped.
+            Exception: of a call that failed, of several any; those that wait or have not begun are
+                dropped.
         """
         self._stop.clear()
         with ThreadPoolExecutor(self.in_flight, thread_name_prefix="ask") as pool:

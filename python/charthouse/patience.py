@@ -12,12 +12,18 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from charthouse.errors import CharthouseError
 
 Answer = TypeVar("Answer")
+
+REFUSED = "the service refused it"
+"""How the reason begins why an input has no answer; after it the status."""
+
+_asking: ContextVar[threading.Event | None] = ContextVar("asking", default=None)
 
 _PASSING = frozenset({408, 429, 500, 502, 503, 504})
 _REFUSED_INPUT = frozenset({400, 413, 422})
@@ -107,7 +113,11 @@ class Patience:
             if stop.is_set():
                 raise Stopped(f"{host}: stopped.")
             told(attempt > 1)
-            outcome = self._try(call)
+            token = _asking.set(stop)  # a context: openai passes nothing of ours on to the log
+            try:
+                outcome = self._try(call)
+            finally:
+                _asking.reset(token)
             if isinstance(outcome, _Answered):
                 return outcome.answer
             if not outcome.passes:
@@ -166,6 +176,12 @@ class Patience:
         except (TypeError, ValueError, OverflowError):
             return None
         return max(seconds, 0.0) if math.isfinite(seconds) else None
+
+
+def nobody_waits() -> bool:
+    """Whether `stop` was set for what this thread asks just now; for what a request waits on."""
+    stop = _asking.get()
+    return stop is not None and stop.is_set()
 
 
 def _is_bad_certificate(error: BaseException | None) -> bool:

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -23,7 +24,7 @@ from charthouse.cohort import require_result_tables
 from charthouse.errors import CharthouseError
 from charthouse.progress import Say
 from charthouse.provenance import code_version
-from charthouse.warehouse import open_copy, text_literal
+from charthouse.warehouse import Unwritten, open_copy, text_literal
 
 FILE, PARQUET = "warehouse.duckdb", "parquet"
 COPIED = ("seeds", "marts", "results", "reports")
@@ -121,7 +122,7 @@ def publish(warehouse: Path, options: Options, *, say: Say) -> Path:
             version = out / _VERSIONS / f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}"
             version.mkdir(mode=0o700)
             try:
-                told = _write(warehouse, version, options)
+                told = _write(warehouse, version, options, partial(_unwritten, out))
                 _seal(version, warehouse)
                 _switch(out, version)
             finally:
@@ -133,16 +134,19 @@ def publish(warehouse: Path, options: Options, *, say: Say) -> Path:
             f"{warehouse}: a table or view of it is of an older clone"
             f" ({str(error).splitlines()[0]}). Run dbt build."
         ) from None
-    except (OSError, duckdb.IOException, duckdb.OutOfMemoryException) as error:
-        reason = str(getattr(error, "strerror", None) or error).splitlines()[0]
-        raise CharthouseError(
-            f"{out}: the copy cannot be written ({reason}). Free space, or name another folder by"
-            " --out. A former copy is whole."
-        ) from None
+    except OSError as error:
+        raise _unwritten(out, str(error.strerror or error)) from None
     for line in told:
         say(line)
     say(f"{out / FILE} ({_megabytes(out / FILE)}), {out / PARQUET} ({_megabytes(out / PARQUET)})")
     return out / FILE
+
+
+def _unwritten(out: Path, reason: str) -> CharthouseError:
+    return CharthouseError(
+        f"{out}: the copy cannot be written ({reason}). Free space there, or name another folder by"
+        " --out. A former copy is whole."
+    )
 
 
 @contextmanager
@@ -182,10 +186,10 @@ def _not_ours(out: Path) -> Iterator[Path]:
             yield versions
 
 
-def _write(warehouse: Path, version: Path, options: Options) -> list[str]:
+def _write(warehouse: Path, version: Path, options: Options, unwritten: Unwritten) -> list[str]:
     """All files of a version, and what to say of them."""
     began = time.monotonic()
-    with open_copy(warehouse, version / FILE) as db:
+    with open_copy(warehouse, version / FILE, unwritten) as db:
         require_result_tables(db)
         ((is_synthetic,),) = db.execute(
             "select is_synthetic from marts.cohort_definition"
@@ -205,6 +209,7 @@ def _write(warehouse: Path, version: Path, options: Options) -> list[str]:
             db.execute(
                 f"copy {table.full_name} to {text_literal(file)} (format parquet, compression zstd)"
             )
+        db.execute("checkpoint")  # closing would, and keep silent where the disk is full
     mark = "SYNTHETIC data: " if is_synthetic else ""
     lines = [
         f"{mark}{len(tables)} tables in {time.monotonic() - began:.1f} s; the warehouse was held"

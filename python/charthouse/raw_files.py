@@ -56,7 +56,8 @@ class BackgroundCheck:
 
     def __init__(self, path: Path) -> None:
         """Starts at once."""
-        self._fault: str | None = None
+        # until the end is reached: whatever else ends the thread must not count as passed
+        self._fault: str | None = "not known to be whole (its check broke off)"
         self._thread = threading.Thread(target=self._run, args=(path,), daemon=True)
         self._thread.start()
 

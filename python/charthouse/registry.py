@@ -2,6 +2,7 @@
 
 import csv
 import importlib
+import io
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from pathlib import Path
@@ -16,13 +17,14 @@ def seed_rows(project: Path, seed: str) -> Iterator[tuple[int, dict[str, str]]]:
     """Line number and row of seeds/<seed>.csv.
 
     Raises:
-        CharthouseError: it is not there, or a row of it has too few or too many columns.
+        CharthouseError: it is not there, is no CSV in UTF-8, or a row of it has too few or too
+            many columns.
     """
     path = project / f"seeds/{seed}.csv"
     if not path.exists():
         raise CharthouseError(f"{path} is missing: get it back (git checkout seeds/{path.name}).")
-    with path.open(newline="") as file:
-        rows = csv.DictReader(file)
+    rows = csv.DictReader(io.StringIO(_text_of(path), newline=""))
+    try:
         for row in rows:
             if None in row or None in row.values():
                 raise CharthouseError(
@@ -30,6 +32,27 @@ def seed_rows(project: Path, seed: str) -> Iterator[tuple[int, dict[str, str]]]:
                     f" {', '.join(rows.fieldnames or ())}."
                 )
             yield rows.line_num, row
+    except csv.Error as error:
+        raise CharthouseError(
+            f"{path} is no CSV ({error}). Correct it, or get it back (git checkout"
+            f" seeds/{path.name})."
+        ) from None
+
+
+def _text_of(path: Path) -> str:
+    """Without the mark that Excel puts before UTF-8.
+
+    Raises:
+        CharthouseError: it has another encoding.
+    """
+    content = path.read_bytes()
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise CharthouseError(
+            f"{path}, line {line}: a letter that is not UTF-8. Save the file as CSV UTF-8."
+        ) from None
 
 
 def require_registered(kind: str, asked: str, known: Iterable[str]) -> None:
@@ -55,7 +78,7 @@ def class_named(package: str, kind: str, name: str) -> Any:
         name: of the entry, and of its module.
 
     Raises:
-        CharthouseError: a row without a class, or a package that is not installed.
+        CharthouseError: a row without a class, or a package that is not installed or is broken.
     """
     module_name = f"charthouse.{package}.{name}"
     class_name = "".join(word.capitalize() for word in name.split("_"))
@@ -68,6 +91,12 @@ def class_named(package: str, kind: str, name: str) -> Any:
             what = NOT_IN_THE_EXTRA.get(error.name or "", "'charthouse[models]'")
             mend = f"It needs {error.name}: pip install {what}, or make .venv/installed."
         raise CharthouseError(f"{kind.capitalize()} '{name}' cannot be imported. {mend}") from error
+    except Exception as error:  # a package of another build raises whatever it likes
+        said = " ".join([type(error).__name__, *str(error).splitlines()[:1]])
+        raise CharthouseError(
+            f"{kind.capitalize()} '{name}' cannot be imported ({said}). Install what it imports"
+            " again: rm -r .venv && make .venv/installed."
+        ) from error
     found = getattr(module, class_name, None)
     if found is None:
         raise CharthouseError(f"{module.__file__} has no class {class_name}. Name it so.")

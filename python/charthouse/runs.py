@@ -3,13 +3,17 @@
 import json
 import uuid
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import duckdb
 
 from charthouse.cohort import Cohort
+from charthouse.errors import CharthouseError
 from charthouse.provenance import code_version, package_versions
+from charthouse.warehouse import open_warehouse
 
 
 def new_run_id(kind: str) -> str:
@@ -47,7 +51,7 @@ def start_run(
         "fingerprint": fingerprint,
         "packages": json.dumps(package_versions(), sort_keys=True),
         "device": device,
-        "started_at": datetime.now(UTC).replace(tzinfo=None),
+        "started_at": _now_or_later(db, kind, name, task),
     }
     columns = ", ".join(run)
     marks = ", ".join("?" for _ in run)
@@ -59,7 +63,39 @@ def note_counts(
 ) -> None:
     """Says what the run did, and when it ended if it ended well."""
     db.execute(
-        "update results.runs set counts = ?, finished_at = if(?, now() at time zone 'UTC', null)"
-        " where run_id = ?",
+        "update results.runs as run set counts = ?, finished_at = if(?, greatest("
+        "now() at time zone 'UTC', started_at, (select max(finished_at) + interval 1 microsecond"
+        " from results.runs as other where other.kind = run.kind and other.name = run.name"
+        " and other.task is not distinct from run.task)), null) where run_id = ?",
         [json.dumps(counts, sort_keys=True), finished, run_id],
     )
+
+
+def note_cut_short(warehouse: Path, run_id: str, counts: Mapping[str, Any]) -> None:
+    """note_counts for a run that an exception ends, in the place where it is caught.
+
+    Tried once: after Ctrl-C nobody waits for a lock. What fails here is not told, because the
+    exception on its way is what the user should see.
+    """
+    with (
+        suppress(CharthouseError, duckdb.Error),
+        open_warehouse(warehouse, read_only=False, gives_up=lambda: True) as db,
+    ):
+        note_counts(db, run_id, counts, finished=False)
+
+
+def _now_or_later(
+    db: duckdb.DuckDBPyConnection, kind: str, name: str, task: str | None
+) -> datetime:
+    """Later than every such run, even one that was noted while the clock was ahead.
+
+    The last one counts: were it never overtaken, it would lock its encoder out until the clock has
+    come so far.
+    """
+    now = datetime.now(UTC).replace(tzinfo=None)
+    ((last,),) = db.execute(
+        "select max(started_at) from results.runs"
+        " where kind = ? and name = ? and task is not distinct from ?",
+        [kind, name, task],
+    ).fetchall()
+    return max(now, last + timedelta(microseconds=1)) if last else now

@@ -9,6 +9,7 @@ from typing import Any
 import duckdb
 
 from charthouse.guard import Send
+from charthouse.patience import nobody_waits
 from charthouse.warehouse import insert_columns, open_warehouse
 
 
@@ -17,7 +18,10 @@ def log_to(warehouse: Path, run_id: str) -> Callable[[Send], None]:
     one_at_a_time = Lock()
 
     def log(send: Send) -> None:
-        with one_at_a_time, open_warehouse(warehouse, read_only=False) as db:
+        with (
+            one_at_a_time,
+            open_warehouse(warehouse, read_only=False, gives_up=nobody_waits) as db,
+        ):
             db.execute(
                 "insert into results.sends (run_id, sent_at, host, allowed_because, items, bytes)"
                 " values (?, ?, ?, ?, ?, ?)",

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,14 @@ DEFAULT_LOCK_SECONDS = 60.0
 DEFAULT_MEMORY = "1500MB"  # there too
 SCHEMAS = ("seeds", "staging", "intermediate", "marts", "embeddings", "results", "reports")
 
+# What DuckDB says, of whichever class its error is: it has no class of its own for either.
+_DAMAGED = ("Corrupt database file", "not a valid DuckDB", "Could not read enough bytes")
+_NO_ROOM = ("No space left", "max_temp_directory_size")
+_UNWRITTEN = (duckdb.IOException, duckdb.FatalException, duckdb.TransactionException)
+
+Unwritten = Callable[[str], CharthouseError]
+"""What to say of a file that cannot be written, for a reason."""
+
 
 def warehouse_path() -> Path:
     """The warehouse's file: CHARTHOUSE_WAREHOUSE, or warehouse.duckdb in the current folder."""
@@ -29,7 +38,7 @@ def warehouse_path() -> Path:
 @contextmanager
 def scratch() -> Iterator[duckdb.DuckDBPyConnection]:
     """A database in memory, for reading files that are not in the warehouse."""
-    connection = duckdb.connect()
+    connection = duckdb.connect(config=duckdb_limits())
     try:
         yield connection
     finally:
@@ -37,28 +46,44 @@ def scratch() -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 @contextmanager
-def open_warehouse(path: Path, *, read_only: bool = True) -> Iterator[duckdb.DuckDBPyConnection]:
+def open_warehouse(
+    path: Path, *, read_only: bool = True, gives_up: Callable[[], bool] = lambda: False
+) -> Iterator[duckdb.DuckDBPyConnection]:
     """The warehouse, for as short a time as can be: while it is open nobody else can write.
 
     Waits for a lock held by another process, and says so.
 
+    Args:
+        path: the DuckDB file.
+        read_only: whether others may read meanwhile.
+        gives_up: asked again and again while the lock is held: whether to wait no longer.
+
     Raises:
-        CharthouseError: no such warehouse, no right to open it, the lock was not let go in time, or
-            a build was killed in the middle and has left the marts of two cohorts.
+        CharthouseError: no such warehouse, no right to open it, the lock was not let go in time, a
+            build was killed in the middle and has left the marts of two cohorts, the file is
+            damaged, or the disk is full: what was not committed is then undone.
     """
     if read_only:
         _require_file(path)
-    with _closed_after(_connect(path, read_only=read_only)) as connection:
+    opened = _connect(path, read_only=read_only, gives_up=gives_up)
+    with _faults_told(path, partial(_unwritten, path)), _closed_after(opened) as connection:
         _require_whole(connection, path)
         yield connection
 
 
 @contextmanager
-def open_copy(warehouse: Path, copy: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+def open_copy(
+    warehouse: Path, copy: Path, unwritten: Unwritten
+) -> Iterator[duckdb.DuckDBPyConnection]:
     """A new database, to which the warehouse is attached for reading, as `source`.
 
     Names without a database are those of the warehouse until `detach source` lets go of it. DuckDB
     1.2 and all that came after it can open the new file.
+
+    Args:
+        warehouse: the DuckDB file.
+        copy: the new one.
+        unwritten: what to say where the disk does not take the copy.
 
     Raises:
         CharthouseError: as open_warehouse.
@@ -66,7 +91,10 @@ def open_copy(warehouse: Path, copy: Path) -> Iterator[duckdb.DuckDBPyConnection
     _require_file(warehouse)
     config = duckdb_limits() | {"storage_compatibility_version": "v1.2.0"}
     attach = f"attach {text_literal(warehouse)} as source (read_only)"
-    with _closed_after(duckdb.connect(str(copy), config=config)) as connection:
+    with (
+        _faults_told(warehouse, unwritten),
+        _closed_after(duckdb.connect(str(copy), config=config)) as connection,
+    ):
         _waited_for(warehouse, lambda: connection.execute(attach))
         _require_whole(connection, warehouse)
         connection.execute("use source")
@@ -85,6 +113,43 @@ def _closed_after(connection: duckdb.DuckDBPyConnection) -> Iterator[duckdb.Duck
         connection.close()
 
 
+@contextmanager
+def _faults_told(path: Path, unwritten: Unwritten) -> Iterator[None]:
+    """What a full disk or a damaged file makes DuckDB raise becomes one line, for every command."""
+    try:
+        yield
+    except duckdb.Error as error:
+        if fault := _fault(error, path, unwritten):
+            raise fault from None
+        if isinstance(error, _UNWRITTEN):
+            raise unwritten(_reason(error)) from None
+        raise
+
+
+def _fault(error: duckdb.Error, path: Path, unwritten: Unwritten) -> CharthouseError | None:
+    words = str(error)
+    if any(mark in words for mark in _DAMAGED):
+        return CharthouseError(
+            f"{path}: is damaged, or no warehouse. Put a copy of it in its place, or move it away"
+            " and make another: dbt build."
+        )
+    if any(mark in words for mark in _NO_ROOM):
+        return unwritten("no space left on its disk")
+    if isinstance(error, duckdb.OutOfMemoryException):
+        return CharthouseError(
+            f"{path}: DuckDB has too little memory ({_reason(error)}). Raise CHARTHOUSE_MEMORY,"
+            " then run again: what is finished is kept."
+        )
+    return None
+
+
+def _unwritten(path: Path, reason: str) -> CharthouseError:
+    return CharthouseError(
+        f"{path}: cannot be written ({reason}). Free space there, then run again: what is finished"
+        " is kept."
+    )
+
+
 def _require_file(path: Path) -> None:
     if not path.exists():
         raise CharthouseError(f"{path}: no such warehouse. Make it: dbt build (or make demo).")
@@ -93,7 +158,9 @@ def _require_file(path: Path) -> None:
 def _require_whole(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
     # see macros/materializations/previous.sql; a build that runs would hold the lock
     cut = connection.execute(
-        "select 1 from duckdb_tables() where table_name like '%\\_\\_previous' escape '\\'"
+        "select 1 from duckdb_tables() where list_contains(?, schema_name)"
+        " and table_name like '%\\_\\_previous' escape '\\'",
+        [list(SCHEMAS)],
     ).fetchall()
     if cut:
         raise CharthouseError(
@@ -126,18 +193,25 @@ def wait_for_lock(path: Path) -> None:
     _connect(path, read_only=False).close()
 
 
-def _connect(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
-    if path.stem in SCHEMAS:  # DuckDB names the database after its file
+def _connect(
+    path: Path, *, read_only: bool, gives_up: Callable[[], bool] = lambda: False
+) -> duckdb.DuckDBPyConnection:
+    # DuckDB names the database after its file, up to the first dot, and does not mind case
+    if path.name.lower().lstrip(".").split(".")[0] in SCHEMAS:
         raise CharthouseError(
             f"{path}: a warehouse cannot be called as one of its schemas ({', '.join(SCHEMAS)})."
             " Rename the file."
         )
     limits = duckdb_limits()
-    return _waited_for(path, lambda: duckdb.connect(str(path), read_only=read_only, config=limits))
+    return _waited_for(
+        path, lambda: duckdb.connect(str(path), read_only=read_only, config=limits), gives_up
+    )
 
 
 def _waited_for(
-    path: Path, opened: Callable[[], duckdb.DuckDBPyConnection]
+    path: Path,
+    opened: Callable[[], duckdb.DuckDBPyConnection],
+    gives_up: Callable[[], bool] = lambda: False,
 ) -> duckdb.DuckDBPyConnection:
     """Tries until nobody else holds the warehouse; CHARTHOUSE_LOCK_SECONDS bounds the wait."""
     seconds = os.environ.get("CHARTHOUSE_LOCK_SECONDS") or str(DEFAULT_LOCK_SECONDS)
@@ -148,14 +222,14 @@ def _waited_for(
     while True:
         try:
             return opened()
-        except duckdb.IOException as error:
+        except duckdb.Error as error:
             if "Could not set lock" not in str(error):
-                raise CharthouseError(
+                raise _fault(error, path, partial(_unwritten, path)) or CharthouseError(
                     f"{path}: cannot be opened ({_reason(error)}). Correct CHARTHOUSE_WAREHOUSE, or"
                     " the rights of the folder."
                 ) from error
             holder = _lock_holder(error)
-            if time.monotonic() >= deadline:
+            if time.monotonic() >= deadline or gives_up():
                 raise CharthouseError(
                     f"{path} is in use by {holder}. Wait for it or end it, then run again."
                 ) from error

@@ -184,19 +184,8 @@ def _move(warehouse: Path, answers: Sequence[Row], sends: Sequence[Row]) -> None
     """
     if not answers and not sends:
         return
-    try:
-        with open_warehouse(warehouse, read_only=False) as db:
-            db.execute("begin")
-            keep_answers(db, answers)
-            note_sends(db, sends)
-            db.execute("commit")
-    except (
-        duckdb.IOException,
-        duckdb.FatalException,
-        duckdb.OutOfMemoryException,
-        duckdb.TransactionException,  # a commit that the disk does not take
-    ) as error:
-        raise CharthouseError(
-            f"{warehouse}: cannot be written ({type(error).__name__}). Make room, then run again:"
-            " what was answered is kept."
-        ) from None
+    with open_warehouse(warehouse, read_only=False) as db:
+        db.execute("begin")
+        keep_answers(db, answers)
+        note_sends(db, sends)
+        db.execute("commit")

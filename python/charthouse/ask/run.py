@@ -29,7 +29,7 @@ from charthouse.learners.served import Served
 from charthouse.openai_api import Usage, connect
 from charthouse.patience import Patience
 from charthouse.progress import Say, Watch
-from charthouse.runs import new_run_id, note_counts, start_run
+from charthouse.runs import new_run_id, note_counts, note_cut_short, start_run
 from charthouse.warehouse import open_warehouse
 
 DEPLOYMENT = "AZURE_OPENAI_CHAT_DEPLOYMENT"
@@ -85,7 +85,7 @@ def ask(
     """
     with open_warehouse(warehouse) as db:
         cohort = read_cohort(db)
-        questions = dict(db.execute("select task, question from seeds.tasks").fetchall())
+        questions = _questions(db, cohort)
     say(f"{cohort.describe()} in {warehouse}")
     if not options.dry_run:
         recover(warehouse, say)
@@ -95,12 +95,11 @@ def ask(
     if options.parse_only:
         return
     specs = _chosen(project, options)
-    for task in options.tasks:
-        require_known("--task", task, cohort.tasks)
+    tasks = _tasks(cohort, questions, options, say)
     options = replace(options, device=choose_device(options.device))
     prompt = read_prompt(options.prompt)
     wanted = Wanted(
-        tasks=options.tasks or cohort.tasks,
+        tasks=tasks,
         conditions=[condition_named(name) for name in dict.fromkeys(options.conditions)],
         sampled=COALITIONS if options.shapley else (),
         sample=options.shapley,
@@ -111,7 +110,7 @@ def ask(
         require_cohort(db, cohort)
         shots = {
             task: draw_shots(db, prompt, task, questions[task], options.shots, options.seed)
-            for task in cohort.tasks
+            for task in questions
         }
     asking = _Asking(
         warehouse, cohort, options, wanted, prompt, questions, shots, say, watch, patience,
@@ -119,6 +118,33 @@ def ask(
     )  # fmt: skip
     for spec in specs:
         asking.ask(spec)
+
+
+def _questions(db: duckdb.DuckDBPyConnection, cohort: Cohort) -> dict[str, str]:
+    """The question of each task of the cohort that has one, in the order of the tasks."""
+    written = dict(
+        db.execute("select task, question from seeds.tasks where question is not null").fetchall()
+    )
+    return {task: written[task] for task in cohort.tasks if task in written}
+
+
+def _tasks(
+    cohort: Cohort, questions: Mapping[str, str], options: Options, say: Say
+) -> Sequence[str]:
+    """Those asked for that have a question; a length of stay by another threshold has none.
+
+    Raises:
+        CharthouseError: a task is unknown, or none that is asked for has a question.
+    """
+    for task in options.tasks:
+        require_known("--task", task, cohort.tasks)
+    asked = options.tasks or cohort.tasks
+    mend = "Write one into seeds/tasks.csv, then dbt build."
+    if mute := [task for task in asked if task not in questions]:
+        if len(mute) == len(asked):
+            raise CharthouseError(f"No question is known for {', '.join(mute)}. {mend}")
+        say(f"  not asked, without a question: {', '.join(mute)}. {mend}")
+    return [task for task in asked if task in questions]
 
 
 def _chosen(project: Path, options: Options) -> list[LearnerSpec]:
@@ -174,7 +200,7 @@ class _Asking:
             self.cohort,
             spec.learner,
             fingerprint,
-            {task: self._hash_of_words(task) for task in self.cohort.tasks},
+            {task: self._hash_of_words(task) for task in self.questions},
             self.wanted,
         )
         if self.options.dry_run:
@@ -212,16 +238,17 @@ class _Asking:
                 job.run(plan, progress)
             journal.close()
             is_done = not job.tally.left
-        except BaseException:
-            with suppress(CharthouseError):  # what ended the run is the better message
-                journal.close()
-            raise
-        finally:
             with (
                 suppress(CharthouseError, duckdb.Error),
                 open_warehouse(self.warehouse, read_only=False) as db,
             ):
                 note_counts(db, run_id, job.tally.counts(), finished=is_done)
+        except BaseException:
+            with suppress(CharthouseError):  # what ended the run is the better message
+                journal.close()
+            note_cut_short(self.warehouse, run_id, job.tally.counts())
+            raise
+        finally:
             if job.tally.asked or is_done:
                 self.say(f"  {spec.learner}: {_summary(job.tally, plan)}")
 

@@ -17,9 +17,10 @@ def encoders() -> None:
     from charthouse.project import project_dir
     from charthouse.warehouse import warehouse_path
 
-    table, lines = encoder_table(project_dir(), warehouse_path())
+    heading, table, lines = encoder_table(project_dir(), warehouse_path())
+    print(heading)  # not by rich, nor the lines: it would break the paths and commands in them
     Console().print(table)
-    for line in lines:  # not by rich: it would break the commands in them
+    for line in lines:
         print(line)
 
 
@@ -37,7 +38,11 @@ def explain(
     stay_id: Annotated[int, typer.Argument(help="A stay of marts.cohort.")],
     task: Annotated[str, typer.Option(help="Which outcome.")] = "in_hospital_mortality",
     arm: Annotated[
-        str | None, typer.Option(help="Default: the best on validation, by the default fusion.")
+        str | None, typer.Option(help="Default: the best on validation, by the fusion.")
+    ] = None,
+    fusion: Annotated[
+        str | None,
+        typer.Option(help="concatenate_presence or concatenate. Default: the setting fusion."),
     ] = None,
     top: Annotated[int, typer.Option(min=1, help="How many features to list.")] = 15,
 ) -> None:
@@ -48,7 +53,8 @@ def explain(
     from charthouse.project import project_dir
     from charthouse.warehouse import warehouse_path
 
-    lines, table = show(explain(project_dir(), warehouse_path(), stay_id, task, arm), top)
+    found = explain(project_dir(), warehouse_path(), stay_id, task, arm, fusion)
+    lines, table = show(found, top)
     for line in lines:
         print(line)
     Console().print(table)

@@ -59,7 +59,7 @@ def _scores(found: pd.DataFrame) -> None:
                  None, "The score of each arm.", labels=250)
     )  # fmt: skip
     if found["out_of_fold"].any():
-        st.caption("Out of fold: of models that never saw this patient.")
+        st.caption("Out of fold: of models that were not fitted on this patient.")
 
 
 def _answers(copy: Copy, task: str, stay_id: int) -> None:
@@ -95,21 +95,20 @@ def _taken_apart(copy: Copy, task: str, stay_id: int, row: pd.Series) -> None:
         )
         return
     try:
-        found = _explained(str(copy.path), copy.mtime_ns, stay_id, task, row["arm"], copy)
+        found = _explained(
+            str(copy.path), copy.mtime_ns, stay_id, task, row["arm"], row["fusion"], copy
+        )
     except CharthouseError as error:
         st.caption(str(error))
-        return
-    if found.run_id != row["run_id"]:
-        st.caption("What moved it is known of arms by the default fusion only.")
         return
     _contributions(found)
 
 
 @st.cache_data(max_entries=100, show_spinner="Taking the score apart")
 def _explained(
-    path: str, mtime_ns: int, stay_id: int, task: str, arm: str, _copy: Copy
+    path: str, mtime_ns: int, stay_id: int, task: str, arm: str, fusion: str, _copy: Copy
 ) -> Explained:
-    return explain(project_dir(), _copy.path, stay_id, task, arm)
+    return explain(project_dir(), _copy.path, stay_id, task, arm, fusion)
 
 
 def _contributions(found: Explained) -> None:

@@ -1,10 +1,12 @@
 """What encoders read: for each kind of content, SQL over the marts, and its hash for each stay.
 
-The hashes say which stays must be encoded again; none depends on the order of rows, on the number
-of threads or on DuckDB's version.
+The hashes say which stays must be encoded again; none depends on the order of rows or on the number
+of threads. They are of values as DuckDB writes them: a version of it that writes a number otherwise
+has all encoded again.
 """
 
 import hashlib
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -186,8 +188,8 @@ class Images(Reader):
         if not any(stat for of_stay in stats for _, stat in of_stay):
             # else every vector would be thrown away because a disk is not mounted
             raise CharthouseError(
-                f"None of the {sum(map(len, stats))} files of marts.images is there, not even"
-                f" {place(found[0][1][0]['path'])}. Mount the disk, or correct {self.root}."
+                f"None of the {sum(map(len, stats))} files of marts.images is below"
+                f" {os.environ[self.root]}. Mount the disk, or correct {self.root}."
             )
         return {
             row[0]: hashlib.md5(repr(stat).encode(), usedforsecurity=False).hexdigest()
@@ -241,9 +243,12 @@ def _pairs(db: duckdb.DuckDBPyConnection, query: str) -> dict[int, Any]:
 
 
 def _hashes_of_rows(db: duckdb.DuckDBPyConnection, columns: str, table: str) -> dict[int, str]:
-    """Sums a hash of each row: the order does not count, memory stays flat, twice is not once."""
+    """Sums a hash of each row: the order does not count, memory stays flat, twice is not once.
+
+    A missing value is not an empty text: encoders tell them apart.
+    """
     texts = ", ".join(
-        f"coalesce(cast({column.strip()} as varchar), '')" for column in columns.split(",")
+        f"coalesce(cast({column.strip()} as varchar), chr(30))" for column in columns.split(",")
     )
     row_hash = f"cast(md5_number_lower(concat_ws(chr(31), {texts})) as hugeint)"
     content_hash = f"md5(concat(count(*), ':', sum({row_hash})))"

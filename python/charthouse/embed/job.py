@@ -14,8 +14,9 @@ from charthouse.embed import store
 from charthouse.embed.plan import FitStays, Plan
 from charthouse.encoders.base import Encoded, FittedEncoder, NothingToFit, Skipped
 from charthouse.errors import CharthouseError
+from charthouse.patience import REFUSED
 from charthouse.progress import Told
-from charthouse.runs import note_counts, start_run
+from charthouse.runs import note_counts, note_cut_short, start_run
 from charthouse.warehouse import open_warehouse
 
 
@@ -48,6 +49,8 @@ def run_plan(
     """
     started = time.monotonic()
     todo = plan.todo[:limit]
+    if todo and plan.refusal:
+        raise CharthouseError(plan.refusal)
     with open_warehouse(plan.warehouse, read_only=False) as db:
         db.execute("begin")
         require_cohort(db, plan.cohort)
@@ -62,15 +65,32 @@ def run_plan(
             seed=context.seed,
             settings={**plan.encoder.settings(), "fit_hash": plan.fit_hash or None},
             fingerprint=plan.fingerprint,
-            revision=context.spec.revision,
+            revision=plan.encoder.revision(),
             device=context.device,
         )
         store.mark_current(db, plan.target, plan.input_hashes, plan.cohort.cohort_hash)
-        skips = [Skipped(stay_id, None, plan.reader.absent) for stay_id in plan.absent_anew]
-        _append(db, plan, _of_skips(skips))
+        store.note_absent(
+            db,
+            plan.target,
+            [Skipped(stay_id, None, plan.reader.absent) for stay_id in plan.absent_anew],
+            plan.input_hashes,
+            cohort_hash=plan.cohort.cohort_hash,
+            run_id=plan.run_id,
+        )
         db.execute("commit")
     encoded = skipped = items_skipped = 0
-    is_done = False
+
+    def outcome() -> Outcome:
+        return Outcome(
+            encoded=encoded,
+            kept=plan.encoded,
+            skipped=plan.skipped + skipped,
+            left=len(plan.todo) - len(todo),
+            items_skipped=items_skipped,
+            seconds=round(time.monotonic() - started, 3),
+            used=plan.encoder.used(),
+        )
+
     try:
         refusal = _prepare(plan) if todo else None
         size = chunk_stays or plan.encoder.chunk_stays
@@ -84,25 +104,18 @@ def run_plan(
                 length = _require_sound(plan, found, chunk, length)
                 found = _without_hollow(plan, found)
             with _transaction(plan) as db:
-                _append(db, plan, found)
+                _append(db, plan, _without_known(plan, found))
             encoded += len(found.stay_ids)
             skipped += sum(skip.item is None for skip in found.skipped)
             items_skipped += sum(skip.item is not None for skip in found.skipped)
             progress(start + len(chunk), len(todo))
-        is_done = True
-    finally:  # what was paid for is noted, however the run ends
-        outcome = Outcome(
-            encoded=encoded,
-            kept=plan.encoded,
-            skipped=plan.skipped + skipped,
-            left=len(plan.todo) - len(todo),
-            items_skipped=items_skipped,
-            seconds=round(time.monotonic() - started, 3),
-            used=plan.encoder.used(),
-        )
-        with open_warehouse(plan.warehouse, read_only=False) as db:
-            note_counts(db, plan.run_id, vars(outcome), finished=is_done)
-    return outcome
+    except BaseException:  # what was paid for is noted, however the run ends
+        note_cut_short(plan.warehouse, plan.run_id, vars(outcome()))
+        raise
+    done = outcome()
+    with open_warehouse(plan.warehouse, read_only=False) as db:
+        note_counts(db, plan.run_id, vars(done), finished=True)
+    return done
 
 
 def _prepare(plan: Plan) -> str | None:
@@ -167,6 +180,19 @@ def _without_hollow(plan: Plan, found: Encoded) -> Encoded:
         for stay_id, is_finite in zip(found.stay_ids[~good], finite[~good], strict=True)
     ]  # fmt: skip
     return Encoded(found.stay_ids[good], found.vectors[good], [*found.skipped, *refused])
+
+
+def _without_known(plan: Plan, found: Encoded) -> Encoded:
+    """Leaves out stays of which the service refuses just what it refused before: what they have
+    stands, in the name of the run that made it, and predictions that read it stand too."""
+    refused: dict[int, set[str | None]] = {}
+    for skip in found.skipped:
+        if skip.reason.startswith(REFUSED):
+            refused.setdefault(skip.stay_id, set()).add(skip.item)
+    known = {stay_id for stay_id, items in plan.refused.items() if refused.get(stay_id) == items}
+    new = ~np.isin(found.stay_ids, list(known))
+    skipped = [skip for skip in found.skipped if skip.stay_id not in known]
+    return Encoded(found.stay_ids[new], found.vectors[new], skipped)
 
 
 def _append(db: duckdb.DuckDBPyConnection, plan: Plan, found: Encoded) -> None:

@@ -9,11 +9,12 @@ import duckdb
 
 from charthouse.cohort import Cohort, require_cohort
 from charthouse.embed.inputs import READERS, Reader
-from charthouse.embed.store import Target, done_hashes, encoded_hashes
+from charthouse.embed.store import Items, Target, answered, encoded_hashes, refused
 from charthouse.encoders.base import Context, Encoder, FittedEncoder, Stay, digest
 from charthouse.encoders.registry import EncoderSpec, encoder_class
 from charthouse.errors import CharthouseError
 from charthouse.guard import Guard
+from charthouse.openai_api import named_address
 from charthouse.runs import new_run_id
 from charthouse.sends import log_to
 from charthouse.warehouse import open_warehouse
@@ -39,6 +40,8 @@ class Plan:
     todo: list[int]  # stays to encode, in order
     encoded: int  # stays that have their embedding already
     skipped: int  # stays known to have none, those that are absent among them
+    refused: Mapping[int, Items]  # of stays to do, what a service would not take the last time
+    refusal: str | None  # why the guard would let nothing leave for where the encoder sends
     warehouse: Path = field(repr=False)
 
     def read(self, stay_ids: Sequence[int], *, with_labels: bool = False) -> list[Stay]:
@@ -114,17 +117,18 @@ def make_plan(
     """
     run_id = new_run_id("embed")
     cls = encoder_class(spec.encoder)
-    encoder = cls(
-        context_of(
-            cohort,
-            spec,
-            task=task,
-            seed=seed,
-            device=device,
-            precision=precision,
-            guard=Guard(is_synthetic=cohort.is_synthetic, log=log_to(warehouse, run_id)),
-        )
+    context = context_of(
+        cohort,
+        spec,
+        task=task,
+        seed=seed,
+        device=device,
+        precision=precision,
+        guard=Guard(is_synthetic=cohort.is_synthetic, log=log_to(warehouse, run_id)),
     )
+    if reason := cls.unsuited(context):
+        raise CharthouseError(reason)
+    encoder = cls(context)
     target = Target(spec.encoder, task)
     if encoder.reads not in READERS:
         raise CharthouseError(
@@ -138,8 +142,9 @@ def make_plan(
         require_cohort(db, cohort)
         content = reader.hashes(db, encoder.context)
         labels = _labels(db, task) if task else {}
-        done = done_hashes(db, target)
+        done = answered(db, target)
         encoded = encoded_hashes(db, target)
+        not_taken = refused(db, target)
     content = {stay_id: content[stay_id] for stay_id in cohort.stays if stay_id in content}
     fit_hash = _fit_hash(encoder, cohort, content, labels)
     frame = _frame(encoder)
@@ -148,9 +153,7 @@ def make_plan(
     input_hashes = {
         stay_id: digest(content.get(stay_id, ""), of_encoder) for stay_id in cohort.stays
     }
-    current = {
-        stay_id for stay_id, input_hash in input_hashes.items() if done.get(stay_id) == input_hash
-    }
+    current = {stay_id for stay_id, _ in (done - not_taken.keys()) & input_hashes.items()}
     embedded = {stay for stay in current if encoded.get(stay) == input_hashes[stay]}
     absent = [stay_id for stay_id in cohort.stays if stay_id not in content]
     return Plan(
@@ -168,8 +171,21 @@ def make_plan(
         todo=[stay_id for stay_id in content if stay_id not in current],
         encoded=len(embedded),
         skipped=len((current - embedded) | set(absent)),
+        refused={stay: not_taken[stay, h] for stay, h in not_taken.keys() & input_hashes.items()},
+        refusal=_refusal(encoder),
         warehouse=warehouse,
     )
+
+
+def _refusal(encoder: Encoder) -> str | None:
+    """What the guard says beforehand; it is asked again at each send."""
+    if encoder.sends_to() is None:
+        return None
+    try:
+        encoder.context.guard.check(named_address().url)
+    except CharthouseError as error:
+        return str(error)
+    return None
 
 
 def _frame(encoder: Encoder) -> Any:

@@ -7,8 +7,14 @@ from pathlib import Path
 from charthouse.cohort import Cohort, read_cohort
 from charthouse.device import choose_device
 from charthouse.embed.job import Outcome, run_plan
-from charthouse.embed.plan import Plan, make_plan
-from charthouse.encoders.registry import EncoderSpec, encoder_class, encoder_spec, encoder_specs
+from charthouse.embed.plan import Plan, context_of, make_plan
+from charthouse.encoders.registry import (
+    EncoderSpec,
+    encoder_class,
+    encoder_spec,
+    encoder_specs,
+    why_not_ready,
+)
 from charthouse.errors import CharthouseError, require_known
 from charthouse.progress import Say, Watch
 from charthouse.warehouse import open_warehouse
@@ -39,8 +45,7 @@ def embed(project: Path, warehouse: Path, options: Options, *, say: Say, watch: 
         watch: shows progress.
 
     Raises:
-        CharthouseError: an encoder that was named cannot run, and those before it are done; or,
-            where none was named, some of them could not, and all others are done.
+        CharthouseError: some encoders cannot run, and all others are done.
     """
     options = replace(options, device=choose_device(options.device))
     require_known("--precision", options.precision, ("float32", "bfloat16"))
@@ -49,15 +54,14 @@ def embed(project: Path, warehouse: Path, options: Options, *, say: Say, watch: 
     say(f"{cohort.describe()} in {warehouse}")
     for task in options.tasks:
         require_known("--task", task, cohort.tasks)
-    if options.encoders:
-        for spec in [encoder_spec(project, name) for name in options.encoders]:
-            _embed_with(spec, warehouse, cohort, options, say, watch)
-        return
+    named = [encoder_spec(project, name) for name in options.encoders]
     failed = []
-    for spec in _ready(project, say):
+    for spec in named or _ready(project, cohort, say):
         try:
             _embed_with(spec, warehouse, cohort, options, say, watch)
         except CharthouseError as error:
+            if len(named) == 1:
+                raise
             say(f"  {spec.encoder}: FAILED, {error}")
             failed.append(spec.encoder)
     if failed:
@@ -69,7 +73,7 @@ def _embed_with(
 ) -> None:
     """One encoder, for each task where it is trained per task."""
     for task in _tasks(spec, cohort, options):
-        if options.dry_run and (refusal := _fetches(spec)):
+        if options.dry_run and (refusal := _fetches(spec, cohort)):
             say(f"  {spec.encoder}: not ready, {refusal}")
             continue
         plan = make_plan(
@@ -91,11 +95,11 @@ def _embed_with(
         say(f"  {plan.target.label}: {_summary(outcome)}")
 
 
-def _ready(project: Path, say: Say) -> list[EncoderSpec]:
-    """Encoders that need nothing from outside; says of the others why they are left out."""
+def _ready(project: Path, cohort: Cohort, say: Say) -> list[EncoderSpec]:
+    """Encoders that suit the cohort and need nothing from outside; says why others are left out."""
     ready = []
     for spec in encoder_specs(project).values():
-        reason = why_not_ready(spec)
+        reason = why_not_ready(context_of(cohort, spec))
         if reason is None:
             ready.append(spec)
         else:
@@ -103,17 +107,11 @@ def _ready(project: Path, say: Say) -> list[EncoderSpec]:
     return ready
 
 
-def why_not_ready(spec: EncoderSpec) -> str | None:
-    """Why the encoder cannot run now, without fetching or sending; None if it can."""
-    try:
-        return encoder_class(spec.encoder).not_ready(spec)
-    except CharthouseError as error:
-        return str(error)
-
-
-def _fetches(spec: EncoderSpec) -> str | None:
+def _fetches(spec: EncoderSpec, cohort: Cohort) -> str | None:
     """Why a dry run stops here: it would have to fetch weights to know what they are."""
-    return why_not_ready(spec) if encoder_class(spec.encoder).weight_files else None
+    if not encoder_class(spec.encoder).weight_files:
+        return None
+    return why_not_ready(context_of(cohort, spec))
 
 
 def _tasks(spec: EncoderSpec, cohort: Cohort, options: Options) -> Sequence[str | None]:
@@ -130,6 +128,7 @@ def _intention(plan: Plan, limit: int | None) -> str:
         + (f" ({later} more are left by the limit)" if later else "")
         + f"; {plan.encoded} are encoded already, {plan.skipped} have nothing to encode."
         + (f" Sends reports to {host}." if (host := plan.encoder.sends_to()) else "")
+        + (f" That would not go: {plan.refusal}" if plan.refusal else "")
     )
 
 

@@ -10,6 +10,10 @@ import numpy as np
 import pyarrow as pa
 
 from charthouse.encoders.base import Encoded, Skipped
+from charthouse.patience import REFUSED
+
+Items = frozenset[str | None]
+"""Of a stay: its images or reports by name; None is the whole stay."""
 
 
 @dataclass(frozen=True)
@@ -30,16 +34,27 @@ class Target:
         return f"{self.encoder} ({self.task})" if self.task else self.encoder
 
 
-def done_hashes(db: duckdb.DuckDBPyConnection, target: Target) -> dict[int, str]:
-    """stay_id to the input hash that it was encoded from, or skipped for."""
-    skipped = dict(
-        db.execute(
-            "select stay_id, input_hash from embeddings.skipped"
-            " where encoder = ? and task is not distinct from ? and item is null",
-            [target.encoder, target.task],
-        ).fetchall()
-    )
-    return skipped | encoded_hashes(db, target)
+def answered(db: duckdb.DuckDBPyConnection, target: Target) -> set[tuple[int, str]]:
+    """Each stay_id with the input hashes that it was encoded from, or skipped for.
+
+    It may have both: the vector of what it held, and the reason since it holds nothing any more.
+    """
+    skipped = db.execute(
+        "select stay_id, input_hash from embeddings.skipped"
+        " where encoder = ? and task is not distinct from ? and item is null",
+        [target.encoder, target.task],
+    ).fetchall()
+    return {*skipped, *encoded_hashes(db, target).items()}
+
+
+def refused(db: duckdb.DuckDBPyConnection, target: Target) -> dict[tuple[int, str], Items]:
+    """By stay_id and input hash, what a service would not take: another day it may."""
+    found = db.execute(
+        "select stay_id, input_hash, list(item) from embeddings.skipped where encoder = ?"
+        " and task is not distinct from ? and starts_with(reason, ?) group by all",
+        [target.encoder, target.task, REFUSED],
+    ).fetchall()
+    return {(stay_id, input_hash): frozenset(items) for stay_id, input_hash, items in found}
 
 
 def encoded_hashes(db: duckdb.DuckDBPyConnection, target: Target) -> dict[int, str]:
@@ -131,11 +146,30 @@ def append(
         db.register("batch", rows)
         db.execute(f"insert into {target.table} by name select * from batch")
         db.unregister("batch")
-    if encoded.skipped:
-        skips = _skipped_rows(encoded.skipped, input_hashes, common, target)
-        db.register("batch", skips)
-        db.execute("insert into embeddings.skipped by name select * from batch")
-        db.unregister("batch")
+    _insert_skips(db, _skipped_rows(encoded.skipped, input_hashes, common, target))
+
+
+def note_absent(
+    db: duckdb.DuckDBPyConnection,
+    target: Target,
+    skips: Sequence[Skipped],
+    input_hashes: Mapping[int, str],
+    *,
+    cohort_hash: str,
+    run_id: str,
+) -> None:
+    """Notes that stays hold nothing of the modality, in the caller's transaction.
+
+    Their vectors stay, though of no cohort, with what is known of their items: where a folder was
+    forgotten, or a disk, it is found again when it is back.
+    """
+    db.execute(
+        "delete from embeddings.skipped where encoder = ? and task is not distinct from ?"
+        " and item is null and stay_id in (select unnest(?))",
+        [target.encoder, target.task, [skip.stay_id for skip in skips]],
+    )
+    common = {"cohort_hash": cohort_hash, "run_id": run_id}
+    _insert_skips(db, _skipped_rows(skips, input_hashes, common, target))
 
 
 def learned(
@@ -239,6 +273,12 @@ def _arrow_rows(
         **{name: pa.array([value] * n) for name, value in common.items()},
     }
     return pa.table(columns if task is None else columns | {"task": pa.array([task] * n)})
+
+
+def _insert_skips(db: duckdb.DuckDBPyConnection, rows: pa.Table) -> None:
+    db.register("batch", rows)
+    db.execute("insert into embeddings.skipped by name select * from batch")
+    db.unregister("batch")
 
 
 def _skipped_rows(

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 import numpy as np
 
 from charthouse.encoders.registry import EncoderSpec
-from charthouse.encoders.weights import fetch_command, local_weights
+from charthouse.encoders.weights import fetch_command, local_weights, published_revision
 from charthouse.guard import Guard
 
 Content = TypeVar("Content")
@@ -59,7 +59,7 @@ class Stay(Generic[Content]):
     """A stay of the cohort and what it holds of the encoder's modality.
 
     The type of content depends on what the encoder reads (charthouse.embed.inputs):
-    demographics: tuple[str, ...], the values of Context.tabular_variables;
+    demographics: tuple[str | None, ...], the values of Context.tabular_variables;
     vitals_hourly: float32 [variables, bins], the imputed grid;
     vitals_summary: float32 [statistics], NaN where a variable was not measured;
     vitals_events: Events;
@@ -147,6 +147,16 @@ class Encoder(ABC, Generic[Content]):
         """
         return ""
 
+    def revision(self) -> str | None:
+        """The published revision that its weights are of, for results.runs.
+
+        None where there are no weights, or where they are in a folder of one's own, of which the
+        fingerprint alone tells. Asked after `fingerprint`: nothing has to be fetched any more.
+        """
+        if not self.weight_files:
+            return None
+        return published_revision(self.context.spec, self.weight_files)
+
     def dimension(self) -> int | None:
         """Length of its vectors, where it is known beforehand: of the seed's row."""
         return self.context.spec.dimension
@@ -155,10 +165,19 @@ class Encoder(ABC, Generic[Content]):
     def not_ready(cls, spec: EncoderSpec) -> str | None:
         """Why it cannot run without fetching or sending something; None if it can.
 
-        `charthouse embed` leaves such encoders out unless they are named.
+        `charthouse embed` leaves such encoders out unless they are named. Settings of the cohort
+        are the matter of `unsuited`.
         """
         if cls.weight_files and local_weights(spec, cls.weight_files) is None:
             return f"its weights are not on this machine: {fetch_command(spec, cls.weight_files)}"
+        return None
+
+    @classmethod
+    def unsuited(cls, context: Context) -> str | None:
+        """Why it cannot run on a cohort of these settings, and what to change; None if it can.
+
+        `charthouse embed` leaves such encoders out; one that is named is an error.
+        """
         return None
 
     def sends_to(self) -> str | None:

@@ -75,6 +75,10 @@ class CxrFoundation(ItemEncoder[Image]):
         _python()
         return hash_of_files(find_weights(self.context.spec, self.weight_files), self.weight_files)
 
+    def revision(self) -> str | None:
+        """The release, or the commit of the model's weights."""
+        return RELEASE if _released() is not None else super().revision()
+
     @classmethod
     def not_ready(cls, spec: EncoderSpec) -> str | None:
         """Neither way is set up, or the model's weights must be fetched first."""

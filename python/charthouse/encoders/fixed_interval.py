@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from charthouse.encoders.base import Encoded, Encoder, Stay, stack
-from charthouse.errors import CharthouseError
+from charthouse.encoders.base import Context, Encoded, Encoder, Stay, stack
+from charthouse.encoders.hourly_grid import gaps, require_whole
 
 
 class FixedInterval(Encoder[np.ndarray]):
@@ -15,6 +15,11 @@ class FixedInterval(Encoder[np.ndarray]):
     """
 
     reads = "vitals_hourly"
+
+    @classmethod
+    def unsuited(cls, context: Context) -> str | None:
+        """The grid has gaps."""
+        return gaps(context)
 
     def dimension(self) -> int | None:
         """Of this cohort's grid; 312 for 13 vital signs and 24 hours."""
@@ -34,12 +39,7 @@ class FixedInterval(Encoder[np.ndarray]):
             CharthouseError: the grid has gaps.
         """
         for stay in stays:
-            if np.isnan(stay.content).any():
-                raise CharthouseError(
-                    "marts.vitals_hourly has gaps (setting imputation: "
-                    f"{self.context.variables.get('imputation')}), and fixed_interval needs every "
-                    "hour: build with --vars '{imputation: forward}', or use vitals_summary."
-                )
+            require_whole(stay.content, self.context)
         return Encoded(
             np.array([stay.stay_id for stay in stays], dtype=np.int64),
             stack([stay.content.ravel() for stay in stays]),

@@ -98,8 +98,8 @@ class Gru(FittedEncoder[Events]):
     """Vital signs as they were charted, one step for each time at which anything was measured.
 
     A step holds, for the 13 vital signs, the last value so far (standardised on the train split; 0,
-    its mean, before the first) and whether it was measured then; and the time, as a share of the
-    window: 27 numbers.
+    its mean, before the first) and whether it was measured then; and the hours since intime over
+    the length of the window, negative before intime: 27 numbers.
 
     Reproducible: on a CPU the fit runs on one thread, and what it learns depends on the stays and
     the seed alone: neither on the order of stays, the number of threads, nor the state of torch's

@@ -22,6 +22,7 @@ import numpy as np
 import torch
 
 from charthouse.encoders.base import Context, Encoded, Encoder, Stay
+from charthouse.encoders.hourly_grid import gaps, require_whole
 from charthouse.encoders.torch_models import (
     checkpoint_of,
     load_strictly,
@@ -98,24 +99,30 @@ class Moment(Encoder[np.ndarray]):
         folder = find_weights(self.context.spec, FILES)
         return hash_of_files(folder, ["config.json", checkpoint_of(folder).name])
 
+    @classmethod
+    def unsuited(cls, context: Context) -> str | None:
+        """Too few or too many bins, or a grid with gaps."""
+        if context.bins < PATCH_LEN:
+            return (
+                f"The window has {context.bins} bins, and MOMENT needs {PATCH_LEN} for a single"
+                " patch: raise window_end_hours, or lower bin_hours."
+            )
+        if context.bins > SEQ_LEN:
+            return (
+                f"The window has {context.bins} bins, and MOMENT reads {SEQ_LEN} at most: lower"
+                " window_end_hours, or raise bin_hours."
+            )
+        return gaps(context)
+
     def load(self) -> None:
         """Loads the weights.
 
         Raises:
-            CharthouseError: the window does not suit the model, or the weights are absent or not
+            CharthouseError: the settings do not suit the model, or the weights are absent or not
                 those of a MOMENT-1.
         """
-        bins = self.context.bins
-        if bins < PATCH_LEN:
-            raise CharthouseError(
-                f"The window has {bins} bins, and MOMENT needs {PATCH_LEN} for a single patch: "
-                "raise window_end_hours, or lower bin_hours."
-            )
-        if bins > SEQ_LEN:
-            raise CharthouseError(
-                f"The window has {bins} bins, and MOMENT reads {SEQ_LEN} at most: "
-                "lower window_end_hours, or raise bin_hours."
-            )
+        if reason := self.unsuited(self.context):
+            raise CharthouseError(reason)
         self._model = load_pipeline(find_weights(self.context.spec, FILES)).to(self.context.device)
         self._model.encoder.to(self._dtype)
 
@@ -138,12 +145,8 @@ class Moment(Encoder[np.ndarray]):
     @torch.inference_mode()
     def _embed(self, grids: np.ndarray) -> np.ndarray:
         """Embeddings [stays, d_model] of grids [stays, variables, bins]."""
-        if not np.isfinite(grids).all():
-            # momentfm would set these to the mean of the series and say nothing
-            raise CharthouseError(
-                "The hourly grid has empty cells, and MOMENT needs every one: set imputation to "
-                "forward or forward_backward and run dbt build."
-            )
+        # momentfm would set empty cells to the mean of the series and say nothing
+        require_whole(grids, self.context)
         observed = self._normalised(torch.from_numpy(grids).to(self.context.device))
         # series that are equal once scaled, such as all the constant ones, are computed once
         rows, place = observed.flatten(0, 1).unique(dim=0, return_inverse=True)

@@ -2,13 +2,15 @@
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from charthouse.encoders.base import Context, Encoded, ItemEncoder, Report, Skipped, Stay, stack
+from charthouse.encoders.base import Context, Report
+from charthouse.encoders.report_encoder import NO_WORDS, NONE_HAS_WORDS, ReportEncoder
 from charthouse.encoders.torch_models import (
     checkpoint_of,
     import_transformers,
@@ -33,10 +35,8 @@ FILES = (
 MOST_TOKENS = 512  # as the paper; a model with fewer positions sets its own limit
 SPECIAL_TOKENS = 2  # of a piece: [CLS] before and [SEP] behind
 
-NO_WORDS = "the report has no words"
 
-
-class Radbert(ItemEncoder[Report]):
+class Radbert(ReportEncoder):
     """[CLS] of the last layer, [768] for a BERT-base; not the pooler, which RadBERT never trained.
 
     The cohort's setting report_encoding says what is a stay's vector. "each": the mean over its
@@ -44,16 +44,10 @@ class Radbert(ItemEncoder[Report]):
     reports in order of time as one text, cut at 512 tokens, as the paper did.
     """
 
-    reads = "reports"
     weight_files = FILES
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
-        self.report_encoding = str(context.variables["report_encoding"])
-        if self.report_encoding not in ("each", "joined"):
-            raise CharthouseError(
-                f"report_encoding is each or joined, not '{self.report_encoding}': dbt_project.yml."
-            )
         self.chunk_stays = 2048 if on_gpu(context) else 128  # minutes at most, on two cores
         # Tokens of a forward, padding included: rows x longest. On a CPU more gains nothing, and
         # pads more where there are few reports.
@@ -75,11 +69,6 @@ class Radbert(ItemEncoder[Report]):
         self._tokenizer, model = load_bert(self._folder)
         self._model = model.to(self.context.device)
 
-    def encode(self, stays: Sequence[Stay[tuple[Report, ...]]]) -> Encoded:
-        if self.report_encoding == "joined":
-            return self._encode_joined(stays)
-        return super().encode(stays)
-
     def encode_items(self, items: Sequence[Report]) -> Sequence[np.ndarray | str]:
         pieces, whose = self._tokenise([report.text for report in items], cut=False)
         vectors = self._forward(pieces)
@@ -93,28 +82,13 @@ class Radbert(ItemEncoder[Report]):
                 outcomes.append(NO_WORDS)
         return outcomes
 
-    def _encode_joined(self, stays: Sequence[Stay[tuple[Report, ...]]]) -> Encoded:
+    def encode_joined(self, texts: Sequence[Sequence[str]]) -> Sequence[np.ndarray | str]:
         """One vector a stay; a text that comes twice counts once, as in the paper's code."""
         between = f" {self._tokenizer.sep_token} "
-        worded = [
-            dict.fromkeys(report.text for report in stay.content if report.text.strip())
-            for stay in stays
-        ]
-        pieces, _ = self._tokenise([between.join(texts) for texts in worded], cut=True)
-        kept = [place for place, piece in enumerate(pieces) if len(piece) > SPECIAL_TOKENS]
-        skipped = [
-            Skipped(stay.stay_id, report.item, NO_WORDS)
-            for stay in stays
-            for report in stay.content
-            if not report.text.strip()
-        ] + [
-            Skipped(stay.stay_id, None, "none of its reports has words")
-            for stay, piece in zip(stays, pieces, strict=True)
-            if len(piece) <= SPECIAL_TOKENS
-        ]
-        stay_ids = np.array([stays[place].stay_id for place in kept], dtype=np.int64)
-        vectors = self._forward([pieces[place] for place in kept])
-        return Encoded(stay_ids, stack(list(vectors)), skipped)
+        pieces, _ = self._tokenise([between.join(dict.fromkeys(one)) for one in texts], cut=True)
+        worded = [len(piece) > SPECIAL_TOKENS for piece in pieces]
+        vectors = iter(self._forward(list(compress(pieces, worded))))
+        return [next(vectors) if has_words else NONE_HAS_WORDS for has_words in worded]
 
     def _tokenise(self, texts: Sequence[str], cut: bool) -> tuple[list[list[int]], list[int]]:
         """Pieces of at most max_tokens token ids, [CLS] and [SEP] included, and whose each is.

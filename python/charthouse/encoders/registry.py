@@ -12,7 +12,7 @@ from charthouse.errors import CharthouseError
 from charthouse.registry import class_named, require_registered, seed_rows
 
 if TYPE_CHECKING:
-    from charthouse.encoders.base import Encoder
+    from charthouse.encoders.base import Context, Encoder
 
 
 MODALITIES = ("demographics", "time_series", "image", "text")
@@ -98,7 +98,16 @@ def encoder_class(name: str) -> "type[Encoder]":
     """The class of an encoder: TfidfSvd in charthouse.encoders.tfidf_svd for tfidf_svd.
 
     Raises:
-        CharthouseError: a row without a class, or a package that is not installed.
+        CharthouseError: a row without a class, or a package that is not installed or is broken.
     """
     found: type[Encoder] = class_named("encoders", "encoder", name)
     return found
+
+
+def why_not_ready(context: "Context") -> str | None:
+    """Why the encoder cannot run on this cohort without fetching or sending; None if it can."""
+    try:
+        cls = encoder_class(context.spec.encoder)
+        return cls.unsuited(context) or cls.not_ready(context.spec)
+    except CharthouseError as error:
+        return str(error)

@@ -18,12 +18,13 @@ from typing import Any
 
 import numpy as np
 
-from charthouse.encoders.base import Context, Encoded, ItemEncoder, Report, Skipped, Stay, stack
+from charthouse.encoders.base import Context, Report
 from charthouse.encoders.registry import EncoderSpec
+from charthouse.encoders.report_encoder import NO_WORDS, ReportEncoder, has_words
 from charthouse.encoders.text_pieces import Piece, cut, pack
 from charthouse.errors import CharthouseError
 from charthouse.openai_api import Service, Usage, connect, named_address
-from charthouse.patience import Patience, RefusedInput
+from charthouse.patience import REFUSED, Patience, RefusedInput
 
 DEPLOYMENT = "AZURE_OPENAI_EMBEDDING_DEPLOYMENT"
 PRICE = "CHARTHOUSE_EMBEDDING_PRICE"
@@ -38,14 +39,13 @@ MOST_TOKENS_INPUT = 8191
 PROBE = "chest"  # no patient's: is it the inputs that are refused, or every request?
 
 
-class TextEmbedding3Large(ItemEncoder[Report]):
+class TextEmbedding3Large(ReportEncoder):
     """Each report by itself (strict), or all of a stay joined in order of time (paper).
 
     A report over the model's length is cut into pieces; their vectors are averaged, weighted by
     length, and scaled back to length one.
     """
 
-    reads = "reports"
     chunk_stays = 512  # about as many reports as the requests in flight can carry
 
     def __init__(
@@ -68,7 +68,7 @@ class TextEmbedding3Large(ItemEncoder[Report]):
         return {
             "model": self._model,
             "dimensions": self._dimension,
-            "report_encoding": self._report_encoding(),
+            "report_encoding": self.report_encoding,
         }
 
     def fingerprint(self) -> str:
@@ -105,7 +105,6 @@ class TextEmbedding3Large(ItemEncoder[Report]):
             if not re.fullmatch(r"\d+(\.\d+)?", price):
                 raise CharthouseError(f"{PRICE}: '{price}' is no price (dollars a million tokens).")
             self._price = float(price)
-        self._report_encoding()
         self._service: Service = connect(
             self.context.guard,
             self._model,
@@ -116,40 +115,13 @@ class TextEmbedding3Large(ItemEncoder[Report]):
             in_flight=self._in_flight,
         )
 
-    def encode(self, stays: Sequence[Stay[tuple[Report, ...]]]) -> Encoded:
-        """See the base class; under `joined` a stay is one text."""
-        return self._encode_joined(stays) if self._is_joined() else super().encode(stays)
-
     def encode_items(self, items: Sequence[Report]) -> Sequence[np.ndarray | str]:
         """A vector of length one for each report, or the reason why there is none."""
         return self._embed([report.text for report in items])
 
-    def _encode_joined(self, stays: Sequence[Stay[tuple[Report, ...]]]) -> Encoded:
-        skipped = [
-            Skipped(stay.stay_id, report.item, "empty")
-            for stay in stays
-            for report in stay.content
-            if not report.text.strip()
-        ]
-        kept: list[int] = []
-        vectors: list[np.ndarray] = []
-        outcomes = self._embed([joined(stay.content) for stay in stays])
-        for stay, outcome in zip(stays, outcomes, strict=True):
-            if isinstance(outcome, str):
-                skipped.append(Skipped(stay.stay_id, None, outcome))
-            else:
-                kept.append(stay.stay_id)
-                vectors.append(outcome)
-        return Encoded(np.array(kept, dtype=np.int64), stack(vectors), skipped)
-
-    def _report_encoding(self) -> str:
-        chosen = str(self.context.variables.get("report_encoding", "each"))
-        if chosen not in ("each", "joined"):
-            raise CharthouseError(f"report_encoding: '{chosen}' is neither each nor joined.")
-        return chosen
-
-    def _is_joined(self) -> bool:
-        return self._report_encoding() == "joined"
+    def encode_joined(self, texts: Sequence[Sequence[str]]) -> list[np.ndarray | str]:
+        """The vector of all texts of a stay as one, or the reason why there is none."""
+        return self._embed([joined(of_stay) for of_stay in texts])
 
     def _embed(self, texts: Sequence[str]) -> list[np.ndarray | str]:
         """For each text its vector, or a reason."""
@@ -157,7 +129,7 @@ class TextEmbedding3Large(ItemEncoder[Report]):
         pieces = [
             piece
             for position, text in enumerate(texts)
-            if text.strip()
+            if has_words(text)
             for piece in cut(position, text.strip(), MOST_TOKENS_INPUT)
         ]
         batches = pack(pieces, MOST_INPUTS, MOST_TOKENS)
@@ -180,7 +152,7 @@ class TextEmbedding3Large(ItemEncoder[Report]):
         if not halving:
             self._probe()
         if len(texts) == 1:
-            return [f"the service refused it (HTTP {status})"]
+            return [f"{REFUSED} (HTTP {status})"]
         middle = len(texts) // 2
         halves = texts[:middle], texts[middle:]
         return [outcome for half in halves for outcome in self._vectors(half, halving=True)]
@@ -221,9 +193,8 @@ class TextEmbedding3Large(ItemEncoder[Report]):
         return vectors
 
 
-def joined(reports: Sequence[Report]) -> str:
-    """All reports as one text without line breaks, each with its number; '' if all are empty."""
-    texts = [report.text for report in reports if report.text.strip()]
+def joined(texts: Sequence[str]) -> str:
+    """All reports as one text without line breaks, each with its number."""
     numbered = (f"Report {number}:\n{text}" for number, text in enumerate(texts, start=1))
     return " ".join(" ".join(numbered).split())
 
@@ -285,7 +256,7 @@ def _read_vector(embedding: Any, dimension: int) -> np.ndarray:
 def _average(parts: Sequence[tuple[Piece, np.ndarray | str]]) -> np.ndarray | str:
     """The vector of a text from those of its pieces; a reason if one of them has none."""
     if not parts:
-        return "empty"
+        return NO_WORDS
     vectors: list[np.ndarray] = []
     for _, outcome in parts:
         if isinstance(outcome, str):

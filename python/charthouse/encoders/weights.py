@@ -46,7 +46,8 @@ def find_weights(spec: Published, patterns: Sequence[str]) -> Path:
     Args:
         spec: names the model and its revision.
         patterns: the files needed, such as ("config.json", "*.safetensors|*.bin", "merges.txt?"):
-            a|b is a, or b where there is no a; a? is taken along if it is there.
+            a|b is a, or b where there is no a; a? is taken along if it is there. One without a
+            slash is of the top folder alone, where a repository has its weights for torch.
 
     Raises:
         CharthouseError: they are absent and cannot be fetched; gives the command that does.
@@ -84,6 +85,16 @@ def find_weights(spec: Published, patterns: Sequence[str]) -> Path:
         raise CharthouseError(
             f"{absent} and could not be fetched ({type(error).__name__}). Fetch them: {mend}"
         ) from None
+
+
+def published_revision(spec: Published, patterns: Sequence[str]) -> str | None:
+    """The commit on the hub that the weights are of; None for a folder below CHARTHOUSE_WEIGHTS.
+
+    Raises:
+        CharthouseError: as find_weights.
+    """
+    folder = find_weights(spec, patterns)
+    return None if folder == _named_folder(spec) else folder.name
 
 
 def fetch_command(spec: Published, patterns: Sequence[str], folder: Path | None = None) -> str:
@@ -147,5 +158,9 @@ def _missing(names: Sequence[str], patterns: Sequence[str]) -> list[str]:
 
 def _matches(names: Sequence[str], pattern: str) -> list[str]:
     """The names that the first alternative to match any matches."""
-    found = (fnmatch.filter(names, either) for either in pattern.removesuffix("?").split("|"))
+    on_top = [name for name in names if "/" not in name]
+    found = (
+        fnmatch.filter(names if "/" in either else on_top, either)
+        for either in pattern.removesuffix("?").split("|")
+    )
     return next((matching for matching in found if matching), [])

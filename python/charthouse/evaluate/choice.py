@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 
-from charthouse.predict.arms import PRESENCE, STRUCTURED
+from charthouse.predict.arms import PRESENCE, STRUCTURED, best_first
 
 MOST_ARMS = 4
 """Sets of modalities: structured, and with it image, text, both."""
@@ -21,7 +21,7 @@ def one_per_modalities(arms: Collection[str], validation: Mapping[str, float]) -
     """
 
     def best(among: Sequence[str]) -> list[str]:
-        return [max(sorted(among), key=lambda arm: validation.get(arm, 0.0))] if among else []
+        return sorted(among, key=best_first(validation))[:1]
 
     plain = [arm for arm in arms if _slots(arm) == (STRUCTURED,)]
     measured = [arm for arm in plain if arm != f"{STRUCTURED}[demographics]"] or plain
@@ -37,7 +37,7 @@ def one_per_modalities(arms: Collection[str], validation: Mapping[str, float]) -
         )
     if not names:  # none is structured: whatever there is
         others = [arm for arm in arms if arm != PRESENCE] or list(arms)
-        names = sorted(sorted(others), key=lambda arm: -validation.get(arm, 0.0))
+        names = sorted(others, key=best_first(validation))
     return names[:MOST_ARMS]
 
 

@@ -15,6 +15,8 @@ from charthouse.evaluate.attribution import read_linear
 from charthouse.fusions.registry import make_fusion
 from charthouse.predict.arms import parse_arm
 from charthouse.predict.features import read_block
+from charthouse.predict.job import Asked
+from charthouse.predict.store import require_as_fitted
 from charthouse.warehouse import open_warehouse
 
 
@@ -30,7 +32,7 @@ class Explained:
         split: Of the stay.
         y_true: Its outcome.
         y_score: Its score.
-        out_of_fold: Whether the score is of a model that never saw the stay's patient.
+        out_of_fold: Whether the score is of a model that was not fitted on the stay's patient.
         at_mean: Log odds of a stay whose every feature is the mean.
         by_modality: Sum of the contributions of each.
         features: (modality, name, value, contribution) of all features, the largest first.
@@ -50,7 +52,12 @@ class Explained:
 
 
 def explain(
-    project: Path, warehouse: Path, stay_id: int, task: str, arm_name: str | None
+    project: Path,
+    warehouse: Path,
+    stay_id: int,
+    task: str,
+    arm_name: str | None,
+    fusion_name: str | None = None,
 ) -> Explained:
     """Takes the score of one stay apart.
 
@@ -59,10 +66,12 @@ def explain(
         warehouse: the DuckDB file.
         stay_id: which stay.
         task: which outcome.
-        arm_name: which arm, by the default fusion; the one with the best validation AUROC if None.
+        arm_name: which arm; the one with the best validation AUROC if None.
+        fusion_name: by which fusion; by the default one if None.
 
     Raises:
-        CharthouseError: there is no such stay or prediction, or the fusion has no contributions.
+        CharthouseError: there is no such stay, fusion or prediction; or the fusion has no
+            contributions; or the vectors are not those that the score is of.
     """
     specs = encoder_specs(project)
     with open_warehouse(warehouse) as db:
@@ -72,28 +81,30 @@ def explain(
                 f"Stay {stay_id} is not in the cohort. See select stay_id from marts.cohort."
             )
         wanted = parse_arm(arm_name, specs).name if arm_name else None
+        by = fusion_name or cohort.variables["fusion"]
+        fusion = make_fusion(project, by)
+        if not fusion.explains:
+            raise CharthouseError(
+                f"{by} has no contributions. Name another: --fusion concatenate_presence, after"
+                " charthouse predict with the same."
+            )
         runs = db.execute(
-            "select runs.run_id, runs.settings ->> 'arm', runs.settings ->> 'fusion'"
+            "select runs.run_id, runs.settings ->> 'arm'"
             " from results.latest_runs as runs left join results.metrics on"
             " runs.run_id = metrics.run_id and metrics.split = 'validation'"
-            " and metrics.metric = 'auroc'"
+            " and metrics.metric = 'auroc' and metrics.population = 'all'"
             " where runs.kind = 'predict' and runs.task = ? and runs.cohort_hash = ?"
             " and runs.settings ->> 'arm' = coalesce(?, runs.settings ->> 'arm')"
             " and runs.settings ->> 'fusion' = ?"
-            " order by metrics.value desc nulls last, runs.run_id limit 1",
-            [task, cohort.cohort_hash, wanted, cohort.variables["fusion"]],
+            " order by metrics.value desc nulls last, runs.settings ->> 'arm' limit 1",
+            [task, cohort.cohort_hash, wanted, by],
         ).fetchall()
         if not runs:
             raise CharthouseError(
                 f"{task}: {wanted or 'no arm'} has {'not ' if wanted else ''}scored this cohort by"
-                f" {cohort.variables['fusion']}. Run charthouse predict first."
+                f" {by}. Run charthouse predict --fusion {by} first."
             )
-        run_id, arm, fusion_name = runs[0]
-        fusion = make_fusion(project, fusion_name)
-        if not fusion.explains:
-            raise CharthouseError(
-                f"{fusion_name} has no contributions. Name an arm fitted by concatenate_presence."
-            )
+        run_id, arm = runs[0]
         scores = db.execute(
             "select split, y_true, y_score, out_of_fold from results.predictions"
             " where run_id = ? and stay_id = ?",
@@ -102,12 +113,14 @@ def explain(
         if not scores:
             raise CharthouseError(f"Stay {stay_id} has no score for {task} (run {run_id}).")
         split, y_true, y_score, out_of_fold = scores[0]
+        asked = Asked(task, parse_arm(arm, specs), by)
+        require_as_fitted(db, cohort, run_id, asked, fusion)
         linear = read_linear(db, run_id)
         blocks = [
             read_block(db, cohort, specs, encoder, task, np.array([stay_id]))
-            for encoder in parse_arm(arm, specs).reads
+            for encoder in asked.arm.reads
         ]
-    x = fusion.matrix(blocks, linear.columns)
+    x = fusion.matrix(blocks, linear.columns, linear.mean)
     contributions = linear.contributions(x)[0]
     by_modality = {
         modality: float(
@@ -128,7 +141,7 @@ def explain(
     return Explained(
         task,
         arm,
-        fusion_name,
+        by,
         run_id,
         split,
         y_true,

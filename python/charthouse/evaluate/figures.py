@@ -17,6 +17,7 @@ from charthouse.statistics.curves import (
 )
 from charthouse.statistics.groups import (
     GROUP_METRICS,
+    MEASURES,
     FairnessInterval,
     GroupedResampled,
     resample_groups,
@@ -27,9 +28,10 @@ from charthouse.statistics.multiplicity import holm
 Row = dict[str, Any]
 
 ACCURACY_AT = 0.5
-CUT = {"sensitivity", "specificity", "ppv", "f1"}
-"""Metrics that need a decision; accuracy is at ACCURACY_AT, as published figures are."""
-GROUP_CUT = {"accuracy", "tpr", "fpr", "selection_rate", "ppv"}
+CUTS = {"accuracy": ACCURACY_AT}
+"""Of all stays and of subgroups, as published figures are: else they could not be compared."""
+CUT = {"sensitivity", "specificity", "ppv", "f1", "tpr", "fpr", "selection_rate"}
+"""Metrics that need the decision threshold."""
 CURVES = {
     "roc": roc_curve,
     "precision_recall": precision_recall_curve,
@@ -56,6 +58,9 @@ class Figures:
         why_none: Then why.
         by_population: Split and population to the metrics.
         by_attribute: Attribute to the metrics by group, on all test stays.
+        compared: Population to the metrics of test, of as many resamples as comparisons need; the
+            first are those of by_population.
+        compared_by_attribute: Likewise.
     """
 
     scored: Scored
@@ -63,6 +68,14 @@ class Figures:
     why_none: str | None
     by_population: Mapping[tuple[str, str], Resampled]
     by_attribute: Mapping[str, GroupedResampled]
+    compared: Mapping[str, Resampled]
+    compared_by_attribute: Mapping[str, GroupedResampled]
+
+    def threshold_of(self, metrics: Sequence[str]) -> float | None:
+        """At which some metrics, cut at the same, decide; None where they decide nothing."""
+        if cut := set(metrics) & CUTS.keys():
+            return CUTS[cut.pop()]
+        return self.threshold if CUT & set(metrics) else None
 
 
 def decide(
@@ -78,20 +91,41 @@ def decide(
 
 
 def figures(
-    scored: Scored, stays: Mapping[str, Stays], setting: str | float, bootstrap: Bootstrap
+    scored: Scored,
+    stays: Mapping[str, Stays],
+    setting: str | float,
+    bootstrap: Bootstrap,
+    n_compared: int,
 ) -> Figures:
-    """Measures an arm on validation and test, on the complete test stays, and by group."""
+    """Measures an arm on validation and test, on the complete test stays, and by group.
+
+    Args:
+        scored: The arm.
+        stays: Split to its stays.
+        setting: The decision threshold, or "validation".
+        bootstrap: How sure figures are made.
+        n_compared: Resamples for comparisons, no fewer than bootstrap's.
+    """
     threshold, why_none = decide(stays["validation"], scored.y_score["validation"], setting)
-    by_population = {}
+    more = replace(bootstrap, n=n_compared)
+    by_population, compared = {}, {}
     for split, of_split in stays.items():
         everyone = np.ones(len(of_split.stay_ids), bool)
         populations = {ALL: everyone} | ({COMPLETE: of_split.complete} if split == "test" else {})
         for population, rows in populations.items():
-            by_population[split, population] = measured(
-                of_split, scored.y_score[split], rows, threshold, why_none, bootstrap
+            found = measured(
+                of_split,
+                scored.y_score[split],
+                rows,
+                threshold,
+                why_none,
+                more if split == "test" else bootstrap,
             )
+            by_population[split, population] = found.first(bootstrap.n)
+            if split == "test":
+                compared[population] = found
     test = stays["test"]
-    by_attribute = {
+    compared_by_attribute = {
         attribute: _without_cut(
             resample_groups(
                 test.y_true,
@@ -100,15 +134,19 @@ def figures(
                 groups,
                 ACCURACY_AT if threshold is None else threshold,
                 GROUP_METRICS,
-                bootstrap.n,
-                bootstrap.seed,
-                bootstrap.min_group,
+                more.n,
+                more.seed,
+                more.min_group,
+                CUTS,
             ),
             why_none,
         )
         for attribute, groups in test.groups.items()
     }
-    return Figures(scored, threshold, why_none, by_population, by_attribute)
+    by_attribute = {name: each.first(bootstrap.n) for name, each in compared_by_attribute.items()}
+    return Figures(
+        scored, threshold, why_none, by_population, by_attribute, compared, compared_by_attribute
+    )
 
 
 def measured(
@@ -123,23 +161,14 @@ def measured(
     """Metrics of an arm on the chosen rows [n], accuracy (always) at ACCURACY_AT, same draws."""
     sample = stays.y_true[rows], y_score[rows], stays.subject_ids[rows]
     at = ACCURACY_AT if threshold is None else threshold
-    others = [name for name in metrics if name != "accuracy"]
-    found = resample(*sample, at, others, bootstrap.n, bootstrap.seed)
-    accuracy = resample(*sample, ACCURACY_AT, ["accuracy"], bootstrap.n, bootstrap.seed)
-    both = replace(
-        found,
-        measured=found.measured | accuracy.measured,
-        resamples=found.resamples | accuracy.resamples,
-    )
-    return both if why_none is None else _without(both, CUT, why_none)
+    found = resample(*sample, at, metrics, bootstrap.n, bootstrap.seed, CUTS)
+    return found if why_none is None else _without(found, CUT, why_none)
 
 
 def _without_cut(grouped: GroupedResampled, why_none: str | None) -> GroupedResampled:
     if why_none is None:
         return grouped
-    by_group = {
-        name: _without(group, GROUP_CUT, why_none) for name, group in grouped.by_group.items()
-    }
+    by_group = {name: _without(group, CUT, why_none) for name, group in grouped.by_group.items()}
     return replace(grouped, by_group=by_group)
 
 
@@ -162,9 +191,8 @@ def metric_rows(found: Figures) -> Iterator[Row]:
                 "split": split,
                 "population": population,
                 "metric": metric,
-                "threshold": ACCURACY_AT if metric == "accuracy"
-                else found.threshold if metric in CUT else None,
-            }  # fmt: skip
+                "threshold": found.threshold_of([metric]),
+            }
 
 
 def subgroup_rows(found: Figures) -> Iterator[Row]:
@@ -178,7 +206,7 @@ def subgroup_rows(found: Figures) -> Iterator[Row]:
                     "attribute": attribute,
                     "subgroup": subgroup,
                     "metric": metric,
-                    "threshold": found.threshold if metric in GROUP_CUT else None,
+                    "threshold": found.threshold_of([metric]),
                 }
 
 
@@ -191,7 +219,7 @@ def fairness_rows(found: Figures) -> Iterator[Row]:
                 "population": ALL,
                 "attribute": attribute,
                 "metric": metric,
-                "threshold": found.threshold,
+                "threshold": found.threshold_of(MEASURES[metric].metrics),
             }
 
 
@@ -218,7 +246,11 @@ def curve_rows(scored: Scored, stays: Stays, bootstrap: Bootstrap) -> Iterator[R
 
 def difference_row(found: Difference) -> Row:
     """Columns of results.comparisons that are statistics."""
-    own = {"difference": number(found.difference), "p_value": number(found.p_value)}
+    own = {
+        "difference": number(found.difference),
+        "p_value": number(found.p_value),
+        "n_resamples": found.n_resamples,
+    }
     return own | _interval_of(found)
 
 
@@ -253,7 +285,10 @@ def fairness_row(found: FairnessInterval) -> Row:
 
 
 def corrected(rows: Sequence[Row], family: Sequence[str]) -> Sequence[Row]:
-    """Adds p_adjusted (Holm) and n_asked to comparisons: of those that share the columns named."""
+    """Adds p_adjusted (Holm) and n_asked to comparisons: of those that share the columns named.
+
+    n_asked counts those without a p-value too; they are not corrected for.
+    """
     families: dict[tuple, list[Row]] = {}
     for row in rows:
         families.setdefault(tuple(row[key] for key in family), []).append(row)

@@ -11,7 +11,8 @@ have one, and not at all where there are none.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import combinations
+from dataclasses import replace
+from itertools import combinations, product
 
 import numpy as np
 
@@ -29,7 +30,8 @@ from charthouse.evaluate.figures import (
 from charthouse.evaluate.learner_answers import Answers, Learner
 from charthouse.evaluate.learners import AS_WRONG, ASKED, OF_DECISIONS, P_YES, measured_on
 from charthouse.evaluate.scored import ALL, Stays
-from charthouse.statistics.bootstrap import Resampled
+from charthouse.statistics.bootstrap import Interval, Resampled
+from charthouse.statistics.multiplicity import resamples_needed
 from charthouse.statistics.ratios import ratio_intervals
 
 WITHOUT_THE_PICTURE = ("text_only", "blank_image", "other_image")
@@ -48,15 +50,27 @@ def comparison_rows(
         stays: The test stays.
         bootstrap: How sure figures are made.
     """
+    shown = [learner for learner in learners if FULL in learner.conditions]
     rows: list[Row] = []
-    for learner in learners:
-        for arm in arms:
-            rows += _against_arm(learner, arm, stays, bootstrap)
-        for condition in WITHOUT_THE_PICTURE:
-            rows += _against_condition(learner, condition, stays, bootstrap)
-    for learner, other in combinations(learners, 2):
-        rows += _against_learner(learner, other, stays, bootstrap)
+    with_arms = list(product(shown, arms))
+    for learner, arm in with_arms:
+        rows += _against_arm(learner, arm, stays, _enough(bootstrap, with_arms))
+    with_itself = [
+        (learner, condition)
+        for learner, condition in product(shown, WITHOUT_THE_PICTURE)
+        if condition in learner.conditions
+    ]
+    for learner, condition in with_itself:
+        rows += _against_condition(learner, condition, stays, _enough(bootstrap, with_itself))
+    with_others = list(combinations(shown, 2))
+    for learner, other in with_others:
+        rows += _against_learner(learner, other, stays, _enough(bootstrap, with_others))
     return corrected(rows, FAMILY)
+
+
+def _enough(bootstrap: Bootstrap, pairs: Sequence[object]) -> Bootstrap:
+    """With as many resamples as so many pairs need."""
+    return replace(bootstrap, n=resamples_needed(bootstrap.n, len(pairs)))
 
 
 def chosen_arms(found: Sequence[Figures], fusion: str) -> list[Figures]:
@@ -73,8 +87,7 @@ def chosen_arms(found: Sequence[Figures], fusion: str) -> list[Figures]:
 def _against_arm(
     learner: Learner, arm: Figures, stays: Stays, bootstrap: Bootstrap
 ) -> Iterator[Row]:
-    if (full := learner.conditions.get(FULL)) is None:
-        return
+    full = learner.conditions[FULL]
     y_score = arm.scored.y_score["test"]
     common = _named("learner_against_arm", learner) | {
         "other_run_id": arm.scored.run_id,
@@ -97,25 +110,27 @@ def _against_arm(
 def _against_condition(
     learner: Learner, condition: str, stays: Stays, bootstrap: Bootstrap
 ) -> Iterator[Row]:
-    full, other = (learner.conditions.get(name) for name in (FULL, condition))
-    if full is None or other is None:
-        return
+    full, other = (learner.conditions[name] for name in (FULL, condition))
     common = _named("uses_the_picture", learner, learner, condition)
     yield from _paired(common, full, other, ("auroc", "brier"), stays, bootstrap)
     if (rows := full.answered & other.answered).any():
         same = (full.decision == other.decision) | ~(full.decided | other.decided)
-        yield common | _mean_row("changed", ASKED, 1.0 - same[rows], stays, rows, bootstrap)
+        found = measured_on(stays, rows, 1.0 - same, ("selection_rate",), bootstrap)
+        changed = found.intervals()["selection_rate"]
+        yield common | _mean_row("changed", ASKED, changed, bootstrap)
     if (rows := full.has_p_yes & other.has_p_yes).any():
-        moved = np.abs(full.p_yes - other.p_yes)[rows]
-        yield common | _mean_row("p_yes_moved", P_YES, moved, stays, rows, bootstrap)
+        by = np.abs(full.p_yes - other.p_yes)[rows, None]
+        of_whom = stays.y_true[rows], stays.subject_ids[rows]
+        [moved] = ratio_intervals(
+            by, np.ones(len(by)), *of_whom, bootstrap.n, bootstrap.seed, "no stays"
+        )
+        yield common | _mean_row("p_yes_moved", P_YES, moved, bootstrap)
 
 
 def _against_learner(
     learner: Learner, other: Learner, stays: Stays, bootstrap: Bootstrap
 ) -> Iterator[Row]:
-    ours, theirs = (each.conditions.get(FULL) for each in (learner, other))
-    if ours is None or theirs is None:
-        return
+    ours, theirs = (each.conditions[FULL] for each in (learner, other))
     common = _named("learner_against_learner", learner, other, FULL)
     yield from _paired(common, ours, theirs, ("auroc",), stays, bootstrap)
 
@@ -152,26 +167,14 @@ def _differences(
         yield {**common, "counting": counting, "metric": metric} | difference_row(found)
 
 
-def _mean_row(
-    metric: str,
-    counting: str,
-    values: np.ndarray,
-    stays: Stays,
-    rows: np.ndarray,
-    bootstrap: Bootstrap,
-) -> Row:
+def _mean_row(metric: str, counting: str, mean: Interval, bootstrap: Bootstrap) -> Row:
     """A mean that cannot be below 0: an interval, but no p-value for its being 0."""
-    [mean] = ratio_intervals(
-        values[:, None],
-        np.ones(len(values)),
-        stays.y_true[rows],
-        stays.subject_ids[rows],
-        bootstrap.n,
-        bootstrap.seed,
-        "no stays",
-    )
     row = interval_row(mean)
-    difference = {"difference": row.pop("value"), "p_value": None}
+    difference = {
+        "difference": row.pop("value"),
+        "p_value": None,
+        "n_resamples": bootstrap.n,
+    }
     return {"counting": counting, "metric": metric} | difference | row
 
 

@@ -177,12 +177,13 @@ def _with_absent(
 ) -> GroupedResampled:
     """With the groups that answered, but not so that it counts."""
     one = next(iter(grouped.by_group.values()))
-    nothing = Resampled(
-        dict.fromkeys(one.measured, Measured(np.nan, why_none)),
-        dict.fromkeys(one.measured, np.full(grouped.n_bootstrap, np.nan)),
-        0,
-        0,
-        one.drawn_from,
+    nothing = replace(
+        one,
+        measured=dict.fromkeys(one.measured, Measured(np.nan, why_none)),
+        resamples=dict.fromkeys(one.measured, np.full(grouped.n_bootstrap, np.nan)),
+        n=0,
+        n_positive=0,
+        patients=0,
     )
     return replace(grouped, by_group=grouped.by_group | dict.fromkeys(absent, nothing))
 

@@ -1,11 +1,13 @@
 """Which arms are compared, and what each comparison asks."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
 from charthouse.evaluate.scored import Scored
 from charthouse.predict.arms import PRESENCE, STRUCTURED
+from charthouse.statistics.multiplicity import resamples_needed
 
 
 @dataclass(frozen=True, eq=False)
@@ -15,6 +17,11 @@ class Question:
     name: str
     arm: Scored
     other: Scored
+
+    @property
+    def arms(self) -> tuple[Scored, Scored]:
+        """The two."""
+        return self.arm, self.other
 
     @property
     def adds(self) -> bool:
@@ -41,6 +48,12 @@ def questions(scored: Sequence[Scored], default_fusion: str) -> list[Question]:
             what = "time series" if slot == STRUCTURED else slot
             found.append(Question(f"{what} encoder", first, second))
     return found
+
+
+def resamples_by_question(asked: Sequence[Question], n_bootstrap: int) -> dict[str, int]:
+    """How many resamples the comparisons of a name rest on: the more, the more are asked."""
+    pairs = Counter(question.name for question in asked)
+    return {name: resamples_needed(n_bootstrap, n) for name, n in pairs.items()}
 
 
 def _lesser(each: Scored, default_fusion: str) -> Iterator[tuple[str, tuple[str, str]]]:

@@ -1,7 +1,7 @@
 """Every arm and learner that has scored the present cohort: its figures, and how they compare."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -14,23 +14,25 @@ from charthouse.errors import CharthouseError, require_known
 from charthouse.evaluate import figures as of
 from charthouse.evaluate import store
 from charthouse.evaluate.attribution import absolute_contributions, read_linear, shares
+from charthouse.evaluate.certainty import how_sure
 from charthouse.evaluate.figures import Bootstrap, Figures, Row, corrected
 from charthouse.evaluate.learner_answers import Learner, read_learners
 from charthouse.evaluate.learner_comparisons import chosen_arms, comparison_rows
 from charthouse.evaluate.learners import fairness_rows, in_words, metric_rows
-from charthouse.evaluate.questions import Question, questions
+from charthouse.evaluate.questions import Question, questions, resamples_by_question
 from charthouse.evaluate.scored import ALL, COMPLETE, Scored, Stays, read_scored, read_stays
 from charthouse.evaluate.shapley import contribution_rows
 from charthouse.fusions.registry import make_fusion
 from charthouse.predict.arms import parse_arm
 from charthouse.predict.features import read_block
+from charthouse.predict.job import Asked
+from charthouse.predict.store import require_as_fitted
 from charthouse.progress import Say, Watch
 from charthouse.runs import new_run_id, note_counts, start_run
+from charthouse.statistics.groups import MIN_GROUP
 from charthouse.warehouse import open_warehouse
 
 SPLITS = ("validation", "test")
-FEW = 50
-"""Stays of the rarer class, below which percentile intervals do not hold what they promise."""
 ATTRIBUTES = ("age_group", "gender", "race_group")
 
 
@@ -42,8 +44,16 @@ class Options:
     attributes: Sequence[str] = ATTRIBUTES  # columns of marts.cohort
     compare: Sequence[tuple[str, str]] = ()  # more pairs of arms, by the default fusion
     n_bootstrap: int = 1000
-    min_group: int = 10
+    min_group: int = MIN_GROUP
     seed: int = 0
+
+    def once(self) -> "Options":
+        """Without what was said twice: it would be counted twice."""
+        return replace(
+            self,
+            tasks=list(dict.fromkeys(self.tasks)),
+            attributes=list(dict.fromkeys(self.attributes)),
+        )
 
 
 def evaluate(project: Path, warehouse: Path, options: Options, *, say: Say, watch: Watch) -> None:
@@ -66,6 +76,7 @@ def evaluate(project: Path, warehouse: Path, options: Options, *, say: Say, watc
         cohort = read_cohort(db)
     for task in options.tasks:
         require_known("--task", task, cohort.tasks)
+    options = options.once()
     specs = encoder_specs(project)
     say(f"{cohort.describe()} in {warehouse}")
     left_out = []
@@ -90,7 +101,9 @@ class _Task:
     say: Say
 
     def evaluate(self, watch: Watch) -> bool:
-        """Figures one by one, each arm's and learner's written when done; then the comparisons.
+        """Figures one by one, then the comparisons, and all of it written at once.
+
+        So what stands of a task is of one evaluation, also when a later one is killed.
 
         Returns:
             Whether there was anything: an arm or a learner that has scored the task.
@@ -107,33 +120,50 @@ class _Task:
         asked = self._questions(scored)
         run_id = self._start(scored, learners)
         bootstrap = Bootstrap(self.options.n_bootstrap, self.options.seed, self.options.min_group)
+        n_compared = resamples_by_question(asked, bootstrap.n)
         setting = self.cohort.variables["decision_threshold"]
         test = stays["test"]
         found: dict[str, Figures] = {}
+        of_arms: list[dict[str, list[Row]]] = []
+        of_learners: list[dict[str, list[Row]]] = []
         lines = []
         total, done = len(scored) + len(learners) + 1, count(1)
         with watch(self.task, total) as told:
             for each in scored:
-                found[each.run_id] = of.figures(each, stays, setting, bootstrap)
-                self._write_figures(run_id, found[each.run_id], test, bootstrap)
+                most = max(
+                    (n_compared[question.name] for question in asked if each in question.arms),
+                    default=bootstrap.n,
+                )
+                found[each.run_id] = of.figures(each, stays, setting, bootstrap, most)
+                of_arms.append(self._arm_rows(run_id, found[each.run_id], test, bootstrap))
                 told(next(done), total)
             for learner in learners:
-                lines.append(self._write_learner(run_id, learner, test, bootstrap))
+                of_learners.append(self._learner_rows(run_id, learner, test, bootstrap))
+                lines.append(in_words(learner, of_learners[-1]["learner_metrics"]))
                 told(next(done), total)
             arms = chosen_arms(list(found.values()), self.cohort.variables["fusion"])
-            self._write_comparisons(
-                run_id,
-                self._compare(run_id, asked, found),
-                self._of_learners(run_id, comparison_rows(learners, arms, test, bootstrap)),
-                {"arms": len(scored), "comparisons": len(asked), "learners": len(learners)},
-            )
+            compared = self._compare(run_id, asked, found, n_compared)
+            against = self._of_learners(run_id, comparison_rows(learners, arms, test, bootstrap))
+            counts = {"arms": len(scored), "comparisons": len(asked), "learners": len(learners)}
+            of_task = {"task": [self.task], "cohort_hash": [self.cohort.cohort_hash]}
+            with open_warehouse(self.warehouse, read_only=False) as db:
+                db.execute("begin")
+                require_cohort(db, self.cohort)
+                store.replace(db, store.joined(of_arms), run_id=list(found))
+                store.replace_comparisons(db, self.cohort, self.task, compared)
+                if learners:
+                    names = [learner.name for learner in learners]  # under other settings too
+                    store.replace(db, store.joined(of_learners), **of_task, learner=names)
+                    store.replace(db, {"learner_comparisons": against}, **of_task)
+                note_counts(db, run_id, counts, finished=True)
+                db.execute("commit")
             told(next(done), total)
         sizes = {"arms": len(scored), "pairs of arms": len(asked), "learners": len(learners)}
         self.say(
             f"  {self.task}: {', '.join(f'{n} {what}' for what, n in sizes.items() if n)}"
             f" on {len(test.stay_ids)} test stays, {self.options.n_bootstrap} resamples ({run_id})"
         )
-        for line in [*lines, *_how_sure(list(found.values()), test)]:
+        for line in [*lines, _how_sure(list(found.values()), test)]:
             self.say(f"    {line}")
         return True
 
@@ -141,8 +171,11 @@ class _Task:
         fusion = self.cohort.variables["fusion"]
         asked = questions(scored, fusion)
         by_name = {each.arm.name: each for each in scored if each.fusion == fusion}
-        for pair in self.options.compare:
-            names = [parse_arm(name, self.specs).name for name in pair]
+        pairs = [
+            (parse_arm(first, self.specs).name, parse_arm(second, self.specs).name)
+            for first, second in self.options.compare
+        ]
+        for names in dict.fromkeys(pairs):
             for name in names:
                 if name not in by_name:
                     raise CharthouseError(
@@ -177,9 +210,10 @@ class _Task:
             )
         return run_id
 
-    def _write_figures(
+    def _arm_rows(
         self, run_id: str, found: Figures, test: Stays, bootstrap: Bootstrap
-    ) -> None:
+    ) -> dict[str, list[Row]]:
+        """Rows of the tables of arms."""
         rows = {
             "metrics": of.metric_rows(found),
             "subgroup_metrics": of.subgroup_rows(found),
@@ -188,61 +222,22 @@ class _Task:
             "curves": of.curve_rows(found.scored, test, bootstrap),
         }
         key = self._key(found.scored) | {"evaluation_run_id": run_id}
-        complete = {table: [key | row for row in of_table] for table, of_table in rows.items()}
-        with open_warehouse(self.warehouse, read_only=False) as db:
-            db.execute("begin")
-            require_cohort(db, self.cohort)
-            store.replace(db, complete, run_id=found.scored.run_id)
-            db.execute("commit")
+        return {table: [key | row for row in of_table] for table, of_table in rows.items()}
 
-    def _write_comparisons(
-        self,
-        run_id: str,
-        of_arms: Sequence[Row],
-        of_learners: Sequence[Row],
-        counts: Mapping[str, int],
-    ) -> None:
-        """All of them, and that the run has ended well."""
-        with open_warehouse(self.warehouse, read_only=False) as db:
-            db.execute("begin")
-            require_cohort(db, self.cohort)
-            store.replace_comparisons(db, self.cohort, self.task, of_arms)
-            if counts["learners"]:
-                store.replace(
-                    db,
-                    {"learner_comparisons": of_learners},
-                    task=self.task,
-                    cohort_hash=self.cohort.cohort_hash,
-                )
-            note_counts(db, run_id, counts, finished=True)
-            db.execute("commit")
-
-    def _write_learner(
+    def _learner_rows(
         self, run_id: str, learner: Learner, test: Stays, bootstrap: Bootstrap
-    ) -> str:
-        """What it found, in a line."""
+    ) -> dict[str, list[Row]]:
+        """Rows of the tables of learners, but for comparisons."""
         rows = {
-            "learner_metrics": list(metric_rows(learner, test, bootstrap)),
-            "learner_fairness": list(fairness_rows(learner, test, bootstrap)),
-            "learner_contributions": list(contribution_rows(learner, test, bootstrap)),
+            "learner_metrics": metric_rows(learner, test, bootstrap),
+            "learner_fairness": fairness_rows(learner, test, bootstrap),
+            "learner_contributions": contribution_rows(learner, test, bootstrap),
         }
         key = {"learner": learner.name, "fingerprint": learner.fingerprint}
-        complete = {
+        return {
             table: self._of_learners(run_id, [key | row for row in of_table])
             for table, of_table in rows.items()
         }
-        with open_warehouse(self.warehouse, read_only=False) as db:
-            db.execute("begin")
-            require_cohort(db, self.cohort)
-            store.replace(
-                db,
-                complete,
-                task=self.task,
-                learner=learner.name,  # under other settings too
-                cohort_hash=self.cohort.cohort_hash,
-            )
-            db.execute("commit")
-        return in_words(learner, rows["learner_metrics"])
 
     def _of_learners(self, run_id: str, rows: Sequence[Row]) -> list[Row]:
         """With the columns that all tables of learners have."""
@@ -264,18 +259,27 @@ class _Task:
     def _contribution_rows(
         self, scored: Scored, test: Stays, bootstrap: Bootstrap
     ) -> list[dict[str, Any]]:
-        """Rows of results.contributions, for fusions that have them."""
+        """Rows of results.contributions, for fusions that have them.
+
+        None, and a line that says so, where the vectors are not those that the scores are of.
+        """
         fusion = make_fusion(self.project, scored.fusion)
         if not fusion.explains or not len(test.stay_ids):
             return []
         with open_warehouse(self.warehouse) as db:
             require_cohort(db, self.cohort)
+            asked = Asked(self.task, scored.arm, scored.fusion)
+            try:
+                require_as_fitted(db, self.cohort, scored.run_id, asked, fusion)
+            except CharthouseError as error:
+                self.say(f"    no contributions: {error}")
+                return []
             linear = read_linear(db, scored.run_id)
             blocks = [
                 read_block(db, self.cohort, self.specs, encoder, self.task, test.stay_ids)
                 for encoder in scored.arm.reads
             ]
-        x = fusion.matrix(blocks, linear.columns)
+        x = fusion.matrix(blocks, linear.columns, linear.mean)
         absolute = absolute_contributions(linear, x)
         populations = {ALL: np.ones(len(x), bool), COMPLETE: test.complete}
         return [
@@ -295,12 +299,17 @@ class _Task:
         ]
 
     def _compare(
-        self, run_id: str, asked: Sequence[Question], found: Mapping[str, Figures]
+        self,
+        run_id: str,
+        asked: Sequence[Question],
+        found: Mapping[str, Figures],
+        n_compared: Mapping[str, int],
     ) -> Sequence[Row]:
         """Rows of results.comparisons, their p-values corrected within each question."""
         rows = []
         for question in asked:
-            arm, other = found[question.arm.run_id], found[question.other.run_id]
+            arm, other = (found[each.run_id] for each in question.arms)
+            n = n_compared[question.name]
             common = {
                 **self._key(question.arm),
                 "question": question.name,
@@ -311,8 +320,8 @@ class _Task:
                 "evaluation_run_id": run_id,
             }
             for population in (ALL, COMPLETE):
-                differences = arm.by_population["test", population].minus(
-                    other.by_population["test", population]
+                differences = (
+                    arm.compared[population].first(n).minus(other.compared[population].first(n))
                 )
                 rows += [
                     common
@@ -321,9 +330,10 @@ class _Task:
                     for metric, difference in differences.items()
                 ]
             for attribute in self.options.attributes if question.adds else ():
-                differences = arm.by_attribute[attribute].fairness_minus(
-                    other.by_attribute[attribute]
+                one, another = (
+                    each.compared_by_attribute[attribute].first(n) for each in (arm, other)
                 )
+                differences = one.fairness_minus(another)
                 rows += [
                     common
                     | {"population": ALL, "attribute": attribute, "metric": measure}
@@ -333,21 +343,11 @@ class _Task:
         return corrected(rows, ("question", "population", "attribute", "metric"))
 
 
-def _how_sure(found: Sequence[Figures], test: Stays) -> list[str]:
-    """How wide the arms' intervals of AUROC are, in words; whether all intervals are too good."""
+def _how_sure(found: Sequence[Figures], test: Stays) -> str:
     intervals = [each.by_population["test", ALL].intervals()["auroc"] for each in found]
-    widths = [each.ci_high - each.ci_low for each in intervals if not np.isnan(each.ci_low)]
-    n, positive = len(test.y_true), int(test.y_true.sum())
-    known = []
-    if found:
-        known = ["AUROC has no interval"]
-    if widths:
-        half = np.median(widths) / 2
-        known = [f"AUROC is known to about +-{half:.3f} (median of the arms)"]
-    if min(positive, n - positive) >= FEW:
-        return [f"{line}." for line in known]
-    few = (
-        f"with {positive} of {n} test stays positive, fewer than {FEW} of a class, the"
-        " intervals are too narrow still: conclude nothing."
+    return how_sure(
+        [each.ci_high - each.ci_low for each in intervals if not np.isnan(each.ci_low)],
+        patients=len(np.unique(test.subject_ids)),
+        n=len(test.y_true),
+        n_positive=int(test.y_true.sum()),
     )
-    return ["; ".join([*known, few])]

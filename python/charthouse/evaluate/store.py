@@ -1,6 +1,6 @@
 """The rows of results that `evaluate` writes: what there was of the same is replaced."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import duckdb
@@ -11,18 +11,29 @@ from charthouse.warehouse import insert_columns
 Rows = Sequence[Mapping[str, Any]]
 
 
-def replace(db: duckdb.DuckDBPyConnection, tables: Mapping[str, Rows], **of: str) -> None:
+def joined(parts: Iterable[Mapping[str, Rows]]) -> dict[str, Rows]:
+    """Tables of results to the rows of all parts."""
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    for part in parts:
+        for table, rows in part.items():
+            found.setdefault(table, []).extend(rows)
+    return dict(found)
+
+
+def replace(db: duckdb.DuckDBPyConnection, tables: Mapping[str, Rows], **of: Sequence[str]) -> None:
     """Writes figures in place of all that were of the same, in the caller's transaction.
 
     Args:
         db: The warehouse.
         tables: Table of results to its rows; of none, what there was goes all the same.
-        of: Columns and the values by which the rows to be replaced are known: those of a run, or
-            of a learner's task and cohort.
+        of: Columns and the values by which the rows to be replaced are known: those of runs, or
+            of learners, their task and cohort.
     """
-    same = " and ".join(f"{column} = ?" for column in of)
+    same = " and ".join(f"{column} in (select unnest(?::varchar[]))" for column in of)
     for table, rows in tables.items():
-        db.execute(f"delete from results.{table} where {same}", list(of.values()))
+        db.execute(
+            f"delete from results.{table} where {same}", [list(values) for values in of.values()]
+        )
         _insert(db, table, rows)
 
 

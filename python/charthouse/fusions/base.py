@@ -46,7 +46,7 @@ class Component:
     """A model that was fitted.
 
     Attributes:
-        name: MODEL, or what it is of.
+        name: MODEL, or the encoder that it alone hears.
         fitted_on: [n], the stays that it learned from.
         features: How many numbers it reads.
         converged: Whether it was trained to its end.
@@ -71,8 +71,9 @@ class Fused:
     """What a fusion found.
 
     Attributes:
-        y_score: [n], probabilities; of the stays it was fitted on by models that never saw their
-            patient, NaN where there is none.
+        y_score: [n], probabilities; of the stays it was fitted on by models that were not fitted on
+            their patient (but see Late and gated: they have heard of its labels), NaN where there
+            is none.
         components: Its models.
     """
 
@@ -93,8 +94,19 @@ class Fusion(ABC):
         """What the columns of `matrix` are."""
         raise NotImplementedError
 
-    def matrix(self, blocks: Sequence[Block], columns: Sequence[Feature]) -> np.ndarray:
-        """[n, features] float32 that the logistic regression reads, for the columns it has."""
+    def matrix(
+        self, blocks: Sequence[Block], columns: Sequence[Feature], mean: np.ndarray
+    ) -> np.ndarray:
+        """What the logistic regression reads.
+
+        Args:
+            blocks: Of n stays.
+            columns: [features], those that it has.
+            mean: [features], of the columns over the stays that it was fitted on, as it keeps them.
+
+        Returns:
+            [n, features] float32.
+        """
         raise NotImplementedError
 
     @abstractmethod

@@ -11,11 +11,19 @@ from charthouse.predict.features import Block
 
 
 class ConcatenatePresence(Concatenate):
-    """A vector of zeros then means "absent", not "zero"; what presence itself tells is told apart.
+    """What presence itself tells is told apart, by the indicators alone.
+
+    A number of an absent vector stands at the mean of the fitted stays that have it: taken off its
+    mean, as the regression takes it, it is zero. Plain zeros would do so only for encoders whose
+    numbers happen to have a mean of zero; of any other, each number tells present from absent, and
+    takes for the content what is due to the indicator. That mean is also the one over all fitted
+    stays, which is kept with the coefficients (results.coefficients).
 
     An encoder that has a vector for every stay gets no indicator, and of several with the same
     stays the first alone does.
     """
+
+    version = 2
 
     def columns(self, blocks: Sequence[Block]) -> tuple[Feature, ...]:
         """Every number of every encoder, then the indicators."""
@@ -28,12 +36,20 @@ class ConcatenatePresence(Concatenate):
         indicators = [Feature(PRESENCE, block.encoder, f"has {block.encoder}") for block in told]
         return (*super().columns(blocks), *indicators)
 
-    def matrix(self, blocks: Sequence[Block], columns: Sequence[Feature]) -> np.ndarray:
-        """The vectors as they are, then 0 or 1 for each indicator among the columns."""
+    def matrix(
+        self, blocks: Sequence[Block], columns: Sequence[Feature], mean: np.ndarray
+    ) -> np.ndarray:
+        """The vectors, means where a stay has none; 0 or 1 for each indicator of the columns."""
         present = {block.encoder: block.present for block in blocks}
         indicators = [
             present[column.encoder][:, None].astype(np.float32)
             for column in columns
             if column.modality == PRESENCE and column.encoder != PRESENCE
         ]
-        return np.hstack([*(block.vectors for block in blocks), *indicators])
+        x = np.hstack([*(block.vectors for block in blocks), *indicators])
+        first = 0
+        for block in blocks:
+            last = first + block.vectors.shape[1]
+            x[~block.present, first:last] = mean[first:last]
+            first = last
+        return x

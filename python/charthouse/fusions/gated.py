@@ -9,7 +9,8 @@ lean on one modality alone, and has seen each combination before it meets it in 
 
 For each fold a network is trained on the others, and the fold decides when it stops. A stay that
 was fitted on is scored by the network of its own fold, which took no step on it, every other stay
-by the mean probability of all networks. Two things follow:
+by the mean probability of all networks. Vectors are standardised on the stays that the network
+learns from, anew for each. Two things follow:
 
 - scores of fitted stays are slightly too good, since their fold chose the epoch;
 - scores of other stays are a little less extreme than those of fitted ones, since several networks
@@ -61,14 +62,14 @@ class Inputs:
     hideable: torch.Tensor
 
     @classmethod
-    def of(cls, blocks: Sequence[Block], fitted_on: np.ndarray) -> "Inputs":
-        """Of the blocks that some fitted stay has: there is nothing to learn of the others."""
-        known = [block for block in blocks if (block.present & fitted_on).any()]
-        place = np.full((len(fitted_on), len(known)), -1)
+    def of(cls, blocks: Sequence[Block], learned: np.ndarray) -> "Inputs":
+        """Of the blocks that some stay has of those [n] to learn from: others tell nothing."""
+        known = [block for block in blocks if (block.present & learned).any()]
+        place = np.full((len(learned), len(known)), -1)
         for branch, block in enumerate(known):
             place[block.present, branch] = np.arange(block.present.sum())
         return cls(
-            values=[_standardised(block, fitted_on) for block in known],
+            values=[_standardised(block, learned) for block in known],
             place=torch.from_numpy(place),
             hideable=torch.tensor(
                 [block.modality != NEVER_HIDDEN for block in known], dtype=torch.bool
@@ -108,13 +109,11 @@ class Network(nn.Module):
 
     Args:
         inputs: [k], the length of each branch's vectors.
-        trained: [k] bool; branches that no stay of its own has are taken as absent throughout.
         prior: Log odds to start from, so that a rare outcome costs no steps to find.
     """
 
-    def __init__(self, inputs: Sequence[int], trained: torch.Tensor, prior: torch.Tensor) -> None:
+    def __init__(self, inputs: Sequence[int], prior: torch.Tensor) -> None:
         super().__init__()
-        self.trained = trained
         self.branches = nn.ModuleList(Branch(size) for size in inputs)
         score = nn.Linear(WIDTH, 1)
         nn.init.constant_(score.bias, prior.item())
@@ -146,6 +145,8 @@ class Gated(Fusion):
     round differently.
     """
 
+    version = 2
+
     def fit(self, fitting: Fitting) -> Fused:
         """Trains a network for each fold that has both classes, as have the others together.
 
@@ -154,7 +155,6 @@ class Gated(Fusion):
         Raises:
             CharthouseError: no fold is such a fold, or a vector is not finite.
         """
-        inputs = Inputs.of(fitting.blocks, fitting.fitted_on)
         labels = torch.zeros(len(fitting.folds))
         labels[fitting.fitted_on] = torch.from_numpy(
             fitting.y_true[fitting.fitted_on].astype(np.float32)
@@ -173,6 +173,7 @@ class Gated(Fusion):
                 learned = (fitted & (folds != number)).nonzero().squeeze(1)
                 if min(len(labels[rows].unique()) for rows in (held_out, learned)) < 2:
                     continue
+                inputs = Inputs.of(fitting.blocks, fitting.fitted_on & (fitting.folds != number))
                 _seed(fitting.seed, number)
                 done = _train(inputs, labels, learned, held_out)
                 trained.append(done)
@@ -185,7 +186,7 @@ class Gated(Fusion):
                 " Name another fusion, or build a larger cohort."
             )
         y_score[others] = totals / len(trained)
-        return Fused(y_score, [_component(fitting, inputs, trained, len(numbers))])
+        return Fused(y_score, [_component(fitting, trained, len(numbers))])
 
 
 @dataclass(frozen=True, eq=False)
@@ -197,9 +198,7 @@ class Trained:
     stopped: bool  # since its held-out fold got no better, not because time was up
 
 
-def _component(
-    fitting: Fitting, inputs: Inputs, trained: Sequence[Trained], folds: int
-) -> Component:
+def _component(fitting: Fitting, trained: Sequence[Trained], folds: int) -> Component:
     reasons = []
     if len(trained) < folds:
         reasons.append(f"{folds - len(trained)} of {folds} folds without both outcomes")
@@ -208,24 +207,28 @@ def _component(
     return Component(
         name=MODEL,
         fitted_on=fitting.fitted_on,
-        features=sum(values.shape[1] for values in inputs.values),
+        features=sum(
+            block.vectors.shape[1]
+            for block in fitting.blocks
+            if (block.present & fitting.fitted_on).any()
+        ),
         converged=not reasons,
         reason="; ".join(reasons) or None,
         iterations=sum(done.epochs for done in trained),
     )
 
 
-def _standardised(block: Block, fitted_on: np.ndarray) -> torch.Tensor:
-    """[stays that have it, d] by mean and deviation of fitted ones; 0 if those are all equal."""
+def _standardised(block: Block, learned: np.ndarray) -> torch.Tensor:
+    """[stays that have it, d] by mean and deviation of those learned from; 0 if all equal."""
     values = block.vectors[block.present]
     if not np.isfinite(values).all():
         raise CharthouseError(
             f"A vector of {block.encoder} is not finite: a network would score every stay NaN. Make"
             f" it anew: charthouse embed --encoder {block.encoder}."
         )
-    fitted = fitted_on[block.present][:, None]
-    values -= values.mean(axis=0, dtype=np.float64, where=fitted).astype(np.float32)
-    variance = np.square(values).mean(axis=0, dtype=np.float64, where=fitted)
+    rows = learned[block.present][:, None]
+    values -= values.mean(axis=0, dtype=np.float64, where=rows).astype(np.float32)
+    variance = np.square(values).mean(axis=0, dtype=np.float64, where=rows)
     values *= np.divide(
         1, np.sqrt(variance), out=np.zeros_like(variance), where=variance > 0
     ).astype(np.float32)
@@ -246,7 +249,6 @@ def _train(
     has = inputs.place >= 0
     network = Network(
         inputs=[values.shape[1] for values in inputs.values],
-        trained=has[learned].any(dim=0),
         prior=labels[learned].mean().logit(),
     )
     optimizer = torch.optim.AdamW(network.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
@@ -284,7 +286,7 @@ def _logits(network: Network, inputs: Inputs, rows: torch.Tensor) -> torch.Tenso
     network.eval()
     logits = [torch.zeros(0)]
     for some in rows.split(SCORE_BATCH):
-        seen = (inputs.place[some] >= 0) & network.trained
+        seen = inputs.place[some] >= 0
         logits.append(network(inputs.vectors(some, seen), seen))
     return torch.cat(logits)
 

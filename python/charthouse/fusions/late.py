@@ -1,4 +1,4 @@
-"""Late fusion: a model for each modality, and one that weighs what they say."""
+"""Late fusion: a model for each encoder, and one that weighs what they say."""
 
 import numpy as np
 
@@ -14,8 +14,9 @@ class Late(Fusion):
     have them; then one of their logits, 0 where absent, and of the presences.
 
     The second model learns from out-of-fold logits, so it never hears a first one on a patient that
-    this one was fitted on. As in all stacking, first models of the other folds have seen the labels
-    of the fold on which the second one's grid is judged; test stays nobody has seen.
+    this one was fitted on. As in all stacking without nested folds, first models of the other folds
+    have seen the labels of the fold on which the second one's grid is judged, and which it scores
+    out of fold: such scores are slightly too good. Test stays nobody has seen.
     """
 
     def fit(self, fitting: Fitting) -> Fused:
@@ -40,7 +41,7 @@ def _hear(block: Block, fitting: Fitting) -> tuple[np.ndarray, Component]:
     """What one encoder's model says of each stay, as a logit; 0 where it can say nothing.
 
     Raises:
-        CharthouseError: too few of the stays have the modality to fit on.
+        CharthouseError: too few of the stays have its vector to fit on.
     """
     columns = [Feature(block.modality, block.encoder, name) for name in block.names]
     rows = fitting.fitted_on & block.present

@@ -138,11 +138,11 @@ class Curvature:
         self._weights = np.zeros((n, 1 if self.shared else len(problems.rows)))
         self._blocks: list[np.ndarray] = []
 
-    def refresh(self, margins: np.ndarray) -> bool:
-        """Takes the weights at the margins [n, k]; whether they have changed enough to matter."""
+    def refresh(self, margins: np.ndarray, same: float = SAME) -> bool:
+        """Takes the weights at the margins [n, k]; whether they differ by more than that share."""
         probability = expit(margins[:, -1:] if self.shared else margins)
         weights = probability * (1 - probability)
-        if np.abs(weights - self._weights).sum() <= SAME * weights.sum():
+        if np.abs(weights - self._weights).sum() <= same * weights.sum():
             return False
         self._weights = weights
         if self.shared:

@@ -6,8 +6,9 @@ of a modality stand between commas: ``structured[gru,moment]``. ``presence`` has
 which modalities a stay has.
 """
 
+import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -96,6 +97,19 @@ def parse_arm(name: str, encoders: Mapping[str, EncoderSpec]) -> Arm:
             if (match[1], encoder) != (STRUCTURED, BEST):
                 _require_encoder(name, match[1], encoder, encoders)
     return Arm(tuple((slot, found[slot]) for slot in SLOTS if slot in found))
+
+
+def best_first(auroc: Mapping[str, float | None]) -> Callable[[str], tuple[float, str]]:
+    """Sorts names of arms by their AUROC, wherever the best of them is picked.
+
+    Of equally good ones the first in the alphabet comes first; without an AUROC one comes last.
+    """
+
+    def place(name: str) -> tuple[float, str]:
+        value = auroc.get(name)
+        return (math.inf if value is None or math.isnan(value) else -value, name)
+
+    return place
 
 
 def _require_encoder(

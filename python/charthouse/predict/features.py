@@ -19,7 +19,15 @@ ROWS_AT_ONCE = 4096
 
 @dataclass(frozen=True)
 class Source:
-    """Vectors of the present cohort that one run of an encoder made (results.run_inputs)."""
+    """Vectors of the present cohort that one run of an encoder made (results.run_inputs).
+
+    Attributes:
+        encoder: Its name.
+        task: Of encoders that are trained per task.
+        run_id: Of the encoder's run.
+        stays: How many of the vectors it made.
+        content_hash: Of all vectors of the encoder for the task, whichever runs made them.
+    """
 
     encoder: str
     task: str | None
@@ -77,10 +85,14 @@ def find_sources(
             f"{encoder} has {done} encoded this cohort. Run charthouse embed --encoder {encoder}."
         )
     found = db.execute(
-        "select encoder, task, run_id, count(*),"
-        " md5(string_agg(stay_id || ':' || input_hash, ',' order by stay_id))"
+        "with vectors as (select encoder, task, run_id, stay_id, input_hash"
         " from embeddings.encoded where cohort_hash = ? and encoder = ?"
-        " and task is not distinct from ? group by all order by run_id",
+        " and task is not distinct from ?),"
+        # as models/reports/report_audit_predictions.sql has it
+        " content as (select md5(string_agg(stay_id || ':' || input_hash, ',' order by stay_id))"
+        " as content_hash from vectors)"
+        " select encoder, task, run_id, count(*), content_hash from vectors cross join content"
+        " group by all order by run_id",
         [cohort.cohort_hash, encoder, own_task],
     ).fetchall()
     if not found:

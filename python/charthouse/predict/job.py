@@ -68,6 +68,11 @@ class TaskStays:
             found[where[held_out]] = fold
         return found
 
+    @property
+    def made_folds(self) -> int:
+        """How many folds there are: fewer than FOLDS where patients of a class are."""
+        return int(self.folds.max()) + 1
+
     def fingerprint(self) -> str:
         """Of all that a fit takes from the marts."""
         return digest(
@@ -105,11 +110,12 @@ class Predicted:
 def fingerprint(
     stays: TaskStays, fusion: Fusion, name: str, sources: Mapping[str, Sequence[Source]]
 ) -> str:
-    """Of all that the scores depend on: equal fingerprints, equal scores."""
-    inputs = {
-        encoder: [(source.stays, source.content_hash) for source in found]
-        for encoder, found in sources.items()
-    }
+    """Of all that the scores depend on but the machine.
+
+    Equal fingerprints give equal scores on one machine at one number of threads. At another number
+    those of large fits (above charthouse.logistic.problems.DOUBLE numbers) differ in the 7th digit.
+    """
+    inputs = {encoder: found[0].content_hash for encoder, found in sources.items()}
     return digest(name, fusion.version, FOLDS, stays.seed, stays.fingerprint(), inputs)
 
 

@@ -14,9 +14,9 @@ from charthouse.errors import CharthouseError, require_known
 from charthouse.fusions.base import MODEL, Fusion
 from charthouse.fusions.registry import make_fusion
 from charthouse.predict import store
-from charthouse.predict.arms import Arm, default_arms, parse_arm
+from charthouse.predict.arms import Arm, best_first, default_arms, parse_arm
 from charthouse.predict.features import Block, Source, find_sources, read_block
-from charthouse.predict.job import FOLDS, Asked, Predicted, TaskStays, fingerprint, fit_arm
+from charthouse.predict.job import Asked, Predicted, TaskStays, fingerprint, fit_arm
 from charthouse.progress import Say, Watch
 from charthouse.runs import new_run_id, note_counts, start_run
 from charthouse.statistics.metrics import measure
@@ -145,7 +145,8 @@ class _Session:
         if any(math.isnan(auroc) for auroc in found.values()):
             split = f"{self.stays.fit_splits[0]}, out of fold ({split} has one class)"
             found = self._aurocs(runs, self.stays.fit_splits[0])
-        best = max(found, key=lambda arm: (found[arm], arm.name))
+        place = best_first({arm.name: auroc for arm, auroc in found.items()})
+        best = min(found, key=lambda arm: place(arm.name))
         others = ", ".join(f"{arm.name} {auroc:.3f}" for arm, auroc in found.items() if arm != best)
         self.say(
             f"  {self.stays.task}  best baseline on {split}: {best.name}, AUROC {found[best]:.3f}"
@@ -171,7 +172,7 @@ class _Session:
             "fusion": asked.fusion,
             "fusion_version": fusion.version,
             "fit_splits": self.stays.fit_splits,
-            "folds": FOLDS,
+            "folds": self.stays.made_folds,
         }
         with open_warehouse(self.warehouse, read_only=False) as db:
             start_run(

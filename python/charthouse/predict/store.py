@@ -9,8 +9,9 @@ import duckdb
 import numpy as np
 
 from charthouse.cohort import Cohort
-from charthouse.fusions.base import Component
-from charthouse.predict.features import Source
+from charthouse.errors import CharthouseError
+from charthouse.fusions.base import Component, Fusion
+from charthouse.predict.features import Source, find_sources
 from charthouse.predict.job import Asked, Predicted, TaskStays
 from charthouse.warehouse import insert_columns
 
@@ -44,6 +45,45 @@ def standing_run(
         [asked.name, asked.task, cohort.cohort_hash, fingerprint],
     ).fetchall()
     return found[0][0] if found else None
+
+
+def require_as_fitted(
+    db: duckdb.DuckDBPyConnection, cohort: Cohort, run_id: str, asked: Asked, fusion: Fusion
+) -> None:
+    """Stops where a run cannot be taken apart: its coefficients are of other numbers.
+
+    Args:
+        db: The warehouse.
+        cohort: Its present cohort.
+        run_id: Of the run.
+        asked: What it fitted.
+        fusion: How, by the code as it is now.
+
+    Raises:
+        CharthouseError: a vector has changed since it was read, or the code of the fusion has.
+    """
+    read = dict(
+        db.execute(
+            "select distinct encoder, content_hash from results.run_inputs where run_id = ?",
+            [run_id],
+        ).fetchall()
+    )
+    ((version,),) = db.execute(
+        "select cast(settings ->> 'fusion_version' as integer) from results.runs where run_id = ?",
+        [run_id],
+    ).fetchall()
+    changed = [
+        f"vectors of {encoder}"
+        for encoder in asked.arm.encoders
+        if find_sources(db, cohort, encoder, asked.task)[0].content_hash != read.get(encoder)
+    ]
+    if version != fusion.version:
+        changed.append(f"code of {asked.fusion}")
+    if changed:
+        raise CharthouseError(
+            f"{asked.task}, {asked.name}: other {' and '.join(changed)} than those of its scores"
+            f" (run {run_id}). Run charthouse predict again."
+        )
 
 
 def read_scores(

@@ -1,7 +1,6 @@
 """The page: the tables' cells, the words, and the template that holds them."""
 
 import base64
-import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -9,6 +8,7 @@ from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 
+from charthouse.evaluate.certainty import how_sure
 from charthouse.evaluate.scored import ALL, COMPLETE
 from charthouse.report.read import Found, Row, TaskResults
 
@@ -97,20 +97,7 @@ def width_in_words(results: TaskResults) -> str:
         for row in results.leaderboard
         if row["run_id"] and row["population"] == ALL and row["auroc_low"] is not None
     ]
-    of_whom = (
-        f"{counts.patients:,} test patients ({counts.n_positive:,} of {counts.n:,} stays positive)"
-    )
-    if not widths:
-        return f"With {of_whom} there is no interval of AUROC: its figures say very little."
-    half = statistics.median(widths) / 2
-    few = (
-        " Intervals are that wide because the patients are few: differences smaller than this are"
-        " seen, if at all, in the paired comparisons only."
-        if half >= 0.02
-        else ""
-    )
-    about = f"{half:.2f}" if half >= 0.01 else f"{half:.3f}"
-    return f"With {of_whom} AUROC is known to about ±{about} (95 %, median over arms).{few}"
+    return how_sure(widths, patients=counts.patients, n=counts.n, n_positive=counts.n_positive)
 
 
 def tables(results: TaskResults) -> list[Table]:

@@ -118,7 +118,7 @@ def read(warehouse: Path) -> Found:
                 )
             ]
             if not evaluated:
-                raise CharthouseError("Nothing has been evaluated yet. Run charthouse evaluate.")
+                raise CharthouseError(_nothing(db))
             cohort = _cohort(db)
             tasks = [_task(db, cohort, task) for task in evaluated]
             known = rows(db, "select distinct task from marts.labels order by task")
@@ -129,6 +129,16 @@ def read(warehouse: Path) -> Found:
             ) from None
     left = [row["task"] for row in known if row["task"] not in evaluated]
     return Found(cohort, tasks, left)
+
+
+def _nothing(db: duckdb.DuckDBPyConnection) -> str:
+    """Why there is nothing to report."""
+    if db.execute("select 1 from reports.learners limit 1").fetchall():
+        return (
+            "No arm has been evaluated, and the report is of arms; learners stand in"
+            " reports.learners. Run charthouse predict and charthouse evaluate."
+        )
+    return "Nothing has been evaluated yet. Run charthouse evaluate."
 
 
 def rows(db: duckdb.DuckDBPyConnection, query: str, *values: Any) -> list[Row]:
@@ -262,26 +272,19 @@ def _counts(db: duckdb.DuckDBPyConnection, task: str) -> dict[str, Counts]:
 def leaderboard_rows(db: duckdb.DuckDBPyConnection, task: str) -> list[Row]:
     """Of reports.leaderboard, with the purpose that seeds/arms.csv gives the arm.
 
-    That is by its name, or built on the best baseline; paper, honest, classical or other.
-
-    The numbers of what is published stand in the view as text only.
+    That is by its name, or built on the best baseline; paper, honest, classical or other. Only the
+    paper's own time-series baselines are such, as in predict.
     """
-    published = ",".join(
-        f" try_cast(regexp_extract(published_{metric}, '{pattern}', 1) as double)"
-        f" as published_{metric}_{part}"
-        for metric in ("auroc", "auprc", "accuracy")
-        for part, pattern in [
-            ("value", "^([0-9.]+)"), ("low", "\\[([0-9.]+)"), ("high", "([0-9.]+)\\]")
-        ]
-    )  # fmt: skip
     return rows(
         db,
-        f"select board.*, {published}, coalesce(exact.purpose, built.purpose, 'other') as purpose"
+        "select board.*, coalesce(exact.purpose, built.purpose, 'other') as purpose"
         " from reports.leaderboard as board left join seeds.arms as exact on board.arm = exact.arm"
+        " left join seeds.arms as baselines on baselines.purpose = 'paper'"
+        " and baselines.arm = regexp_extract(board.arm, '^structured\\[[^\\]]*\\]')"
         " left join seeds.arms as built"
-        " on regexp_replace(board.arm, '^structured\\[[^\\]]*\\]', 'structured[best]') = built.arm"
+        " on replace(board.arm, baselines.arm || '+', 'structured[best]+') = built.arm"
         " where board.task = ?"
-        " order by coalesce(board.auroc_value, published_auroc_value) desc nulls last,"
+        " order by coalesce(board.auroc_value, board.published_auroc_value) desc nulls last,"
         " board.arm, board.fusion, board.population",
         task,
     )

@@ -10,22 +10,37 @@ same stays are compared on the same resamples.
 Limits worth knowing. Percentiles of a statistic that noise can only raise are shifted: resamples
 hold every difference between score and outcome once more, so the interval of ece lies above the
 estimate, which for a well calibrated model may fall below it. And with few patients or few
-positives percentile intervals are too narrow.
+positives percentile intervals are too narrow. Two things keep that from looking like certainty: a
+share that is 0 or 1 in every resample gets the exact interval of so many patients who all agree
+(Clopper and Pearson 1934, Biometrika), and there is no p-value of fewer than MIN_PATIENTS patients
+of a class.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from charthouse.statistics.metrics import METRICS, Measured, compute, measure_sample
+from charthouse.statistics.metrics import (
+    METRICS,
+    Measured,
+    compute,
+    measure_sample,
+    metric_named,
+)
 from charthouse.statistics.weighted import Sample, Weighted
 
 LEVEL = 0.95
 MIN_DEFINED = 0.9
 """Share of resamples in which a metric must be defined; otherwise there is no interval."""
+
+MIN_PATIENTS = 10
+"""Of each class; with fewer there is no p-value.
+
+Not even the exact sign test of 9 pairs that all agree can say 2 / 1001, which resamples would.
+"""
 
 CHUNK = 2**18
 """Weights, rows x resamples, worked on at once: 2 MB in float64, about what a core caches."""
@@ -84,10 +99,12 @@ class Difference:
         difference: NaN where a value is.
         ci_low: As in Interval.
         ci_high: As in Interval.
-        p_value: Two-sided, for a difference of 0; NaN without an interval. Not yet corrected for
-            how many were asked: see multiplicity.py.
+        p_value: Two-sided, for a difference of 0; NaN without an interval, or with fewer than
+            MIN_PATIENTS patients of a class. Not yet corrected for how many were asked: see
+            multiplicity.py.
         n: Stays.
         n_positive: Positive stays.
+        n_resamples: How many there are.
         n_undefined: Resamples in which the metric is undefined for either arm.
         reason: Why something is NaN, else None.
     """
@@ -98,6 +115,7 @@ class Difference:
     p_value: float
     n: int
     n_positive: int
+    n_resamples: int
     n_undefined: int
     reason: str | None
 
@@ -112,6 +130,8 @@ class Resampled:
         n: Stays.
         n_positive: Positive stays.
         drawn_from: What a pair must share: patients, their stays' labels, and the seed.
+        patients: Of the class that has fewer.
+        of_share: By metric that is a share, the patients whose stays it is a share of.
     """
 
     measured: dict[str, Measured]
@@ -119,6 +139,12 @@ class Resampled:
     n: int
     n_positive: int
     drawn_from: str
+    patients: int
+    of_share: dict[str, int]
+
+    def first(self, n: int) -> "Resampled":
+        """The same of the first n resamples: what n alone would have been."""
+        return replace(self, resamples={name: own[:n] for name, own in self.resamples.items()})
 
     def intervals(self) -> dict[str, Interval]:
         """The interval of each metric."""
@@ -127,6 +153,8 @@ class Resampled:
     def _interval(self, name: str) -> Interval:
         measured, resamples = self.measured[name], self.resamples[name]
         low, high, undefined, reason = percentiles(resamples, measured.reason)
+        if name in self.of_share and low == high and low in (0.0, 1.0):
+            low, high = _all_agree(low, self.of_share[name])
         return Interval(measured.value, low, high, self.n, self.n_positive, undefined, reason)
 
     def minus(self, other: "Resampled") -> dict[str, Difference]:
@@ -137,12 +165,14 @@ class Resampled:
         """
         if self.drawn_from != other.drawn_from:
             raise ValueError("arms of different stays or resamples cannot be paired")
+        if len({len(own) for arm in (self, other) for own in arm.resamples.values()}) > 1:
+            raise ValueError("arms of different numbers of resamples cannot be paired")
         return {name: self._minus(other, name) for name in self.measured if name in other.measured}
 
     def _minus(self, other: "Resampled", name: str) -> Difference:
         resamples = self.resamples[name] - other.resamples[name]
         pair = self.measured[name], other.measured[name]
-        return difference(*pair, resamples, self.n, self.n_positive)
+        return difference(*pair, resamples, self.n, self.n_positive, self.patients)
 
 
 @dataclass(frozen=True, eq=False)
@@ -189,7 +219,7 @@ class Draws:
             replace(sample, order=by_patient[sample.order]),
             patient[sample.order],
             patient_weights(patients, n_bootstrap, seed),
-            _fingerprint(subject_ids, y_true, f"{n_bootstrap} {seed}"),
+            _fingerprint(subject_ids, y_true, f"{seed}"),
         )
 
     def among(self, chosen: np.ndarray) -> "Draws":
@@ -210,24 +240,60 @@ class Draws:
             by_patient = np.ascontiguousarray(self.drawn[first : first + size].T)
             yield Weighted(self.sample, by_patient[self.patient])
 
-    def resampled(self, metrics: Sequence[str]) -> Resampled:
+    def resampled(
+        self, metrics: Sequence[str], cuts: Mapping[str, float] | None = None
+    ) -> Resampled:
         """Metrics of the stays and of every resample.
 
         BLAS gets one thread: the matrices are narrow, and on busy cores a second thread waits more
         than it works (10 times slower was seen).
 
+        Args:
+            metrics: Names from METRICS or RATES.
+            cuts: By metric, its threshold where that is not the sample's.
+
         Raises:
             CharthouseError: There is no such metric.
         """
+        at = {name: (cuts or {}).get(name, self.sample.threshold) for name in metrics}
+        samples = {cut: replace(self.sample, threshold=cut) for cut in set(at.values())}
+        names = {cut: [name for name in metrics if at[name] == cut] for cut in samples}
+        measured: dict[str, Measured] = {}
+        parts: list[dict[str, np.ndarray]] = []
         with threadpool_limits(1, user_api="blas"):
-            measured = measure_sample(self.sample, metrics)
-            parts = [compute(rows, metrics) for rows in self.weighted()]
+            for cut, sample in samples.items():
+                measured |= measure_sample(sample, names[cut])
+            for rows in self.weighted():
+                parts.append({})
+                for cut, sample in samples.items():
+                    parts[-1] |= compute(Weighted(sample, rows.weights), names[cut])
         resamples = {
             name: np.concatenate([part[name] for part in parts]) if parts else np.empty(0)
             for name in metrics
         }
-        positive = int(self.sample.y_true.sum())
-        return Resampled(measured, resamples, len(self.sample), positive, self.drawn_from)
+        shares = {
+            name: len(np.unique(self.patient[among(samples[at[name]])]))
+            for name in metrics
+            if (among := metric_named(name).among)
+        }
+        return replace(
+            self.undefined({name: measured[name] for name in metrics}),
+            resamples=resamples,
+            of_share=shares,
+        )
+
+    def undefined(self, measured: Mapping[str, Measured]) -> Resampled:
+        """What was measured of the stays, undefined in every resample."""
+        positive = self.sample.y_true == 1
+        return Resampled(
+            dict(measured),
+            {name: np.full(len(self.drawn), np.nan) for name in measured},
+            len(self.sample),
+            int(positive.sum()),
+            self.drawn_from,
+            min(len(np.unique(self.patient[rows])) for rows in (positive, ~positive)),
+            {},
+        )
 
 
 def resample(
@@ -238,6 +304,7 @@ def resample(
     metrics: Sequence[str] = tuple(METRICS),
     n_bootstrap: int = 1000,
     seed: int = 0,
+    cuts: Mapping[str, float] | None = None,
 ) -> Resampled:
     """Computes metrics of an arm on its stays and on resamples of its patients.
 
@@ -251,54 +318,23 @@ def resample(
         metrics: Names from METRICS or RATES.
         n_bootstrap: How many resamples.
         seed: Of the draws.
+        cuts: By metric, its threshold where that is another one.
 
     Raises:
         ValueError: Arrays that are not labels, probabilities and patients of the same length.
         CharthouseError: There is no such metric.
     """
     draws = Draws.of(y_true, y_score, subject_ids, threshold, n_bootstrap, seed)
-    return draws.resampled(metrics)
-
-
-def intervals(
-    y_true: np.ndarray,
-    y_score: np.ndarray,
-    subject_ids: np.ndarray,
-    threshold: float,
-    metrics: Sequence[str] = tuple(METRICS),
-    n_bootstrap: int = 1000,
-    seed: int = 0,
-) -> dict[str, Interval]:
-    """Metrics of an arm with 95 % intervals over patients; arguments as for resample."""
-    found = resample(y_true, y_score, subject_ids, threshold, metrics, n_bootstrap, seed)
-    return found.intervals()
-
-
-def paired_differences(
-    y_true: np.ndarray,
-    y_score: np.ndarray,
-    y_score_other: np.ndarray,
-    subject_ids: np.ndarray,
-    threshold: float,
-    threshold_other: float,
-    metrics: Sequence[str] = tuple(METRICS),
-    n_bootstrap: int = 1000,
-    seed: int = 0,
-) -> dict[str, Difference]:
-    """An arm's metrics minus another's on the same stays, every resample drawn for both.
-
-    For many pairs, resample each arm once and use Resampled.minus. Arguments as for resample; row
-    by row both scores are of the same stay.
-    """
-    arm, other = (
-        resample(y_true, scores, subject_ids, at, metrics, n_bootstrap, seed)
-        for scores, at in ((y_score, threshold), (y_score_other, threshold_other))
-    )
-    return arm.minus(other)
+    return draws.resampled(metrics, cuts)
 
 
 def difference(
-    first: Measured, second: Measured, resamples: np.ndarray, n: int, n_positive: int
+    first: Measured,
+    second: Measured,
+    resamples: np.ndarray,
+    n: int,
+    n_positive: int,
+    patients: int,
 ) -> Difference:
     """First minus second, of n stays.
 
@@ -308,11 +344,16 @@ def difference(
         resamples: Their differences [n_bootstrap], NaN where either is undefined.
         n: Stays.
         n_positive: Positive stays.
+        patients: Of the class that has fewer.
     """
     low, high, undefined, reason = percentiles(resamples, first.reason or second.reason)
-    p_value = np.nan if np.isnan(low) else _p_value(resamples[~np.isnan(resamples)])
+    p_value = np.nan
+    if reason is None and patients < MIN_PATIENTS:
+        reason = f"no p-value: {patients} patients of a class, fewer than {MIN_PATIENTS}"
+    elif reason is None:
+        p_value = _p_value(resamples[~np.isnan(resamples)])
     value = first.value - second.value
-    return Difference(value, low, high, p_value, n, n_positive, undefined, reason)
+    return Difference(value, low, high, p_value, n, n_positive, len(resamples), undefined, reason)
 
 
 def percentiles(resamples: np.ndarray, reason: str | None) -> tuple[float, float, int, str | None]:
@@ -329,6 +370,15 @@ def percentiles(resamples: np.ndarray, reason: str | None) -> tuple[float, float
         return np.nan, np.nan, undefined, reason
     low, high = np.quantile(defined, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return float(low), float(high), undefined, None
+
+
+def _all_agree(value: float, patients: int) -> tuple[float, float]:
+    """The exact interval of a share of 0 or 1.
+
+    Stays of a patient are no further witnesses, so patients count, not stays.
+    """
+    further = ((1 - LEVEL) / 2) ** (1 / patients)
+    return (further, 1.0) if value else (0.0, 1 - further)
 
 
 def _p_value(differences: np.ndarray) -> float:

@@ -28,7 +28,7 @@ whether there is one. Differences between arms are spared most of this: both hav
 and draws.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -137,6 +137,11 @@ class GroupedResampled:
     by_group: dict[str, Resampled]
     n_bootstrap: int
 
+    def first(self, n: int) -> "GroupedResampled":
+        """The same of the first n resamples."""
+        by_group = {group: resampled.first(n) for group, resampled in self.by_group.items()}
+        return GroupedResampled(by_group, min(n, self.n_bootstrap))
+
     def intervals(self) -> dict[str, dict[str, Interval]]:
         """The interval of each metric, by group."""
         return {group: resampled.intervals() for group, resampled in self.by_group.items()}
@@ -155,7 +160,7 @@ class GroupedResampled:
             {group: resampled.drawn_from for group, resampled in arm.by_group.items()}
             for arm in (self, other)
         )
-        if drawn_from != drawn_from_other:
+        if drawn_from != drawn_from_other or self.n_bootstrap != other.n_bootstrap:
             raise ValueError("arms of different stays, groups or resamples cannot be paired")
         also = other._measures()
         return {
@@ -192,7 +197,8 @@ class GroupedResampled:
             first = Measured(np.nan, reason)
         groups = [self.by_group[group] for group in compared]
         n, n_positive = sum(each.n for each in groups), sum(each.n_positive for each in groups)
-        return difference(first, second, resamples - resamples_other, n, n_positive)
+        patients = min((each.patients for each in groups), default=0)
+        return difference(first, second, resamples - resamples_other, n, n_positive, patients)
 
     def _compared(self, measure: Measure) -> list[str]:
         """Groups that have a value of each of a measure's metrics."""
@@ -243,6 +249,7 @@ def resample_groups(
     n_bootstrap: int = 1000,
     seed: int = 0,
     min_group: int = MIN_GROUP,
+    cuts: Mapping[str, float] | None = None,
 ) -> GroupedResampled:
     """Computes metrics of an arm by group, on the draws of bootstrap.resample.
 
@@ -258,6 +265,7 @@ def resample_groups(
         n_bootstrap: How many resamples.
         seed: Of the draws.
         min_group: Stays; a group of fewer has no metrics.
+        cuts: By metric, its threshold where that is another one.
 
     Raises:
         ValueError: Arrays that are not labels, probabilities, patients and groups of the same
@@ -273,21 +281,18 @@ def resample_groups(
     named = named[draws.sample.order]
     ordered = sorted(set(named.tolist()), key=lambda name: (name == MISSING, name))
     by_group = {
-        group: _resampled(draws.among(named == group), metrics, min_group) for group in ordered
+        group: _resampled(draws.among(named == group), metrics, min_group, cuts)
+        for group in ordered
     }
     return GroupedResampled(by_group, n_bootstrap)
 
 
-def _resampled(group: Draws, metrics: Sequence[str], min_group: int) -> Resampled:
+def _resampled(
+    group: Draws, metrics: Sequence[str], min_group: int, cuts: Mapping[str, float] | None
+) -> Resampled:
     """Metrics of a group, all of them undefined if it is too small."""
     n = len(group.sample)
     if n >= min_group:
-        return group.resampled(metrics)
+        return group.resampled(metrics, cuts)
     too_small = Measured(np.nan, f"{n} stays, fewer than {min_group}")
-    return Resampled(
-        dict.fromkeys(metrics, too_small),
-        {name: np.full(len(group.drawn), np.nan) for name in metrics},
-        n,
-        int(group.sample.y_true.sum()),
-        group.drawn_from,
-    )
+    return group.undefined(dict.fromkeys(metrics, too_small))

@@ -54,10 +54,17 @@ BOTH = (ROWS, POSITIVES, NEGATIVES)
 
 @dataclass(frozen=True)
 class Metric:
-    """A metric of every weighting, and what it needs, the plainest need first."""
+    """A metric of every weighting, and what it needs, the plainest need first.
 
-    compute: Callable[[Weighted], np.ndarray]  # [c]
-    needs: tuple[Need, ...]  # where one is not met the metric is NaN
+    Attributes:
+        compute: [c].
+        needs: Where one is not met the metric is NaN.
+        among: Of a share, the rows that it is a share of [n]; None for all other metrics.
+    """
+
+    compute: Callable[[Weighted], np.ndarray]
+    needs: tuple[Need, ...]
+    among: Callable[[Sample], np.ndarray] | None = None
 
 
 def _auroc(rows: Weighted) -> np.ndarray:
@@ -77,15 +84,35 @@ def _f1(rows: Weighted) -> np.ndarray:
     return 2 * rows.true_positives / (rows.predicted + rows.positives)
 
 
+def _everyone(sample: Sample) -> np.ndarray:
+    return np.ones(len(sample), bool)
+
+
+def _positives(sample: Sample) -> np.ndarray:
+    return sample.y_true == 1
+
+
+def _negatives(sample: Sample) -> np.ndarray:
+    return sample.y_true == 0
+
+
+def _predicted(sample: Sample) -> np.ndarray:
+    return sample.y_score >= sample.threshold
+
+
 METRICS: dict[str, Metric] = {
     "auroc": Metric(_auroc, BOTH),
     "auprc": Metric(_auprc, BOTH),
     "accuracy": Metric(
-        lambda rows: (rows.true_positives + rows.true_negatives) / rows.total, (ROWS,)
+        lambda rows: (rows.true_positives + rows.true_negatives) / rows.total, (ROWS,), _everyone
     ),
-    "sensitivity": Metric(lambda rows: rows.true_positives / rows.positives, (ROWS, POSITIVES)),
-    "specificity": Metric(lambda rows: rows.true_negatives / rows.negatives, (ROWS, NEGATIVES)),
-    "ppv": Metric(lambda rows: rows.true_positives / rows.predicted, (ROWS, PREDICTED)),
+    "sensitivity": Metric(
+        lambda rows: rows.true_positives / rows.positives, (ROWS, POSITIVES), _positives
+    ),
+    "specificity": Metric(
+        lambda rows: rows.true_negatives / rows.negatives, (ROWS, NEGATIVES), _negatives
+    ),
+    "ppv": Metric(lambda rows: rows.true_positives / rows.predicted, (ROWS, PREDICTED), _predicted),
     "f1": Metric(_f1, (ROWS, POSITIVES)),
     "brier": Metric(lambda rows: rows.errors[0] / rows.total, (ROWS,)),
     "calibration_slope": Metric(lambda rows: rows.slope, (*BOTH, VARIES, OVERLAPS, SLOPE)),
@@ -97,9 +124,11 @@ METRICS: dict[str, Metric] = {
 RATES: dict[str, Metric] = {
     "tpr": METRICS["sensitivity"],
     "fpr": Metric(
-        lambda rows: (rows.predicted - rows.true_positives) / rows.negatives, (ROWS, NEGATIVES)
+        lambda rows: (rows.predicted - rows.true_positives) / rows.negatives,
+        (ROWS, NEGATIVES),
+        _negatives,
     ),
-    "selection_rate": Metric(lambda rows: rows.predicted / rows.total, (ROWS,)),
+    "selection_rate": Metric(lambda rows: rows.predicted / rows.total, (ROWS,), _everyone),
 }
 """What groups are compared by, beside some of METRICS."""
 

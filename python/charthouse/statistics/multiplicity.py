@@ -6,6 +6,17 @@ import numpy as np
 
 from charthouse.errors import CharthouseError
 
+RESAMPLES_A_QUESTION = 40
+"""For each that is corrected together: the smallest p-value of n resamples is 2 / (n + 1).
+
+Corrected for m it is about 2 m / n, so with fewer no effect, however large, could be under 0.05.
+"""
+
+
+def resamples_needed(n_bootstrap: int, asked: int) -> int:
+    """How many resamples comparisons need of which so many are asked; never fewer than given."""
+    return max(n_bootstrap, RESAMPLES_A_QUESTION * asked)
+
 
 def holm(p_values: Sequence[float] | np.ndarray) -> np.ndarray:
     """P-values corrected for how many were asked (Holm 1979, Scand. J. Statistics).
