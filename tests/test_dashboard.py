@@ -182,7 +182,9 @@ def test_without_a_copy_it_says_how_to_make_one(built: Bench, tmp_path: Path) ->
 
 def test_a_view_that_the_warehouse_lacks_is_no_error(shown: Bench, tmp_path: Path) -> None:
     bench = cloned(shown, tmp_path)
-    write(bench, "drop view reports.learners")
+    built_on_it = ("subgroups", "fairness", "comparisons", "contributions")
+    for view in ("learners", *(f"learner_{name}" for name in built_on_it)):
+        write(bench, f"drop view reports.{view}")
     app = page(with_copy(bench), "learners")
     assert "has no reports.learners" in app.info[0].value
     assert app.code[0].value == "charthouse build\ncharthouse publish"

@@ -84,7 +84,7 @@ def test_real_stays_are_scored_and_the_intervals_say_how_little_that_says(
         done = demo.charthouse(*command)
         assert done.returncode == 0, (command, done.stdout, done.stderr)
         said[command[0]] = done.stdout
-    assert said["evaluate"].count("of 20 test stays positive, fewer than 50 of a class") == 2
+    assert said["evaluate"].count("Of one class there are fewer than 50 stays") == 2
     rows = demo.sql(
         "select arm, auroc_high - auroc_low from reports.leaderboard"
         " where task = 'in_hospital_mortality' and population = 'all' and run_id is not null"
