@@ -6,9 +6,9 @@
 with
 {%- for name in hashed %}
 {{ name }} as (
-    -- in no order, so that a hash needs no sort; a row that stands twice would cancel itself, but each
-    -- has its key
-    select coalesce(cast(bit_xor(md5_number(cast({{ name }} as varchar))) as varchar), 'empty') as rows_hash
+    -- a sum, so that a hash needs no sort, and a row that stands twice is not one that stands nowhere
+    select
+        concat(count(*), ':', sum(cast(md5_number_lower(cast({{ name }} as varchar)) as hugeint))) as rows_hash
     from {{ ref(name) }} as {{ name }}
 ),
 {% endfor %}
