@@ -16,6 +16,7 @@ import duckdb
 import pytest
 from pytest_httpserver import HTTPServer
 
+import forked
 from charthouse.synth import write_synthetic_mimic
 from fake_chat import Chat
 from fake_openai import KEY
@@ -64,37 +65,35 @@ class Bench:
 
     def build(self, *arguments: str, prefix: tuple[str, ...] = (), **environment: str) -> Outcome:
         """`dbt build`, without the unit tests unless asked for: they do not look at the data."""
-        command = [*prefix, sys.executable, "-c", DBT, *self._words(arguments)]
-        done = subprocess.run(
-            command,
-            capture_output=True,
-            text=True,
-            **self._where(**environment),
-            timeout=300,
-        )
+        words, where = self._words(arguments), self._where(**environment)
+        if prefix:
+            done = subprocess.run(
+                [*prefix, sys.executable, "-c", DBT, *words],
+                capture_output=True, text=True, timeout=300, **where,
+            )  # fmt: skip
+        else:
+            done = forked.run("dbt", words, **where)
         return Outcome(done.returncode, done.stdout + done.stderr)
 
     def start(self, *arguments: str) -> subprocess.Popen[bytes]:
         """The same in the background, for tests that kill it."""
         return subprocess.Popen(
             [sys.executable, "-c", DBT, *self._words(arguments)],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             **self._where(),
         )
 
     def charthouse(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """The command line as a user types it."""
-        process = self.start_charthouse(*arguments, **environment)
-        output, errors = process.communicate(timeout=300)
-        return subprocess.CompletedProcess(arguments, process.returncode, output, errors)
+        words = [*arguments, *self._own_target(arguments)]
+        return forked.run("charthouse", words, cwd=self.project, env=self.env(**environment))
 
     def start_charthouse(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
         """The same in the background, for tests that kill or interrupt it."""
-        own_target = ["--target-path", str(self.logs / "target")] if arguments[0] == "build" else []
         return subprocess.Popen(
             [sys.executable, "-c", "from charthouse.cli import main; main()",
-             *arguments, *own_target],
+             *arguments, *self._own_target(arguments)],
             env=self.env(**environment), cwd=self.project, text=True,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             start_new_session=True,
@@ -158,10 +157,13 @@ class Bench:
             for part in PARTS:
                 (home / part).symlink_to(PROJECT / part)
             if self.parsed.exists():
-                (self.logs / "target").mkdir(exist_ok=True)
+                (self.logs / "target").mkdir(parents=True, exist_ok=True)
                 shutil.copy(self.parsed, self.logs / "target")
         near = {"CHARTHOUSE_WAREHOUSE": f"../{self.warehouse.name}"}
         return {"cwd": home, "env": self.env(**near | environment)}
+
+    def _own_target(self, arguments: tuple[str, ...]) -> list[str]:
+        return ["--target-path", str(self.logs / "target")] if arguments[0] == "build" else []
 
     def _words(self, arguments: tuple[str, ...]) -> list[str]:
         words = ["build", "--profiles-dir", "profiles", "--log-path", str(self.logs)]

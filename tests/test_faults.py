@@ -5,7 +5,6 @@ looks at all three. What each proves is listed in docs/faults.md.
 """
 
 import gzip
-import json
 import os
 import random
 import shutil
@@ -15,6 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -23,7 +23,7 @@ import pytest
 from charthouse.dbt_plugin import RESERVE_BYTES
 from charthouse.errors import CharthouseError
 from charthouse.warehouse import open_warehouse
-from conftest import Bench, rewrite
+from conftest import PROJECT, Bench, rewrite
 from small_disk import needs_root, small_disk
 
 SECRET = "Mrs_Smith"  # stands where patient text could; must never be printed or logged
@@ -201,7 +201,9 @@ def test_a_fault_in_the_raw_files(bench: Bench, fault: str) -> None:
     spoil, line = FAULTS[fault]
     before = bench.contents()
     spoil(Path(bench.raw["CHARTHOUSE_MIMICIV"]))
-    assert_refused(bench, before, bench.build(), line)
+    # those that look at the raw rows
+    outcome = bench.build("--select", "staging", "int_stays", "int_vitals_cleaned")
+    assert_refused(bench, before, outcome, line)
 
 
 def test_a_folder_that_is_not_there(bench: Bench) -> None:
@@ -424,9 +426,14 @@ def test_an_environment_that_makes_no_sense(
         ("{fusion: late_}", "fusion: 'late_' is none of concatenate, concatenate_presence, late,"),
     ],
 )  # fmt: skip
-def test_a_setting_that_makes_no_sense(built: Bench, settings: str, line: str) -> None:
+def test_a_setting_that_makes_no_sense(
+    built: Bench, tmp_path: Path, settings: str, line: str
+) -> None:
+    """Settings are looked at first; and without models, dbt has less to parse again."""
+    for part in ("dbt_project.yml", "macros", "profiles", "seeds"):
+        (tmp_path / part).symlink_to(PROJECT / part)
     before = built.contents()
-    outcome = built.build("--vars", settings)
+    outcome = replace(built, logs=tmp_path, project=tmp_path).build("--vars", settings)
     assert outcome.code != 0
     assert line in outcome.output
     assert "Traceback" not in outcome.output
@@ -455,7 +462,8 @@ def test_a_lock_is_waited_for_with_a_message(bench: Bench, locked: subprocess.Po
     assert build.poll() is None
     locked.kill()
     locked.wait()
-    assert build.wait(timeout=120) == 0
+    build.communicate(timeout=120)
+    assert build.returncode == 0
 
 
 def test_a_lock_that_is_never_let_go(bench: Bench, locked: subprocess.Popen[str]) -> None:
@@ -490,13 +498,17 @@ def test_a_full_disk(bench: Bench, tmp_path: Path, spare: int) -> None:
 
 def test_kill_9_at_any_moment(bench: Bench) -> None:
     """A run that was killed is put right at the start of the next, even of one that fails."""
-    assert bench.build().code == 0
     before = bench.contents()
-    moments = random.Random(5)
+    chance = random.Random(5)
+    doomed = replace(bench, logs=bench.logs / "doomed")
     cut = 0
-    for _ in range(8):
-        run = bench.start("--vars", "{window_end_hours: 36, split_seed: 3}", "--full-refresh")
-        time.sleep(moments.uniform(4, 9))
+    for models in chance.sample(range(1, 44), 4):
+        run = doomed.start("--vars", "{window_end_hours: 36, split_seed: 3}", "--full-refresh")
+        assert run.stdout is not None
+        begun = (line for line in run.stdout if b" START sql " in line)
+        for _ in zip(range(models), begun, strict=False):
+            pass
+        time.sleep(chance.uniform(0, 0.2))
         run.send_signal(signal.SIGKILL)
         run.wait()
         try:
@@ -505,14 +517,9 @@ def test_kill_9_at_any_moment(bench: Bench) -> None:
         except CharthouseError as error:
             cut += 1
             assert "a build was killed before its end. Run dbt build" in str(error)
-        assert bench.build("--vars", "{min_age: 150}").code == 1
-        now = bench.contents()
-        assert not [name for name in now if name.endswith("__previous")]
-        if now != before:  # it had finished just before it was killed
-            variables = json.loads(str(bench.one("select variables from marts.cohort_definition")))
-            assert variables["window_end_hours"] == 36
-            assert bench.build().code == 0
-            before = bench.contents()
+        fails = bench.build("--select", "stg_mimiciv__icustays", CHARTHOUSE_MIMICIV="/no/such")
+        assert fails.code != 0
+        assert bench.contents() == before
     assert cut > 0
 
 
@@ -570,8 +577,12 @@ def test_a_failed_run_leaves_nothing_set_aside_and_touches_no_table_of_others(be
     assert names == ["mine.notes__previous"]
 
 
-def test_ctrl_c_during_a_query_is_an_interrupt(bench: Bench) -> None:
+def test_ctrl_c_during_a_query_is_an_interrupt(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """DuckDB alone makes an error of its own of it, which would end in a traceback."""
+    # with two threads DuckDB 2.0.1 now and then overlooks it until the query is done
+    monkeypatch.setenv("CHARTHOUSE_THREADS", "1")
     threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -274,6 +275,9 @@ def test_identity_is_of_all_that_an_answer_depends_on_and_of_nothing_else(folder
     (folder / "README.md").write_text("other")
     assert before == load().identity()
     assert before["model"] == "llava-hf/llava-1.5-7b-hf" and before["dtype"] == "float32"
+    pinned = replace(learner_spec(PROJECT, LEARNER), revision="0123abc")
+    # of a folder of one's own nobody knows which revision it is
+    assert InProcess(pinned).identity()["revision"] is None
     for name in ("model.safetensors", "chat_template.jinja", "generation_config.json"):
         path = folder / name
         content = path.read_bytes()

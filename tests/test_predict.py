@@ -3,10 +3,12 @@
 import csv
 import dataclasses
 import math
+import re
 import shutil
 import signal
 import time
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -315,6 +317,48 @@ def test_scores_of_other_vectors_are_not_taken_apart(own: Bench) -> None:
                " where kind = 'predict'")  # fmt: skip
     with pytest.raises(CharthouseError, match=r"other code of concatenate_presence .* predict ag"):
         explain(PROJECT, own.warehouse, stay_id, task, BEST)
+
+
+@pytest.mark.parametrize("moment", ["between two arms", "before they are read"])
+def test_no_score_is_of_other_vectors_than_its_run_names(
+    own: Bench, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    """Several arms read the same vectors, and embed may make others in between."""
+    arms = ("image[pixel_pca]", "image[pixel_pca]+text[tfidf_svd]")
+    lines: list[str] = []
+
+    def embed_again() -> None:
+        size = own.one("select any_value(array_length(embedding)) from embeddings.pixel_pca") - 1
+        write(own, "create or replace table embeddings.pixel_pca as select * replace ("
+                   f"embedding[2:]::float[{size}] as embedding, input_hash || '2' as input_hash)"
+                   " from embeddings.pixel_pca")  # fmt: skip
+
+    def say(line: str) -> None:
+        lines.append(line)
+        if moment == "between two arms" and f"{arms[0]}:" in line:
+            embed_again()
+
+    def fit_late(*given: object) -> object:
+        embed_again()
+        return fit_arm(*given)
+
+    if moment == "before they are read":
+        monkeypatch.setattr("charthouse.predict.run.fit_arm", fit_late)
+    run = partial(predict, PROJECT, own.warehouse,
+                  Options(arms, ["in_hospital_mortality"], ["concatenate"], seed=5),
+                  say=say, watch=lambda *_: nullcontext(lambda *_: None))  # fmt: skip
+    image, text = (
+        own.one(f"select any_value(array_length(embedding)) from embeddings.{encoder}")
+        for encoder in ("pixel_pca", "tfidf_svd")
+    )
+    if moment == "before they are read":
+        with pytest.raises(CharthouseError, match="vectors of pixel_pca were replaced meanwhile"):
+            run()
+        assert not own.one("select count(*) from results.latest_runs where seed = 5")
+    else:
+        run()
+        features = [int(re.findall(r"x (\d+) features", line)[0]) for line in lines[1:]]
+        assert features == [image, image - 1 + text]
 
 
 def test_an_arm_whose_encoder_has_not_run_says_so(own: Bench) -> None:

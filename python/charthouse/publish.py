@@ -32,6 +32,8 @@ EMBEDDINGS = "embeddings"
 OWN = "published"
 """Schema of what only the copy has: `copy`, one row about itself, and `vitals_outliers`."""
 
+_OWN_TABLES = ("copy", "vitals_outliers")
+
 FREE_TEXT = {
     ("marts", "reports"): ("text",),
     ("marts", "patient_profiles"): ("profile", "sections"),
@@ -203,7 +205,7 @@ def _write(warehouse: Path, version: Path, options: Options, unwritten: Unwritte
         db.execute("use warehouse")
         db.execute("detach source")  # from here on others can write to the warehouse
         held = time.monotonic() - began
-        for table in tables:
+        for table in (*tables, *(_Table(OWN, name) for name in _OWN_TABLES)):
             (version / PARQUET / table.schema).mkdir(parents=True, exist_ok=True)
             file = version / PARQUET / table.schema / f"{table.name}.parquet"
             db.execute(
@@ -361,6 +363,8 @@ def _sync(path: Path) -> None:
 
 def _switch(out: Path, version: Path) -> None:
     """The new version takes the place of the former one, at once."""
+    # DuckDB would read the log of a former version (root's, killed as it wrote there) with this one
+    (out / f"{FILE}.wal").unlink(missing_ok=True)
     for link, target in (_LINKS | {_CURRENT: f"{_VERSIONS}/{version.name}"}).items():
         made = _half_made(out, link)
         made.unlink(missing_ok=True)

@@ -10,7 +10,7 @@ from typing import Any
 import PIL.Image
 import torch
 
-from charthouse.encoders.weights import find_weights
+from charthouse.encoders.weights import find_weights, published_revision
 from charthouse.errors import CharthouseError, require_known
 from charthouse.learners.base import Failed, Keep, Message, Question, Reply, Respondent
 from charthouse.learners.checkpoint import (
@@ -75,6 +75,7 @@ class InProcess(Respondent):
         self._dtype = dtype if dtype != "auto" else "bfloat16" if on_gpu else "float32"
         self._batch = batch or (BATCH_ON_GPU if on_gpu else 1)
         self._folder = find_weights(spec, FILES)
+        self._revision = published_revision(spec, FILES)
         require_family(self._folder, self.family.model_types, spec.learner)
         self.context_tokens = min(spec.context_tokens, positions(self._folder))
         self._failures = 0
@@ -85,7 +86,7 @@ class InProcess(Respondent):
         """With a hash of the weights, the processor and their configuration."""
         return {
             "model": self._spec.hub_id,
-            "revision": self._spec.revision or self._snapshot,
+            "revision": self._revision,
             "dtype": self._dtype,
             "by": "transformers",
             "weights": self._hash,
@@ -148,11 +149,6 @@ class InProcess(Respondent):
     def model(self) -> Any:
         """Of transformers, on its device."""
         return load_model(self._folder, self.processor.tokenizer, self._device, self._dtype)
-
-    @property
-    def _snapshot(self) -> str | None:
-        """The hub's own name of what is in its cache; None for a folder of the user's."""
-        return self._folder.name if self._folder.parent.name == "snapshots" else None
 
     @cached_property
     def _hash(self) -> str:

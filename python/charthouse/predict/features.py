@@ -46,6 +46,7 @@ class Block:
         names: [d], of the numbers of a vector.
         vectors: [n, d] float32, by stay in order of stay_id; zeros where the stay has none.
         present: [n], whether the stay has one.
+        sources: The runs that made the vectors; of presences none.
     """
 
     modality: str
@@ -53,6 +54,7 @@ class Block:
     names: tuple[str, ...]
     vectors: np.ndarray
     present: np.ndarray
+    sources: tuple[Source, ...] = ()
 
 
 def find_sources(
@@ -152,6 +154,7 @@ def read_block(
         names=_names(db, cohort, spec, sources[0].run_id, dimension),
         vectors=vectors,
         present=present,
+        sources=sources,
     )
 
 

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -186,7 +187,7 @@ class _Session:
                 settings=settings,
                 fingerprint=print_of,
             )
-        predicted = fit_arm(self.stays, fusion, asked.arm.reads, self._block)
+        predicted = fit_arm(self.stays, fusion, asked.arm.reads, partial(self._block, sources))
         counts = {"stays": len(self.stays.stay_ids), "seconds": round(predicted.seconds, 3)}
         with open_warehouse(self.warehouse, read_only=False) as db:
             db.execute("begin")
@@ -197,14 +198,24 @@ class _Session:
         self.runs[asked] = run_id
         self.say(f"  {asked.task}  {asked.arm.name}: {_summary(predicted)}")
 
-    def _block(self, encoder: str) -> Block:
-        """The vectors of an encoder, or the presences; read once a task."""
-        if encoder not in self.blocks:
+    def _block(self, sources: dict[str, tuple[Source, ...]], encoder: str) -> Block:
+        """The vectors of an encoder, or the presences; read once a task, unless embed has since
+        made others: those that are scored are those that the run names.
+
+        Raises:
+            CharthouseError: they are no longer those of the sources.
+        """
+        wanted = sources.get(encoder, ())
+        if encoder not in self.blocks or self.blocks[encoder].sources != wanted:
             stay_ids, task = self.stays.stay_ids, self.stays.task
             with self._marts() as db:
                 self.blocks[encoder] = read_block(
                     db, self.cohort, self.specs, encoder, task, stay_ids
                 )
+        if self.blocks[encoder].sources != wanted:
+            raise CharthouseError(
+                f"the vectors of {encoder} were replaced meanwhile. Run charthouse predict again."
+            )
         return self.blocks[encoder]
 
     @contextmanager
