@@ -1,5 +1,5 @@
 """Commands run in processes forked from one that has imported what they need: of a short dbt run
-the imports are half."""
+the imports are a third."""
 
 import atexit
 import multiprocessing
