@@ -1,18 +1,29 @@
-"""Commands run in processes forked from one that has imported what they need: of a short dbt run
-the imports are a third."""
+"""Commands run in processes forked from one that has imported what they need and parsed the
+project: of a short dbt run that is a half."""
 
 import atexit
 import multiprocessing
 import os
 import subprocess
 import sys
+from collections.abc import Callable
+from multiprocessing.context import ForkServerProcess
+from multiprocessing.forkserver import ensure_running
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from unittest.mock import patch
 
 _FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload(
-    ["dbt.cli.main", "dbt.adapters.duckdb", "charthouse.cli", "sklearn.metrics", "torch"]
-)
+_FORKS.set_forkserver_preload(["warm"])
+
+
+def start(target: Callable[..., None], *arguments: object) -> ForkServerProcess:
+    """Calls a function in a process of its own."""
+    with patch.dict(os.environ, PYTHONPATH=str(Path(__file__).parent)):  # where warm is
+        ensure_running()
+    process = _FORKS.Process(target=target, args=arguments)
+    process.start()
+    return process
 
 
 def run(
@@ -29,8 +40,7 @@ def run(
     """
     with TemporaryDirectory() as folder:
         files = Path(folder, "output"), Path(folder, "errors")
-        process = _FORKS.Process(target=_run, args=(program, words, cwd, env, files))
-        process.start()
+        process = start(_run, program, words, cwd, env, files)
         process.join(timeout)
         if process.exitcode is None:
             process.kill()

@@ -2,7 +2,6 @@
 
 import itertools
 import json
-import multiprocessing
 import os
 import random
 import shutil
@@ -10,12 +9,12 @@ import signal
 import threading
 import time
 from collections import Counter
-from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
 import pytest
 from werkzeug import Response
 
+import forked
 from asking import LEARNER, put, stays_of_test, write
 from charthouse.ask.journal import Journal, recover
 from charthouse.errors import CharthouseError
@@ -192,13 +191,6 @@ def test_an_error_never_replaces_an_answer(own: Bench, chat: Chat, tmp_path: Pat
 # Killed and interrupted
 
 
-def processes() -> ForkServerContext:
-    """Of this code and no more, without the seconds of importing it."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["asking", "charthouse.learners.served", "openai"])
-    return context
-
-
 def environment(bench: Bench) -> dict[str, str]:
     return {**bench.raw, "OPENAI_API_KEY": KEY}
 
@@ -226,15 +218,11 @@ def test_killed_a_hundred_times_it_ends_like_one_that_was_not(own: Bench, chat: 
     chat.bodies.clear()
     chat.seconds = 0.02
     n = len(stays_of_test(own))
-    context = processes()
     moments = random.Random(5)
     killed = 0
     for attempt in itertools.count():
         seconds = moments.uniform(0.02, 0.35) if attempt < 100 else 60.0
-        process = context.Process(
-            target=ask_and_die, args=(own.warehouse, chat.url, environment(own), seconds)
-        )
-        process.start()
+        process = forked.start(ask_and_die, own.warehouse, chat.url, environment(own), seconds)
         process.join()
         killed += process.exitcode == -signal.SIGKILL
         if attempt >= 100:
@@ -253,7 +241,6 @@ def test_killed_a_hundred_times_it_ends_like_one_that_was_not(own: Bench, chat: 
 
 def test_an_answer_that_came_before_the_kill_is_never_asked_again(own: Bench, chat: Chat) -> None:
     """The server answers seven, then no more; the process is killed while it waits."""
-    context = processes()
     came = threading.Event()
     over = threading.Event()
 
@@ -264,10 +251,7 @@ def test_an_answer_that_came_before_the_kill_is_never_asked_again(own: Bench, ch
         return None
 
     chat.reply = reply
-    process = context.Process(
-        target=ask_elsewhere, args=(own.warehouse, chat.url, environment(own))
-    )
-    process.start()
+    process = forked.start(ask_elsewhere, own.warehouse, chat.url, environment(own))
     assert came.wait(60)
     os.kill(process.pid or 0, signal.SIGKILL)
     process.join()

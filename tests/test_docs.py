@@ -99,9 +99,10 @@ def test_the_page_on_adding_a_task_does_what_it_says(bench: Bench, project: Path
 
 
 # Commands, run. Those of the pages on adding something and on learners are run by tests of their
-# own; `dashboard` by tests/test_dashboard.py.
+# own; `dashboard` by tests/test_dashboard.py; `run` by the fixture.
 
-ELSEWHERE = ("charthouse ask", "charthouse dashboard", "last_hour", "icu_stay_over_a_week")
+ELSEWHERE = ("charthouse ask", "charthouse dashboard", "charthouse run",
+             "last_hour", "icu_stay_over_a_week")  # fmt: skip
 WANTS = {
     "charthouse embed --encoder cxr_foundation": "CHARTHOUSE_CXR_EMBEDDINGS",
     "charthouse embed --encoder text_embedding_3_large": "OPENAI_API_KEY",

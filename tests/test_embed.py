@@ -1,7 +1,6 @@
 """The embed job: what it writes, what it leaves alone, what it survives. Encoders here are toys."""
 
 import contextlib
-import multiprocessing
 import os
 import random
 import re
@@ -21,6 +20,7 @@ import duckdb
 import numpy as np
 import pytest
 
+import forked
 from asking import write
 from charthouse.cohort import read_cohort
 from charthouse.embed.run import Options, embed
@@ -603,12 +603,9 @@ def test_killed_at_random_moments_nothing_is_lost_or_done_twice(bench: Bench) ->
     options = Options(encoders=["vitals_summary", "tfidf_svd"], chunk_stays=6)
     reference = Bench(bench.raw, bench.warehouse.with_name("reference.duckdb"), bench.logs)
     reference.warehouse.write_bytes(bench.warehouse.read_bytes())
-    server = multiprocessing.get_context("forkserver")  # imports once, forks for each run
-    server.set_forkserver_preload(["test_embed", "charthouse.encoders.tfidf_svd"])
 
     def run(bench: Bench, seconds: float | None) -> int:
-        process = server.Process(target=embed_and_die, args=(bench, options, seconds))
-        process.start()
+        process = forked.start(embed_and_die, bench, options, seconds)
         process.join()
         return process.exitcode  # type: ignore[return-value]
 
