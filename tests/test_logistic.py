@@ -11,6 +11,8 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
 from charthouse.errors import CharthouseError
+from charthouse.logistic import lasso, problems
+from charthouse.logistic.problems import Curvature
 from charthouse.logistic.search import PAPER_GRID, Candidate, Choice, LogisticFit, search
 from charthouse.statistics.metrics import measure
 
@@ -74,8 +76,25 @@ def only(cohort: Cohort, choice: Choice, **options: float) -> LogisticFit:
     return search(*cohort, grid=(choice,), **options)
 
 
-@pytest.mark.parametrize(("dims", "seed"), [((20, 24, 16), 0), ((30, 40), 1)])
-def test_same_choice_and_auroc_as_grid_search(dims: tuple[int, ...], seed: int) -> None:
+@pytest.fixture
+def large(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a cohort of MIMIC's size is: in single precision, one curvature shared by the fits."""
+    monkeypatch.setattr(problems, "DOUBLE", 0)
+
+
+@pytest.fixture(params=["small", "large"])
+def size(request: pytest.FixtureRequest) -> None:
+    """How the cohort is treated; small: in double precision, each fit with its own curvature."""
+    if request.param == "large":
+        request.getfixturevalue("large")
+
+
+@pytest.mark.parametrize(
+    ("dims", "seed", "size"),
+    [((20, 24, 16), 0, "large"), ((30, 40), 1, "small")],
+    indirect=["size"],
+)
+def test_same_choice_and_auroc_as_grid_search(dims: tuple[int, ...], seed: int, size: None) -> None:
     x, y, folds = cohort(2000, dims, seed=seed)
     x, y, folds, new_x, new_y = x[:1400], y[:1400], folds[:1400], x[1400:], y[1400:]
     fit = search(x, y, folds)
@@ -97,6 +116,7 @@ def test_same_choice_and_auroc_as_grid_search(dims: tuple[int, ...], seed: int) 
     assert scores == pytest.approx(expected_scores, abs=2e-3)
 
 
+@pytest.mark.usefixtures("size")
 @pytest.mark.parametrize("choice", [Choice("l1", 0.1), Choice("l1", 1.0), Choice("l2", 0.01),
                                     Choice("l2", 10.0), NONE], ids=str)  # fmt: skip
 def test_coefficients_of_each_penalty(choice: Choice) -> None:
@@ -109,6 +129,7 @@ def test_coefficients_of_each_penalty(choice: Choice) -> None:
     assert fit.sd == pytest.approx(theirs["scale"].scale_)
 
 
+@pytest.mark.usefixtures("size")
 @pytest.mark.parametrize("choice", PAPER_GRID, ids=str)
 def test_optimality_in_float64(choice: Choice) -> None:
     data = cohort(900, (20, 30), rate=0.34)
@@ -119,6 +140,7 @@ def test_optimality_in_float64(choice: Choice) -> None:
     assert violation(moved, data[0], data[1]) > 1e-5  # the check can fail
 
 
+@pytest.mark.usefixtures("size")
 @pytest.mark.parametrize("choice", [Choice("l1", 0.1), Choice("l1", 10.0), Choice("l2", 0.01),
                                     Choice("l2", 10.0), NONE], ids=str)  # fmt: skip
 @pytest.mark.filterwarnings("ignore:The inner solver")  # scikit-learn's, of the constant column
@@ -145,6 +167,7 @@ def test_out_of_fold_is_a_model_without_that_fold(choice: Choice) -> None:
     assert again.out_of_fold[~rest] == pytest.approx(expected, abs=5e-3)
 
 
+@pytest.mark.usefixtures("size")
 def test_constant_columns_get_no_coefficient() -> None:
     x, y, folds = cohort(600, (8, 8))
     x[:, 2], x[:, 5] = 0.1, 0
@@ -155,6 +178,7 @@ def test_constant_columns_get_no_coefficient() -> None:
         assert np.delete(fit.coefficients, [2, 5]) == pytest.approx(without.coefficients, abs=1e-4)
 
 
+@pytest.mark.usefixtures("size")
 def test_collinear_columns() -> None:
     x, y, folds = cohort(600, (8, 8))
     x = np.hstack([x, x[:, :3], 2 * x[:, 4:5] + 1])
@@ -165,6 +189,23 @@ def test_collinear_columns() -> None:
         theirs = by_sklearn(Choice("l2", 1e7) if choice is NONE else choice)  # NONE: singular
         expected = theirs.fit(x.astype(np.float64), y).predict_proba(x.astype(np.float64))[:, 1]
         assert fit.scores(x) == pytest.approx(expected, abs=2e-3)
+
+
+@pytest.mark.usefixtures("large")
+@pytest.mark.parametrize("choice", [Choice("l1", 0.1), Choice("l1", 10.0)], ids=str)
+def test_fits_that_get_on_slowly_get_a_curvature_of_their_own(
+    choice: Choice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = cohort(900, (20, 30), rate=0.34)
+    shared = only(data, choice)
+    parted = []
+    part = Curvature.part
+    monkeypatch.setattr(Curvature, "part", lambda *given: (parted.append(given), part(*given)))
+    monkeypatch.setattr(lasso, "SLOW", 0)
+    own = only(data, choice)
+    assert parted and own.converged and violation(own, data[0], data[1]) <= 2e-6
+    assert own.coefficients == pytest.approx(shared.coefficients, abs=1e-4)
+    assert own.out_of_fold == pytest.approx(shared.out_of_fold, abs=1e-4)
 
 
 @pytest.mark.parametrize("C", [10.0, 100.0])
@@ -251,6 +292,7 @@ def test_folds_may_be_any_number() -> None:
     )
 
 
+@pytest.mark.usefixtures("size")
 def test_row_order_does_not_matter_and_runs_repeat() -> None:
     x, y, folds = cohort(800, (20, 20))
     copy = x.copy()
