@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from asking import LEARNER, MORTALITY, put, stays_of_test, write
+from charthouse.ask.prompt import read_prompt
 from charthouse.errors import CharthouseError
 from charthouse.learners.registry import learner_specs
 from conftest import PROJECT, Bench
@@ -343,3 +344,29 @@ def test_a_task_without_a_question_is_named_and_the_others_are_asked(
     assert own.sql("select distinct task from results.answers") == [(MORTALITY,)]
     with pytest.raises(CharthouseError, match=r"No question is known for stay_over_7\. Write one"):
         put(own, chat, tasks=["stay_over_7"])
+
+
+GOOD = {"version": '"2"', "system": '"Be brief."', "user": '"{profile} {question}"',
+        "without_profile": '"{question}"'}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"version": "two"}, "is not TOML"),
+        ({"system": "3"}, "'system' is missing, or no text"),
+        ({"user": '" "'}, "'user' is missing, or no text"),
+        ({"user": '"{profile} {question"'}, "'user' has a single brace; write it twice"),
+        ({"without_profile": '"{profile} {question}"'},
+         "'without_profile' must hold {question}, and nothing else in braces"),
+        ({"temperature": '"0"'}, "'temperature' is none of version, system"),
+    ],
+)  # fmt: skip
+def test_a_prompt_that_would_not_ask_what_it_should_is_one_line(
+    tmp_path: Path, change: dict[str, str], said: str
+) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text("\n".join(f"{field} = {text}" for field, text in (GOOD | change).items()))
+    with pytest.raises(CharthouseError, match=re.escape(said)) as caught:
+        read_prompt(str(path))
+    assert "\n" not in str(caught.value) and str(path) in str(caught.value)

@@ -9,6 +9,8 @@ import pytest
 from typer.testing import CliRunner
 
 from charthouse.cli import app
+from charthouse.device import choose_device
+from charthouse.errors import CharthouseError
 from conftest import PROJECT
 
 HEAVY = {"torch", "transformers", "timm", "pandas", "numpy", "duckdb", "dbt", "pyarrow", "sklearn"}
@@ -73,3 +75,20 @@ def test_outside_a_clone_it_says_how_to_name_one(tmp_path: Path) -> None:
     done = charthouse("doctor", cwd=tmp_path)
     assert done.returncode == 1
     assert "Go to the clone, or set CHARTHOUSE_PROJECT to it." in done.stderr
+
+
+def test_a_gpu_is_taken_where_there_is_one_and_never_made_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(CharthouseError, match="finds no GPU here"):
+        choose_device("cuda")
+    assert choose_device("auto") == "cpu"
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    assert (choose_device("cuda"), choose_device("cpu")) == ("cuda", "cpu")
+
+
+def test_a_pair_to_compare_that_is_none_is_one_line() -> None:
+    done = charthouse("evaluate", "--compare", "presence", cwd=PROJECT)
+    assert done.returncode == 1
+    assert done.stderr == "charthouse: --compare 'presence': write two arms as 'one - other'.\n"

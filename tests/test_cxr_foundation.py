@@ -251,6 +251,22 @@ def test_file_cut_anywhere_but_between_records_is_noticed() -> None:
             list(split_records(BY_TENSORFLOW[:size]))
 
 
+def test_numbers_may_be_packed_or_one_by_one() -> None:
+    """A list of int64, negative ones too, in each of the forms that protocol buffers allow."""
+    numbers = [7, 300, -1]
+    several = b"".join(varint(number & (1 << 64) - 1) for number in numbers)
+    packed = message(1, several)
+    single = b"".join(varint(1 << 3) + varint(number & (1 << 64) - 1) for number in numbers)
+    for content in (packed, single):
+        feature = message(1, message(1, b"n") + message(2, message(3, content)))
+        assert parse_example(message(1, feature))["n"].tolist() == numbers
+    strange = varint(1 << 3 | 5) + b"1234"  # four bytes, as a float is
+    with pytest.raises(DamagedRecord, match="a list of integers holds something else"):
+        parse_example(message(1, message(1, message(1, b"n") + message(2, message(3, strange)))))
+    with pytest.raises(DamagedRecord, match="longer than 64 bits"):
+        parse_example(b"\xff" * 11)
+
+
 def test_nonsense_is_damage_and_nothing_else() -> None:
     rng = np.random.default_rng(0)
     whole = example(np.arange(4), "a1b2")

@@ -1,15 +1,17 @@
 """`charthouse doctor`: what is missing stops, what is only small is noted, each with what to do."""
 
 import gzip
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from charthouse import doctor, raw_files
 from charthouse.doctor import Finding, examine, show
-from charthouse.raw_files import BackgroundCheck
+from charthouse.raw_files import BackgroundCheck, gzip_fault
 from conftest import PROJECT, Bench, rewrite
 
 
@@ -126,3 +128,51 @@ def test_a_check_that_breaks_off_has_not_passed(
 
     monkeypatch.setattr(raw_files, "gzip_fault", break_off)
     assert "broke off" in str(BackgroundCheck(path).result())
+
+
+def test_several_gz_in_one_file_are_whole(tmp_path: Path) -> None:
+    """As pigz and cat write them; each has a checksum of its own."""
+    path = tmp_path / "chartevents.csv.gz"
+    members = [gzip.compress(text) for text in (b"a,b\n", b"1,2\n" * 100_000, b"3,4\n")]
+    path.write_bytes(b"".join(members))
+    assert gzip_fault(path) is None
+    path.write_bytes(b"".join(members)[:-1])
+    assert gzip_fault(path) == "cut short"
+    damaged = bytearray(b"".join(members))
+    damaged[len(members[0]) + len(members[1]) - 6] ^= 1
+    path.write_bytes(damaged)
+    assert gzip_fault(path) == "damaged: its checksum is wrong"
+    assert gzip_fault(tmp_path / "gone.csv.gz") == "not readable (No such file or directory)"
+
+
+def test_what_you_may_not_read_is_said(
+    folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tests may run as root, who may read all: so the question is answered for it."""
+    closed = {folders["NOTE"], folders["MIMICIV"] / "icu/icustays.csv.gz"}
+    allowed = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: path not in closed and allowed(path, mode))
+    assert [found.message for found in findings("CHARTHOUSE_NOTE")] == [
+        f"{folders['NOTE']} is not readable by you: chmod or ask its owner"
+    ]
+    assert findings("icu/icustays")[0].state == "bad"
+    assert "icustays.csv.gz is not readable by you" in findings("icu/icustays")[0].message
+
+
+def test_parquet_is_looked_at_too(folders: dict[str, Path]) -> None:
+    text = folders["MIMICIV"] / "icu/icustays.csv.gz"
+    path = text.with_name("icustays.parquet")
+    duckdb.execute(f"copy (from read_csv('{text}')) to '{path}' (format parquet)")
+    text.unlink()
+    assert findings("icu/icustays") == [Finding("good", "icu/icustays", "300 rows")]
+    path.write_bytes(path.read_bytes()[:-100])
+    assert findings("icu/icustays") == [
+        Finding("bad", "icu/icustays", f"{path} is empty, cut or damaged: fetch it again")
+    ]
+
+
+def test_damaged_metadata_are_one_finding(folders: dict[str, Path]) -> None:
+    path = folders["CXR"] / "mimic-cxr-2.0.0-metadata.csv.gz"
+    path.write_bytes(path.read_bytes()[:50])
+    assert findings("mimic-cxr-2.0.0-metadata")[0].state == "bad"
+    assert not findings("files/")

@@ -715,3 +715,33 @@ def test_the_page_on_adding_an_encoder_does_what_it_says(bench: Bench, tmp_path:
     state = "select state, encoded from reports.encoders where encoder = 'last_hour'"
     with_vitals = bench.one("select count(*) from marts.cohort where has_vitals")
     assert bench.sql(state) == [("done", with_vitals)]
+
+
+class FitsOnTest(Toy, FittedEncoder):
+    fits_on = ("train", "test")
+
+    def fit(self, stays: object, labels: object) -> dict[str, np.ndarray]:
+        raise AssertionError
+
+    def restore(self, learned: object) -> None:
+        raise AssertionError
+
+
+@pytest.mark.parametrize(
+    ("cls", "said"),
+    [
+        (type("Reads", (Toy,), {"reads": "waveforms"}), "toy reads 'waveforms'. Known: "),
+        (FitsOnTest, "toy would fit on the test split: correct its fits_on."),
+        (type("Unsuited", (Toy,), {"unsuited": classmethod(lambda cls, context: "toy: no.")}),
+         "toy: no."),
+    ],
+    ids=["reads", "fits on test", "unsuited"],
+)  # fmt: skip
+def test_an_encoder_that_must_not_run_leaves_no_trace(
+    own: Bench, toy: Clone, cls: type[Encoder], said: str
+) -> None:
+    before = own.contents()
+    with pytest.raises(CharthouseError) as caught:
+        toy.run(own, cls)
+    assert str(caught.value).startswith(said)
+    assert own.contents() == before

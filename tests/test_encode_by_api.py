@@ -17,8 +17,8 @@ from werkzeug import Response
 from charthouse.encoders import text_embedding_3_large as api
 from charthouse.encoders.base import Context, Report, Stay
 from charthouse.encoders.registry import encoder_class, encoder_spec
-from charthouse.encoders.text_embedding_3_large import TextEmbedding3Large
-from charthouse.encoders.text_pieces import cut, estimate_tokens, pack
+from charthouse.encoders.text_embedding_3_large import TextEmbedding3Large, _average
+from charthouse.encoders.text_pieces import Piece, cut, estimate_tokens, pack
 from charthouse.errors import CharthouseError
 from charthouse.guard import Guard, Send
 from charthouse.patience import Patience
@@ -651,3 +651,10 @@ def test_an_address_that_cannot_be_meant(url: str, monkeypatch: pytest.MonkeyPat
 def test_an_unknown_report_encoding_is_one_line(service: Api) -> None:
     with pytest.raises(CharthouseError, match="each or joined, not 'all'"):
         encoder("all")
+
+
+def test_pieces_that_say_the_opposite_leave_no_vector() -> None:
+    piece = Piece(0, "", 3)
+    there = np.array([0.6, 0.8], dtype=np.float32)
+    average = _average([(piece, there), (piece, -there)])
+    assert average == "the vectors of its pieces cancel each other out"

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import random
 import subprocess
 import sys
 import threading
@@ -20,8 +21,8 @@ from charthouse.encoders.ahead import ahead
 from charthouse.encoders.base import Context, Image, Stay
 from charthouse.encoders.registry import encoder_class, encoder_spec
 from charthouse.encoders.swin import Swin, normalised, read_picture
-from charthouse.encoders.torch_models import import_timm, import_transformers
-from charthouse.encoders.xray_file import MOST_PIXELS
+from charthouse.encoders.torch_models import import_timm, import_transformers, read_tensors
+from charthouse.encoders.xray_file import MOST_PIXELS, Unreadable, read_grayscale
 from charthouse.errors import CharthouseError
 from conftest import PROJECT
 from tiny_checkpoints import SWIN_PIXELS as SIZE
@@ -229,6 +230,13 @@ def test_a_checkpoint_that_does_not_fit_is_one_line(weights, hugging_face, chang
     assert "\n" not in str(raised.value)
 
 
+def test_a_bin_of_something_else_than_tensors_is_one_line(tmp_path):
+    for content in ([torch.zeros(2)], {"model": {"step": 3}}):
+        torch.save(content, tmp_path / "pytorch_model.bin")
+        with pytest.raises(CharthouseError, match="holds something else than named tensors"):
+            read_tensors(tmp_path / "pytorch_model.bin")
+
+
 def test_a_checkpoint_that_carries_code_is_refused(weights, hugging_face, tmp_path):
     link(hugging_face[1], weights)
     (weights / "model.safetensors").unlink()
@@ -393,6 +401,41 @@ def test_spoiled_images_are_reasons_and_the_run_goes_on(swin, tmp_path):
     for outcome, (image, reason) in zip(outcomes[1:-1], bad.items(), strict=True):
         assert isinstance(outcome, str) and reason in outcome, image.dicom_id
         assert str(tmp_path) not in outcome  # paths name patients
+
+
+def test_a_damaged_picture_is_read_or_a_reason_and_never_another_error(tmp_path):
+    """Decoders raise all sorts of things; a thousand files with some bytes changed or missing."""
+    chance = random.Random(0)
+    picture = PIL.Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 50), np.uint8))
+    outcomes = set()
+    for ending in ("jpg", "png"):
+        path = tmp_path / f"one.{ending}"
+        picture.save(path)
+        whole = path.read_bytes()
+        for _ in range(500):
+            kept = chance.randrange(20, len(whole)) if chance.random() < 0.3 else len(whole)
+            data = bytearray(whole[:kept])
+            for _ in range(chance.randrange(1, 6)):
+                data[chance.randrange(len(data))] = chance.randrange(256)
+            path.write_bytes(data)
+            try:
+                read_grayscale(path, 32)
+                outcomes.add("read")
+            except Unreadable as reason:
+                assert str(tmp_path) not in str(reason)
+                outcomes.add("reason")
+    assert outcomes == {"read", "reason"}
+
+
+def test_too_little_memory_is_no_fault_of_the_picture(tmp_path, monkeypatch):
+    image = pictures(tmp_path, 1)[0]
+
+    def refuse(*given: object, **more: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(PIL.Image.Image, "convert", refuse)
+    with pytest.raises(MemoryError):
+        read_grayscale(image.path, 32)
 
 
 def test_a_stay_is_the_mean_of_its_readable_images(swin, tmp_path):

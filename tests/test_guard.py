@@ -12,12 +12,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx2
+import openai
 import pytest
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
 from charthouse.errors import CharthouseError
 from charthouse.guard import Guard, Send, guarded_client, sending
+from charthouse.patience import Patience
 from conftest import PROJECT
 from listener import Listener, address_of_this_machine
 
@@ -480,3 +482,29 @@ def test_only_the_guarded_client_opens_connections() -> None:
             if name in calls:
                 given = {keyword.arg for keyword in calls[name].keywords}
                 assert {"http_client", "max_retries"} <= given, path
+
+
+def test_a_server_that_nobody_runs_is_a_connection_error_whatever_its_addresses(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each address that localhost has is tried; the last failure is told."""
+    with socket.socket() as held:  # bound and not listening: nobody else can answer there
+        held.bind(("127.0.0.1", 0))
+        port = held.getsockname()[1]
+        asked = answers("127.0.0.1", "127.0.0.2")
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *given, **more: asked)
+        with pytest.raises(httpx2.ConnectError):
+            post(Guard(is_synthetic=False), f"http://localhost:{port}/")
+
+
+def test_a_certificate_that_is_not_trusted_says_what_to_set() -> None:
+    def call() -> None:
+        try:
+            raise ssl.SSLCertVerificationError("self-signed certificate")
+        except ssl.SSLError as error:
+            request = httpx2.Request("POST", "https://approved.example/")
+            raise openai.APIConnectionError(request=request) from error
+
+    with pytest.raises(CharthouseError, match="Set SSL_CERT_FILE to") as caught:
+        Patience(tries=3, sleep=lambda seconds: None).ask(call, "approved.example")
+    assert "\n" not in str(caught.value)

@@ -10,8 +10,10 @@ import jinja2
 import pytest
 import yaml
 
+from charthouse import encoders
 from charthouse.errors import CharthouseError
-from charthouse.registry import seed_rows
+from charthouse.learners.registry import learner_specs
+from charthouse.registry import class_named, seed_rows
 from conftest import DBT, PROJECT
 
 LAYERS = ["source", "seed", "staging", "intermediate", "marts", "written by jobs", "reports"]
@@ -149,6 +151,53 @@ def test_a_seed_that_cannot_be_read_is_one_line(tmp_path: Path, content: bytes, 
     (tmp_path / "seeds/arms.csv").write_bytes(content)
     with pytest.raises(CharthouseError, match=said):
         list(seed_rows(tmp_path, "arms"))
+
+
+def test_a_seed_that_is_not_there_says_how_to_get_it_back(tmp_path: Path) -> None:
+    with pytest.raises(CharthouseError, match=r"git checkout seeds/arms\.csv"):
+        list(seed_rows(tmp_path, "arms"))
+
+
+@pytest.mark.parametrize(
+    ("module", "said"),
+    [
+        (None, r"Add python/charthouse/encoders/my_own\.py\.$"),
+        ("import no_such_package", r"It needs no_such_package: pip install 'charthouse\[models\]'"),
+        ("import momentfm.no_such", r"It needs momentfm\.no_such: pip install "),
+        ("raise OSError('libcudart.so: cannot open')", r"\(OSError libcudart\.so: cannot open\)"),
+        ("class Myown: pass", r"my_own\.py has no class MyOwn\. Name it so\.$"),
+    ],
+)
+def test_a_row_without_a_class_that_can_be_imported_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: str | None, said: str
+) -> None:
+    if module is not None:
+        (tmp_path / "my_own.py").write_text(module)
+    monkeypatch.setattr(encoders, "__path__", [*encoders.__path__, str(tmp_path)])
+    with pytest.raises(CharthouseError, match=said) as caught:
+        class_named("encoders", "encoder", "my_own")
+    assert "\n" not in str(caught.value)
+    sys.modules.pop("charthouse.encoders.my_own", None)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (("4096", "4k"), "wrong context_tokens"),
+        (("llava_1_5_7b,", "LLaVA-1.5,"), "wrong learner"),
+        (("usd_per_million_input", "usd"), "must have the columns learner, "),
+    ],
+)
+def test_a_learner_that_is_described_wrongly_is_one_line(
+    tmp_path: Path, change: tuple[str, str], said: str
+) -> None:
+    (tmp_path / "seeds").mkdir()
+    text = (PROJECT / "seeds/learners.csv").read_text()
+    assert change[0] in text
+    (tmp_path / "seeds/learners.csv").write_text(text.replace(*change, 1))
+    with pytest.raises(CharthouseError, match=said) as caught:
+        learner_specs(tmp_path)
+    assert "\n" not in str(caught.value)
 
 
 def test_no_file_is_secret_data_or_names_a_machine() -> None:

@@ -537,3 +537,20 @@ def test_scores_of_0_and_1_have_a_finite_logit() -> None:
     assert logit(np.array([0.0, 0.5, 1.0])) == pytest.approx(
         [np.log(EPSILON), 0, -np.log(EPSILON)], abs=1e-6
     )
+
+
+@pytest.mark.parametrize(
+    ("y_true", "y_score", "threshold", "said"),
+    [
+        ([0, 1, 1], [0.1, 0.9], 0.5, "differ in shape"),
+        ([0, 2], [0.1, 0.9], 0.5, "labels other than 0 and 1"),
+        ([0, 1], [0.1, 1.1], 0.5, r"not in \[0, 1\]"),
+        ([0, 1], [0.1, np.nan], 0.5, r"not in \[0, 1\]"),
+        ([0, 1], [0.1, 0.9], np.nan, "threshold is not a number"),
+    ],
+)
+def test_what_is_no_label_or_score_is_refused(
+    y_true: list, y_score: list, threshold: float, said: str
+) -> None:
+    with pytest.raises(ValueError, match=said):
+        measure(np.array(y_true), np.array(y_score), threshold, ("auroc",))

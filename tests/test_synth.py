@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import hashlib
 import json
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -470,4 +472,29 @@ def test_bad_arguments_give_one_line(tmp_path: Path, changes: dict[str, Any], sa
     with pytest.raises(CharthouseError, match=says) as caught:
         write(tmp_path / "a", **changes)
     assert "\n" not in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_target_that_cannot_be_a_folder_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(CharthouseError, match="file is a file: choose a folder"):
+        write(tmp_path / "file", stays=5)
+    with pytest.raises(CharthouseError, match=r"cannot be written \(Not a directory\): choose"):
+        write(tmp_path / "file/below", stays=5)
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        (errno.EROFS, "no permission"),
+        (errno.ENOTEMPTY, "no longer empty"),
+        (errno.EIO, "Input/output error"),
+    ],
+)
+def test_a_disk_that_refuses_midway_is_one_line_and_leaves_nothing(
+    tmp_path: Path, code: int, said: str
+) -> None:
+    with pytest.raises(CharthouseError, match=said):
+        write(tmp_path / "a", stays=5, progress=_fail_with(OSError(code, os.strerror(code))))
     assert list(tmp_path.iterdir()) == []

@@ -65,15 +65,18 @@ def family_of(spec: LearnerSpec) -> Family:
 
 
 def _spec(row: dict[str, str], path: Path, line: int) -> LearnerSpec:
+    if row.keys() != LearnerSpec.__dataclass_fields__.keys():
+        wanted = ", ".join(LearnerSpec.__dataclass_fields__)
+        raise CharthouseError(f"{path} must have the columns {wanted}.")
     price = r"\d+(\.\d+)?|"
     faults = {
-        "learner": re.fullmatch("[a-z][a-z0-9_]*", row.get("learner", "")),
-        "family": re.fullmatch("[a-z][a-z0-9_]*", row.get("family", "")),
-        "context_tokens": re.fullmatch("[1-9][0-9]*", row.get("context_tokens", "")),
-        "usd_per_million_input": re.fullmatch(price, row.get("usd_per_million_input", "")),
-        "usd_per_million_output": re.fullmatch(price, row.get("usd_per_million_output", "")),
+        "learner": re.fullmatch("[a-z][a-z0-9_]*", row["learner"]),
+        "family": re.fullmatch("[a-z][a-z0-9_]*", row["family"]),
+        "context_tokens": re.fullmatch("[1-9][0-9]*", row["context_tokens"]),
+        "usd_per_million_input": re.fullmatch(price, row["usd_per_million_input"]),
+        "usd_per_million_output": re.fullmatch(price, row["usd_per_million_output"]),
     }
-    if bool(row.get("usd_per_million_input")) != bool(row.get("usd_per_million_output")):
+    if bool(row["usd_per_million_input"]) != bool(row["usd_per_million_output"]):
         faults["usd_per_million_output"] = None  # both prices, or neither
     if broken := [name for name, is_right in faults.items() if not is_right]:
         raise CharthouseError(
@@ -83,8 +86,4 @@ def _spec(row: dict[str, str], path: Path, line: int) -> LearnerSpec:
         name: float(row[name]) if row[name] else None
         for name in ("usd_per_million_input", "usd_per_million_output")
     }
-    try:
-        return LearnerSpec(**row | numbers | {"context_tokens": int(row["context_tokens"])})  # type: ignore[arg-type]
-    except TypeError:
-        wanted = ", ".join(LearnerSpec.__dataclass_fields__)
-        raise CharthouseError(f"{path} must have the columns {wanted}.") from None
+    return LearnerSpec(**row | numbers | {"context_tokens": int(row["context_tokens"])})  # type: ignore[arg-type]
