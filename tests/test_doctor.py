@@ -109,6 +109,15 @@ def test_jpgs_that_are_not_there_are_noted(folders: dict[str, Path]) -> None:
     assert "only 0 of 20 sampled JPGs are there" in findings("files/")[0].message
 
 
+def test_a_warehouse_that_no_build_could_write_is_said(
+    folders: dict[str, Path], bench: Bench
+) -> None:
+    assert findings("CHARTHOUSE_WAREHOUSE")[0].state == "good"
+    bench.warehouse.write_bytes(bench.warehouse.read_bytes()[:5000])
+    (damaged,) = findings("CHARTHOUSE_WAREHOUSE")
+    assert damaged.state == "bad" and "is damaged, or no warehouse" in damaged.message
+
+
 def test_a_bracket_in_a_path_is_shown_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
     for path in ("/data/[/old]/mimic", "/data/[red]mimic", "/data/:smile:/mimic"):
         show([Finding("bad", "CHARTHOUSE_MIMICIV", path)])

@@ -9,9 +9,10 @@ from typing import Literal
 
 import duckdb
 
+from charthouse.errors import CharthouseError
 from charthouse.project import RawTable, known_row_counts, raw_tables
 from charthouse.raw_files import csv_header, gzip_fault
-from charthouse.warehouse import scratch, warehouse_path
+from charthouse.warehouse import open_warehouse, scratch, warehouse_path
 
 ENDINGS = (".csv.gz", ".csv", ".parquet")  # in the order in which macros/raw_files.sql tries them
 # A file up to this many bytes is counted at once; a larger one, only with --full.
@@ -236,5 +237,11 @@ def _examine_warehouse() -> Finding:
         return Finding(
             "bad", "CHARTHOUSE_WAREHOUSE", f"{folder} is no folder that you may write to"
         )
+    if path.exists():
+        try:
+            with open_warehouse(path, gives_up=lambda: True):
+                pass
+        except CharthouseError as error:
+            return Finding("bad", "CHARTHOUSE_WAREHOUSE", str(error))
     free = os.statvfs(folder).f_bavail * os.statvfs(folder).f_frsize / 1e9
     return Finding("good", "CHARTHOUSE_WAREHOUSE", f"{path} ({free:.0f} GB free beside it)")
