@@ -371,10 +371,12 @@ def test_a_disk_that_fills_up_keeps_what_came(own: Bench, chat: Chat, tmp_path: 
         shutil.copy(own.warehouse, small / "warehouse.duckdb")
         full = Bench(own.raw, small / "warehouse.duckdb", tmp_path)
 
+        filling = threading.Lock()  # requests come side by side
+
         def reply(body: Body) -> None:
-            # requests come side by side: none may be the 20th when it looks
-            if len(chat.bodies) >= 20 and not (small / "filler").exists():
-                fill(small)
+            with filling:  # none may be the 20th when it looks
+                if len(chat.bodies) >= 20 and not (small / "filler").exists():
+                    fill(small)
 
         chat.reply = reply
         with pytest.raises(CharthouseError) as caught:
