@@ -17,7 +17,7 @@ from charthouse.encoders.base import Encoded
 from charthouse.errors import CharthouseError
 from charthouse.runs import note_counts, start_run
 from charthouse.warehouse import open_warehouse
-from conftest import Bench
+from conftest import UNTESTED, Bench
 
 TASK = "in_hospital_mortality"
 PREDICT = "predict-1"
@@ -532,7 +532,7 @@ def test_what_failed_is_printed_with_its_stays_and_how_to_mend_it(unscored: Benc
 
 
 def test_the_papers_choices_are_by_choice(unscored: Bench) -> None:
-    assert unscored.build("--vars", "{protocol: paper}").code == 0
+    assert unscored.build(*UNTESTED, "--vars", "{protocol: paper}").code == 0
     with open_warehouse(unscored.warehouse, read_only=False) as db:
         _embed(db, "pixel_pca", fit_hash="of-pixels")
         _predict(db)

@@ -32,7 +32,7 @@ from charthouse.patience import REFUSED, Patience
 from charthouse.predict.features import find_sources
 from charthouse.sends import log_to
 from charthouse.warehouse import open_warehouse
-from conftest import PROJECT, Bench, rewrite
+from conftest import PROJECT, UNTESTED, Bench, rewrite
 from small_disk import fill, needs_root, small_disk
 
 
@@ -144,7 +144,7 @@ def test_only_what_changed_is_encoded_again(bench: Bench, toy: Clone) -> None:
         return text[:at] + text[at:].replace('"', '"ADDENDUM ', 1)
 
     rewrite(notes, add_a_word)
-    assert bench.build().code == 0
+    assert bench.build(*UNTESTED).code == 0
     toy.run(bench)
     after = {row[0]: row for row in rows(bench, made)}
     assert [stay for stay in after if after[stay] != before[stay]] == [stay_id]
@@ -472,7 +472,7 @@ def test_what_the_columns_mean_is_an_input_too(bench: Bench, project: Path) -> N
     assert "0 kept" in bench.charthouse("embed", "--encoder", "demographics").stdout
     seed = project / "seeds/tabular_variables.csv"
     seed.write_text(seed.read_text().replace("1,age,numeric", "1,age,categorical"))
-    assert bench.build().code == 0
+    assert bench.build(*UNTESTED).code == 0
     assert "0 kept" in bench.charthouse("embed", "--encoder", "demographics").stdout
 
 
@@ -501,7 +501,7 @@ def test_marts_built_again_in_the_middle_stop_the_run_and_nothing_is_mixed(
 
         def encode(self, stays: Sequence[Stay]) -> Encoded:
             if not self.built:  # between two transactions the warehouse is free
-                self.built.append(bench.build("--vars", "{min_age: 60}").code)
+                self.built.append(bench.build(*UNTESTED, "--vars", "{min_age: 60}").code)
             return super().encode(stays)
 
     with pytest.raises(CharthouseError, match="built again meanwhile"):
@@ -686,7 +686,7 @@ def test_a_warehouse_without_results_says_to_build_it(bench: Bench) -> None:
         done = bench.charthouse(command)
         assert done.returncode == 1 and "Run dbt build" in done.stderr
         assert done.stderr.count("\n") == 1
-    assert bench.build().code == 0
+    assert bench.build(*UNTESTED).code == 0
     assert bench.charthouse("encoders").returncode == 0
 
 
@@ -701,7 +701,7 @@ def test_the_page_on_adding_an_encoder_does_what_it_says(bench: Bench, tmp_path:
     (tmp_path / "clone/python/charthouse/encoders/last_hour.py").write_text(module)
     bench.project = tmp_path / "clone"
     bench.environment["PYTHONPATH"] = str(tmp_path / "clone/python")
-    assert bench.build().code == 0
+    assert bench.build(*UNTESTED).code == 0
     for command in re.findall(r"^charthouse (.*)$", page, re.M):
         done = bench.charthouse(*command.split())
         assert done.returncode == 0, done.stderr

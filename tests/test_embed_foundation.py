@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from charthouse.cli import app
 from charthouse.embed.listing import encoder_table
 from charthouse.errors import CharthouseError
-from conftest import PROJECT, Bench
+from conftest import PROJECT, UNTESTED, Bench
 from fake_openai import SECRET, Api
 from tiny_checkpoints import write_bert, write_moment, write_swin
 
@@ -114,7 +114,7 @@ def test_without_weights_a_named_encoder_is_one_line_and_the_ready_ones_run(benc
 
 
 def test_the_papers_protocol_joins_the_reports(tiny: Bench) -> None:
-    assert tiny.build("--vars", "{protocol: paper}").code == 0
+    assert tiny.build(*UNTESTED, "--vars", "{protocol: paper}").code == 0
     assert tiny.charthouse("embed", "--encoder", "radbert").returncode == 0
     settings = json.loads(str(tiny.one("select settings from results.runs where name = 'radbert'")))
     assert settings["report_encoding"] == "joined"
@@ -146,7 +146,7 @@ def test_reports_go_to_a_server_and_every_send_is_in_the_log(bench: Bench, api: 
 def test_credentialed_reports_leave_for_no_host_that_is_not_approved(bench: Bench) -> None:
     for root in bench.raw.values():
         (Path(root) / "SYNTHETIC.txt").unlink()
-    assert bench.build().code == 0
+    assert bench.build(*UNTESTED).code == 0
     assert bench.one("select is_synthetic from marts.cohort_definition") is False
     bench.environment |= {
         "OPENAI_BASE_URL": "https://llm.example.org/v1",

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from conftest import PROJECT, Bench, rewrite, roots_of
+from conftest import PROJECT, UNTESTED, Bench, rewrite, roots_of
 
 MARTS = ("--exclude", "path:models/reports")  # all that these tests look at
 
@@ -199,19 +199,19 @@ def test_one_folder_that_is_not_marked_synthetic_makes_the_whole_credentialed(
     markers = [tmp_path / "data" / name / "SYNTHETIC.txt" for name in ("mimic-iv", "mimic-iv-note")]
 
     def is_refused(*arguments: str) -> bool:
-        outcome = bench.build(*arguments)
+        outcome = bench.build(*arguments, *UNTESTED)
         return outcome.code != 0 and "Build all (dbt build without --select)" in outcome.output
 
     for marker in markers:
         marker.unlink()
     assert is_refused("--select", "path:models/staging")  # beside marts that are called synthetic
-    assert bench.build().code == 0
+    assert bench.build(*UNTESTED).code == 0
     assert bench.one("select is_synthetic from marts.cohort_definition") is False
     real = bench.one("select cohort_hash from marts.cohort_definition")
     for marker in markers:
         marker.touch()
     assert is_refused("--select", "cohort_definition")
-    assert bench.build().code == 0
+    assert bench.build(*UNTESTED).code == 0
     assert bench.one("select cohort_hash from marts.cohort_definition") != real
     for marker in markers:
         marker.unlink()
@@ -228,7 +228,7 @@ def test_the_hash_of_the_cohort_stands_for_what_encoders_read(bench: Bench, buil
     rewrite(reports, lambda text: text.replace(f"{note},", f"{note}9,", 1))
     alone = bench.build("--select", "stg_mimiciv__radiology", "int_reports_matched", "reports")
     assert alone.code != 0 and "Build cohort_definition with it" in alone.output
-    assert bench.build(*MARTS).code == 0
+    assert bench.build(*MARTS, *UNTESTED).code == 0
     cohort, definition = "from marts.cohort order by all", "from marts.cohort_definition"
     assert bench.sql(cohort) == built.sql(cohort)
     hashes = [each.one(f"select cohort_hash {definition}") for each in (bench, built)]
@@ -275,7 +275,7 @@ def test_the_papers_protocol_differs_by_its_named_settings_only(bench: Bench) ->
 
 
 def test_the_split_of_a_patient_does_not_change_with_the_cohort(bench: Bench, built: Bench) -> None:
-    assert bench.build(*MARTS, "--vars", "{min_age: 60, window_end_hours: 12}").code == 0
+    assert bench.build(*MARTS, *UNTESTED, "--vars", "{min_age: 60, window_end_hours: 12}").code == 0
     before = dict(built.sql("select subject_id, split from marts.cohort"))
     after = dict(bench.sql("select subject_id, split from marts.cohort"))
     both = before.keys() & after.keys()
@@ -308,7 +308,7 @@ def test_neither_row_order_nor_threads_nor_file_form_change_a_mart(
     for name in ("mimic-iv", "mimic-iv-note", "mimic-cxr"):
         shutil.copy(synthetic / name / "SYNTHETIC.txt", tmp_path / "data" / name)
     shuffled = Bench(roots_of(tmp_path / "data"), tmp_path / "warehouse.duckdb", tmp_path)
-    outcome = shuffled.build(*MARTS, CHARTHOUSE_THREADS="1")
+    outcome = shuffled.build(*MARTS, *UNTESTED, CHARTHOUSE_THREADS="1")
     assert outcome.code == 0, outcome.output
     assert shuffled.marts() == built.marts()
 
@@ -334,7 +334,7 @@ def test_columns_that_no_model_needs_may_be_absent_and_others_added(
 
 def test_notes_and_images_may_be_absent(bench: Bench) -> None:
     del bench.raw["CHARTHOUSE_NOTE"], bench.raw["CHARTHOUSE_CXR"]
-    outcome = bench.build(*MARTS)
+    outcome = bench.build(*MARTS, *UNTESTED)
     assert outcome.code == 0, outcome.output
     assert bench.sql("select max(has_image), max(has_text), max(has_vitals) from marts.cohort") == [
         (False, False, True)
@@ -343,20 +343,20 @@ def test_notes_and_images_may_be_absent(bench: Bench) -> None:
 
 def test_another_window_reads_no_raw_chartevents(bench: Bench) -> None:
     """The raw file becomes rubbish of the same size and time: a build that reads it would fail."""
-    assert bench.build(*MARTS).code == 0
+    assert bench.build(*MARTS, *UNTESTED).code == 0
     rows = bench.one("select count(*) from staging.stg_mimiciv__chartevents")
     chartevents = Path(bench.raw["CHARTHOUSE_MIMICIV"]) / "icu/chartevents.csv.gz"
     before = chartevents.stat()
     chartevents.write_bytes(b"rubbish".ljust(before.st_size, b"!"))
     os.utime(chartevents, ns=(before.st_atime_ns, before.st_mtime_ns))
     for settings in ("{window_end_hours: 48, min_age: 30}", "{protocol: paper}"):
-        outcome = bench.build(*MARTS, "--vars", settings)
+        outcome = bench.build(*MARTS, *UNTESTED, "--vars", settings)
         assert outcome.code == 0, outcome.output
         assert f"unchanged, not read again: {chartevents}" in outcome.output
     assert bench.one("select count(*) from staging.stg_mimiciv__chartevents") == rows
 
     os.utime(chartevents)  # now it says that it has changed
-    outcome = bench.build(*MARTS)
+    outcome = bench.build(*MARTS, *UNTESTED)
     assert outcome.code == 1
     assert str(chartevents) in outcome.output
 

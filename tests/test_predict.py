@@ -27,7 +27,7 @@ from charthouse.predict.arms import best_first, default_arms, parse_arm
 from charthouse.predict.features import Block
 from charthouse.predict.job import TaskStays, fit_arm
 from charthouse.predict.run import Options, predict
-from conftest import PROJECT, Bench
+from conftest import PROJECT, UNTESTED, Bench
 from small_disk import fill, needs_root, small_disk
 
 SPECS = encoder_specs(PROJECT)
@@ -271,8 +271,8 @@ def test_another_seed_is_another_run_and_the_same_seed_the_same_scores(own: Benc
 
 def test_the_best_baseline_is_picked_on_validation(own: Bench) -> None:
     """Scores are spoiled on test and improved on validation: validation decides."""
-    embed(own, "gru")
     named = ("--task", "in_hospital_mortality")
+    assert own.charthouse("embed", "--encoder", "gru", *named).returncode == 0
     own.charthouse("predict", *named, "--arm", BEST, "--arm", "structured[gru]")
     write(own, "update results.predictions"
                " set y_score = if(split = 'validation', y_true, 1 - y_true)"
@@ -437,7 +437,7 @@ def test_a_full_disk_is_one_line_and_keeps_whole_arms(own: Bench, tmp_path: Path
 
 
 def test_the_papers_protocol_fits_on_validation_too_and_has_no_indicators(own: Bench) -> None:
-    assert own.build("--vars", "{protocol: paper}").code == 0
+    assert own.build(*UNTESTED, "--vars", "{protocol: paper}").code == 0
     embed(own, "demographics", "fixed_interval", "pixel_pca")
     done = own.charthouse("predict", "--arm", f"{BEST}+image[pixel_pca]",
                           "--task", "in_hospital_mortality")  # fmt: skip

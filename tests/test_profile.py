@@ -16,7 +16,7 @@ from charthouse.ask.profile import (
     without_oldest,
 )
 from charthouse.warehouse import open_warehouse
-from conftest import Bench
+from conftest import UNTESTED, Bench
 
 Profile = tuple[Section, ...]
 
@@ -55,7 +55,7 @@ def test_sections_render_as_the_mart_has_the_profile(
 
 def test_so_do_those_of_real_stays(real_demo: Path, tmp_path: Path) -> None:
     demo = Bench({"CHARTHOUSE_MIMICIV": str(real_demo)}, tmp_path / "demo.duckdb", tmp_path)
-    outcome = demo.build("--select", "+patient_profiles", "--exclude-resource-type", "test")
+    outcome = demo.build("--select", "+patient_profiles", *UNTESTED)
     assert outcome.code == 0, outcome.output
     texts = demo.sql("select stay_id, profile from marts.patient_profiles")
     read = {stay_id: render(profile) for stay_id, profile in of_cohort(demo).items()}

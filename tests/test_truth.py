@@ -15,7 +15,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from charthouse.synth import write_synthetic_mimic
-from conftest import Bench, roots_of
+from conftest import UNTESTED, Bench, roots_of
 
 STRUCTURED = "structured[vitals_summary]"
 ARMS = {
@@ -33,7 +33,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> tuple[Bench, dict]:
     folder = tmp_path_factory.mktemp("truth")
     write_synthetic_mimic(folder / "data", stays=8000, seed=3, rows_per_stay=400, image_pixels=64)
     bench = Bench(roots_of(folder / "data"), folder / "warehouse.duckdb", folder)
-    assert bench.build("--exclude", "test_type:data").code == 0
+    assert bench.build(*UNTESTED).code == 0
     encoders = ("demographics", "vitals_summary", "tfidf_svd", "pixel_pca")
     run(bench, "embed", *(word for name in encoders for word in ("--encoder", name)))
     predict(bench)
