@@ -12,7 +12,7 @@ demo: export CHARTHOUSE_WAREHOUSE := data/demo.duckdb
 
 TENSORFLOW ?= tensorflow-cpu==2.21.0
 
-.PHONY: demo test faults lint docs cxr-env clean
+.PHONY: demo test faults lint lint-types lint-rest docs cxr-env clean
 .DEFAULT_GOAL := demo
 
 # Encoders that need no weights.
@@ -38,10 +38,14 @@ faults: .venv/installed
 	$(BIN)/python -m pytest -m fault
 
 ## no database needed
-lint: .venv/installed
+lint: lint-types lint-rest
+
+lint-types: .venv/installed
+	$(BIN)/mypy
+
+lint-rest: .venv/installed
 	$(BIN)/ruff check python tests benchmarks
 	$(BIN)/ruff format --check python tests benchmarks
-	$(BIN)/mypy
 	$(BIN)/sqlfluff lint --processes 2 models tests
 	$(BIN)/dbt parse --profiles-dir profiles --quiet
 

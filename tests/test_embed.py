@@ -581,10 +581,10 @@ def test_a_dry_run_says_what_it_would_do_and_writes_nothing(bench: Bench, toy: C
 
 
 def test_the_size_of_a_chunk_changes_nothing(bench: Bench, toy: Clone) -> None:
-    toy.run(bench, chunk_stays=1)
+    toy.run(bench, chunk_stays=1, limit=60)
     one_by_one = rows(bench, "stay_id, embedding, input_hash")
     duckdb.connect(str(bench.warehouse)).execute("delete from embeddings.toy").close()
-    toy.run(bench, chunk_stays=1000)
+    toy.run(bench, chunk_stays=1000, limit=60)
     assert rows(bench, "stay_id, embedding, input_hash") == one_by_one
 
 
@@ -646,8 +646,8 @@ def test_a_run_waits_for_the_warehouse_and_lets_others_in_between(bench: Bench) 
 
 
 def test_an_interrupted_run_ends_with_one_line_and_keeps_what_it_has(bench: Bench) -> None:
-    asked = ("embed", "--encoder", "fixed_interval", "--chunk-stays", "1")
-    process = bench.start_charthouse(*asked)
+    asked = ("embed", "--encoder", "fixed_interval")
+    process = bench.start_charthouse(*asked, "--chunk-stays", "1")
     encoded = "select count(*) from embeddings.encoded"
     while process.poll() is None:
         with contextlib.suppress(duckdb.Error):

@@ -502,7 +502,7 @@ def test_kill_9_at_any_moment(bench: Bench) -> None:
     chance = random.Random(5)
     doomed = replace(bench, logs=bench.logs / "doomed")
     cut = 0
-    for models in chance.sample(range(1, 44), 4):
+    for models in chance.sample(range(1, 44), 3):
         run = doomed.start("--vars", "{window_end_hours: 36, split_seed: 3}", "--full-refresh")
         assert run.stdout is not None
         begun = (line for line in run.stdout if b" START sql " in line)
