@@ -1,5 +1,5 @@
 """Commands run in processes forked from one that has imported what they need and parsed the
-project: of a short dbt run that is a half."""
+project: a short dbt run does little else."""
 
 import atexit
 import multiprocessing

@@ -1,5 +1,5 @@
 """Imported by the process that others are forked from. What is done here, none of them does: the
-imports, and what dbt does at its first parse only, half of a parse."""
+imports, and what dbt does at its first parse only."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
