@@ -23,7 +23,7 @@ import pytest
 from charthouse.dbt_plugin import RESERVE_BYTES
 from charthouse.errors import CharthouseError
 from charthouse.warehouse import open_warehouse
-from conftest import PROJECT, Bench, rewrite
+from conftest import PROJECT, UNTESTED, Bench, rewrite
 from small_disk import needs_root, small_disk
 
 SECRET = "Mrs_Smith"  # stands where patient text could; must never be printed or logged
@@ -457,8 +457,10 @@ def locked(bench: Bench) -> Iterator[subprocess.Popen[str]]:
 
 
 def test_a_lock_is_waited_for_with_a_message(bench: Bench, locked: subprocess.Popen[str]) -> None:
-    build = bench.start()
-    time.sleep(3)
+    build = bench.start("--select", "vital_signs", *UNTESTED)
+    assert build.stdout is not None
+    said = f"{bench.warehouse.name} is in use by {Path(sys.executable).resolve().name}"
+    assert any(said in line.decode() for line in build.stdout)
     assert build.poll() is None
     locked.kill()
     locked.wait()

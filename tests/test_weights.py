@@ -60,13 +60,18 @@ class Hub:
         headers = {"ETag": f'"{sha(data)}"', "X-Repo-Commit": SPEC.revision}
         return Response(data, headers=headers)
 
-    def ask(self, **environment: str) -> str:
-        """What find_weights says in a process that has this hub, and no other."""
+    def ask(self, first: str = "", **environment: str) -> str:
+        """What find_weights says in a process that has this hub, and no other.
+
+        Args:
+            first: what the process does before.
+            environment: on top of ours.
+        """
         clean = {name: text for name, text in os.environ.items() if not name.startswith("HF_")}
         clean.pop("CHARTHOUSE_WEIGHTS", None)
         own = {"HF_ENDPOINT": self.address, "HF_HUB_CACHE": str(self.folder / "cache")}
         done = subprocess.run(
-            [sys.executable, "-c", ASK],
+            [sys.executable, "-c", first + ASK],
             env=clean | own | {"HF_HUB_DISABLE_XET": "1"} | environment,
             capture_output=True,
             text=True,
@@ -116,7 +121,7 @@ def test_a_hub_that_refuses_is_one_line_with_the_command(hub: Hub, status: int) 
 
 
 def test_a_hub_that_cannot_be_reached_is_one_line_too(hub: Hub) -> None:
-    said = hub.ask(HF_ENDPOINT="http://127.0.0.1:9", HF_HUB_DOWNLOAD_TIMEOUT="1")
+    said = hub.ask("import time; time.sleep = lambda _: None\n", HF_ENDPOINT="http://127.0.0.1:9")
     assert "could not be fetched" in said and "hf download" in said
 
 

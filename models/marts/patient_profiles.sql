@@ -52,7 +52,7 @@ reports as (
     select
         stay_id,
         list(
-            struct_pack(hours := hours, text := printf('- %.1f h: %s', hours, trim(text)))
+            struct_pack(hours := hours, text := printf('- %.1f h: %s', hours, trim(text, e' \t\r\n')))
             order by observed_at, note_id
         ) as lines
     from {{ ref('reports') }}
