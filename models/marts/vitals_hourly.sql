@@ -42,65 +42,79 @@ first_measured as (
     select
         stay_id,
         variable,
+        min(bin) as bin,
         arg_min(value, bin) as value,
         arg_min(is_intubated, bin) as is_intubated
     from binned
     group by stay_id, variable
 ),
 
-bins as (
+-- Where a value begins to hold: at each measured bin, and at the first bin where that is not measured.
+starts as (
     select
-        bin,
-        round(cast({{ start }} + bin * {{ width }} as double), 6) as hour
-    from (select cast(unnest(range({{ bins }})) as integer) as bin) as numbers
+        *,
+        true as is_measurement
+    from binned
+
+    union all
+
+    select
+        cohort.stay_id,
+        typical.variable,
+        0 as bin,
+        {%- if setting('imputation') == 'forward_backward' %}
+        coalesce(first_measured.value, typical.value) as value,
+        coalesce(first_measured.is_intubated, false) as is_intubated,
+        {%- else %}
+        typical.value,
+        false as is_intubated,
+        {%- endif %}
+        false as is_measurement
+    from cohort
+    cross join typical
+    left join first_measured
+        on cohort.stay_id = first_measured.stay_id and typical.variable = first_measured.variable
+    where first_measured.bin is distinct from 0
+),
+
+-- It holds up to the next: forward fill without a join over the whole grid.
+stretches as (
+    select
+        *,
+        lead(bin, 1, {{ bins }}) over (partition by stay_id, variable order by bin) as next_bin
+    from starts
 ),
 
 grid as (
     select
-        cohort.stay_id,
-        bins.bin,
-        bins.hour,
-        typical.variable,
-        typical.value as typical_value
-    from cohort
-    cross join typical
-    cross join bins
+        stay_id,
+        variable,
+        cast(unnest(range(bin, next_bin)) as integer) as bin,
+        value,
+        is_intubated,
+        is_measurement,
+        bin as start_bin
+    from stretches
 ),
 
 final as (
     select
-        grid.stay_id,
-        grid.hour,
-        grid.variable,
-        {%- if setting('imputation') == 'forward' %}
-        coalesce(binned.value, grid.typical_value) as value,
-        {%- elif setting('imputation') == 'forward_backward' %}
-        coalesce(binned.value, first_measured.value, grid.typical_value) as value,
+        stay_id,
+        round(cast({{ start }} + bin * {{ width }} as double), 6) as hour,
+        variable,
+        {%- if setting('imputation') == 'none' %}
+        if(is_measurement and bin = start_bin, value, null) as value,
         {%- else %}
-        if(binned.bin = grid.bin, binned.value, null) as value,
+        value,
         {%- endif %}
-        coalesce(binned.bin = grid.bin, false) as measured,
+        is_measurement and bin = start_bin as measured,
         -- of the bin that the value comes from
-        {%- if setting('imputation') == 'forward' %}
-        coalesce(binned.is_intubated, false) as is_intubated
-        {%- elif setting('imputation') == 'forward_backward' %}
-        coalesce(binned.is_intubated, first_measured.is_intubated, false) as is_intubated
+        {%- if setting('imputation') == 'none' %}
+        is_measurement and bin = start_bin and is_intubated as is_intubated
         {%- else %}
-        coalesce(binned.bin = grid.bin and binned.is_intubated, false) as is_intubated
+        is_intubated
         {%- endif %}
     from grid
-    -- the last bin measured up to this one: forward fill without a window over the whole grid
-    asof left join binned
-        on
-            grid.stay_id = binned.stay_id
-            and grid.variable = binned.variable
-            and grid.bin >= binned.bin
-    {%- if setting('imputation') == 'forward_backward' %}
-    left join first_measured
-        on
-            grid.stay_id = first_measured.stay_id
-            and grid.variable = first_measured.variable
-    {%- endif %}
 )
 
 select * from final
