@@ -3,7 +3,8 @@
     python benchmarks/raw_to_marts.py --data /a/disk/with/10GB
 
 Claims: at 73,181 stays and 313 million rows of chartevents at most 10 minutes and 4 GB on 2 cores;
-time linear in the size, memory flat; another window in at most 60 s, chartevents not read again.
+time linear in the size, memory flat; another window reads no chartevents (wanted in 60 s: missed, see
+README.md).
 """
 
 import argparse
