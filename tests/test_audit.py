@@ -1,5 +1,6 @@
 """The audit: a clean warehouse passes; each leak, planted by hand, is found in just its stays."""
 
+import re
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -15,9 +16,10 @@ from charthouse.embed import store
 from charthouse.embed.store import Target
 from charthouse.encoders.base import Encoded
 from charthouse.errors import CharthouseError
+from charthouse.registry import seed_rows
 from charthouse.runs import note_counts, start_run
 from charthouse.warehouse import open_warehouse
-from conftest import UNTESTED, Bench
+from conftest import PROJECT, UNTESTED, Bench
 
 TASK = "in_hospital_mortality"
 PREDICT = "predict-1"
@@ -396,7 +398,7 @@ LEAKS_OF_RESULTS = [
     ("embeddings_of_another_cohort", embedding_of_a_stay_outside),
     ("predictions_of_another_cohort", prediction_of_a_stay_outside),
     ("predictions_of_another_cohort", prediction_with("split = 'validation'")),
-    ("predictions_of_another_cohort", prediction_with("y_true = 1 - y_true")),
+    ("predictions_of_another_outcome", prediction_with("y_true = 1 - y_true")),
     ("predictions_of_another_cohort", prediction_twice),
     ("predictions_of_another_cohort", no_prediction),
     ("predictions_in_sample", prediction_in_sample),
@@ -408,6 +410,17 @@ def spoil(bench: Bench, leak: Callable[[Plant], Any]) -> Any:
     """Plants a leak; gives what it gives: the stays to be found, in most cases."""
     with duckdb.connect(str(bench.warehouse)) as db:
         return leak(Plant(db))
+
+
+CHECKS = PROJECT / "models/reports/audit/checks"
+
+
+def test_every_check_is_a_file_a_name_in_the_report_and_a_row_of_the_seed() -> None:
+    files = {path.stem.removeprefix("audit_") for path in CHECKS.glob("*.sql")}
+    report = (PROJECT / "models/reports/audit/report_audit.sql").read_text()
+    listed = re.findall(r"^    '(\w+)',$", report, flags=re.MULTILINE)
+    assert sorted(listed) == sorted(files)
+    assert files <= {row["check_name"] for _, row in seed_rows(PROJECT, "audit_checks")}
 
 
 def states(bench: Bench) -> dict[str, str]:
@@ -436,7 +449,10 @@ def test_every_check_passes_on_a_clean_warehouse_and_has_its_words(clean: Bench)
         )
         == []
     )
-    counts = "count(*), count(distinct check_name), count(question), count(mend), max(position)"
+    counts = (
+        "count(*), count(distinct check_name), count(question), count(mend), count(severity),"
+        " count(distinct position)"
+    )
     assert len(set(clean.sql(f"select {counts} from reports.audit")[0])) == 1
 
 
@@ -524,7 +540,7 @@ def test_what_failed_is_printed_with_its_stays_and_how_to_mend_it(unscored: Benc
     lines: list[str] = []
     assert audit(unscored.warehouse, lines.append) == 1
     text = "\n".join(lines)
-    assert "FAILED            labels_constant" in text
+    assert "FAILED               labels_constant" in text
     shown = ", ".join(map(str, stays[:20]))
     assert f"stays {shown} and {len(stays) - 20} more" in text
     assert f"{TASK} in train" in text and "Look in marts.labels" in text
@@ -537,7 +553,7 @@ def test_the_papers_choices_are_by_choice(unscored: Bench) -> None:
         _embed(db, "pixel_pca", fit_hash="of-pixels")
         _predict(db)
     found = states(unscored)
-    assert {name for name, state in found.items() if state == "by choice"} >= {
+    assert {name for name, state in found.items() if state == "by a chosen setting"} >= {
         "patients_in_two_splits", "vitals_events_past_cutoff", "outcome_in_window",
         "baseline_chosen_on_test",
     }  # fmt: skip
@@ -565,7 +581,7 @@ def test_a_choice_hides_no_other_leak(unscored: Bench) -> None:
     assert failed(unscored) == {
         "report_texts_in_two_splits": sorted(texts), "reports_past_cutoff": [late],
     }  # fmt: skip
-    by_choice = {name for name, state in states(unscored).items() if state == "by choice"}
+    by_choice = {name for name, state in states(unscored).items() if state == "by a chosen setting"}
     assert by_choice == {"patients_in_two_splits", "vitals_events_past_cutoff", "outcome_in_window"}
 
 
@@ -580,7 +596,7 @@ def test_a_warehouse_of_an_older_clone_is_audited_after_a_build(clean: Bench) ->
     spoil(clean, age)
     with pytest.raises(CharthouseError, match="Run dbt build"):
         audit(clean.warehouse, print)
-    assert clean.build("--select", "report_audit").code == 0
+    assert clean.build("--select", "report_audit", "audit_image_vectors_in_two_splits").code == 0
     assert set(states(clean).values()) == {"passed"}
     assert clean.one("select count(distinct encoder) from embeddings.encoded") == 2
 
@@ -594,7 +610,7 @@ def test_without_the_view_it_says_what_to_do(unscored: Bench) -> None:
 def test_the_command_exits_0_where_nothing_leaks(clean: Bench) -> None:
     done = clean.charthouse("audit")
     assert done.returncode == 0, done.stderr
-    assert "20 passed" in done.stdout
+    assert "21 passed" in done.stdout
 
 
 def test_the_command_exits_1_and_names_the_stay(clean: Bench) -> None:

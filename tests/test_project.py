@@ -52,7 +52,8 @@ def test_nothing_reads_backwards(manifest: dict) -> None:
 def test_every_model_is_named_for_its_layer_described_and_says_its_grain(manifest: dict) -> None:
     prefixes = {"staging": "stg_", "intermediate": "int_", "marts": "", "reports": "report_"}
     for model in models(manifest):
-        assert model["name"].startswith(prefixes[model["fqn"][1]])
+        prefix = "audit_" if "checks" in model["fqn"] else prefixes[model["fqn"][1]]
+        assert model["name"].startswith(prefix)
         assert "Grain" in model["description"], model["name"]
         assert "-- Grain: one row" in model["raw_code"], model["name"]
 

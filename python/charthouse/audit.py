@@ -1,4 +1,4 @@
-"""The audit for leaks, as a terminal shows it: reports.audit does the work."""
+"""The audit, as a terminal shows it: reports.audit does the work."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,10 +11,12 @@ from charthouse.progress import Say
 from charthouse.warehouse import open_warehouse
 
 STAYS_SHOWN = 20
+STATES = ("failed", "warning", "by a chosen setting", "passed", "nothing to check")
+"""Of a check, the gravest first; only the first fails the audit."""
 
 
 def audit(warehouse: Path, say: Say) -> int:
-    """Says for each check whether it passed; of those that failed, in which stays and what to do.
+    """Says for each check whether it passed; of the others, in which stays and what to do.
 
     Args:
         warehouse: the DuckDB file.
@@ -33,18 +35,19 @@ def audit(warehouse: Path, say: Say) -> int:
     width = max(len(row[1]) for row in rows)
     for state, check, question, checked, failing, stays, stay_ids, detail, mend in rows:
         found = f"{failing} of {checked}" if failing else f"{checked} checked"
-        say(f"  {state.upper() if state == 'failed' else state:<16}  {check:<{width}}  {found}")
+        say(f"  {state.upper() if state == 'failed' else state:<19}  {check:<{width}}  {found}")
         if failing:
             say(f"      {question} Yes: {detail}.")
-        if state == "failed":
+        if state in ("failed", "warning"):
             if stays:
                 say(f"      {_named(stay_ids, stays)}")
             say(f"      {mend}")
-    failed = sum(row[0] == "failed" for row in rows)
-    others = [f"{n} {kind}" for kind in ("passed", "by choice", "nothing to check")
-              if (n := sum(row[0] == kind for row in rows))]  # fmt: skip
-    say(f"{len(rows)} checks: {', '.join([f'{failed} FAILED'] * bool(failed) + others)}.")
-    return failed
+    counts = {state: sum(row[0] == state for row in rows) for state in STATES}
+    counted = [
+        f"{n} {state.upper() if state == 'failed' else state}" for state, n in counts.items() if n
+    ]
+    say(f"{len(rows)} checks: {', '.join(counted)}.")
+    return counts["failed"]
 
 
 def _read(db: duckdb.DuckDBPyConnection) -> list[tuple]:

@@ -1,4 +1,4 @@
-"""Are there leaks? What `charthouse audit` says, as it stood when the copy was published."""
+"""Are there faults? What `charthouse audit` says, as it stood when the copy was published."""
 
 import pandas as pd
 import streamlit as st
@@ -8,7 +8,8 @@ from charthouse.dashboard.data import Copy, Site, frame
 
 STATES = {
     "failed": ":red-badge[FAILED]",
-    "by choice": ":orange-badge[by choice]",
+    "warning": ":orange-badge[warning]",
+    "by a chosen setting": ":orange-badge[by a chosen setting]",
     "passed": ":green-badge[passed]",
     "nothing to check": ":gray-badge[nothing to check]",
 }
@@ -18,8 +19,9 @@ def show(site: Site, copy: Copy) -> None:
     """The page."""
     parts.head(
         site, copy, "Audit",
-        "Every way to leak that is looked for, as it stood when the copy was published. *By"
-        " choice*: a setting asks for it (protocol: paper does).",
+        "Every fault that is looked for, as it stood when the copy was published. *By a chosen"
+        " setting*: a violation caused by a chosen setting (protocol: paper has some). *Warning*:"
+        " look at it; it fails nothing.",
     )  # fmt: skip
     if not parts.has_tables(copy, "reports.audit"):
         return
@@ -30,7 +32,7 @@ def show(site: Site, copy: Copy) -> None:
         of = found[found["state"] == state]
         if state in shown and len(of):
             st.subheader(f"{STATES[state]} {len(of)}", anchor=False)
-            if state in ("failed", "by choice"):
+            if state in ("failed", "warning", "by a chosen setting"):
                 for _, row in of.iterrows():
                     _finding(row, with_stays=site.show_stays or copy.is_synthetic)
             else:
@@ -51,5 +53,5 @@ def _finding(row: pd.Series, *, with_stays: bool) -> None:
             st.caption(f"Stays: {named}{more}")
         elif row["stays"]:
             st.caption(f"{row['stays']:,} stays; --show-stays names them.")
-        if row["state"] == "failed":
+        if row["state"] in ("failed", "warning"):
             st.markdown(f"To do: {row['mend']}")

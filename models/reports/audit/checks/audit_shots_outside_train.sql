@@ -1,8 +1,5 @@
--- The part of reports.audit that asks whether learners were asked about the test split of the present cohort
--- only, and learned from examples of its train split only.
--- Grain: one row per check.
-{{ config(alias='audit_answers') }}
-
+-- Were learners shown examples that are not of the train split?
+-- Grain: one row per run that asked what is current, and example that it showed.
 with definition as (
     select
         cohort_hash,
@@ -23,19 +20,7 @@ answers as (
     inner join definition on answers.cohort_hash = definition.cohort_hash
 ),
 
-asked as (
-    select
-        answers.stay_id,
-        case
-            when cohort.stay_id is null then answers.learner || ': not of the cohort'
-            when cohort.split != 'test' then answers.learner || ': ' || cohort.split
-        end as problem,
-        false as is_chosen
-    from answers
-    left join cohort on answers.stay_id = cohort.stay_id
-),
-
--- Of the runs that asked what stands.
+-- Of the runs that asked what is current.
 shots as (
     select
         runs.name as learner,
@@ -53,7 +38,7 @@ examples as (
     from shots
 ),
 
-shown as (
+final as (
     select
         examples.stay_id,
         case
@@ -66,13 +51,6 @@ shown as (
     from examples
     left join cohort on examples.stay_id = cohort.stay_id
     cross join definition
-),
-
-final as (
-    {{ audit_checks({
-        'answers_outside_test': 'asked',
-        'shots_outside_train': 'shown',
-    }) }}
 )
 
 select * from final

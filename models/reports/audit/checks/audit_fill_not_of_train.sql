@@ -1,12 +1,9 @@
--- The part of reports.audit about marts.vitals_hourly: does the grid end with the window, and had test stays
--- a say in what fills it? Bins and medians are reckoned anew from marts.vitals_events.
--- Grain: one row per check.
-{{ config(alias='audit_vitals') }}
-
+-- Is what was not measured filled with other than the median of the train split? Bins and medians are
+-- computed anew from marts.vitals_events.
+-- Grain: one row per stay, variable and bin that nothing was measured for.
 with settings as (
     select
         cast(variables ->> 'window_start_hours' as double) as start_hours,
-        cast(variables ->> 'window_end_hours' as double) as end_hours,
         cast(variables ->> 'bin_hours' as double) as bin_hours,
         variables ->> 'imputation' as imputation
     from {{ ref('cohort_definition') }}
@@ -26,19 +23,6 @@ events as (
 
 vitals_hourly as (
     select * from {{ ref('vitals_hourly') }}
-),
-
-grid_in_time as (
-    select
-        vitals_hourly.stay_id,
-        if(
-            vitals_hourly.hour >= settings.start_hours and vitals_hourly.hour < settings.end_hours,
-            null,
-            'hour ' || vitals_hourly.hour
-        ) as problem,
-        false as is_chosen
-    from vitals_hourly
-    cross join settings
 ),
 
 train_bins as (
@@ -69,7 +53,7 @@ first_measured as (
 ),
 
 -- Bins that nothing was measured for: under `forward`, nothing yet.
-filled as (
+final as (
     select
         vitals_hourly.stay_id,
         if(
@@ -94,13 +78,6 @@ filled as (
                 and vitals_hourly.hour < settings.start_hours + first_measured.bin * settings.bin_hours - 1e-6
             )
         )
-),
-
-final as (
-    {{ audit_checks({
-        'vitals_hourly_past_cutoff': 'grid_in_time',
-        'fill_not_of_train': 'filled',
-    }) }}
 )
 
 select * from final

@@ -1,0 +1,29 @@
+-- Are there answers about stays that are not of the test split? They are not scored.
+-- Grain: one row per current answer of a learner.
+with definition as (
+    select cohort_hash from {{ ref('cohort_definition') }}
+),
+
+cohort as (
+    select * from {{ ref('cohort') }}
+),
+
+answers as (
+    select answers.*
+    from {{ source('results', 'standing_answers') }} as answers
+    inner join definition on answers.cohort_hash = definition.cohort_hash
+),
+
+final as (
+    select
+        answers.stay_id,
+        case
+            when cohort.stay_id is null then answers.learner || ': not of the cohort'
+            when cohort.split != 'test' then answers.learner || ': ' || cohort.split
+        end as problem,
+        false as is_chosen
+    from answers
+    left join cohort on answers.stay_id = cohort.stay_id
+)
+
+select * from final

@@ -1,0 +1,25 @@
+-- Have two splits the very same vector of X-rays? The same picture under two names gives the same vector.
+-- Grain: one row per stay and encoder of images.
+with encoders as (
+    select * from {{ ref('encoders') }}
+),
+
+definition as (
+    select cohort_hash from {{ ref('cohort_definition') }}
+),
+
+items as (
+    select
+        encoded.stay_id,
+        concat_ws(' ', encoded.encoder, encoded.task, encoded.vector_hash) as item
+    from {{ source('embeddings', 'encoded') }} as encoded
+    inner join encoders on encoded.encoder = encoders.encoder
+    inner join definition on encoded.cohort_hash = definition.cohort_hash
+    where encoders.modality = 'image'
+),
+
+final as (
+    {{ shared_by_two_splits('items') }}
+)
+
+select * from final

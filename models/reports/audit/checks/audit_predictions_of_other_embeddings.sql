@@ -1,0 +1,87 @@
+-- Have embeddings been made of other inputs since they were read?
+-- Grain: one row per current model and encoder that it read, and one per stay that other runs encoded since.
+with definition as (
+    select cohort_hash from {{ ref('cohort_definition') }}
+),
+
+arms as (
+    select
+        *,
+        task || ' ' || arm || ' by ' || fusion as label
+    from {{ ref('report_arms') }}
+),
+
+encoded as (
+    select encoded.*
+    from {{ source('embeddings', 'encoded') }} as encoded
+    inner join definition on encoded.cohort_hash = definition.cohort_hash
+),
+
+inputs as (
+    select
+        inputs.*,
+        arms.label
+    from {{ source('results', 'run_inputs') }} as inputs
+    inner join arms on inputs.run_id = arms.run_id
+),
+
+content as (
+    select
+        encoder,
+        task,
+        -- as charthouse.predict.features has it
+        md5(string_agg(stay_id || ':' || input_hash, ',' order by stay_id)) as content_hash
+    from encoded
+    group by encoder, task
+),
+
+read_then as (
+    select distinct
+        run_id,
+        label,
+        encoder,
+        encoder_task,
+        content_hash
+    from inputs
+),
+
+sources as (
+    select
+        read_then.run_id,
+        read_then.encoder,
+        read_then.encoder_task,
+        if(
+            content.content_hash = read_then.content_hash, null, read_then.label || ': ' || read_then.encoder
+        ) as problem
+    from read_then
+    left join content
+        on read_then.encoder = content.encoder and read_then.encoder_task is not distinct from content.task
+),
+
+-- Encoders whose vectors are not what was read; and of these the stays whose vectors other runs made since.
+-- Who made a vector does not matter where the same are there again.
+final as (
+    select
+        cast(null as integer) as stay_id,
+        problem,
+        false as is_chosen
+    from sources
+
+    union all
+
+    select
+        encoded.stay_id,
+        sources.problem,
+        false as is_chosen
+    from sources
+    inner join encoded on sources.encoder = encoded.encoder and sources.encoder_task is not distinct from encoded.task
+    anti join inputs
+        on
+            sources.run_id = inputs.run_id
+            and encoded.encoder = inputs.encoder
+            and encoded.task is not distinct from inputs.encoder_task
+            and encoded.run_id = inputs.input_run_id
+    where sources.problem is not null
+)
+
+select * from final

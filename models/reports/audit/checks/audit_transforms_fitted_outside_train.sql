@@ -1,0 +1,59 @@
+-- Did an encoder learn from stays that it must not see?
+-- Grain: one row per fit of an encoder and stay that it learned from; without stay where that is not known.
+with definition as (
+    select
+        cohort_hash,
+        (variables ->> 'split_unit') = 'patient' as split_by_patient,
+        from_json(variables ->> 'fit_splits', '["varchar"]') as fit_splits
+    from {{ ref('cohort_definition') }}
+),
+
+cohort as (
+    select
+        *,
+        max(split = 'test') over (partition by subject_id) as is_of_test_patient
+    from {{ ref('cohort') }}
+),
+
+runs as (
+    select * from {{ source('results', 'runs') }}
+),
+
+-- What the vectors of the present cohort rest on; a run that is not there anymore cannot be vouched for.
+transforms as (
+    select distinct
+        encoded.encoder,
+        encoded.task,
+        runs.settings ->> 'fit_hash' as fit_hash
+    from {{ source('embeddings', 'encoded') }} as encoded
+    inner join definition on encoded.cohort_hash = definition.cohort_hash
+    left join runs on encoded.run_id = runs.run_id
+    where runs.run_id is null or (runs.settings ->> 'fit_hash') is not null
+),
+
+-- Those that are trained for a task stop early, on validation; the others have no use for it.
+transform_stays as (
+    select
+        concat_ws(' ', transforms.encoder, transforms.task) as fit,
+        if(transforms.task is null, definition.fit_splits, ['train', 'validation']) as may_see,
+        unnest(coalesce(fitted.fitted_on, [null])) as stay_id
+    from transforms
+    cross join definition
+    left join {{ source('embeddings', 'fitted') }} as fitted
+        on
+            transforms.encoder = fitted.encoder
+            and transforms.task is not distinct from fitted.task
+            and transforms.fit_hash = fitted.fit_hash
+),
+
+final as (
+    select
+        transform_stays.stay_id,
+        {{ seen_outside('transform_stays') }} as problem,
+        false as is_chosen
+    from transform_stays
+    left join cohort on transform_stays.stay_id = cohort.stay_id
+    cross join definition
+)
+
+select * from final
