@@ -2,7 +2,10 @@
     that it fails. `fails` is a condition on int_stays joined with int_stay_modalities. A rule that a
     setting switches off stays in the list, so that the attrition table always has the same rows.
     Nobody knows of who died at an unknown time that it was after the window: such stays are not alive at
-    its end (marts.data_quality counts them apart). -#}
+    its end (marts.data_quality counts them apart).
+    Split by era, a patient with a stay from the cut on is tested on such stays only: what came before would
+    take the patient into train as well. Which those patients are is asked of all ICU stays, so that the split
+    of a patient does not change with the rules above. -#}
 {% macro cohort_criteria() %}
     {%- set landmark = setting('landmark') -%}
     {%- set window_end = setting('window_end_hours') -%}
@@ -39,5 +42,14 @@
             'fails': 'not ' ~ column if required else 'false',
         }) -%}
     {%- endfor -%}
+    {%- set cut = setting('split_era_cut') if setting('split_by') == 'era' else none -%}
+    {%- do criteria.append({
+        'criterion': 'on one side of ' ~ cut ~ ' by its whole era' if cut is not none else 'any era',
+        'fails': '(era_from < ' ~ cut ~ ' and era_to >= ' ~ cut ~ ') or era_from is null' if cut is not none else 'false',
+    }) -%}
+    {%- do criteria.append({
+        'criterion': "on its patient's side of " ~ cut if cut is not none else 'any era of its patient',
+        'fails': 'era_from < ' ~ cut ~ ' and last_era_from >= ' ~ cut if cut is not none else 'false',
+    }) -%}
     {{ return(criteria) }}
 {% endmacro %}

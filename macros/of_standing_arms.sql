@@ -12,6 +12,10 @@ found as (
 final as (
     select
         found.*,
+        {%- if also %}
+        arms.saw_mimic,
+        others.saw_mimic as other_saw_mimic,
+        {%- endif %}
         arms.cohort_hash,
         arms.protocol,
         arms.is_synthetic

@@ -36,6 +36,10 @@ final as (
         {%- if other %}
         and coalesce(others.is_current, found.other_learner is null)
         {%- endif %} as is_current,
+        {%- if other %}
+        coalesce(known.saw_mimic, 'unknown') as saw_mimic,
+        coalesce(arms.saw_mimic, others_known.saw_mimic, 'unknown') as other_saw_mimic,
+        {%- endif %}
         learners.protocol,
         learners.is_synthetic
     from found
@@ -55,6 +59,9 @@ final as (
             found.task = others.task
             and found.other_learner = others.learner
             and found.other_fingerprint = others.fingerprint
+    left join {{ ref('learners') }} as known on found.learner = known.learner
+    left join {{ ref('learners') }} as others_known on found.other_learner = others_known.learner
+    left join {{ ref('report_arms') }} as arms on found.other_run_id = arms.run_id
     {%- endif %}
     where {{ only }}
 )

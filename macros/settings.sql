@@ -20,6 +20,8 @@
         {{ stop(name ~ ": '" ~ value ~ "' is not a number of 0 or more. Give one.") }}
     {%- elif kind == 'bound' and value is not none and not (is_number and value >= 0) -%}
         {{ stop(name ~ ": '" ~ value ~ "' is not a number of 0 or more. Give one, or null for no bound.") }}
+    {%- elif kind == 'year' and value is not none and not is_whole -%}
+        {{ stop(name ~ ": '" ~ value ~ "' is not a year. Give one, or null for none.") }}
     {%- elif kind == 'list' and (value is string or value is not iterable) -%}
         {{ stop(name ~ ": '" ~ value ~ "' is not a list. Write it in brackets: [a, b].") }}
     {%- elif kind == 'text' and value is not string -%}
@@ -52,6 +54,8 @@
         'profile_hours': 'not negative',
         'report_encoding': ['each', 'joined'],
         'los_threshold_days': 'not negative',
+        'split_by': ['hash', 'era'],
+        'split_era_cut': 'year',
         'split_unit': ['patient', 'stay'],
         'split_fractions': 'list',
         'split_seed': 'whole',
@@ -120,6 +124,14 @@
     {%- set bins = hours / setting('bin_hours') -%}
     {%- if bins | round < 1 or (bins - bins | round) | abs > 1e-6 -%}
         {{ stop("window: [" ~ setting('window_start_hours') ~ " h, " ~ setting('window_end_hours') ~ " h) is not a whole number of bins of " ~ setting('bin_hours') ~ " h. Change window_start_hours, window_end_hours or bin_hours.") }}
+    {%- endif -%}
+    {%- set by_era, cut = setting('split_by') == 'era', setting('split_era_cut') -%}
+    {%- if by_era and cut is none -%}
+        {{ stop('split_by: era needs the year from which stays are tested. Set split_era_cut, or split_by: hash.') }}
+    {%- elif by_era and setting('split_unit') != 'patient' -%}
+        {{ stop('split_by: era keeps patients whole, and split_unit: ' ~ setting('split_unit') ~ ' does not. Set split_unit: patient.') }}
+    {%- elif cut is not none and not by_era -%}
+        {{ stop('split_era_cut: ' ~ cut ~ ' cuts nothing under split_by: hash. Set split_by: era, or leave it out.') }}
     {%- endif -%}
     {%- set fractions = setting('split_fractions') -%}
     {%- if fractions | length != 3 or fractions | reject('number') | list or fractions | select('<', 0) | list or (fractions | sum - 1) | abs > 1e-9 -%}

@@ -52,7 +52,7 @@ class Toy(Encoder):
 def toy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator["Clone"]:
     """A clone whose seed has one more row, and a way to give that row a class."""
     (tmp_path / "clone/seeds").mkdir(parents=True)
-    row = "toy,Toy,text,false,-,-,3,,,,-"
+    row = "toy,Toy,text,false,-,-,no,tests,3,,,,-"
     seed = tmp_path / "clone/seeds/encoders.csv"
     seed.write_text((PROJECT / "seeds/encoders.csv").read_text() + row + "\n")
     module = types.ModuleType("charthouse.encoders.toy")
@@ -483,7 +483,9 @@ def test_what_the_columns_mean_is_an_input_too(bench: Bench, project: Path) -> N
         ("toy,Toy", 'to"y,Toy', "encoder"),
         ("toy,Toy", "skipped,Toy", "encoder"),
         ("Toy,text,false", "Toy,text,True", "foundation_model"),
-        ("text,false,-,-,3,,,,-", "text,false", "number of columns"),
+        ("text,false,-,-,no,tests,3,,,,-", "text,false", "number of columns"),
+        (",no,tests,", ",maybe,tests,", r"saw_mimic \(yes, no, unknown\)"),
+        (",no,tests,", ",no,,", "saw_mimic_source"),
     ],
 )
 def test_a_broken_row_of_the_seed_is_named(toy: Clone, old: str, new: str, fault: str) -> None:

@@ -120,6 +120,14 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
         ],
         "line 3, column anchor_age: text where a number belongs; 2 faulty lines. Correct",
     ),
+    "a group of years of another form": (
+        lambda root: rewrite(root / PATIENTS, in_line(2, with_field(4, "2008-2010"))),
+        "hosp/patients: an anchor_year_group is no span of years like 2008 - 2010 (1 of them",
+    ),
+    "a group of years that ends before it begins": (
+        lambda root: rewrite(root / PATIENTS, in_line(2, with_field(4, "2010 - 2008"))),
+        "hosp/patients: an anchor_year_group is no span of years like 2008 - 2010 (1 of them",
+    ),
     "an impossible date": (
         lambda root: rewrite(root / ICUSTAYS, in_line(2, with_field(5, "2150-02-30 12:00:00"))),
         "icu/icustays.csv.gz, line 2, column intime: a date or time that does not exist.",
@@ -420,6 +428,13 @@ def test_an_environment_that_makes_no_sense(
         ("{min_age: old}", "min_age: 'old' is not a number of 0 or more. Give one, or null for no"),
         ("{profile_hours: -1}", "profile_hours: '-1' is not a number of 0 or more. Give one."),
         ("{window_end_hours: .inf}", "window_end_hours: 'inf' is not a number. Give one."),
+        ("{split_by: era}", "split_by: era needs the year from which stays are tested. Set split_"),
+        ("{split_era_cut: 2014}", "split_era_cut: 2014 cuts nothing under split_by: hash. Set"),
+        (
+            "{split_by: era, split_era_cut: 2014, protocol: paper}",
+            "split_by: era keeps patients whole, and split_unit: stay does not. Set split",
+        ),
+        ("{split_era_cut: soon}", "split_era_cut: 'soon' is not a year. Give one, or null"),
         ("{split_seed: 0.5}", "split_seed: '0.5' is not a whole number. Give one."),
         ("{split_fractions: [1, 0, 0]}", "[1, 0, 0] leave a split empty that is needed: train"),
         ("{image_views: [ap]}", "image_views: 'ap' is no view position: MIMIC-CXR writes them in"),

@@ -186,6 +186,7 @@ def test_a_row_without_a_class_that_can_be_imported_is_one_line(
     [
         (("4096", "4k"), "wrong context_tokens"),
         (("llava_1_5_7b,", "LLaVA-1.5,"), "wrong learner"),
+        ((",unknown,", ",perhaps,"), r"wrong saw_mimic \(yes, no, unknown\)\. docs/add-a-learner"),
         (("usd_per_million_input", "usd"), "must have the columns learner, "),
     ],
 )

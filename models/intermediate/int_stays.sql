@@ -39,6 +39,8 @@ joined as (
         {{ hours_since('stays.intime', 'stays.outtime') }} / 24 as los_days,
         -- MIMIC shifts each patient's dates; the age at admission comes from the anchor (PhysioNet).
         patients.anchor_age + year(admissions.admittime) - patients.anchor_year as age,
+        {{ era_year('left', 'patients', 'stays.intime') }} as era_from,
+        {{ era_year('right', 'patients', 'stays.intime') }} as era_to,
         coalesce(nullif(trim(patients.gender), ''), 'UNKNOWN') as gender,
         coalesce(nullif(trim(admissions.race), ''), 'UNKNOWN') as race,
         coalesce(races.race_group, 'OTHER') as race_group,
@@ -63,7 +65,8 @@ joined as (
 final as (
     select
         joined.*,
-        age_groups.age_group
+        age_groups.age_group,
+        max(joined.era_from) over (partition by joined.subject_id) as last_era_from
     from joined
     left join {{ ref('age_groups') }} as age_groups
         on

@@ -1,6 +1,7 @@
 -- Which rule of the cohort (macros/cohort_criteria.sql), if any, drops each stay.
 -- Grain: one row per ICU stay.
 {{ config(materialized='table', post_hook=[
+    "{{ stop_at_one_era(this) }}",
     "{{ stop_at_no_cohort(this) }}",
 ]) }}
 

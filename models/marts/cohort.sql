@@ -1,5 +1,5 @@
 -- The stays of the benchmark: those that no rule of the cohort drops, with their window,
--- demographics, modalities and split.
+-- demographics, era, modalities and split.
 -- Grain: one row per ICU stay in the cohort.
 with stays as (
     select * from {{ ref('int_stays') }}
@@ -32,11 +32,14 @@ final as (
         stays.language,
         stays.insurance,
         stays.first_careunit,
+        stays.era_from,
+        stays.era_to,
+        {{ in_mimic_cxr_years('stays') }} as in_mimic_cxr_years,
         stays.los_days,
         modalities.has_vitals,
         modalities.has_image,
         modalities.has_text,
-        {{ split_of('stays.subject_id' if setting('split_unit') == 'patient' else 'stays.stay_id') }} as split
+        {{ split_of('stays') }} as split
     from stays
     inner join screened on stays.stay_id = screened.stay_id
     inner join modalities on stays.stay_id = modalities.stay_id

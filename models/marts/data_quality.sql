@@ -11,10 +11,12 @@ findings as (
         'patients' as source,
         unnest([
             'no anchor age or year: no age, stays dropped',
+            'no anchor year group: era unknown',
             'gender is blank: UNKNOWN'
         ]) as finding,
         unnest([
             count(*) filter (where anchor_age is null or anchor_year is null),
+            count(*) filter (where anchor_year_group is null),
             count(*) filter (where coalesce(trim(gender), '') = '')
         ]) as found,
         count(*) as of_rows

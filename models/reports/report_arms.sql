@@ -27,6 +27,16 @@ fits as (
     group by run_id
 ),
 
+-- The worst of what its encoders saw: in the alphabet too, yes comes after unknown and unknown after no.
+seen as (
+    select
+        inputs.run_id,
+        max(coalesce(encoders.saw_mimic, 'unknown')) as saw_mimic
+    from {{ source('results', 'run_inputs') }} as inputs
+    left join {{ ref('encoders') }} as encoders on inputs.encoder = encoders.encoder
+    group by inputs.run_id
+),
+
 evaluations as (
     select
         run_id,
@@ -47,6 +57,7 @@ final as (
         len(models.fitted_on) as fitted_on,
         fits.converged,
         fits.not_converged,
+        coalesce(seen.saw_mimic, 'no') as saw_mimic, -- presence reads no encoder
         runs.run_id,
         evaluations.evaluation_run_id,
         runs.cohort_hash,
@@ -59,6 +70,7 @@ final as (
     inner join cohort on runs.cohort_hash = cohort.cohort_hash
     inner join models on runs.run_id = models.run_id
     inner join fits on runs.run_id = fits.run_id
+    left join seen on runs.run_id = seen.run_id
     left join evaluations on runs.run_id = evaluations.run_id
 )
 

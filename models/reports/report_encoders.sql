@@ -76,6 +76,8 @@ final as (
         encoders.foundation_model,
         encoders.domain,
         encoders.training_data,
+        encoders.saw_mimic,
+        encoders.saw_mimic_source,
         encoders.dimension,
         encoders.hub_id,
         encoders.revision,

@@ -17,6 +17,10 @@ metrics as (
     where split = 'test'
 ),
 
+encoders as (
+    select * from {{ ref('encoders') }}
+),
+
 published as (
     select
         *,
@@ -24,8 +28,13 @@ published as (
             'structured[', time_series, ']',
             '+image[' || image || ']',
             '+text[' || text || ']'
-        ) as arm
-    from {{ ref('paper_results') }}
+        ) as arm,
+        -- as reports.arms has it
+        (
+            select max(encoders.saw_mimic) from encoders
+            where encoders.encoder in (paper.time_series, paper.image, paper.text)
+        ) as saw_mimic
+    from {{ ref('paper_results') }} as paper
 ),
 
 ours as (
@@ -51,6 +60,7 @@ measured as (
         arms.fusion,
         ours.*,
         arms.converged,
+        arms.saw_mimic,
         arms.evaluation_run_id,
         arms.cohort_hash,
         arms.protocol,
@@ -65,6 +75,7 @@ final as (
         coalesce(measured.arm, published.arm) as arm,
         measured.fusion,
         coalesce(measured.population, 'all') as population,
+        coalesce(measured.saw_mimic, published.saw_mimic) as saw_mimic,
         measured.n,
         measured.n_positive,
         {%- for metric in published %}

@@ -111,6 +111,8 @@ final as (
         measured.learner,
         learners.technique,
         learners.domain,
+        coalesce(learners.saw_mimic, 'unknown') as saw_mimic,
+        learners.saw_mimic_source,
         measured.condition,
         asked.n_asked,
         asked.n_answered,
@@ -123,6 +125,7 @@ final as (
         {{ with_interval('measured', name ~ '_value', name ~ '_low', name ~ '_high') }} as {{ name }},
         {%- endfor %}
         best_arms.arm as best_arm,
+        best_arms.saw_mimic as best_arm_saw_mimic,
         best_arms.accuracy as best_arm_accuracy,
         best_arms.auroc as best_arm_auroc,
         {%- for name in figures %}

@@ -3,13 +3,15 @@
 import csv
 import importlib
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from charthouse.errors import CharthouseError
 
+SAW_MIMIC = ("yes", "no", "unknown")
+"""Whether a model was trained on any MIMIC before; of test patients then, for all that is known."""
 NOT_IN_THE_EXTRA = {"momentfm": "--no-deps momentfm==0.1.4"}  # its pins fit nothing else
 
 
@@ -67,6 +69,14 @@ def require_registered(kind: str, asked: str, known: Iterable[str]) -> None:
     near = get_close_matches(asked, names, n=1)
     advice = f"Did you mean '{near[0]}'?" if near else f"Known: {', '.join(names)}."
     raise CharthouseError(f"Unknown {kind} '{asked}'. {advice}")
+
+
+def contamination_faults(row: Mapping[str, str | None]) -> dict[str, bool]:
+    """What to call a fault of saw_mimic or its source, and whether the row is right there."""
+    return {
+        f"saw_mimic ({', '.join(SAW_MIMIC)})": row.get("saw_mimic") in SAW_MIMIC,
+        "saw_mimic_source": bool((row.get("saw_mimic_source") or "").strip()),
+    }
 
 
 def class_named(package: str, kind: str, name: str) -> Any:

@@ -35,7 +35,7 @@ def encoder_table(project: Path, warehouse: Path) -> tuple[str, Table, list[str]
     known = _progress(warehouse)
     place = f"and their state in {warehouse}" if known.cohort else f"before {warehouse} is built"
     table = Table(box=SIMPLE_HEAD, padding=0, pad_edge=False)
-    for column in ("encoder", "modality", "length", "state", "encoded", "skipped"):
+    for column in ("encoder", "modality", "length", "saw MIMIC", "state", "encoded", "skipped"):
         is_number = column in ("length", "encoded", "skipped")
         table.add_column(column, justify="right" if is_number else "left", no_wrap=True)
     lines = []
@@ -48,6 +48,7 @@ def encoder_table(project: Path, warehouse: Path) -> tuple[str, Table, list[str]
                 f"{spec.encoder} ({task})" if task else spec.encoder,
                 spec.modality,
                 str(length or "-"),
+                spec.saw_mimic,
                 state if state != "none" else "not ready" if needs else "ready",
                 str(encoded),
                 str(skipped),

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from charthouse.errors import CharthouseError
-from charthouse.registry import class_named, require_registered, seed_rows
+from charthouse.registry import class_named, contamination_faults, require_registered, seed_rows
 
 if TYPE_CHECKING:
     from charthouse.encoders.base import Context, Encoder
@@ -29,6 +29,8 @@ class EncoderSpec:
     foundation_model: bool
     domain: str
     training_data: str
+    saw_mimic: str  # yes, no or unknown: before it came here, any MIMIC
+    saw_mimic_source: str  # who says so, or why nobody knows
     dimension: int | None  # None: depends on the cohort
     hub_id: str  # on the Hugging Face hub, or the provider's name of the model; '' for none
     revision: str
@@ -59,7 +61,7 @@ def _spec(row: dict[str, str], path: Path, line: int) -> EncoderSpec:
         "modality": row.get("modality") in MODALITIES,
         "foundation_model": row.get("foundation_model") in ("true", "false"),
         "dimension": re.fullmatch("[1-9][0-9]*|", row.get("dimension") or ""),
-    }
+    } | contamination_faults(row)
     if broken := [name for name, is_right in faults.items() if not is_right]:
         raise CharthouseError(
             f"{path}, line {line}: wrong {' and '.join(broken)}. docs/add-an-encoder.md shows a"
@@ -73,6 +75,8 @@ def _spec(row: dict[str, str], path: Path, line: int) -> EncoderSpec:
             foundation_model=row["foundation_model"] == "true",
             domain=row["domain"],
             training_data=row["training_data"],
+            saw_mimic=row["saw_mimic"],
+            saw_mimic_source=row["saw_mimic_source"],
             dimension=int(row["dimension"]) if row["dimension"] else None,
             hub_id=row["hub_id"],
             revision=row["revision"],

@@ -13,6 +13,10 @@ from charthouse.errors import CharthouseError
 from charthouse.warehouse import open_warehouse
 
 METRICS = ("auroc", "auprc", "accuracy")
+SAW_MIMIC = (
+    "saw MIMIC: whether an encoder of it was trained on MIMIC before, so perhaps on test stays"
+    " (reports.encoders says who says so)"
+)
 WIDTH = 200  # more than any arm needs: rich would cut the intervals where they are wider than 80
 
 
@@ -26,7 +30,7 @@ def print_leaderboard(warehouse: Path) -> None:
         cohort = read_cohort(db)
         try:
             rows = db.execute(
-                "select task, arm, fusion, n, auroc, auprc, accuracy, published_auroc"
+                "select task, arm, fusion, n, auroc, auprc, accuracy, published_auroc, saw_mimic"
                 " from reports.leaderboard where population = 'all' and run_id is not null"
                 " order by task, auroc_value desc, arm, fusion"
             ).fetchall()
@@ -49,12 +53,14 @@ def print_leaderboard(warehouse: Path) -> None:
         )  # fmt: skip
         published = ("published auroc",) if any(row[7] for row in of_task) else ()
         fusions = {row[2] for row in of_task}
-        for name in ("arm", *(["fusion"] if len(fusions) > 1 else []), *METRICS, *published):
+        names = ("arm", *(["fusion"] if len(fusions) > 1 else []), *METRICS, *published)
+        for name in (*names, "saw MIMIC"):
             table.add_column(name, no_wrap=True)
-        for _, arm, fusion, _, *figures in of_task:
+        for _, arm, fusion, _, *figures, saw_mimic in of_task:
             cells = [arm, *([fusion] if len(fusions) > 1 else [])]
             cells += [value or "-" for value in figures[: len(METRICS) + len(published)]]
-            table.add_row(*map(escape, cells))
+            table.add_row(*map(escape, [*cells, saw_mimic]))
         console.print(table)
         note = "AUROC, AUPRC, accuracy at 0.5, each with its 95 % interval over patients"
-        console.print(f"  by {', '.join(sorted(fusions))}; {note}\n", markup=False)
+        console.print(f"  by {', '.join(sorted(fusions))}; {note}", markup=False)
+        console.print(f"  {SAW_MIMIC}\n", markup=False)

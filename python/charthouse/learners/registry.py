@@ -6,7 +6,7 @@ from pathlib import Path
 
 from charthouse.errors import CharthouseError
 from charthouse.learners.base import Family
-from charthouse.registry import class_named, require_registered, seed_rows
+from charthouse.registry import class_named, contamination_faults, require_registered, seed_rows
 
 
 @dataclass(frozen=True)
@@ -18,6 +18,8 @@ class LearnerSpec:
     technique: str  # as papers call it
     domain: str
     training_data: str
+    saw_mimic: str  # yes, no or unknown: any MIMIC
+    saw_mimic_source: str  # who says so, or why nobody knows
     hub_id: str  # on the Hugging Face hub, or the provider's name of the model
     revision: str
     licence: str
@@ -75,7 +77,7 @@ def _spec(row: dict[str, str], path: Path, line: int) -> LearnerSpec:
         "context_tokens": re.fullmatch("[1-9][0-9]*", row["context_tokens"]),
         "usd_per_million_input": re.fullmatch(price, row["usd_per_million_input"]),
         "usd_per_million_output": re.fullmatch(price, row["usd_per_million_output"]),
-    }
+    } | contamination_faults(row)
     if bool(row["usd_per_million_input"]) != bool(row["usd_per_million_output"]):
         faults["usd_per_million_output"] = None  # both prices, or neither
     if broken := [name for name, is_right in faults.items() if not is_right]:

@@ -105,10 +105,11 @@ LANGUAGES: Shares = {"ENGLISH": 90, "?": 10}
 MARITAL_YOUNG: Shares = {"SINGLE": 46, "MARRIED": 38, "DIVORCED": 7, "WIDOWED": 1, None: 8}
 MARITAL_OLD: Shares = {"MARRIED": 49, "WIDOWED": 21, "SINGLE": 15, "DIVORCED": 7, None: 8}
 YEAR_GROUPS: Shares = {
-    "2008 - 2010": 34,
-    "2011 - 2013": 24,
-    "2014 - 2016": 23,
-    "2017 - 2019": 19,
+    "2008 - 2010": 31,
+    "2011 - 2013": 23,
+    "2014 - 2016": 22,
+    "2017 - 2019": 17,
+    "2020 - 2022": 7,
 }
 
 

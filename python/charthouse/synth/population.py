@@ -36,6 +36,7 @@ class Patients:
     anchor_age: Ints
     anchor_year: Ints
     anchor_year_group: Objects
+    years_shifted: Ints  # what all dates of the patient are later than they truly were
     dod: Ints  # midnight of the day, or NO_TIME
     severity: Floats  # the patient's part, N(0, 1)
 
@@ -213,7 +214,7 @@ def build_population(stays: int, seed: int) -> Population:
     admittime = _to_minute(intime[first_stay] - ward_before[first_stay])
     discharge = _to_minute(end + ward_after[last_stay])
     dischtime = np.where(died, np.maximum(deathtime, _to_minute(end)), discharge)
-    age_now = true_age[admission_patient] + _year(admittime) - anchor_year[admission_patient]
+    age_now = true_age[admission_patient] + year_of(admittime) - anchor_year[admission_patient]
 
     # Deaths after discharge are known for a year, and more likely in the severely ill.
     last_admission = np.append(np.flatnonzero(_group_first(admission_patient))[1:], admissions) - 1
@@ -223,12 +224,21 @@ def build_population(stays: int, seed: int) -> Population:
     dod = np.where(died[last_admission], deathtime[last_admission], dod)
     dod = np.where(dod == NO_TIME, NO_TIME, dod // DAY * DAY)
 
+    subject_id = np.sort(unique_ids(rng, 10_000_000, patients))
+    gender = np.where(rng.random(patients) < 0.56, "M", "F").astype(object)
+    last_of_patient = np.append(np.flatnonzero(new_patient)[1:], stays) - 1
+    group, anchored = _place_in_time(
+        rng_for(seed, Stream.ERAS),
+        names.draw_index(rng, list(names.YEAR_GROUPS.values()), patients),
+        year_of(intime[last_of_patient]) - anchor_year,
+    )
     people = Patients(
-        subject_id=np.sort(unique_ids(rng, 10_000_000, patients)),
-        gender=np.where(rng.random(patients) < 0.56, "M", "F").astype(object),
+        subject_id=subject_id,
+        gender=gender,
         anchor_age=np.where(true_age > 89, 91, true_age),
         anchor_year=anchor_year,
-        anchor_year_group=names.draw(rng, names.YEAR_GROUPS, patients),
+        anchor_year_group=np.array(list(names.YEAR_GROUPS), dtype=object)[group],
+        years_shifted=anchor_year - anchored,
         dod=dod,
         severity=careers.patient_severity,
     )
@@ -258,8 +268,23 @@ def _to_minute(seconds: Ints) -> Ints:
     return seconds // 60 * 60
 
 
-def _year(seconds: Ints) -> Ints:
+def year_of(seconds: Ints) -> Ints:
+    """Calendar year of each time."""
     return seconds.astype("datetime64[s]").astype("datetime64[Y]").astype(np.int64) + 1970
+
+
+def _place_in_time(rng: np.random.Generator, group: Ints, spans: Ints) -> tuple[Ints, Ints]:
+    """Group of years and true year of each anchor_year, so that no stay lies after the last group.
+
+    Args:
+        rng: Draws the year within the group.
+        group: (p,) position in names.YEAR_GROUPS, earlier where ``spans`` asks for it.
+        spans: (p,) years from anchor_year to the patient's last stay.
+    """
+    first, last = np.array([str(each).split(" - ") for each in names.YEAR_GROUPS], dtype=np.int64).T
+    room = np.searchsorted(last, last[-1] - spans, side="right") - 1
+    group = np.clip(group, 0, np.maximum(room, 0))
+    return group, first[group] + rng.integers(0, (last - first + 1)[group])
 
 
 def _describe_admissions(

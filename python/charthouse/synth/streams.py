@@ -18,6 +18,7 @@ class Stream(IntEnum):
     REPORTS = 6
     WORDING = 7
     PICTURES = 8
+    ERAS = 9
 
 
 def rng_for(seed: int, stream: Stream, chunk: int = 0) -> np.random.Generator:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from charthouse.synth.population import DAY, HOUR, Ints, Population, unique_ids
+from charthouse.synth.population import DAY, HOUR, Ints, Population, unique_ids, year_of
 from charthouse.synth.streams import Stream, rng_for
 
 # Loadings of each feature of a picture on (severity, image's own latent); the rest is noise.
@@ -25,8 +25,9 @@ CONTENT: dict[str, tuple[float, float]] = {
     "low_volume": (0.30, 0.35),
 }
 FEATURES = tuple(CONTENT)
-FIRST_DAY_IMAGE = 0.215  # share of stays with a study planned in the first 24 h
-LATER_IMAGE = 0.29  # of all stays, where the stay is long enough
+YEARS = (2011, 2016)  # of MIMIC-CXR: studies of other years are not in it
+FIRST_DAY_IMAGE = 0.47  # share of the stays of those years with a study planned in the first 24 h
+LATER_IMAGE = 0.85  # of the others, where the stay is long enough
 VIEWS: tuple[tuple[str, ...], ...] = (
     ("AP",),
     ("AP", "AP"),
@@ -68,7 +69,7 @@ class Images:
 
 
 def draw_studies(population: Population, seed: int) -> Studies:
-    """Draw when each patient is X-rayed and what it shows."""
+    """Draw when each patient is X-rayed and what it shows, and keep the studies of YEARS."""
     rng = rng_for(seed, Stream.STUDIES)
     stays = population.stays
     n = len(stays)
@@ -80,8 +81,8 @@ def draw_studies(population: Population, seed: int) -> Studies:
     n_early = np.where(early, 1 + rng.poisson(0.3, n), 0)
     n_later = np.where(early, rng.poisson(np.minimum(0.22 * beyond, 8)), 0)
     n_later = np.where(later, 1 + rng.poisson(np.minimum(0.2 * beyond, 8)), n_later)
-    n_before = np.where(rng.random(n) < 0.22, 1, 0)  # in the emergency department
-    n_apart = np.where(rng.random(n) < 0.16, 1 + rng.poisson(0.6, n), 0)  # months before
+    n_before = np.where(rng.random(n) < 0.48, 1, 0)  # in the emergency department
+    n_apart = np.where(rng.random(n) < 0.35, 1 + rng.poisson(0.6, n), 0)  # months before
 
     rows = np.arange(n)
     parts = []
@@ -116,6 +117,8 @@ def draw_studies(population: Population, seed: int) -> Studies:
     inside = (time >= stays.intime[stay]) & (time < stays.outtime[stay])
     study_id = unique_ids(rng, 50_000_000, k)
     order = np.lexsort((study_id, patient))
+    true_year = (year_of(time) - population.patients.years_shifted[patient])[order]
+    order = order[(true_year >= YEARS[0]) & (true_year <= YEARS[1])]
     return Studies(
         patient=patient[order],
         stay=np.where(apart, -1, stay)[order],

@@ -1,0 +1,48 @@
+{#- A post-hook of the patients: eras are read out of a text, so it has the form that MIMIC gives it. -#}
+{% macro stop_at_bad_year_groups(patients) %}
+    {%- do stop_at_rows(
+        'select subject_id from ' ~ patients ~ " where not regexp_full_match(anchor_year_group, '[0-9]{4} - [0-9]{4}')"
+        ~ ' or left(anchor_year_group, 4) > right(anchor_year_group, 4)',
+        'hosp/patients: an anchor_year_group is no span of years like 2008 - 2010', 'Correct it, or fetch the file again.'
+    ) -%}
+{% endmacro %}
+
+
+{#- A year of a patient's anchor_year_group ('2011 - 2013'), moved to the year of a stay. MIMIC shifts all
+    dates of a patient by the same number of years, so the years between two of them are true; the group says
+    to which three years anchor_year belongs, so the stay lies somewhere in the three that this gives. -#}
+{% macro era_year(side, patient, moment) -%}
+    cast(cast({{ side }}({{ patient }}.anchor_year_group, 4) as integer) + year({{ moment }}) - {{ patient }}.anchor_year as smallint)
+{%- endmacro %}
+
+
+{#- Whether a stay surely lies in the years of MIMIC-CXR: its whole era does. One that only overlaps may have
+    been outside, and then its lack of an X-ray says nothing. -#}
+{% macro in_mimic_cxr_years(stay) -%}
+    {%- set years = var('mimic_cxr_years') -%}
+    coalesce({{ stay }}.era_from >= {{ years[0] }} and {{ stay }}.era_to <= {{ years[1] }}, false)
+{%- endmacro %}
+
+
+{#- A post-hook of the screening: without stays on both sides of the cut there is nothing to train on, or
+    nothing to test. -#}
+{% macro stop_at_one_era(screened) %}
+    {%- if execute and not flags.EMPTY and setting('split_by') == 'era' -%}
+        {%- set cut = setting('split_era_cut') -%}
+        {#- those that the other rules keep: the last two ask for the era -#}
+        {%- set found = run_query(
+            'select count(*) as stays, min(stays.era_from) as first, max(stays.era_to) as last,'
+            ~ ' count(*) filter (where screened.dropped_at_step is null and stays.era_from < ' ~ cut ~ ') as before,'
+            ~ ' count(*) filter (where screened.dropped_at_step is null and stays.era_from >= ' ~ cut ~ ') as after'
+            ~ ' from ' ~ screened ~ ' as screened inner join ' ~ ref('int_stays') ~ ' as stays on screened.stay_id = stays.stay_id'
+            ~ ' where coalesce(screened.dropped_at_step >= ' ~ (cohort_criteria() | length - 1) ~ ', true)'
+        ).rows[0] -%}
+        {%- if found['stays'] and not (found['before'] and found['after']) -%}
+            {{ stop(
+                'split_by: era with split_era_cut: ' ~ cut ~ ' leaves the cohort ' ~ found['before'] ~ ' stays to train on and ' ~ found['after'] ~ ' to test'
+                ~ (' (its eras run from ' ~ found['first'] ~ ' to ' ~ found['last'] ~ ')' if found['first'] else ' (no era is known)')
+                ~ '. Set a split_era_cut with stays on both sides, or split_by: hash.'
+            ) }}
+        {%- endif -%}
+    {%- endif -%}
+{% endmacro %}
