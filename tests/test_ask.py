@@ -7,12 +7,13 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
+import PIL.Image
 import pytest
 
 from asking import LEARNER, MORTALITY, put, stays_of_test, write
 from charthouse.ask.prompt import read_prompt
 from charthouse.errors import CharthouseError
-from charthouse.learners.registry import learner_specs
+from charthouse.learners.registry import family_of, learner_specs
 from conftest import PROJECT, Bench
 from fake_chat import Chat, picture_of, text_of
 
@@ -191,6 +192,89 @@ def _is_own(bench: Bench, dicom_id: str, subject_id: int) -> bool:
             f" where dicom_id = '{dicom_id}' and subject_id = {subject_id}"
         )
     )
+
+
+SENTENCE = "- The uploaded image is the most recent chest X-ray image."
+
+
+def test_the_sentence_on_the_picture_goes_with_a_picture_and_only_with_one(
+    own: Bench, chat: Chat
+) -> None:
+    """As in the paper's template; examples are without pictures, and so without the sentence."""
+    write(
+        own,
+        "update marts.patient_profiles set sections = list_append(sections, {'section': 'image',"
+        f" 'heading': 'Chest X-Ray Images:', 'lines': [{{'hours': null, 'text': '{SENTENCE}'}}]}})"
+        " where latest_dicom_id is not null",
+    )
+    conditions = ["full", "text_only", "image_only", "blank_image", "other_image"]
+    put(own, chat, conditions=conditions, shots=6)
+    asked = Counter(
+        (picture_of(body) is not None, SENTENCE in text_of(body)) for body in chat.bodies
+    )
+    with_picture = own.one(
+        "select count(*) from marts.patient_profiles inner join marts.cohort using (stay_id)"
+        " where split = 'test' and latest_dicom_id is not null"
+    )
+    assert asked == {
+        (True, True): 4 * with_picture,
+        (False, False): len(chat.bodies) - 4 * with_picture,
+    }
+    for body in chat.bodies:
+        assert SENTENCE not in json.dumps(body["messages"][:-1])
+
+
+@pytest.mark.parametrize(
+    ("detail", "pixels", "tokens"), [("low", 512, 2833), ("high", 1000, 2833 + 2 * 5667)]
+)
+def test_gpt_4o_is_told_how_closely_to_look_and_no_other_learner_is(
+    own: Bench, chat: Chat, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    detail: str, pixels: int, tokens: int,
+) -> None:  # fmt: skip
+    """By the setting image_detail; what is sent is no larger than what is looked at."""
+    for path in Path(own.raw["CHARTHOUSE_CXR"]).rglob("*.jpg"):
+        large = tmp_path / "cxr" / path.relative_to(own.raw["CHARTHOUSE_CXR"])
+        large.parent.mkdir(parents=True, exist_ok=True)
+        PIL.Image.new("L", (1000, 500), 80).save(large)
+    monkeypatch.setenv("CHARTHOUSE_CXR", str(tmp_path / "cxr"))
+    write(
+        own,
+        "update marts.cohort_definition set variables = json_merge_patch(variables,"
+        f' \'{{"image_detail": "{detail}"}}\')',
+    )
+    for learner in ("gpt_4o_mini", LEARNER):
+        put(own, chat, learners=[learner], conditions=["image_only"])
+    told = Counter()
+    for body in chat.bodies:
+        [shown] = [
+            part["image_url"] for part in body["messages"][-1]["content"] if "text" not in part
+        ]
+        told[body["model"], shown.get("detail"), picture_of(body).size] += 1
+    n = len(chat.bodies) // 2
+    gpt, llava = (learner_specs(PROJECT)[name].hub_id for name in ("gpt_4o_mini", LEARNER))
+    assert told == {
+        (gpt, detail, (pixels, pixels // 2)): n,
+        (llava, None, (672, 336)): n,
+    }
+    settings = dict(own.sql("select name, settings ->> 'image_detail' from results.runs"))
+    assert settings == {"gpt_4o_mini": detail, LEARNER: None}
+    family = family_of(learner_specs(PROJECT)["gpt_4o_mini"]).at_detail(detail)
+    assert family.picture_tokens(1000, 500) == tokens
+
+
+def test_another_detail_is_another_question(own: Bench, chat: Chat) -> None:
+    put(own, chat, learners=["gpt_4o_mini"], conditions=["image_only"])
+    n = len(chat.bodies)
+    write(
+        own,
+        "update marts.cohort_definition set variables = json_merge_patch(variables,"
+        ' \'{"image_detail": "low"}\')',
+    )
+    put(own, chat, learners=["gpt_4o_mini"], conditions=["image_only"])
+    assert len(chat.bodies) == 2 * n
+    put(own, chat, learners=["gpt_4o_mini"], conditions=["image_only"])
+    assert len(chat.bodies) == 2 * n
+    assert own.one("select count(distinct fingerprint) from results.answers") == 2
 
 
 def test_shapley_asks_all_sixteen_coalitions_of_complete_stays(own: Bench, chat: Chat) -> None:

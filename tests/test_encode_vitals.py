@@ -6,8 +6,10 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
@@ -56,10 +58,10 @@ def tiny(weights: Path) -> Path:
     return write_moment(weights)
 
 
-def moment(bins: int = 24) -> Moment:
+def moment(bins: int = 24, variables: dict[str, Any] = WINDOW) -> Moment:
     context = Context(
         encoder_spec(PROJECT, "moment"),
-        variables=WINDOW,
+        variables=variables,
         vital_signs=VITAL_SIGNS,
         bins=bins,
     )
@@ -84,7 +86,7 @@ def padded_embed(
     """What momentfm gives for the grids at the end of 512 steps, with the mask, all 64 patches."""
     model = copy.deepcopy(encoder._model).to(dtype)
     series = torch.zeros(*grids.shape[:2], SEQ_LEN, dtype=dtype)
-    series[..., -grids.shape[2] :] = torch.from_numpy(grids)
+    series[..., -grids.shape[2] :] = torch.from_numpy(grids.copy())
     mask = torch.zeros(len(grids), SEQ_LEN)
     mask[:, -grids.shape[2] :] = 1
     with torch.inference_mode():
@@ -107,6 +109,74 @@ def test_so_they_do_for_other_sizes_of_the_model(weights: Path, t5: dict[str, in
         encoder, grids = moment(bins), walks(bins, stays=2)
         difference = encoder.encode(with_grids(grids)).vectors - padded_embed(encoder, grids)
         assert np.abs(difference).max() < BOUND
+
+
+CHARTED = WINDOW | {"moment_input": "charted", "imputation": "forward_backward"}
+
+
+def charted(rows: int, seed: int = 0) -> Events:
+    """Every vital sign but the last at some of the times, the first twice at one of them."""
+    rng = np.random.default_rng(seed)
+    hours = np.sort(rng.choice(24 * 60, rows, replace=False)) / 60
+    at, variable = np.nonzero(rng.random((rows, len(VITAL_SIGNS) - 1)) < 0.4)
+    at, variable = np.append(at, [*range(rows), 0]), np.append(variable, [0] * rows + [0])
+    value = (80 + 20 * rng.normal(size=len(at))).astype(np.float32)
+    order = np.argsort(at, kind="stable")
+    return Events(hours[at][order].astype(np.float32), variable[order].astype(np.int16), value)
+
+
+def as_the_papers_code_fills(events: Events) -> np.ndarray:
+    """[13, rows]: a row a time, forward, then backward; what was never measured at any constant."""
+    frame = pd.DataFrame(vars(events)).groupby(["hours", "variable"])["value"].mean().unstack()
+    filled = frame.reindex(columns=range(len(VITAL_SIGNS))).ffill().bfill().fillna(97.88)
+    return filled.to_numpy().T
+
+
+@pytest.mark.parametrize("rows", [8, 13, 24, 97, 512])
+def test_charted_rows_give_what_bare_momentfm_gives(tiny: Path, rows: int):
+    events = charted(rows)
+    series = as_the_papers_code_fills(events)
+    assert series.shape == (13, rows)
+    (vector,) = moment(variables=CHARTED).encode([Stay(1, 1, "test", events)]).vectors
+    bare = padded_embed(moment(), series[None], torch.float64)
+    assert np.abs(vector - bare).max() < BOUND
+
+
+def test_charted_rows_of_stays_of_any_length_do_not_touch_each_other(tiny: Path):
+    stays = [Stay(n, n, "test", charted(n, seed=n)) for n in (30, 1, 9, 600, 30 + 1, 8, 2)]
+    together = moment(variables=CHARTED).encode(stays)
+    assert together.stay_ids.tolist() == [stay.stay_id for stay in stays]
+    for stay, vector in zip(stays, together.vectors, strict=True):
+        (alone,) = moment(variables=CHARTED).encode([stay]).vectors
+        assert np.isfinite(vector).all() and np.abs(vector - alone).max() < BOUND
+
+
+def test_of_too_many_rows_the_last_are_read_and_too_few_are_repeated_in_front(tiny: Path):
+    many, few = charted(600), charted(3)
+    filled = [as_the_papers_code_fills(many)[:, -512:], as_the_papers_code_fills(few)]
+    filled[1] = np.concatenate([np.repeat(filled[1][:, :1], 5, axis=1), filled[1]], axis=1)
+    for events, series in zip((many, few), filled, strict=True):
+        (vector,) = moment(variables=CHARTED).encode([Stay(1, 1, "test", events)]).vectors
+        bare = padded_embed(moment(), series[None], torch.float64)
+        assert np.abs(vector - bare).max() < BOUND
+    # momentfm itself gives NaN where no patch is full
+    assert np.isnan(padded_embed(moment(), filled[1][None, :, :7])).all()
+
+
+def test_charted_rows_are_filled_backward_or_not_at_all(tiny: Path):
+    spec = encoder_spec(PROJECT, "moment")
+    for imputation in ("forward", "none"):
+        of_cohort = Context(spec, CHARTED | {"imputation": imputation}, VITAL_SIGNS, bins=600)
+        with pytest.raises(CharthouseError, match="set imputation to forward_backward") as error:
+            Moment(of_cohort).load()
+        assert why_not_ready(of_cohort) == str(error.value) and "\n" not in str(error.value)
+    assert Moment.unsuited(Context(spec, CHARTED, VITAL_SIGNS, bins=600)) is None
+
+
+def test_the_two_inputs_never_share_a_vector(tiny: Path):
+    charted_rows, hourly = moment(variables=CHARTED), moment()
+    assert (charted_rows.reads, hourly.reads) == ("vitals_events", "vitals_hourly")
+    assert charted_rows.settings() != hourly.settings()
 
 
 def test_a_series_that_never_changes_is_no_signal(tiny: Path):

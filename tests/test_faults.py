@@ -427,6 +427,7 @@ def test_an_environment_that_makes_no_sense(
         ("{required_modalities: vitals}", "required_modalities: 'vitals' is not a list."),
         ("{min_age: old}", "min_age: 'old' is not a number of 0 or more. Give one, or null for no"),
         ("{profile_hours: -1}", "profile_hours: '-1' is not a number of 0 or more. Give one."),
+        ("{profile_vitals: all}", "profile_vitals: 'all' is none of last_value, last_hours."),
         ("{window_end_hours: .inf}", "window_end_hours: 'inf' is not a number. Give one."),
         ("{split_by: era}", "split_by: era needs the year from which stays are tested. Set split_"),
         ("{split_era_cut: 2014}", "split_era_cut: 2014 cuts nothing under split_by: hash. Set"),

@@ -13,6 +13,7 @@ from charthouse.ask.profile import (
     droppable,
     read_profiles,
     render,
+    shown,
     without_oldest,
 )
 from charthouse.warehouse import open_warehouse
@@ -76,6 +77,42 @@ def test_lines_have_the_hours_that_they_tell(profiles: dict[int, Profile]) -> No
                     line.text.startswith(f"- {line.hours:.1f} h: ") for line in section.lines
                 )
     assert min(told.values()) > 0
+
+
+def test_each_variable_has_its_last_value_and_one_line(
+    built: Bench, profiles: dict[int, Profile]
+) -> None:
+    latest = built.sql(
+        "select stay_id, label, max(hours) from (select stay_id, variable, hours"
+        " from marts.vitals_events union all select stay_id, variable, hours from"
+        " intermediate.int_vitals_cleaned inner join marts.cohort using (stay_id)"
+        " where is_intubated and observed_at >= window_start and available_at < window_end)"
+        " as charted"
+        " inner join intermediate.int_variables using (variable) group by all"
+    )
+    told = [
+        (stay_id, line.text.split(":")[1].strip(), line.hours)
+        for stay_id, profile in profiles.items()
+        for section in profile
+        if section.section == "vitals"
+        for line in section.lines
+        if line.hours is not None
+    ]
+    assert len(told) == len(latest) > len(profiles)
+    hours = {(stay_id, label): hours for stay_id, label, hours in latest}
+    for stay_id, text, at in told:
+        [label] = [label for of, label in hours if of == stay_id and text.startswith(f"{label} ")]
+        assert at == hours[stay_id, label]
+
+
+def test_the_picture_is_spoken_of_only_where_it_is_shown(profile: Profile) -> None:
+    sentence = Section("image", "Images:", (Line(None, "- The uploaded image."),))
+    whole = (*profile[:2], sentence, profile[2])
+    assert shown(whole, SECTIONS, with_picture=True) == whole
+    assert shown(whole, SECTIONS, with_picture=False) == profile
+    assert shown(whole, (), with_picture=True) == (sentence,)
+    assert shown(profile, ("reports",), with_picture=True) == profile[2:]
+    assert sentence in without_oldest(whole, 1000)  # it has no hours to be old by
 
 
 def test_only_stays_that_are_asked_for_are_read(built: Bench, profiles: dict[int, Profile]) -> None:

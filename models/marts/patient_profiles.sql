@@ -1,8 +1,10 @@
--- Each stay as a text for multimodal learners: demographics (seeds/tabular_variables.csv), the vital
--- signs of the last hours of the window, the radiology reports; all on one clock, hours from ICU
--- admission. Once whole, and once in the sections and lines that it is made of, for those who must
--- leave some out. And the X-ray to show beside it: the latest.
+-- Each stay as a text for multimodal learners: demographics (seeds/tabular_variables.csv), vital signs, the
+-- radiology reports; all on one clock, hours from ICU admission. Once whole, and once in the sections and
+-- lines that it is made of, for those who must leave some out. And the X-ray to show beside it: the latest.
+-- The setting profile_vitals says which vital signs, profile_template in which words
+-- (macros/profile_template.sql).
 -- Grain: one row per stay of the cohort.
+{%- set template = setting('profile_template') %}
 with cohort as (
     select * from {{ ref('cohort') }}
 ),
@@ -20,42 +22,103 @@ tabular_values as (
 demographics as (
     select
         tabular_values.stay_id,
-        string_agg(
-            concat(variables.profile_text, ' ', tabular_values.value), '; '
+        list(
+            struct_pack(name := variables.profile_text, value := tabular_values.value)
             order by variables.position
-        ) as text
+        ) as facts
     from tabular_values
     inner join {{ ref('tabular_variables') }} as variables on tabular_values.variable = variables.variable
     group by tabular_values.stay_id
 ),
 
+vital_signs as (
+    select
+        variables.variable,
+        variables.label,
+        variables.unit,
+        coalesce(words.position, 1000) as position,
+        coalesce(cast(words.line as varchar), variables.variable) as line,
+        coalesce(words.before, variables.label || ': ') as before
+    from {{ ref('int_variables') }} as variables
+    left join {{ ref('profile_vital_signs') }} as words on variables.variable = words.variable
+),
+
+-- A verbal score that a tube makes untestable counts even where it has no value: an older one would stand
+-- for it else.
+charted as (
+    select
+        stay_id,
+        variable,
+        observed_at,
+        hours,
+        value,
+        is_intubated
+    from {{ ref('vitals_events') }}
+
+    union all
+
+    select
+        tubes.stay_id,
+        tubes.variable,
+        tubes.observed_at,
+        tubes.hours,
+        null as value,
+        true as is_intubated
+    from {{ ref('int_vitals_cleaned') }} as tubes
+    inner join cohort on tubes.stay_id = cohort.stay_id
+    where tubes.is_intubated and tubes.value is null and {{ in_window('tubes', 'cohort') }}
+),
+
+-- Charted twice at a time is averaged, as in marts.vitals_hourly.
+at_once as (
+    select
+        stay_id,
+        variable,
+        observed_at,
+        hours,
+        avg(value) as value,
+        bool_or(is_intubated) as is_intubated
+    from charted
+    group by stay_id, variable, observed_at, hours
+),
+
+listed as (
+    select *
+    from at_once
+    {%- if setting('profile_vitals') == 'last_value' %}
+    qualify observed_at = max(observed_at) over (partition by stay_id, variable)
+    {%- else %}
+    qualify {{ hours_after('observed_at', setting('profile_hours')) }} >= max(observed_at) over (partition by stay_id)
+    {%- endif %}
+),
+
+vital_lines as (
+    {{- paper_vital_lines() if template == 'paper' else compact_vital_lines() }}
+),
+
 vitals as (
     select
-        events.stay_id,
-        list(
-            struct_pack(
-                hours := events.hours,
-                text := concat_ws(
-                    ' ', printf('- %.1f h:', events.hours), variables.label, printf('%g', round(events.value, 1)),
-                    variables.unit, if(events.is_intubated, '(intubated)', null)
-                )
-            )
-            order by events.observed_at, variables.label, events.value, events.is_intubated
-        ) as lines
-    from {{ ref('vitals_events') }} as events
-    inner join {{ ref('int_variables') }} as variables on events.variable = variables.variable
-    where events.hours >= {{ setting('window_end_hours') }} - {{ setting('profile_hours') }}
-    group by events.stay_id
+        stay_id,
+        list(struct_pack(hours := hours, text := text) order by hours, position, text) as lines
+    from vital_lines
+    group by stay_id
+),
+
+-- A report that is filed twice, under two names, is told once.
+filed_once as (
+    select *
+    from {{ ref('reports') }}
+    qualify row_number() over (partition by stay_id, observed_at, text order by note_id) = 1
 ),
 
 reports as (
     select
         stay_id,
         list(
-            struct_pack(hours := hours, text := printf('- %.1f h: %s', hours, trim(text, e' \t\r\n')))
+            struct_pack(hours := hours, text := {{ report_line('hours', "trim(text, e' \\t\\r\\n')") }})
             order by observed_at, note_id
         ) as lines
-    from {{ ref('reports') }}
+    from filed_once
     group by stay_id
 ),
 
@@ -70,23 +133,7 @@ latest_images as (
 final as (
     select
         cohort.stay_id,
-        [
-            struct_pack(
-                section := 'demographics',
-                heading := 'Demographics: ' || demographics.text || '.',
-                lines := []
-            ),
-            struct_pack(
-                section := 'vitals',
-                heading := 'Vital signs of the last {{ setting("profile_hours") }} h, with hours from ICU admission:',
-                lines := coalesce(vitals.lines, [struct_pack(hours := null, text := 'none recorded')])
-            ),
-            struct_pack(
-                section := 'reports',
-                heading := 'Radiology reports, with hours from ICU admission:',
-                lines := coalesce(reports.lines, [struct_pack(hours := null, text := 'none available')])
-            )
-        ] as sections,
+        {{ paper_sections() if template == 'paper' else compact_sections() }} as sections,
         array_to_string(
             flatten(list_transform(
                 sections, lambda section: [section.heading] || list_transform(section.lines, lambda line: line.text)

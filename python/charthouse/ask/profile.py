@@ -3,11 +3,12 @@
 models/marts/patient_profiles.sql makes the sections and their words; nothing here knows them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 
 import duckdb
 
+IMAGE = "image"
 LEFT_OUT = "(left out: too long)"
 
 
@@ -17,7 +18,7 @@ class Line:
 
     Attributes:
         hours: From ICU admission; None where the line is about no moment, as `none recorded`.
-        text: May itself have line breaks: a report has.
+        text: May itself have line breaks, as a report has.
     """
 
     hours: float | None
@@ -29,14 +30,26 @@ class Section:
     """A section of a profile.
 
     Attributes:
-        section: demographics, vitals or reports.
-        heading: Its first line; demographics have no other.
-        lines: In order of time.
+        section: demographics, vitals, image (a sentence on the picture, which the paper's template
+            has) or reports.
+        heading: Its first line.
+        lines: In order of time; those of demographics and image have none.
     """
 
     section: str
     heading: str = field(repr=False)
     lines: tuple[Line, ...] = field(repr=False)
+
+
+def shown(
+    sections: Sequence[Section], names: Collection[str], *, with_picture: bool
+) -> tuple[Section, ...]:
+    """Those of the names; the sentence on the picture stands where there is one, and only there."""
+    return tuple(
+        each
+        for each in sections
+        if (with_picture if each.section == IMAGE else each.section in names)
+    )
 
 
 def read_profiles(

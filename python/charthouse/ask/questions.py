@@ -8,7 +8,7 @@ import PIL.Image
 
 from charthouse.ask.pictures import at_size_of, blank_like, hash_of
 from charthouse.ask.plan import Asked
-from charthouse.ask.profile import Section, droppable, render, without_oldest
+from charthouse.ask.profile import Section, droppable, render, shown, without_oldest
 from charthouse.ask.prompt import Prompt
 from charthouse.ask.shots import Shots
 from charthouse.encoders.xray_file import Unreadable, stat_of
@@ -65,12 +65,12 @@ class Maker:
 
     def make(self, asked: Asked, sections: tuple[Section, ...]) -> Made:
         """A question that fits into the learner's context, or the reason why there is none."""
-        told = tuple(each for each in sections if each.section in asked.condition.sections)
         picture, note = self._picture(asked)
         if picture is None and asked.condition.picture != "none" and asked.condition.needs_picture:
             return Made(
                 asked, None, why_not=f"its picture cannot be shown: {note}", image_note=note
             )
+        told = shown(sections, asked.condition.sections, with_picture=picture is not None)
         fitting = self._least_dropped(asked.task, told, picture)
         if fitting is None:
             return Made(asked, None, why_not="it does not fit into the context", image_note=note)

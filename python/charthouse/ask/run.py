@@ -193,7 +193,14 @@ class _Asking:
             self.say(f"  {spec.learner}: not ready, {absent}")
             return
         guard = Guard(is_synthetic=self.cohort.is_synthetic)
-        respondent = reach(spec, self.options, guard, self.usage, self.patience)
+        respondent = reach(
+            spec,
+            self.options,
+            guard,
+            self.usage,
+            self.patience,
+            image_detail=self.cohort.variables.get("image_detail", "high"),
+        )
         fingerprint = self._fingerprint(spec, respondent)
         plan = make_plan(
             self.warehouse,
@@ -362,13 +369,15 @@ def reach(
     guard: Guard,
     usage: Usage,
     patience: Patience | None = None,
+    *,
+    image_detail: str,
 ) -> Respondent:
     """A server where one is named, or where the learner has no other way; else in process.
 
     Raises:
         CharthouseError: the guard refuses the server, or there are no weights.
     """
-    family = family_of(spec)
+    family = family_of(spec).at_detail(image_detail)
     if _is_in_process(spec, options):
         from charthouse.learners.in_process import InProcess
 

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 
 import duckdb
 
+from charthouse.ask.conditions import SECTIONS
 from charthouse.ask.pictures import seeded_order
-from charthouse.ask.profile import read_profiles, render
+from charthouse.ask.profile import read_profiles, render, shown
 from charthouse.ask.prompt import Prompt
 from charthouse.errors import CharthouseError
 from charthouse.learners.base import Message
@@ -57,8 +58,9 @@ def draw_shots(
     profiles = read_profiles(db, drawn)
     messages = []
     for stay_id in drawn:
+        told = shown(profiles[stay_id], SECTIONS, with_picture=False)
         messages += [
-            Message("user", prompt.ask(render(profiles[stay_id]), question)),
+            Message("user", prompt.ask(render(told), question)),
             Message("assistant", "Yes" if labels[stay_id] else "No"),
         ]
     return Shots(tuple(drawn), tuple(messages))

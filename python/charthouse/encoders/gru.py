@@ -43,6 +43,7 @@ from charthouse.encoders.base import (
     Skipped,
     Stay,
 )
+from charthouse.encoders.charted_rows import charted_rows
 
 
 @dataclass(frozen=True)
@@ -225,18 +226,11 @@ class Gru(FittedEncoder[Events]):
         return mean, np.where(square > 0, np.sqrt(square), 1.0)
 
     def _sequence(self, events: Events) -> torch.Tensor:
-        """The steps [steps, 2 * variables + 1] of a stay; what was charted twice is averaged."""
-        size = len(self.context.vital_signs)
-        times, step = np.unique(events.hours, return_inverse=True)
+        """The steps [steps, 2 * variables + 1] of a stay."""
         scaled = (events.value - self._mean[events.variable]) / self._deviation[events.variable]
-        cell, shape = step * size + events.variable, (len(times), size)
-        count = np.bincount(cell, minlength=shape[0] * shape[1]).reshape(shape)
-        total = np.bincount(cell, scaled, minlength=shape[0] * shape[1]).reshape(shape)
-        latest = np.where(count > 0, np.arange(len(times))[:, None], -1)
-        latest = np.maximum.accumulate(latest, axis=0)
-        average = np.take_along_axis(total / np.maximum(count, 1), latest.clip(0), axis=0)
-        carried = np.where(latest >= 0, average, 0.0)
-        steps = np.concatenate([carried, count > 0, times[:, None] / self._window], axis=1)
+        rows = charted_rows(events, scaled, len(self.context.vital_signs))
+        carried, since = np.nan_to_num(rows.values), rows.hours[:, None] / self._window
+        steps = np.concatenate([carried, rows.measured, since], axis=1)
         return torch.from_numpy(steps.astype(np.float32))
 
     def _rows(self, stays: Sequence[Stay[Events]]) -> "Rows":

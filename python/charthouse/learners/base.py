@@ -90,6 +90,13 @@ class Family(ABC):
     model_types: ClassVar[tuple[str, ...]]
     """`model_type` of the config.json of its checkpoints; () for one that is only served."""
 
+    detail: str | None = None
+    """How closely a service is told to look at a picture; None: it knows no such thing."""
+
+    def at_detail(self, detail: str) -> "Family":
+        """The family as it sees pictures at that detail: low, high or auto."""
+        return self
+
     @abstractmethod
     def picture_size(self, width: int, height: int) -> tuple[int, int]:
         """Width and height at which the model sees a picture of that size: no larger one is sent.

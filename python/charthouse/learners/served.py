@@ -70,9 +70,11 @@ class Served(Respondent):
 
     def identity(self) -> dict[str, Any]:
         """The weights cannot be hashed: the model's name stands for them, whoever serves it."""
-        return {"model": self._model, "revision": None, "dtype": None, "by": "server"} | {
-            "log_probabilities": self._with_log_probabilities,
-        }
+        return (
+            {"model": self._model, "revision": None, "dtype": None, "by": "server"}
+            | {"log_probabilities": self._with_log_probabilities}
+            | ({"image_detail": self.family.detail} if self.family.detail else {})
+        )
 
     def sends_to(self) -> str | None:
         """The host, with its port; this machine's too."""
@@ -176,7 +178,7 @@ class Served(Respondent):
         body: dict[str, Any] = {
             "model": self._model,
             "messages": [
-                {"role": message.role, "content": _content(message, question.picture)}
+                {"role": message.role, "content": self._content(message, question.picture)}
                 for message in question.messages
             ],
             "temperature": 0,
@@ -185,6 +187,20 @@ class Served(Respondent):
         if self._with_log_probabilities:
             body |= {"logprobs": True, "top_logprobs": TOP}
         return body
+
+    def _content(
+        self, message: Message, picture: PIL.Image.Image | None
+    ) -> str | list[dict[str, Any]]:
+        """A plain text where there is no picture: every server takes that."""
+        if not message.has_picture or picture is None:
+            return message.text
+        shown = {"url": data_url(picture)}
+        if self.family.detail is not None:
+            shown["detail"] = self.family.detail
+        return [
+            {"type": "image_url", "image_url": shown},
+            {"type": "text", "text": message.text},
+        ]
 
 
 def token_counter(spec: LearnerSpec) -> Callable[[str], int] | None:
@@ -201,16 +217,6 @@ def token_counter(spec: LearnerSpec) -> Callable[[str], int] | None:
             f"{folder / 'tokenizer.json'} is no tokenizer ({type(error).__name__}): fetch it again."
         ) from None
     return lambda text: len(tokenizer.encode(text, add_special_tokens=False))
-
-
-def _content(message: Message, picture: PIL.Image.Image | None) -> str | list[dict[str, Any]]:
-    """A plain text where there is no picture: every server takes that."""
-    if not message.has_picture or picture is None:
-        return message.text
-    return [
-        {"type": "image_url", "image_url": {"url": data_url(picture)}},
-        {"type": "text", "text": message.text},
-    ]
 
 
 def data_url(picture: PIL.Image.Image) -> str:
