@@ -114,7 +114,7 @@
             'columns': scored ~ ', attribute varchar not null, metric varchar not null, ' ~ interval ~ ', n_groups bigint not null, worst_group varchar, left_out varchar[] not null, threshold double, n_undefined bigint not null, reason varchar, evaluation_run_id varchar not null',
         },
         'results.contributions': {
-            'holds': 'One row per run of predict, method and modality: the share of the modality in what moves the scores of a logistic regression, with its 95 % interval. Shares of a method sum to 1.',
+            'holds': 'One row per run of predict, method and modality: the share of the modality in what moves the scores of a logistic regression, with its 95 % interval. Method net: contributions, coefficient x (value - mean of the stays fitted on), are summed within the modality with their signs. Method absolute: absolute contributions of single features are summed, which grows with the width of a block. Shares of a method sum to 1.',
             'columns': scored ~ ', method varchar not null, modality varchar not null, mean_absolute double not null, share double not null, ci_low double, ci_high double, n bigint not null, evaluation_run_id varchar not null',
         },
         'results.curves': {

@@ -418,9 +418,33 @@ def test_shares_by_hand() -> None:
         (share.method, share.modality): (share.mean_absolute, share.share)
         for share in shares(absolute, np.ones(2, bool), np.array([1, 2]), 20, 0)
     }
-    assert found["shap", "image"] == found["coefficient", "image"] == (2.0, 0.5)
+    assert next(iter(found)) == ("net", "image")  # it leads
     assert found["net", "image"] == (1.0, pytest.approx(1 / 3))  # what cancels does not count
     assert found["net", "text"] == (2.0, pytest.approx(2 / 3))
+    assert found["absolute", "image"] == found["absolute", "text"] == (2.0, 0.5)
+
+
+def test_the_net_is_centred_and_does_not_grow_with_the_width_of_a_block() -> None:
+    """Noise of many small coefficients beside one number that matters; all far from zero."""
+    rng = np.random.default_rng(2)
+    of_net, of_absolute = [], []
+    for width in (4, 400):
+        wide = [Feature("image", "x", str(place)) for place in range(width)]
+        columns = (Feature("text", "x", "0"), *wide)
+        mean = np.full(width + 1, 50.0)
+        slope = np.append(1.0, np.full(width, width**-0.5))
+        x = (mean + rng.normal(size=(500, width + 1))).astype(np.float32)
+        absolute = absolute_contributions(Linear(columns, slope, mean, 0.0), x)
+        moved = (x - mean) @ np.append(0.0, slope[1:])  # what the block does to the score
+        assert np.allclose(absolute.by_method["net"][:, 0], np.abs(moved), atol=1e-5)
+        found = {
+            (share.method, share.modality): share.share
+            for share in shares(absolute, np.ones(500, bool), np.arange(500), 5, 0)
+        }
+        of_net.append(found["net", "image"])
+        of_absolute.append(found["absolute", "image"])
+    assert of_net == pytest.approx([0.5, 0.5], abs=0.03)
+    assert of_absolute[0] < 0.7 and of_absolute[1] > 0.93
 
 
 def test_contributions_sum_to_the_score(evaluated: Bench) -> None:

@@ -89,7 +89,7 @@ class Rows:
         test = scored | {"split": "test", "population": "all"}
         self._groups(test, auroc)
         for population in ("all", "complete"):
-            for method in ("shap", "net", "coefficient"):
+            for method in ("net", "absolute"):
                 for modality, share in SHARES.items():
                     self.add(
                         "contributions", **(test | {"population": population}), method=method,

@@ -1,5 +1,21 @@
--- Figure 5: the share of each modality in what moves the scores of an arm.
+-- Figure 5: the share of each modality in what moves the scores of an arm, by the net contribution of the
+-- modality first.
 -- Grain: one row per task, arm, fusion, population, method and modality.
 {{ config(alias='contributions') }}
 
-{{ of_standing_arms('contributions') }}
+with contributions as (
+    {{ of_standing_arms('contributions') }}
+),
+
+final as (
+    select
+        *,
+        case method
+            when 'net' then 'net contribution of the modality'
+            when 'absolute' then 'sum of absolute contributions of single features; grows with the width of a block'
+        end as method_label
+    from contributions
+    where method in ('net', 'absolute')
+)
+
+select * from final

@@ -10,8 +10,6 @@ from charthouse.evaluate.scored import ALL, COMPLETE
 from charthouse.report import style
 from charthouse.report.shares import METHODS
 
-WORDS = METHODS | {"coefficient": "by |coefficient|"}
-
 
 def show(site: Site, copy: Copy) -> None:
     """The page."""
@@ -30,8 +28,9 @@ def show(site: Site, copy: Copy) -> None:
     if found is None:
         return
     found = found.assign(label=labels(found))
-    methods = [name for name in WORDS if name in set(found["method"])]
-    method = parts.choose("Counted", methods, WORDS, key="method")
+    names = dict(zip(found["method"], found["method_label"], strict=True))
+    methods = [method for method in METHODS if method in names]
+    method = parts.choose("Counted", methods, names, key="method")
     arms = parts.choose_some("Arms", sorted(set(found["label"])), key="arm")
     shown = found[(found["method"] == method) & found["label"].isin(arms)]
     colours = {

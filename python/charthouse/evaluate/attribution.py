@@ -2,10 +2,15 @@
 
 A contribution is coefficient x (x - mean over the stays it was fitted on), in log odds; with the
 intercept moved to that mean they sum to the stay's log odds. It is the SHAP value of a linear model
-with independent features (Lundberg and Lee 2017), so the shares `coefficient` and `shap`, the
-latter computed by shap's LinearExplainer, agree; both are kept because both are asked for. They add
-up single features, so a modality of many that cancel each other looks large; `net` first sums
-within the modality.
+with independent features (Lundberg and Lee 2017), and shap's LinearExplainer gives it.
+
+Two shares of a modality, the first first:
+
+- `net`: contributions are summed within the modality with their signs, then taken absolutely: what
+  the modality as a whole moves (Yu et al., by SHAP values; theirs by coefficients lacks the mean),
+- `absolute`: each feature's contribution is taken absolutely, then summed. Features of a modality
+  that cancel each other all count, so it grows with the width of a block: a thousand numbers that
+  move nothing together look like much.
 """
 
 from collections.abc import Sequence
@@ -80,7 +85,7 @@ class Absolute:
 
     Attributes:
         modalities: [m].
-        by_method: coefficient, shap and net: [n, m].
+        by_method: net and absolute: [n, m].
     """
 
     modalities: Sequence[str]
@@ -96,13 +101,11 @@ def absolute_contributions(linear: Linear, x: np.ndarray) -> Absolute:
     """
     modality = np.array([column.modality for column in linear.columns])
     member = np.column_stack([modality == name for name in linear.modalities]).astype(np.float64)
-    parts: dict[str, list[np.ndarray]] = {"coefficient": [], "shap": [], "net": []}
+    parts: dict[str, list[np.ndarray]] = {"net": [], "absolute": []}
     for start in range(0, len(x), ROWS_AT_ONCE):
-        some = x[start : start + ROWS_AT_ONCE]
-        contributions = linear.contributions(some)
-        parts["coefficient"].append(np.abs(contributions) @ member)
-        parts["shap"].append(np.abs(linear.shap_values(some)) @ member)
+        contributions = linear.shap_values(x[start : start + ROWS_AT_ONCE])
         parts["net"].append(np.abs(contributions @ member))
+        parts["absolute"].append(np.abs(contributions) @ member)
     return Absolute(
         linear.modalities, {method: np.concatenate(found) for method, found in parts.items()}
     )

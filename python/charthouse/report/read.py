@@ -244,7 +244,7 @@ def _task(db: duckdb.DuckDBPyConnection, cohort: CohortFacts, task: str) -> Task
         ),
         contributions=rows(
             db,
-            "select * from reports.contributions where task = ? and method in ('shap', 'net')"
+            "select * from reports.contributions where task = ?"
             " order by arm, fusion, population, method, modality",
             task,
         ),

@@ -155,8 +155,9 @@ def _drawn(results: TaskResults, asked: Sequence[str]) -> Iterator[tuple[str, Sh
     if results.contributions:
         yield (
             "shares", share_picture(results),
-            "Shares of the modalities in what moves the scores (Figure 5 of the paper): compare"
-            " all stays with complete cases, where no modality is absent.",
+            "Shares of the modalities in what moves the scores (Figure 5 of the paper): first by"
+            " net contribution, what a modality moves as a whole. Compare all stays with complete"
+            " cases, where no modality is absent.",
         )  # fmt: skip
     else:
         yield "", "No shares of modalities: no logistic regression among the evaluated arms.", ""

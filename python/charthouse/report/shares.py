@@ -9,9 +9,10 @@ from charthouse.report.read import Row, TaskResults
 from charthouse.report.rows import note, prepare, row_height, stack, write_labels
 from charthouse.report.style import Sheet
 
-METHODS = {"shap": "by |SHAP| of single features", "net": "by net contribution of a modality"}
+METHODS = ("net", "absolute")
+"""Those of reports.contributions; the first leads."""
 
-_LABELS, _PANEL, _BETWEEN, _GAP = 3.1, 4.2, 0.35, 0.6  # inches
+_LABELS, _PANEL, _BETWEEN, _GAP = 3.1, 4.2, 0.35, 0.8  # inches
 _WORTH_A_NUMBER = 0.06
 
 
@@ -19,6 +20,7 @@ def share_picture(results: TaskResults) -> Sheet:
     """Panels: method down, population across; rows: arms, most modalities last."""
     shares: dict[tuple[str, str, str], dict[str, Row]] = {}
     labels: dict[str, str] = {}
+    titles = {row["method"]: row["method_label"] for row in results.contributions}
     for row in results.contributions:
         key = row["run_id"], row["population"], row["method"]
         shares.setdefault(key, {})[row["modality"]] = row
@@ -45,13 +47,14 @@ def share_picture(results: TaskResults) -> Sheet:
         ],
         0.0,
     )
-    for down, (method, title) in enumerate(METHODS.items()):
+    for down, method in enumerate(METHODS):
         for side, population in enumerate((ALL, COMPLETE)):
             axes = sheet.axes(
                 _LABELS + side * (_PANEL + _BETWEEN), 0.5 + down * (height + _GAP), _PANEL, height
             )
             n = results.counts[population].n
-            name = f"{title}, {style.POPULATIONS[population]} (n {n:,})"
+            title = style.wrapped(titles.get(method, method), 60)
+            name = f"{title}\n{style.POPULATIONS[population]} (n {n:,})"
             prepare(axes, stacked, name, (0, 1))
             for y, run in stacked.rows:
                 _bar(axes, y, shares.get((run, population, method), {}), modalities)
