@@ -139,8 +139,10 @@ def test_strict_means_the_reports_of_a_stay_and_skips_empty_ones(service: Api) -
 
 
 def test_paper_joins_the_reports_of_a_stay_in_order_of_time(service: Api) -> None:
+    """A text that comes twice counts once, as in its code."""
     content = [Report("a", 1.0, "First\n line."), Report("b", 2.0, "\n"), Report("c", 3.0, "Last.")]
-    found = encoder("joined").encode([stay(1, *content), stay(2, content[1])])
+    again = Report("d", 4.0, "First\n line.")
+    found = encoder("joined").encode([stay(1, *content, again), stay(2, content[1])])
     assert service.texts == [["Report 1: First line. Report 2: Last."]]
     assert found.stay_ids.tolist() == [1] and found.vectors.shape == (1, 1024)
     assert [(skip.stay_id, skip.item) for skip in found.skipped] == [(1, "b"), (2, "b"), (2, None)]
