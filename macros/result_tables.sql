@@ -12,10 +12,10 @@
             {%- do statements.append('comment on table ' ~ table ~ ' is ' ~ text_literal(definition.holds)) -%}
         {%- endfor -%}
         {#- charthouse.embed.store replaces it, with one more arm a table, when it makes the table; here only
-            where it is absent, or of an older clone and without vector_hash -#}
+            where it is absent, or of an older clone and without the vectors -#}
         {%- if not run_query(
             "select 1 from duckdb_columns() where database_name = current_database()"
-            ~ " and schema_name = 'embeddings' and table_name = 'encoded' and column_name = 'vector_hash'"
+            ~ " and schema_name = 'embeddings' and table_name = 'encoded' and column_name = 'vector'"
         ).rows -%}
             {%- do statements.append('create or replace view embeddings.encoded as ' ~ encoded_arms()) -%}
         {%- endif -%}
@@ -42,8 +42,8 @@
 {% endmacro %}
 
 
-{#- Every table of embeddings without its vectors, as charthouse.embed.store has it. vector_hash is reckoned
-    only where it is asked for. -#}
+{#- Every table of embeddings in one, as charthouse.embed.store has it. vector_hash is computed only where it
+    is queried. -#}
 {% macro encoded_arms() %}
     {%- set arms = [] -%}
     {%- for table in run_query(
@@ -54,12 +54,12 @@
         {%- do arms.append(
             'select ' ~ text_literal(table['table_name']) ~ ' as encoder, '
             ~ ('task' if table['has_task'] else 'null::varchar') ~ ' as task, stay_id, input_hash, cohort_hash, run_id,'
-            ~ ' hash(embedding) as vector_hash from embeddings."' ~ table['table_name'] ~ '"'
+            ~ ' embedding::float[] as vector, hash(embedding) as vector_hash from embeddings."' ~ table['table_name'] ~ '"'
         ) -%}
     {%- endfor -%}
     {{ return(arms | join(' union all ') or (
         'select null::varchar as encoder, null::varchar as task, null::integer as stay_id, null::varchar as input_hash,'
-        ~ ' null::varchar as cohort_hash, null::varchar as run_id, null::ubigint as vector_hash where false'
+        ~ ' null::varchar as cohort_hash, null::varchar as run_id, null::float[] as vector, null::ubigint as vector_hash where false'
     )) }}
 {% endmacro %}
 

@@ -25,6 +25,11 @@ TASK = "in_hospital_mortality"
 PREDICT = "predict-1"
 OF_LEARNERS = {"answers_outside_test", "shots_outside_train"}
 """Checks whose leaks tests/test_evaluate_learners.py plants; here nobody was asked."""
+OF_FEATURES = {
+    "columns_separate_classes", "words_separate_classes", "vectors_separate_classes",
+    "outcome_words", "report_near_copies_in_two_splits", "vitals_under_two_patients",
+}  # fmt: skip
+"""Checks whose leaks tests/test_audit_features.py plants."""
 ONE_CHECK = "select state, stays, stay_ids, detail from reports.audit where check_name = '{}'"
 
 
@@ -36,6 +41,7 @@ def scored(built: Bench, tmp_path_factory: pytest.TempPathFactory) -> Path:
     with open_warehouse(path, read_only=False) as db:
         _embed(db, "pixel_pca", fit_hash="of-pixels")
         _embed(db, "swin", fit_hash=None)
+        _embed(db, "moment", fit_hash=None, stays_that="has_vitals")  # enough of each class
         _predict(db)
     return path
 
@@ -60,10 +66,11 @@ def _embed(
     fit_hash: str | None,
     task: str | None = None,
     splits: tuple[str, ...] = ("train",),
+    stays_that: str = "has_image",
 ) -> None:
     cohort, run_id, target = read_cohort(db), f"embed-{encoder}", Target(encoder, task)
     _start(db, run_id, "embed", encoder, task, {"fit_hash": fit_hash})
-    found = db.execute("select stay_id from marts.cohort where has_image order by 1").fetchall()
+    found = db.execute(f"select stay_id from marts.cohort where {stays_that} order by 1").fetchall()
     stays = [stay for (stay,) in found]
     vectors = np.random.default_rng(len(encoder)).normal(size=(len(stays), 4)).astype(np.float32)
     store.append(
@@ -458,13 +465,14 @@ def test_every_check_passes_on_a_clean_warehouse_and_has_its_words(clean: Bench)
 
 def test_without_results_there_is_nothing_to_check(unscored: Bench) -> None:
     found = states(unscored)
-    of_results = {name for name, _ in LEAKS_OF_RESULTS} | {"baseline_chosen_on_test"}
+    of_results = {name for name, _ in LEAKS_OF_RESULTS}
+    of_results |= {"baseline_chosen_on_test", "vectors_separate_classes"}
     assert {name for name, state in found.items() if state == "nothing to check"} == of_results
     assert set(found.values()) == {"passed", "nothing to check"}
 
 
 def test_for_every_check_a_leak_is_planted(clean: Bench) -> None:
-    planted = {name for name, _ in LEAKS_OF_MARTS + LEAKS_OF_RESULTS}
+    planted = {name for name, _ in LEAKS_OF_MARTS + LEAKS_OF_RESULTS} | OF_FEATURES
     assert set(states(clean)) - planted == {"baseline_chosen_on_test"}  # by choice, or not at all
 
 
@@ -598,7 +606,7 @@ def test_a_warehouse_of_an_older_clone_is_audited_after_a_build(clean: Bench) ->
         audit(clean.warehouse, print)
     assert clean.build("--select", "report_audit", "audit_image_vectors_in_two_splits").code == 0
     assert set(states(clean).values()) == {"passed"}
-    assert clean.one("select count(distinct encoder) from embeddings.encoded") == 2
+    assert clean.one("select count(distinct encoder) from embeddings.encoded") == 3
 
 
 def test_without_the_view_it_says_what_to_do(unscored: Bench) -> None:
@@ -610,7 +618,7 @@ def test_without_the_view_it_says_what_to_do(unscored: Bench) -> None:
 def test_the_command_exits_0_where_nothing_leaks(clean: Bench) -> None:
     done = clean.charthouse("audit")
     assert done.returncode == 0, done.stderr
-    assert "21 passed" in done.stdout
+    assert "27 passed" in done.stdout
 
 
 def test_the_command_exits_1_and_names_the_stay(clean: Bench) -> None:

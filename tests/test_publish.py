@@ -110,7 +110,9 @@ def test_every_table_and_view_is_copied_row_by_row_to_duckdb_and_to_parquet(
         duckdb.connect(str(copy / FILE), read_only=True) as after,
     ):
         for name in names:
-            assert rows_of(after, name) == rows_of(before, name), name
+            # vectors are copied once
+            less = " exclude (vector)" if name == "embeddings.encoded" else ""
+            assert rows_of(after, name) == rows_of(before, f"(select *{less} from {name})"), name
         for name in names | own_names:
             file = copy / PARQUET / f"{name.replace('.', '/')}.parquet"
             counted = after.execute(f"select count(*) from '{file}'").fetchall()

@@ -40,6 +40,9 @@ FREE_TEXT = {
 }
 """Columns that hold what somebody wrote about a patient: not copied of a credentialed cohort."""
 
+TWICE = {(EMBEDDINGS, "encoded"): ("vector",)}
+"""Columns of a view that are those of a table that is copied too."""
+
 ANSWERS = (("results", "answers"), ("results", "standing_answers"))
 FITTED = (EMBEDDINGS, "fitted")
 
@@ -242,13 +245,14 @@ def _tables(
         " order by all",
         [list(schemas)],
     ).fetchall()
+    twice = {table: TWICE.get(table, ()) for table in found}
     if options.with_text:
-        return [_Table(schema, name) for schema, name in found]
+        return [_Table(schema, name, twice[schema, name]) for schema, name in found]
     return [
         _Table(
             schema,
             name,
-            left_out=() if of_cohort else FREE_TEXT.get((schema, name), ()),
+            left_out=twice[schema, name] + (() if of_cohort else FREE_TEXT.get((schema, name), ())),
             replaced=_ANSWER if (schema, name) in ANSWERS else "",
             rows=_NO_WORDS if (schema, name) == FITTED else "true",
         )

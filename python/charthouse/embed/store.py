@@ -238,14 +238,15 @@ def _ensure_table(db: duckdb.DuckDBPyConnection, target: Target, dimension: int)
     )
     arms = [
         f"select '{name}' as encoder, {_task_column(db, name)} as task, stay_id, input_hash,"
-        f' cohort_hash, run_id, hash(embedding) as vector_hash from embeddings."{name}"'
+        f" cohort_hash, run_id, embedding::float[] as vector, hash(embedding) as vector_hash"
+        f' from embeddings."{name}"'
         for name in _embedding_tables(db)
     ]
     db.execute(f"create or replace view embeddings.encoded as {' union all '.join(arms)}")
     db.execute(
         "comment on view embeddings.encoded is 'Which stays each encoder has encoded, for which"
-        " cohort, in which run: every table of this schema without its vectors. vector_hash: equal"
-        " for equal vectors.'"
+        " cohort, in which run: every table of this schema in one. vector_hash: equal for equal"
+        " vectors.'"
     )
 
 

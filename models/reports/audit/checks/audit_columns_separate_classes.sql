@@ -1,0 +1,147 @@
+-- Does one column of the marts alone separate the classes of a task on train (AUROC over 0.9)? A number by its
+-- size: demographics; each vital sign's value, and whether it was measured, in each bin; the number, mean, least,
+-- greatest, first and last of its measurements and when; the number of X-rays and reports and when. A category of
+-- a stay by being it.
+-- Grain: one row per task and number or category with 10 patients of each class.
+with patients as (
+    {{ train_patients() }}
+),
+
+-- All that is known of a stay at admission; los_days and outtime are the outcome of a task.
+demographics as (
+    unpivot (
+        select
+            stay_id,
+            coalesce(
+                cast(
+                    columns(
+                        * exclude (stay_id, subject_id, hadm_id, intime, outtime, window_start, window_end, los_days, split)
+                    ) as varchar
+                ),
+                'null'
+            )
+        from {{ ref('cohort') }}
+    )
+    on columns(* exclude (stay_id)) into name source value category
+),
+
+bins as (
+    unpivot (
+        select
+            hourly.stay_id,
+            hourly.variable || ' at hour ' || hourly.hour as source,
+            cast(hourly.value as double) as value,
+            cast(hourly.measured as double) as measured,
+            cast(hourly.is_intubated as double) as intubated
+        from {{ ref('vitals_hourly') }} as hourly
+        semi join patients on hourly.stay_id = patients.stay_id
+    )
+    on value, measured, intubated into name item value value
+),
+
+measurements as (
+    unpivot (
+        select
+            events.stay_id,
+            events.variable as source,
+            cast(count(*) as double) as number,
+            avg(events.value) as mean,
+            min(events.value) as least,
+            max(events.value) as greatest,
+            arg_min(events.value, events.hours) as first,
+            arg_max(events.value, events.hours) as last,
+            min(events.hours) as first_hour,
+            max(events.hours) as last_hour
+        from {{ ref('vitals_events') }} as events
+        semi join patients on events.stay_id = patients.stay_id
+        group by events.stay_id, events.variable
+    )
+    on columns(* exclude (stay_id, source)) into name item value value
+),
+{% for mart in ['images', 'reports'] %}
+{{ mart }} as (
+    unpivot (
+        select
+            patients.stay_id,
+            '{{ mart }}' as source,
+            cast(count(found.stay_id) as double) as number,
+            min(found.hours) as first_hour,
+            max(found.hours) as last_hour,
+            cast(sum({{ 'length(found.text)' if mart == 'reports' else 'null' }}) as double) as characters
+        from (select distinct stay_id from patients) as patients
+        left join {{ ref(mart) }} as found on patients.stay_id = found.stay_id
+        group by patients.stay_id
+    )
+    on columns(* exclude (stay_id, source)) into name item value value
+),
+{% endfor %}
+numbers as (
+    select
+        stay_id,
+        source,
+        'number' as item,
+        try_cast(category as double) as value
+    from demographics
+    where value is not null
+    {%- for part in ['bins', 'measurements', 'images', 'reports'] %}
+
+    union all
+
+    select
+        stay_id,
+        source,
+        item,
+        value
+    from {{ part }}
+    {%- endfor %}
+),
+
+numbers_by_label as (
+    select
+        patients.task,
+        patients.label,
+        numbers.source,
+        numbers.item,
+        numbers.value
+    from numbers
+    inner join patients on numbers.stay_id = patients.stay_id
+),
+
+categories_by_label as (
+    select
+        patients.task,
+        patients.label,
+        demographics.source,
+        demographics.category as item
+    from demographics
+    inner join patients on demographics.stay_id = patients.stay_id
+),
+
+aurocs_of_numbers as (
+    {{ auroc_of_numbers('numbers_by_label') }}
+),
+
+aurocs_of_categories as (
+    {{ auroc_of_having('categories_by_label', 'categories_by_label') }}
+),
+
+aurocs as (
+    select
+        *,
+        source || ' ' || item as name
+    from aurocs_of_numbers
+
+    union all
+
+    -- by its md5: what stands in a column is of patients
+    select
+        *,
+        source || ' category with md5 ' || left(md5(item), 8) || '...' as name
+    from aurocs_of_categories
+),
+
+final as (
+    {{ that_separate('aurocs') }}
+)
+
+select * from final
