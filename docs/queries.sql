@@ -1,4 +1,4 @@
--- Ten ready queries, for the warehouse or its published copy (the second and ninth read the vectors:
+-- Twelve ready queries, for the warehouse or its published copy (the second and ninth read the vectors:
 -- charthouse publish --embeddings). Paste one into DuckDB, pandas (duckdb.connect(file).sql(query).df())
 -- or a BI tool. tests/test_queries.py runs every one.
 
@@ -193,3 +193,31 @@ select
     last_run_id
 from reports.encoders
 order by modality, encoder, task;
+
+-- 11. Contamination: which differences stand between models of which none was trained on MIMIC before?
+-- 'unknown' is no 'no': leave it out too, or ask for != 'yes'.
+select
+    task,
+    question,
+    arm,
+    other_arm,
+    difference,
+    ci_low,
+    ci_high,
+    p_adjusted
+from reports.comparisons
+where saw_mimic = 'no' and other_saw_mimic = 'no' and metric = 'auroc' and population = 'all'
+order by task, question, arm, other_arm;
+
+-- 12. Eras: how many stays have an X-ray, by the years in which they may lie?
+-- MIMIC-CXR covers 2011 to 2016: elsewhere "no X-ray" says nothing of the patient.
+select
+    era_from,
+    era_to,
+    in_mimic_cxr_years,
+    count(*) as stays,
+    round(avg(cast(has_image as integer)), 3) as share_with_image,
+    count(*) filter (where split = 'test') as test_stays
+from marts.cohort
+group by era_from, era_to, in_mimic_cxr_years
+order by era_from, era_to;

@@ -97,7 +97,7 @@
             'columns': 'run_id varchar not null, component varchar not null, position integer not null, modality varchar not null, encoder varchar not null, feature varchar not null, coefficient double not null, mean double not null, sd double not null',
         },
         'results.metrics': {
-            'holds': 'One row per run of predict, split, population (all stays, or the complete: with vitals, image and text) and metric, with its 95 % interval over resampled patients.',
+            'holds': 'One row per run of predict, split, population (all stays; complete: with vitals, image and text; mimic_cxr_years: whose era lies in the years of MIMIC-CXR) and metric, with its 95 % interval over resampled patients.',
             'columns': scored ~ ', metric varchar not null, ' ~ interval ~ ', n bigint not null, n_positive bigint not null, threshold double, n_undefined bigint not null, reason varchar, evaluation_run_id varchar not null',
         },
         'results.comparisons': {

@@ -260,6 +260,8 @@ def test_the_leaderboard_filters_by_task_modality_and_run(shown: Bench) -> None:
     assert set(table["stays"]) == {
         shown.one("select max(n) from reports.leaderboard where population = 'complete'")
     }
+    app.multiselect(key="saw_mimic").set_value(["yes", "unknown"])
+    assert "No arm of ours is left by these filters." in words(checked(app.run()))
 
 
 def test_comparisons_are_filtered_by_question_and_by_what_is_sure(shown: Bench) -> None:
@@ -276,6 +278,12 @@ def test_comparisons_are_filtered_by_question_and_by_what_is_sure(shown: Bench) 
     )
     assert sum(len(table) for table in tables(app)) == sure
     assert bool(sure) != ("No comparison is left" in words(app))
+    app.toggle(key="sure").set_value(False)
+    app.multiselect(key="saw_mimic").set_value(["no"])
+    (table,) = tables(checked(app.run()))
+    assert set(table["saw MIMIC"]) == set(table["the other saw MIMIC"]) == {"no"}
+    app.multiselect(key="saw_mimic").set_value(["yes"])
+    assert "No comparison is left" in words(checked(app.run()))
 
 
 def test_subgroups_show_the_arms_that_are_chosen(shown: Bench) -> None:
@@ -298,14 +306,14 @@ def test_arms_and_tabs_stand_in_the_address_too(shown: Bench) -> None:
     assert "A refusal is an answer that is neither yes nor no." in words(app)
 
 
-def test_contributions_stand_for_all_and_for_complete_cases(shown: Bench) -> None:
+def test_contributions_stand_for_every_population(shown: Bench) -> None:
     app = page(shown, "contributions")
     (table,) = tables(app)
-    assert set(table["stays"]) == {"all stays", "complete cases"}
-    assert len(app.get("vega_lite_chart")) == 2
+    assert set(table["stays"]) == {"all stays", "complete cases", "MIMIC-CXR years"}
+    assert len(app.get("vega_lite_chart")) == 3
     shares = table["share"].str.split(" ").str[0].astype(float)
     sums = shares.groupby([table["arm"], table["stays"]]).sum()
-    assert len(sums) == 6 and ((sums - 1).abs() < 0.01).all()
+    assert len(sums) == 9 and ((sums - 1).abs() < 0.01).all()
 
 
 def test_a_learner_stands_beside_the_best_arm(shown: Bench) -> None:

@@ -81,7 +81,11 @@ def scores(bench: Bench, arm: str, split: str, where: str = "true", task: str = 
 
 @pytest.mark.parametrize(
     ("population", "where"),
-    [("all", "true"), ("complete", "has_vitals and has_image and has_text")],
+    [
+        ("all", "true"),
+        ("complete", "has_vitals and has_image and has_text"),
+        ("mimic_cxr_years", "era_from >= 2011 and era_to <= 2016"),
+    ],
 )
 def test_metrics_are_those_of_the_predictions(
     evaluated: Bench, population: str, where: str
@@ -158,10 +162,12 @@ def test_a_full_disk_is_one_line_and_no_figure_is_lost(own: Bench, tmp_path: Pat
         assert full.sql(figures) == before
 
 
-def quietly(bench: Bench, options: Options, watch: object = None) -> None:
-    silent = nullcontext(lambda done, total: None)
-    evaluate(PROJECT, bench.warehouse, options, say=lambda line: None,
+def quietly(bench: Bench, options: Options, watch: object = None) -> list[str]:
+    """What is said."""
+    silent, said = nullcontext(lambda done, total: None), []
+    evaluate(PROJECT, bench.warehouse, options, say=said.append,
              watch=watch or (lambda *_: silent))  # type: ignore[arg-type]  # fmt: skip
+    return said
 
 
 @pytest.mark.parametrize("step", [1, 7, 8])
@@ -187,6 +193,80 @@ def test_a_killed_evaluation_changes_nothing_that_stands(own: Bench, step: int) 
         assert after == before
     else:
         assert all(one != other for one, other in zip(after, before, strict=True))
+
+
+def test_arms_that_use_images_are_compared_within_the_mimic_cxr_years_when_split_by_era(
+    own: Bench,
+) -> None:
+    write(
+        own,
+        "update marts.cohort_definition"
+        """ set variables = json_merge_patch(variables, '{"split_by": "era"}')""",
+    )
+    said = quietly(own, Options(tasks=[TASK], n_bootstrap=10))
+    years, stays = own.sql(
+        "select count(*) filter (where in_mimic_cxr_years), count(*) from marts.cohort"
+        " where split = 'test'"
+    )[0]
+    assert f"within the MIMIC-CXR years alone, on {years} of {stays} test stays" in said[-1]
+    found = own.sql(
+        "select arm, other_arm, array_agg(distinct population order by population),"
+        " count(attribute) from results.comparisons"
+        f" where task = '{TASK}' group by all"
+    )
+    assert {"adds image", "content beyond presence", "adds text"} <= {
+        question for (question,) in own.sql("select question from results.comparisons")
+    }
+    for arm, other, populations, fairness in found:
+        if "image" in arm or "image" in other or other == "presence":
+            assert populations == ["mimic_cxr_years"] and not fairness
+        else:
+            assert populations == ["all", "complete", "mimic_cxr_years"]
+
+
+def test_no_stay_of_the_mimic_cxr_years_is_said_and_leaves_reasons(own: Bench) -> None:
+    write(own, "update marts.cohort set in_mimic_cxr_years = false")
+    said = quietly(own, Options(tasks=[TASK], n_bootstrap=10))
+    assert "No test stay lies within the MIMIC-CXR years" in said[-1]
+    (found,) = own.sql(
+        "select max(n), count(value), count(*) = count(reason), count(*) > 0 from results.metrics"
+        f" where population = 'mimic_cxr_years' and task = '{TASK}'"
+    )
+    assert found == (0, 0, True, True)
+
+
+def test_an_arm_saw_mimic_if_any_of_its_encoders_did(own: Bench) -> None:
+    def of_arms() -> dict[str, str]:
+        asked = f"select arm, saw_mimic from reports.arms where task = '{TASK}'"
+        return dict(own.sql(asked))
+
+    assert set(of_arms().values()) == {"no"}
+    write(own, "update seeds.encoders set saw_mimic = 'unknown' where encoder = 'tfidf_svd'")
+    write(own, "update seeds.encoders set saw_mimic = 'yes' where encoder = 'pixel_pca'")
+    expected = {
+        arm: "yes" if "pixel_pca" in arm else "unknown" if "tfidf_svd" in arm else "no"
+        for arm in of_arms()
+    }
+    assert of_arms() == expected and set(expected.values()) == {"yes", "unknown", "no"}
+    assert expected["presence"] == "no"
+    assert set(
+        own.sql(
+            "select arm, saw_mimic, other_arm, other_saw_mimic from reports.comparisons"
+            f" where task = '{TASK}'"
+        )
+    ) == {
+        (arm, expected[arm], other, expected[other])
+        for arm, other in own.sql(
+            f"select arm, other_arm from results.comparisons where task = '{TASK}'"
+        )
+    }
+    board = own.sql(f"select arm, saw_mimic from reports.leaderboard where task = '{TASK}'")
+    ours = {arm: saw for arm, saw in board if arm in expected}
+    assert ours == expected
+    theirs = {arm: saw for arm, saw in board if arm not in expected}
+    assert theirs["structured[gru]+image[cxr_foundation]"] == "yes"
+    assert theirs["structured[gru]+image[swin]+text[radbert]"] == "unknown"
+    assert theirs["structured[moment]"] == "no"
 
 
 def test_what_is_named_twice_is_evaluated_once(own: Bench) -> None:

@@ -13,7 +13,7 @@ from charthouse.evaluate.figures import Bootstrap, Row
 from charthouse.evaluate.learner_answers import Answers, Learner
 from charthouse.evaluate.learner_comparisons import comparison_rows
 from charthouse.evaluate.learners import fairness_rows, in_words, metric_rows
-from charthouse.evaluate.scored import Stays
+from charthouse.evaluate.scored import ALL, Stays
 from charthouse.evaluate.shapley import MEMBERS, contribution_rows, shapley_values
 from charthouse.statistics.bootstrap import patient_weights
 from charthouse.statistics.ratios import ratio_intervals, resample_ratios
@@ -24,7 +24,7 @@ BOOTSTRAP = Bootstrap(n=100, seed=0, min_group=10)
 def ten_stays(groups: Mapping[str, np.ndarray] | None = None) -> Stays:
     y_true = np.array([1, 1, 1, 1, 0, 0, 0, 0, 0, 0])
     ids = np.arange(10)
-    return Stays(100 + ids, 900 + ids, y_true, np.ones(10, bool), groups or {})
+    return Stays(100 + ids, 900 + ids, y_true, {ALL: np.ones(10, bool)}, groups or {})
 
 
 def answers(said: str, p_yes: list[float] | None = None) -> Answers:
@@ -71,11 +71,11 @@ def test_errors_and_what_was_never_asked_are_not_scored() -> None:
     """The same figures as if those stays were not there; errors are counted beside them."""
     y_true = np.array([1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 1, 0, 1])
     ids = np.arange(13)
-    more = Stays(ids, ids, y_true, np.ones(13, bool), {})
+    more = Stays(ids, ids, y_true, {ALL: np.ones(13, bool)}, {})
     p_yes = [0.9, 0.8, 0.4, 0.3, 0.1, 0.2, 0.3, 0.7, 0.5, 0.1]
     full = answers("yyn-nnny-n" + "ee ", [*p_yes, np.nan, np.nan, np.nan])
     found = found_by(Learner("a", "f", {"full": full}), more)
-    ten = Stays(ids[:10], ids[:10], y_true[:10], np.ones(10, bool), {})
+    ten = Stays(ids[:10], ids[:10], y_true[:10], {ALL: np.ones(10, bool)}, {})
     expected = found_by(Learner("a", "f", {"full": answers("yyn-nnny-n", p_yes)}), ten)
     own = {"n_errors": 0, "answers_hash": "yyn-nnny-n"}
     assert {key: row | own for key, row in found.items()} == expected
@@ -182,7 +182,7 @@ def test_demographic_parity_does_not_depend_on_the_outcome() -> None:
     said = answers("yyn-nnny-e")
     stays = ten_stays({"gender": GROUPS})
     other_way = Stays(
-        stays.stay_ids, stays.subject_ids, 1 - stays.y_true, stays.complete, stays.groups
+        stays.stay_ids, stays.subject_ids, 1 - stays.y_true, stays.populations, stays.groups
     )
     both = [fairness_of(Learner("a", "f", {"full": said}), each) for each in (stays, other_way)]
     parity = [
@@ -329,7 +329,7 @@ def test_a_learner_that_ignores_the_picture_differs_by_exactly_nothing() -> None
 def test_the_more_is_asked_the_more_resamples_there_are_and_some_p_can_be_small() -> None:
     """9 learners against each other are 36 pairs: of 100 resamples none could be under 0.05."""
     ids, y_true = np.arange(60), np.tile([1, 0, 0], 20)
-    stays = Stays(ids, 900 + ids, y_true, np.ones(60, bool), {})
+    stays = Stays(ids, 900 + ids, y_true, {ALL: np.ones(60, bool)}, {})
     said = ["".join(np.where(y_true == 1, "y", "n")), *["y" * 60] * 8]
     learners = [Learner(f"l{i}", "f", {"full": answers(each)}) for i, each in enumerate(said)]
     rows = comparison_rows(learners, (), stays, BOOTSTRAP)

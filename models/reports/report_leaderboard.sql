@@ -1,6 +1,7 @@
 -- Tables II and III: every arm on the test split, with 95 % intervals over patients, and the paper's
 -- published figures beside ours where it has the arm. Published rows that we have not run stand alone.
--- Grain: one row per task, arm, fusion and population (all stays; complete: with vitals, image, text).
+-- Grain: one row per task, arm, fusion and population (all stays; complete: with vitals, image,
+-- text; mimic_cxr_years: of the years that MIMIC-CXR covers).
 {{ config(alias='leaderboard') }}
 {%- set metrics = [
     'auroc', 'auprc', 'accuracy', 'sensitivity', 'specificity', 'ppv', 'f1', 'brier',

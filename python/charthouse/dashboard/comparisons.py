@@ -31,7 +31,11 @@ def show(site: Site, copy: Copy) -> None:
         metric = parts.choose_long("Metric", _in_order(of_arms["metric"]), key="metric")
     with right:
         population = parts.choose_population()
-    questions = parts.choose_some("Question", sorted(set(found["question"])), key="question")
+    left, right = st.columns(2)
+    with left:
+        questions = parts.choose_some("Question", sorted(set(found["question"])), key="question")
+    with right:
+        seen = parts.choose_seen()
     only_sure = st.toggle(
         f"Only those that withstand the correction (p < {LEVEL})", key="sure", bind="query-params"
     )
@@ -40,6 +44,8 @@ def show(site: Site, copy: Copy) -> None:
         & found["attribute"].isna()
         & (found["population"] == population)
         & found["question"].isin(questions)
+        & found["saw_mimic"].isin(seen)
+        & found["other_saw_mimic"].isin(seen)
     ]
     asked = len(shown)
     if only_sure:
@@ -86,6 +92,8 @@ def _table(found: pd.DataFrame) -> None:
             "asked": found["n_asked"],
             "stays": found["n"],
             "positive": found["n_positive"],
+            "saw MIMIC": found["saw_mimic"],
+            "the other saw MIMIC": found["other_saw_mimic"],
             "why no value or interval": found["reason"],
             "fusion": found["fusion"],
             "run": found["run_id"],

@@ -6,7 +6,7 @@ import streamlit as st
 from charthouse.dashboard import charts, parts
 from charthouse.dashboard.data import Copy, Site, tasks
 from charthouse.dashboard.leaderboard import labels
-from charthouse.evaluate.scored import ALL, COMPLETE
+from charthouse.evaluate.scored import COMPLETE, POPULATIONS
 from charthouse.report import style
 from charthouse.report.shares import METHODS
 
@@ -39,12 +39,13 @@ def show(site: Site, copy: Copy) -> None:
     }  # fmt: skip
     charts.legend({parts.worded(name): (colour, "square") for name, colour in colours.items()})
     order = sorted(arms, key=lambda arm: (arm.count("+"), arm))
-    for population in (ALL, COMPLETE):
+    for population in POPULATIONS:
         of = shown[shown["population"] == population]
         stays = f"n {int(of['n'].max()):,}" if len(of) else "none"
         st.markdown(f"**{parts.worded(style.POPULATIONS[population])}** ({stays})")
         if of.empty:
-            st.caption("No stay has every modality.")
+            lacking = "has every modality" if population == COMPLETE else "is among them"
+            st.caption(f"No test stay {lacking}.")
             continue
         bars = pd.DataFrame(
             {"label": of["label"], "part": of["modality"], "share": of["share"],

@@ -57,7 +57,7 @@ def _filtered(found: pd.DataFrame) -> pd.DataFrame:
         ]
     )
     ours = found[found["run_id"].notna()]
-    left, middle, right = st.columns(3)
+    left, middle, right, last = st.columns(4)
     with left:
         order = sorted(set(found["modalities"]), key=lambda name: (name.count("+"), name))
         modalities = parts.choose_some("Modalities", order, key="modalities")
@@ -68,7 +68,9 @@ def _filtered(found: pd.DataFrame) -> pd.DataFrame:
         )  # fmt: skip
     with right:
         fusions = parts.choose_some("Fusion", sorted(set(ours["fusion"])), key="fusion")
-    kept = found["modalities"].isin(modalities)
+    with last:
+        seen = parts.choose_seen()
+    kept = found["modalities"].isin(modalities) & found["saw_mimic"].isin(seen)
     if len(runs) < len(ours):
         kept &= found["run_id"].isin(runs)
     if len(fusions) < ours["fusion"].nunique():
@@ -149,6 +151,7 @@ def _table(found: pd.DataFrame, *, with_paper: bool) -> None:
         ]
         if with_paper and metric in HEADLINE:
             shown[f"{parts.worded(metric)}, published"] = found[f"published_{metric}"]
+    shown["saw MIMIC"] = found["saw_mimic"]
     shown["converged"] = found["converged"]
     shown["run"] = found["run_id"]
     st.markdown("**The same as a table**")

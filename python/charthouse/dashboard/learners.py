@@ -107,6 +107,7 @@ def _beside(copy: Copy, found: pd.DataFrame) -> None:
     )  # fmt: skip
     st.caption(
         "The arm is shown on all test stays. On the same stays as a learner: see *Comparisons*."
+        f" Was it trained on MIMIC before? {_seen(full['best_arm_saw_mimic'])}"
     )
     parts.table(
         pd.DataFrame(
@@ -114,6 +115,8 @@ def _beside(copy: Copy, found: pd.DataFrame) -> None:
                 "learner": full["technique"].fillna(full["learner"]),
                 "stays": full["n"],
                 "positive": full["n_positive"],
+                "saw MIMIC": full["saw_mimic"],
+                "who says so": full["saw_mimic_source"],
                 **{words: full[name] for name, words in FIGURES.items()},
                 "model": full["resolved_model"].fillna(full["model"]),
                 "revision": full["revision"],
@@ -123,6 +126,11 @@ def _beside(copy: Copy, found: pd.DataFrame) -> None:
             }
         )
     )
+
+
+def _seen(of_arm: pd.Series) -> str:
+    known = of_arm.dropna()
+    return f"{known.iloc[0].capitalize()}." if len(known) else "There is no arm."
 
 
 def _kind(domain: object) -> str:
@@ -199,7 +207,15 @@ def _comparisons(copy: Copy, task: str) -> None:
     if found is None:
         return
     metric = parts.choose_long("Metric", sorted(set(found["metric"])), key="compared")
-    shown = found[found["metric"] == metric]
+    seen = parts.choose_seen()
+    shown = found[
+        (found["metric"] == metric)
+        & found["saw_mimic"].isin(seen)
+        & found["other_saw_mimic"].isin(seen)
+    ]
+    if shown.empty:
+        parts.empty("No comparison is left by these filters.")
+        return
     charts.differences(
         shown.assign(label=[_pair(row) for _, row in shown.iterrows()]),
         parts.worded(metric), QUESTIONS,

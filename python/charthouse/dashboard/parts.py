@@ -1,6 +1,6 @@
 """What pages have in common: the head with its banner, empty states, filters, tables."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,7 +8,6 @@ import pandas as pd
 import streamlit as st
 
 from charthouse.dashboard.data import Copy, Site, frame
-from charthouse.evaluate.scored import ALL, COMPLETE
 from charthouse.report.style import POPULATIONS, WARNING
 
 METRICS = {
@@ -27,6 +26,9 @@ METRICS = {
     "fpr": "False positive rate",
     "p_yes": "P(yes)",
 }
+
+SEEN = {"no": "no", "unknown": "unknown", "yes": "yes"}
+"""Whether a model was trained on MIMIC before, so perhaps on test stays; the cleanest first."""
 
 EVALUATED = ("charthouse predict", "charthouse evaluate", "charthouse publish")
 """Commands after which there is something to show of arms."""
@@ -107,7 +109,7 @@ def choose_long(
 
 
 def choose_some(
-    label: str, options: Sequence[str], names: Mapping[str, str] | None = None, *, key: str
+    label: str, options: Collection[str], names: Mapping[str, str] | None = None, *, key: str
 ) -> list[str]:
     """Several of a few; none means all."""
     picked: list[str] = st.multiselect(
@@ -123,8 +125,13 @@ def choose_task(tasks: Sequence[str]) -> str:
 
 
 def choose_population() -> str:
-    """All stays, or those with every modality."""
-    return choose("Stays", (ALL, COMPLETE), POPULATIONS, key="stays")
+    """All stays, those with every modality, or those of the years that MIMIC-CXR covers."""
+    return choose("Stays", list(POPULATIONS), POPULATIONS, key="stays")
+
+
+def choose_seen() -> list[str]:
+    """Whether models were trained on MIMIC: any of no, unknown and yes."""
+    return choose_some("Saw MIMIC", SEEN, SEEN, key="saw_mimic")
 
 
 def worded(name: str, names: Mapping[str, str] | None = None) -> str:

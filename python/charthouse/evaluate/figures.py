@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from charthouse.errors import CharthouseError
-from charthouse.evaluate.scored import ALL, COMPLETE, Scored, Stays
+from charthouse.evaluate.scored import ALL, Scored, Stays
 from charthouse.statistics.bootstrap import Difference, Interval, Resampled, resample
 from charthouse.statistics.curves import (
     calibration_curve,
@@ -97,7 +97,7 @@ def figures(
     bootstrap: Bootstrap,
     n_compared: int,
 ) -> Figures:
-    """Measures an arm on validation and test, on the complete test stays, and by group.
+    """Measures an arm on validation, on each population of test, and by group.
 
     Args:
         scored: The arm.
@@ -110,9 +110,9 @@ def figures(
     more = replace(bootstrap, n=n_compared)
     by_population, compared = {}, {}
     for split, of_split in stays.items():
-        everyone = np.ones(len(of_split.stay_ids), bool)
-        populations = {ALL: everyone} | ({COMPLETE: of_split.complete} if split == "test" else {})
-        for population, rows in populations.items():
+        for population, rows in of_split.populations.items():
+            if split != "test" and population != ALL:
+                continue
             found = measured(
                 of_split,
                 scored.y_score[split],

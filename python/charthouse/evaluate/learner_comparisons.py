@@ -29,6 +29,7 @@ from charthouse.evaluate.figures import (
 )
 from charthouse.evaluate.learner_answers import Answers, Learner
 from charthouse.evaluate.learners import AS_WRONG, ASKED, OF_DECISIONS, P_YES, measured_on
+from charthouse.evaluate.questions import populations_of
 from charthouse.evaluate.scored import ALL, Stays
 from charthouse.statistics.bootstrap import Interval, Resampled
 from charthouse.statistics.multiplicity import resamples_needed
@@ -40,7 +41,11 @@ FAMILY = ("question", "metric")
 
 
 def comparison_rows(
-    learners: Sequence[Learner], arms: Sequence[Figures], stays: Stays, bootstrap: Bootstrap
+    learners: Sequence[Learner],
+    arms: Sequence[Figures],
+    stays: Stays,
+    bootstrap: Bootstrap,
+    by_era: bool = False,
 ) -> Sequence[Row]:
     """Rows of results.learner_comparisons, of one task.
 
@@ -49,12 +54,14 @@ def comparison_rows(
         arms: Those that learners are measured against.
         stays: The test stays.
         bootstrap: How sure figures are made.
+        by_era: Whether the split is: then arms that use images are compared on fewer stays.
     """
     shown = [learner for learner in learners if FULL in learner.conditions]
     rows: list[Row] = []
     with_arms = list(product(shown, arms))
     for learner, arm in with_arms:
-        rows += _against_arm(learner, arm, stays, _enough(bootstrap, with_arms))
+        among = stays.populations[populations_of(by_era, arm.scored.arm)[0]]
+        rows += _against_arm(learner, arm, stays, among, _enough(bootstrap, with_arms))
     with_itself = [
         (learner, condition)
         for learner, condition in product(shown, WITHOUT_THE_PICTURE)
@@ -85,7 +92,7 @@ def chosen_arms(found: Sequence[Figures], fusion: str) -> list[Figures]:
 
 
 def _against_arm(
-    learner: Learner, arm: Figures, stays: Stays, bootstrap: Bootstrap
+    learner: Learner, arm: Figures, stays: Stays, among: np.ndarray, bootstrap: Bootstrap
 ) -> Iterator[Row]:
     full = learner.conditions[FULL]
     y_score = arm.scored.y_score["test"]
@@ -94,13 +101,13 @@ def _against_arm(
         "other_arm": arm.scored.arm.name,
         "other_fusion": arm.scored.fusion,
     }
-    if (rows := full.answered).any():
+    if (rows := full.answered & among).any():
         theirs = measured(
             stays, y_score, rows, arm.threshold, arm.why_none, bootstrap, OF_DECISIONS
         )
         ours = _decided(full, stays, rows, OF_DECISIONS, bootstrap)
         yield from _differences(common, AS_WRONG, ours, theirs)
-    if (rows := full.has_p_yes).any():
+    if (rows := full.has_p_yes & among).any():
         metrics = ("auroc", "auprc", "brier")
         theirs = measured_on(stays, rows, y_score, metrics, bootstrap)
         ours = measured_on(stays, rows, full.p_yes, metrics, bootstrap)

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-from charthouse.evaluate.scored import Scored
-from charthouse.predict.arms import PRESENCE, STRUCTURED
+from charthouse.evaluate.scored import CXR_YEARS, POPULATIONS, Scored
+from charthouse.predict.arms import PRESENCE, STRUCTURED, Arm
 from charthouse.statistics.multiplicity import resamples_needed
 
 
@@ -48,6 +48,17 @@ def questions(scored: Sequence[Scored], default_fusion: str) -> list[Question]:
             what = "time series" if slot == STRUCTURED else slot
             found.append(Question(f"{what} encoder", first, second))
     return found
+
+
+def populations_of(by_era: bool, *arms: Arm) -> tuple[str, ...]:
+    """In which populations arms are compared, the first of them the main one.
+
+    MIMIC-CXR covers some years. Split by era, train and test lie otherwise to those years: an arm
+    that uses images would be measured by how many of its stays could have one at all.
+    """
+    if by_era and any(arm.uses_images for arm in arms):
+        return (CXR_YEARS,)
+    return tuple(POPULATIONS)
 
 
 def resamples_by_question(asked: Sequence[Question], n_bootstrap: int) -> dict[str, int]:

@@ -19,8 +19,20 @@ from charthouse.evaluate.figures import Bootstrap, Figures, Row, corrected
 from charthouse.evaluate.learner_answers import Learner, read_learners
 from charthouse.evaluate.learner_comparisons import chosen_arms, comparison_rows
 from charthouse.evaluate.learners import fairness_rows, in_words, metric_rows
-from charthouse.evaluate.questions import Question, questions, resamples_by_question
-from charthouse.evaluate.scored import ALL, COMPLETE, Scored, Stays, read_scored, read_stays
+from charthouse.evaluate.questions import (
+    Question,
+    populations_of,
+    questions,
+    resamples_by_question,
+)
+from charthouse.evaluate.scored import (
+    ALL,
+    CXR_YEARS,
+    Scored,
+    Stays,
+    read_scored,
+    read_stays,
+)
 from charthouse.evaluate.shapley import contribution_rows
 from charthouse.fusions.registry import make_fusion
 from charthouse.predict.arms import parse_arm
@@ -143,7 +155,9 @@ class _Task:
                 told(next(done), total)
             arms = chosen_arms(list(found.values()), self.cohort.variables["fusion"])
             compared = self._compare(run_id, asked, found, n_compared)
-            against = self._of_learners(run_id, comparison_rows(learners, arms, test, bootstrap))
+            against = self._of_learners(
+                run_id, comparison_rows(learners, arms, test, bootstrap, self._by_era)
+            )
             counts = {"arms": len(scored), "comparisons": len(asked), "learners": len(learners)}
             of_task = {"task": [self.task], "cohort_hash": [self.cohort.cohort_hash]}
             with open_warehouse(self.warehouse, read_only=False) as db:
@@ -163,9 +177,26 @@ class _Task:
             f"  {self.task}: {', '.join(f'{n} {what}' for what, n in sizes.items() if n)}"
             f" on {len(test.stay_ids)} test stays, {self.options.n_bootstrap} resamples ({run_id})"
         )
-        for line in [*lines, _how_sure(list(found.values()), test)]:
+        lines += filter(None, [_how_sure(list(found.values()), test), self._of_cxr_years(test)])
+        for line in lines:
             self.say(f"    {line}")
         return True
+
+    @property
+    def _by_era(self) -> bool:
+        return self.cohort.variables["split_by"] == "era"
+
+    def _of_cxr_years(self, test: Stays) -> str:
+        """What there is to say of the population, if anything."""
+        n = int(test.populations[CXR_YEARS].sum())
+        if self._by_era:
+            return (
+                "Split by era: arms that use images are compared within the MIMIC-CXR years alone,"
+                f" on {n:,} of {len(test.stay_ids):,} test stays."
+            )
+        return (
+            "" if n else "No test stay lies within the MIMIC-CXR years: that population is empty."
+        )
 
     def _questions(self, scored: Sequence[Scored]) -> list[Question]:
         fusion = self.cohort.variables["fusion"]
@@ -281,7 +312,6 @@ class _Task:
             ]
         x = fusion.matrix(blocks, linear.columns, linear.mean)
         absolute = absolute_contributions(linear, x)
-        populations = {ALL: np.ones(len(x), bool), COMPLETE: test.complete}
         return [
             {
                 "split": "test",
@@ -294,7 +324,7 @@ class _Task:
                 "ci_high": of.number(share.ci_high),
                 "n": int(rows.sum()),
             }
-            for population, rows in populations.items()
+            for population, rows in test.populations.items()
             for share in shares(absolute, rows, test.subject_ids, bootstrap.n, bootstrap.seed)
         ]
 
@@ -319,7 +349,8 @@ class _Task:
                 "split": "test",
                 "evaluation_run_id": run_id,
             }
-            for population in (ALL, COMPLETE):
+            populations = populations_of(self._by_era, question.arm.arm, question.other.arm)
+            for population in populations:
                 differences = (
                     arm.compared[population].first(n).minus(other.compared[population].first(n))
                 )
@@ -329,7 +360,8 @@ class _Task:
                     | of.difference_row(difference)
                     for metric, difference in differences.items()
                 ]
-            for attribute in self.options.attributes if question.adds else ():
+            by_group = question.adds and ALL in populations
+            for attribute in self.options.attributes if by_group else ():
                 one, another = (
                     each.compared_by_attribute[attribute].first(n) for each in (arm, other)
                 )

@@ -11,7 +11,13 @@ from charthouse.encoders.registry import EncoderSpec
 from charthouse.errors import CharthouseError
 from charthouse.predict.arms import Arm, parse_arm
 
-ALL, COMPLETE = "all", "complete"
+ALL, COMPLETE, CXR_YEARS = "all", "complete", "mimic_cxr_years"
+POPULATIONS = {
+    ALL: "true",
+    COMPLETE: "has_vitals and has_image and has_text",
+    CXR_YEARS: "in_mimic_cxr_years",
+}
+"""Of the test split, each with its condition on marts.cohort."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,14 +28,14 @@ class Stays:
         stay_ids: [n] int64.
         subject_ids: [n] int64.
         y_true: [n] int64.
-        complete: [n], whether the stay has vitals, image and text.
+        populations: Name to [n] bool, which stays are in it.
         groups: Attribute to the group of each stay [n], None where it has none.
     """
 
     stay_ids: np.ndarray
     subject_ids: np.ndarray
     y_true: np.ndarray
-    complete: np.ndarray
+    populations: Mapping[str, np.ndarray]
     groups: Mapping[str, np.ndarray]
 
 
@@ -70,10 +76,10 @@ def read_stays(
             f"--by {unknown[0]}: marts.cohort has no such column. It has"
             f" {', '.join(sorted(known))}."
         )
-    columns = "".join(f', cast(cohort."{name}" as varchar) as "by_{name}"' for name in attributes)
+    columns = [f'cast(cohort."{name}" as varchar) as "by_{name}"' for name in attributes]
+    columns += [f'{condition} as "in_{name}"' for name, condition in POPULATIONS.items()]
     found = db.execute(
-        "select labels.stay_id, cohort.subject_id, labels.label,"
-        f" has_vitals and has_image and has_text as complete{columns}"
+        f"select labels.stay_id, cohort.subject_id, labels.label, {', '.join(columns)}"
         " from marts.labels as labels inner join marts.cohort as cohort using (stay_id)"
         " where labels.task = ? and labels.label is not null and cohort.split = ?"
         " order by labels.stay_id",
@@ -83,7 +89,7 @@ def read_stays(
         stay_ids=found["stay_id"].to_numpy(np.int64),
         subject_ids=found["subject_id"].to_numpy(np.int64),
         y_true=found["label"].to_numpy(np.int64),
-        complete=found["complete"].to_numpy(bool),
+        populations={name: found[f"in_{name}"].to_numpy(bool) for name in POPULATIONS},
         groups={name: found[f"by_{name}"].to_numpy(object) for name in attributes},
     )
 

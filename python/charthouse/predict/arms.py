@@ -60,6 +60,11 @@ class Arm:
         return tuple(slot for slot, _ in self.parts)
 
     @property
+    def uses_images(self) -> bool:
+        """Whether it reads images, or, as `presence` does, that there are any."""
+        return "image" in self.slots or not self.parts
+
+    @property
     def needs_best(self) -> bool:
         """Whether it builds on the best time-series baseline, whichever that is."""
         return (STRUCTURED, (BEST,)) in self.parts

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from charthouse.evaluate.scored import ALL, COMPLETE
+from charthouse.evaluate.scored import POPULATIONS
 from charthouse.report import style
 from charthouse.report.read import Row, TaskResults
 from charthouse.report.rows import limits_of, note, prepare, stack, whisker, write_labels
@@ -11,7 +11,7 @@ from charthouse.report.style import Sheet
 LEVEL = 0.05
 MOST_ROWS = 30  # on one sheet
 
-_LABELS, _PANEL, _FIGURES, _ROW = 3.3, 2.5, 2.0, 0.33  # inches
+_LABELS, _PANEL, _FIGURES, _ROW = 3.3, 1.7, 1.85, 0.33  # inches
 _WIDE = 54
 
 
@@ -57,7 +57,7 @@ def _sheet(
     stacked = stack([(f"{name[0].upper()}{name[1:]}", pairs) for name, pairs in groups])
     height = stacked.height * _ROW
     sheet = Sheet(
-        _LABELS + 2 * (_PANEL + _FIGURES) + 0.1,
+        _LABELS + len(POPULATIONS) * (_PANEL + _FIGURES) + 0.1,
         height + 1.05,
         title=f"Differences of AUROC, {results.task}{which}",
         footer=style.footer(results, "same stays and resamples for both arms; p corrected within"
@@ -75,7 +75,7 @@ def _sheet(
         pair_label(next(iter(pair.values())), several_fusions=results.several_fusions)
         for _, pair in stacked.rows
     ]
-    for side, population in enumerate((ALL, COMPLETE)):
+    for side, population in enumerate(POPULATIONS):
         axes = sheet.axes(_LABELS + side * (_PANEL + _FIGURES), 0.45, _PANEL, height)
         rows = [(y, pair[population]) for y, pair in stacked.rows if population in pair]
         ends = [row[name] for _, row in rows for name in ("difference", "ci_low", "ci_high")]

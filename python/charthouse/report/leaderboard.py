@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from charthouse.evaluate.scored import ALL, COMPLETE
+from charthouse.evaluate.scored import ALL, POPULATIONS
 from charthouse.report import style
 from charthouse.report.read import Row, TaskResults
 from charthouse.report.rows import (
@@ -24,14 +24,14 @@ PURPOSES = {
 }
 METRICS = {"auroc": "AUROC", "auprc": "AUPRC"}
 
-_LABELS, _PANEL, _BETWEEN = 3.1, 2.15, 0.32  # inches
+_LABELS, _PANEL, _BETWEEN = 3.1, 1.7, 0.3  # inches
 OURS, PUBLISHED = style.BLUE, style.VERMILLION
 
 
 def leaderboard_picture(results: TaskResults) -> Sheet:
     """Rows: arms by purpose, best first; panels: metric and population."""
     of_all = [row for row in results.leaderboard if row["population"] == ALL]
-    complete = {row["run_id"]: row for row in results.leaderboard if row["population"] == COMPLETE}
+    by_run = {(row["run_id"], row["population"]): row for row in results.leaderboard}
     stacked = stack(
         [
             (title, members)
@@ -43,7 +43,7 @@ def leaderboard_picture(results: TaskResults) -> Sheet:
     labels = [style.wrapped(results.label(row), 40) for _, row in stacked.rows]
     height = stacked.height * row_height(labels)
     sheet = Sheet(
-        _LABELS + 4 * (_PANEL + _BETWEEN) + 0.15,
+        _LABELS + len(METRICS) * len(POPULATIONS) * (_PANEL + _BETWEEN) + 0.15,
         height + 0.85,
         title=f"Leaderboard, {results.task}",
         footer=style.footer(
@@ -65,15 +65,15 @@ def leaderboard_picture(results: TaskResults) -> Sheet:
             ],
             within=(-0.02, 1.02),
         )
-        for side, population in enumerate((ALL, COMPLETE)):
-            left = _LABELS + (2 * place + side) * (_PANEL + _BETWEEN)
+        for side, population in enumerate(POPULATIONS):
+            left = _LABELS + (len(POPULATIONS) * place + side) * (_PANEL + _BETWEEN)
             axes = sheet.axes(left, 0.45, _PANEL, height)
             counts = results.counts[population]
             prepare(axes, stacked, f"{name}, {style.POPULATIONS[population]}", limits)
             chance = counts.n_positive / max(counts.n, 1) if metric == "auprc" else 0.5
             axes.axvline(chance, color=style.SOFT, linewidth=0.8, linestyle=(0, (4, 3)), zorder=1)
             for y, row in stacked.rows:
-                mine = row if population == ALL else complete.get(row["run_id"])
+                mine = row if population == ALL else by_run.get((row["run_id"], population))
                 has_both = population == ALL and row[f"published_{metric}_value"] is not None
                 if has_both:
                     apart = 0.17 if row["run_id"] else 0

@@ -9,7 +9,7 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 
 from charthouse.evaluate.certainty import how_sure
-from charthouse.evaluate.scored import ALL, COMPLETE
+from charthouse.evaluate.scored import ALL, COMPLETE, CXR_YEARS, POPULATIONS
 from charthouse.report.read import Found, Row, TaskResults
 
 HEADLINE = ("auroc", "auprc", "accuracy")  # those that the paper published
@@ -17,6 +17,10 @@ DETAILS = (
     "sensitivity", "specificity", "ppv", "f1", "brier", "calibration_slope",
     "calibration_intercept", "ece",
 )  # fmt: skip
+PARTS = {
+    COMPLETE: "Complete cases (vitals, image and text)",
+    CXR_YEARS: "MIMIC-CXR years: stays that surely lie in them",
+}
 NOTHING = "\N{EN DASH}"
 
 
@@ -50,7 +54,7 @@ class TaskPart:
 
     @property
     def tables(self) -> list["Table"]:
-        """Leaderboard of all stays and of the complete, the other metrics, the runs."""
+        """Leaderboard of each population, the other metrics, the runs."""
         return tables(self.results)
 
 
@@ -104,14 +108,11 @@ def tables(results: TaskResults) -> list[Table]:
     """Those of a task; arms as in the leaderboard's order."""
     ours = [row for row in results.leaderboard if row["run_id"]]
     only_published = [row for row in results.leaderboard if not row["run_id"]]
-    complete = [row for row in ours if row["population"] == COMPLETE]
-    of_all = [row for row in ours if row["population"] == ALL]
-    found = [
-        _headline(results, of_all + only_published, "All stays, ours and published", published=True)
-    ]
-    if complete:
-        found.append(_headline(results, complete, "Complete cases (vitals, image and text)"))
-    found.append(_details(results, of_all + complete))
+    of = {name: [row for row in ours if row["population"] == name] for name in POPULATIONS}
+    title = "All stays, ours and published"
+    found = [_headline(results, of[ALL] + only_published, title, published=True)]
+    found += [_headline(results, of[name], title) for name, title in PARTS.items() if of[name]]
+    found.append(_details(results, [row for rows in of.values() for row in rows]))
     found.append(_runs(results))
     return found
 
@@ -124,6 +125,7 @@ def _headline(
     for metric in HEADLINE:
         names += [metric, f"{metric}, published"] if published else [metric]
     names += ["auroc minus published"] if published else []
+    names.append("saw MIMIC")
     body = []
     for row in rows:
         cells = [Cell(results.label(row)), Cell(_number(row["n"], ","))]
@@ -133,7 +135,7 @@ def _headline(
                 cells.append(Cell(row[f"published_{metric}"] or NOTHING))
         if published:
             cells.append(Cell(_number(row["auroc_minus_published"], "+.4f")))
-        body.append(cells)
+        body.append([*cells, Cell(row["saw_mimic"])])
     return Table(title, names, body, open=True)
 
 
@@ -154,7 +156,7 @@ def _details(results: TaskResults, rows: Sequence[Row]) -> Table:
 
 def _runs(results: TaskResults) -> Table:
     names = (
-        "run_id", "arm", "fusion", "converged", "penalty", "c", "cv_auroc", "features",
+        "run_id", "arm", "fusion", "saw_mimic", "converged", "penalty", "c", "cv_auroc", "features",
         "fitted_on", "code_version", "seed", "evaluation_run_id",
     )  # fmt: skip
     body = []

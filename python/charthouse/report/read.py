@@ -10,7 +10,7 @@ import duckdb
 
 from charthouse.cohort import require_result_tables
 from charthouse.errors import CharthouseError
-from charthouse.evaluate.scored import ALL, COMPLETE
+from charthouse.evaluate.scored import POPULATIONS
 from charthouse.warehouse import open_warehouse
 
 Row = dict[str, Any]
@@ -256,7 +256,7 @@ def _task(db: duckdb.DuckDBPyConnection, cohort: CohortFacts, task: str) -> Task
 
 def _counts(db: duckdb.DuckDBPyConnection, task: str) -> dict[str, Counts]:
     found = {}
-    for population, which in [(ALL, "true"), (COMPLETE, "has_vitals and has_image and has_text")]:
+    for population, which in POPULATIONS.items():
         (row,) = rows(
             db,
             "select count(*) as n, coalesce(sum(labels.label), 0)::bigint as n_positive,"

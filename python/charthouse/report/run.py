@@ -127,7 +127,7 @@ def _drawn(results: TaskResults, asked: Sequence[str]) -> Iterator[tuple[str, Sh
     yield (
         "leaderboard", leaderboard_picture(results),
         "AUROC and AUPRC of every arm: arms whose whiskers overlap widely are not told apart here;"
-        " the dashed line is chance.",
+        " the dashed line is chance. A stay of the MIMIC-CXR years could have had an X-ray.",
     )  # fmt: skip
     comparisons = comparison_pictures(results)
     for at, sheet in enumerate(comparisons):
@@ -157,7 +157,8 @@ def _drawn(results: TaskResults, asked: Sequence[str]) -> Iterator[tuple[str, Sh
             "shares", share_picture(results),
             "Shares of the modalities in what moves the scores (Figure 5 of the paper): first by"
             " net contribution, what a modality moves as a whole. Compare all stays with complete"
-            " cases, where no modality is absent.",
+            " cases, where no modality is absent, and with the years that MIMIC-CXR covers, where"
+            " an X-ray is absent for no other reason than the patient's.",
         )  # fmt: skip
     else:
         yield "", "No shares of modalities: no logistic regression among the evaluated arms.", ""

@@ -3,7 +3,7 @@
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 
-from charthouse.evaluate.scored import ALL, COMPLETE
+from charthouse.evaluate.scored import POPULATIONS
 from charthouse.report import style
 from charthouse.report.read import Row, TaskResults
 from charthouse.report.rows import note, prepare, row_height, stack, write_labels
@@ -12,7 +12,7 @@ from charthouse.report.style import Sheet
 METHODS = ("net", "absolute")
 """Those of reports.contributions; the first leads."""
 
-_LABELS, _PANEL, _BETWEEN, _GAP = 3.1, 4.2, 0.35, 0.8  # inches
+_LABELS, _PANEL, _BETWEEN, _GAP = 3.1, 3.1, 0.3, 0.8  # inches
 _WORTH_A_NUMBER = 0.06
 
 
@@ -33,7 +33,7 @@ def share_picture(results: TaskResults) -> Sheet:
     words = [style.wrapped(labels[run], 40) for run in order]
     height = stacked.height * row_height(words)
     sheet = Sheet(
-        _LABELS + 2 * (_PANEL + _BETWEEN),
+        _LABELS + len(POPULATIONS) * (_PANEL + _BETWEEN),
         2 * (height + _GAP) + 0.35,
         title=f"What moves the scores: shares of the modalities, {results.task}",
         footer=style.footer(results, "bars are point estimates, the shares' intervals are in"
@@ -48,12 +48,12 @@ def share_picture(results: TaskResults) -> Sheet:
         0.0,
     )
     for down, method in enumerate(METHODS):
-        for side, population in enumerate((ALL, COMPLETE)):
+        for side, population in enumerate(POPULATIONS):
             axes = sheet.axes(
                 _LABELS + side * (_PANEL + _BETWEEN), 0.5 + down * (height + _GAP), _PANEL, height
             )
             n = results.counts[population].n
-            title = style.wrapped(titles.get(method, method), 60)
+            title = style.wrapped(titles.get(method, method), 44)
             name = f"{title}\n{style.POPULATIONS[population]} (n {n:,})"
             prepare(axes, stacked, name, (0, 1))
             for y, run in stacked.rows:

@@ -13,7 +13,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from charthouse.evaluate.scored import ALL, COMPLETE
+from charthouse.evaluate.scored import ALL, COMPLETE, CXR_YEARS
 from charthouse.report.read import CohortFacts, TaskResults
 
 DPI = 160
@@ -33,7 +33,7 @@ MODALITY_COLOURS = {
     "text": GREEN,
     "presence": PURPLE,
 }
-POPULATIONS = {ALL: "all stays", COMPLETE: "complete cases"}
+POPULATIONS = {ALL: "all stays", COMPLETE: "complete cases", CXR_YEARS: "MIMIC-CXR years"}
 
 SETTINGS: dict[str, Any] = {
     "font.family": "DejaVu Sans",  # comes with matplotlib: the same everywhere
@@ -79,7 +79,10 @@ def footer(results: TaskResults, *more: str) -> str:
         *_synthetic(results.cohort),
         f"task {results.task}",
         *_of_cohort(results.cohort),
-        f"test split: {counts[ALL]}; complete cases: {counts[COMPLETE]}",
+        "; ".join(
+            [f"test split: {counts[ALL]}"]
+            + [f"{POPULATIONS[name]}: {counts[name]}" for name in (COMPLETE, CXR_YEARS)]
+        ),
         f"intervals: 95 %, {resamples} resamples of the patients",
         *more,
         ", ".join(run["run_id"] for run in results.evaluations),
