@@ -36,6 +36,22 @@ def test_the_attrition_explains_every_stay_that_is_out(demo: Bench, real_demo: P
     assert dict(dropped) == dict.fromkeys(short, "in the ICU at hour 24")
 
 
+def test_eras_are_years_of_mimic_and_those_of_its_groups(demo: Bench, real_demo: Path) -> None:
+    assert demo.sql(
+        "select min(era_from), max(era_to), count(*) - count(era_from), bool_and(era_to = era_from"
+        " + 2) from marts.cohort"
+    ) == [(2011, 2022, 0, True)]
+    patients = pd.read_csv(real_demo / "hosp/patients.csv.gz").set_index("subject_id")
+    at_anchor = demo.sql(
+        "select subject_id, era_from from marts.cohort inner join staging.stg_mimiciv__patients"
+        " using (subject_id) where year(intime) = anchor_year"
+    )
+    assert len(at_anchor) > 50
+    for subject_id, first in at_anchor:
+        assert patients.anchor_year_group[subject_id] == f"{first} - {first + 2}"
+    assert 0 < demo.one("select count(*) from marts.cohort where in_mimic_cxr_years") < 117
+
+
 def test_every_charted_vital_sign_is_accounted_for(demo: Bench, real_demo: Path) -> None:
     items = set(pd.read_csv(PROJECT / "seeds/vital_signs.csv").itemid)
     charted = pd.read_csv(real_demo / "icu/chartevents.csv.gz", usecols=["itemid"]).itemid
