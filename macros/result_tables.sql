@@ -115,11 +115,13 @@
         },
         'results.contributions': {
             'holds': 'One row per run of predict, method and modality: the share of the modality in what moves the scores of a logistic regression, with its 95 % interval. Method net: contributions, coefficient x (value - mean of the stays fitted on), are summed within the modality with their signs. Method absolute: absolute contributions of single features are summed, which grows with the width of a block. Shares of a method sum to 1.',
-            'columns': scored ~ ', method varchar not null, modality varchar not null, mean_absolute double not null, share double not null, ci_low double, ci_high double, n bigint not null, evaluation_run_id varchar not null',
+            'columns': scored ~ ', method varchar not null, modality varchar not null, mean_absolute double not null, share double not null, ci_low double, ci_high double, n bigint not null, evaluation_run_id varchar not null, reason varchar',
+            'added': ['reason varchar'],
         },
         'results.curves': {
             'holds': 'One row per run of predict, curve (roc, precision_recall, calibration) and point, with its pointwise 95 % band.',
-            'columns': scored ~ ', curve varchar not null, x double not null, y double, ci_low double, ci_high double, n bigint not null, evaluation_run_id varchar not null',
+            'columns': scored ~ ', curve varchar not null, x double not null, y double, ci_low double, ci_high double, n bigint not null, evaluation_run_id varchar not null, reason varchar',
+            'added': ['reason varchar'],
         },
         'results.answers': {
             'holds': 'One row per question put to a multimodal learner: learner, settings (fingerprint, that of its run), task, condition, stay. What was asked is known by its hashes, never repeated here. An error is no answer: it is asked again, and attempt counts. parsed is yes, no or none, by the parser of that version. p_yes is P(yes) / (P(yes) + P(no)) of the first token. cohort_hash is null where the question has changed since.',

@@ -13,7 +13,8 @@ from charthouse.device import choose_device
 from charthouse.errors import CharthouseError
 from conftest import PROJECT
 
-HEAVY = {"torch", "transformers", "timm", "pandas", "numpy", "duckdb", "dbt", "pyarrow", "sklearn"}
+HEAVY = {"torch", "transformers", "timm", "pandas", "numpy", "duckdb", "dbt", "pyarrow", "sklearn",
+         "fairlearn"}  # fmt: skip
 
 
 def charthouse(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:

@@ -264,6 +264,36 @@ def test_the_leaderboard_filters_by_task_modality_and_run(shown: Bench) -> None:
     assert "No arm of ours is left by these filters." in words(checked(app.run()))
 
 
+def charts_of(app: AppTest) -> str:
+    return "".join(
+        element.proto.SerializeToString().decode("latin-1")
+        for element in app.get("vega_lite_chart")
+    )
+
+
+def test_what_has_no_interval_is_a_cross_with_its_reason(shown: Bench) -> None:
+    """4 patients died in the test split: values, and why there is no interval, on every page."""
+    few = "no interval, conclude nothing: fewer than 10 patients of a class ("
+    for name in ("leaderboard", "comparisons", "subgroups"):
+        app = page(shown, name)
+        assert any(few in warning.value for warning in app.warning), name
+        assert "isValid(datum.low)" in charts_of(app), name
+    (board,) = tables(page(shown, "leaderboard"))
+    assert board["AUROC"].str.endswith(" (no interval)").all()
+    assert "(4)" in board["why no interval"].iloc[0]
+    ((majority,),) = shown.sql(
+        "select distinct round(majority_accuracy, 4) from reports.leaderboard"
+        f" where task = '{DEATH}' and population = 'all' and run_id is not null"
+    )
+    assert set(board["Accuracy of the larger class"]) == {majority}
+    app = page(shown, "leaderboard")
+    app.segmented_control(key="task").set_value("icu_stay_over_3_days")
+    checked(app.run())  # 14 stayed and 23 did not
+    assert not [warning.value for warning in app.warning]
+    (board,) = tables(app)
+    assert board["AUROC"].str.endswith("]").all()
+
+
 def test_comparisons_are_filtered_by_question_and_by_what_is_sure(shown: Bench) -> None:
     app = page(shown, "comparisons")
     app.multiselect(key="question").set_value(["adds image"])

@@ -4,6 +4,7 @@ import inspect
 import shutil
 from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 
 import duckdb
 import numpy as np
@@ -20,7 +21,8 @@ from charthouse.evaluate.attribution import Linear, absolute_contributions, shar
 from charthouse.evaluate.explain import explain
 from charthouse.evaluate.questions import questions
 from charthouse.evaluate.run import Options, evaluate
-from charthouse.evaluate.scored import Scored
+from charthouse.evaluate.run import _how_sure as how_sure_of
+from charthouse.evaluate.scored import Scored, Stays
 from charthouse.fusions.base import Feature
 from charthouse.predict.arms import parse_arm
 from charthouse.statistics.bootstrap import resample
@@ -29,9 +31,12 @@ from charthouse.statistics.metrics import choose_threshold
 from charthouse.warehouse import open_warehouse
 from conftest import PROJECT, UNTESTED, Bench
 from small_disk import fill, needs_root, small_disk
+from too_few import intervals_of_too_few
 
 SPECS = encoder_specs(PROJECT)
-TASK = "in_hospital_mortality"
+TASK = "in_hospital_mortality"  # 4 test patients died: too few for an interval
+LONG = "icu_stay_over_3_days"  # 14 stayed, 23 did not
+FEW = "fewer than 10 patients of a class (4)"
 BEST = "structured[fixed_interval]"
 ALL = f"{BEST}+image[pixel_pca]+text[tfidf_svd]"
 
@@ -111,12 +116,73 @@ def test_metrics_are_those_of_the_predictions(
 
 
 def test_every_null_has_its_reason(evaluated: Bench) -> None:
-    for table in ("metrics", "subgroup_metrics", "fairness", "comparisons"):
-        value = "difference" if table == "comparisons" else "value"
+    for table in ("metrics", "subgroup_metrics", "fairness", "comparisons", "contributions",
+                  "curves"):  # fmt: skip
         assert evaluated.one(
-            f"select count(*) from results.{table} where ({value} is null or ci_low is null)"
-            " and reason is null"
+            f"select count(*) from results.{table} where ci_low is null and reason is null"
         ) == 0, table  # fmt: skip
+
+
+def test_nothing_has_an_interval_that_its_patients_do_not_carry(evaluated: Bench) -> None:
+    assert intervals_of_too_few(evaluated) == []
+    by_task = dict(evaluated.sql(
+        "select task, count(auroc_low) from reports.leaderboard where population = 'all' group by 1"
+    ))  # fmt: skip
+    assert by_task[TASK] == 0 < by_task[LONG]
+    board = evaluated.charthouse("leaderboard").stdout
+    assert f"no interval: {FEW}" in board
+    ((auroc, majority),) = evaluated.sql(
+        "select auroc, majority_accuracy from reports.leaderboard"
+        f" where task = '{TASK}' and arm = '{BEST}' and population = 'all'"
+    )
+    assert auroc.endswith(" (no interval)") and auroc in board
+    y_true, _ = scores(evaluated, BEST, "test")
+    assert majority == pytest.approx(1 - y_true.mean()) and f"{majority:.4f}" in board
+
+
+@pytest.mark.parametrize(
+    ("table", "spoil"),
+    [
+        ("results.metrics", "update results.metrics set ci_low = 0.9, ci_high = 1.0"),
+        ("reports.leaderboard auroc", "update results.metrics set ci_low = 0.9, ci_high = 1.0"),
+        ("results.comparisons", "update results.comparisons set p_value = 0.01"),
+        ("patients of results.curves", "update results.curves set ci_low = 0.1"),
+        ("patients of results.fairness", "update results.fairness set ci_low = 0.1"),
+        ("patients of results.subgroup_metrics", "update results.subgroup_metrics set ci_high = 1"),
+        ("results.metrics of no width", "update results.metrics set ci_low = 1, ci_high = 1"),
+        ("results.curves without a reason", "update results.curves set reason = null"),
+    ],
+)
+def test_the_sweep_over_intervals_finds_one_that_is_planted(
+    evaluated: Bench, tmp_path: Path, table: str, spoil: str
+) -> None:
+    shutil.copy(evaluated.warehouse, tmp_path / "warehouse.duckdb")
+    bench = Bench(evaluated.raw, tmp_path / "warehouse.duckdb", tmp_path)
+    write(bench, f"{spoil} where task = '{TASK}'")
+    assert any(found.startswith(f"{table}: ") for found in intervals_of_too_few(bench))
+
+
+def test_arms_that_are_constant_or_separate_the_classes_say_nothing_of_precision() -> None:
+    rng = np.random.default_rng(0)
+    subjects = np.arange(200)
+    y_true = (subjects < 60).astype(int)
+
+    def said(*scores: np.ndarray, patients: int = 200) -> str:
+        rows = subjects < patients
+        test = Stays(subjects[rows], subjects[rows], y_true[rows], rows[rows], {})
+        whom = y_true[rows], subjects[rows]
+        found = [resample(whom[0], each[rows], whom[1], 0.5, ["auroc"], 50) for each in scores]
+        arms = [SimpleNamespace(by_population={("test", "all"): each}) for each in found]
+        return how_sure_of(arms, test)  # type: ignore[arg-type]
+
+    usual = 0.3 + 0.2 * y_true + 0.3 * rng.random(200)
+    constant, perfect = np.full(200, 0.5), y_true * 1.0
+    alone = said(usual)
+    assert "AUROC is known to about ±0.0" in alone
+    assert said(usual, constant, constant, perfect, 1 - perfect, constant) == alone
+    assert "there is no interval of an arm's AUROC" in said(constant, perfect)
+    few = said(usual, patients=69)  # 9 without the outcome
+    assert "conclude nothing: fewer than 10 patients of a class (9)" in few and "±" not in few
 
 
 def test_a_validation_split_of_one_class_leaves_no_threshold_and_says_so(own: Bench) -> None:
@@ -133,7 +199,7 @@ def test_a_validation_split_of_one_class_leaves_no_threshold_and_says_so(own: Be
     assert {name for name, _, why in found if why == reason} == {
         "sensitivity", "specificity", "ppv", "f1",
     }  # fmt: skip
-    assert ("auroc", False, None) in found
+    assert ("auroc", False, FEW) in found
     assert own.one(
         "select count(*) from results.subgroup_metrics where metric = 'tpr' and value is not null"
         f" and task = '{TASK}'"
@@ -319,28 +385,28 @@ def test_a_comparison_is_the_difference_of_the_two_metrics(evaluated: Bench) -> 
     for difference, expected, low, high, p_value, adjusted, asked in rows:
         assert difference == pytest.approx(expected, abs=1e-12)
         if p_value is not None:
-            assert low <= high
+            assert low < high if low is not None else p_value == 1
             assert p_value <= adjusted <= min(1, p_value * asked) + 1e-12
 
 
 def test_comparisons_rest_on_enough_resamples_for_how_many_are_asked(own: Bench) -> None:
     """Else none of many pairs could be under 0.05. Intervals of arms are those of 50."""
-    quietly(own, Options(tasks=[TASK], attributes=["gender"], n_bootstrap=50))
+    quietly(own, Options(tasks=[LONG], attributes=["gender"], n_bootstrap=50))
     found = own.sql(
-        f"select n_asked, n_resamples from results.comparisons where task = '{TASK}' group by all"
+        f"select n_asked, n_resamples from results.comparisons where task = '{LONG}' group by all"
     )
     assert all(n == max(50, 40 * asked) for asked, n in found)
     assert len({n for _, n in found}) > 1
     subject, y_true, y_score = np.array(
         own.sql(
             "select subject_id, y_true, y_score from results.predictions inner join marts.cohort"
-            f" using (stay_id, split) where task = '{TASK}' and arm = '{BEST}' and split = 'test'"
+            f" using (stay_id, split) where task = '{LONG}' and arm = '{BEST}' and split = 'test'"
         )
     ).T
     interval = resample(y_true, y_score, subject, 0.5, ["auroc"], 50).intervals()["auroc"]
     assert own.sql(
         "select ci_low, ci_high from results.metrics where metric = 'auroc' and split = 'test'"
-        f" and population = 'all' and task = '{TASK}' and arm = '{BEST}'"
+        f" and population = 'all' and task = '{LONG}' and arm = '{BEST}'"
     ) == [(interval.ci_low, interval.ci_high)]  # fmt: skip
 
 
@@ -394,17 +460,16 @@ def test_a_pair_of_the_users_choice_is_compared_and_an_unknown_one_refused(own: 
 
 
 def test_fairness_is_fairlearns_on_the_groups_that_have_a_value(evaluated: Bench) -> None:
-    task = "icu_stay_over_3_days"  # whose rates are 0 in no group
-    rows = evaluated.sql(
+    rows = evaluated.sql(  # of the task whose rates are 0 in no group
         "select gender, y_true, y_score from results.predictions inner join marts.cohort"
-        f" using (stay_id, split) where task = '{task}' and arm = '{ALL}' and split = 'test'"
+        f" using (stay_id, split) where task = '{LONG}' and arm = '{ALL}' and split = 'test'"
     )
     gender, y_true, y_score = (np.array(column) for column in zip(*rows, strict=True))
-    predicted = y_score >= choose_threshold(*scores(evaluated, ALL, "validation", task=task))
+    predicted = y_score >= choose_threshold(*scores(evaluated, ALL, "validation", task=LONG))
     found = dict(
         evaluated.sql(
             "select metric, value from results.fairness where attribute = 'gender'"
-            f" and task = '{task}' and arm = '{ALL}'"
+            f" and task = '{LONG}' and arm = '{ALL}'"
         )
     )
     parity = demographic_parity_ratio(y_true, predicted, sensitive_features=gender)
@@ -527,6 +592,28 @@ def test_the_net_is_centred_and_does_not_grow_with_the_width_of_a_block() -> Non
     assert of_absolute[0] < 0.7 and of_absolute[1] > 0.93
 
 
+@pytest.mark.parametrize("patients", [9, 10])
+def test_shares_of_a_few_patients_have_no_interval(patients: int) -> None:
+    """No outcome is in them: all patients count, each once, whatever became of them."""
+    subjects = np.repeat(np.arange(patients), 3)
+    x = np.random.default_rng(0).normal(size=(len(subjects), 7)).astype(np.float32)
+    for share in shares(absolute_contributions(linear(), x), subjects >= 0, subjects, 50, 0):
+        few = patients < 10
+        assert share.reason == ("fewer than 10 patients (9)" if few else None)
+        assert np.isnan(share.ci_low) if few else share.ci_low < share.share < share.ci_high
+
+
+def test_the_share_of_the_only_modality_is_no_certainty() -> None:
+    rng = np.random.default_rng(2)
+    columns = tuple(Feature("image", "x", str(place)) for place in range(5))
+    model = Linear(columns, rng.normal(size=5), rng.normal(size=5), 0.0)
+    x = rng.normal(size=(40, 5)).astype(np.float32)
+    found = shares(absolute_contributions(model, x), np.ones(40, bool), np.arange(40), 30, 0)
+    assert {share.share for share in found} == {1.0}
+    assert {share.reason for share in found} == {"the same in every resample"}
+    assert all(np.isnan([share.ci_low, share.ci_high]).all() for share in found)
+
+
 def test_contributions_sum_to_the_score(evaluated: Bench) -> None:
     for stay_id, y_score in evaluated.sql(
         f"select stay_id, y_score from results.predictions where task = '{TASK}'"
@@ -578,6 +665,11 @@ def test_the_leaderboard_has_the_papers_shape(evaluated: Bench) -> None:
     by_arm = {row[0]: row for row in rows}
     _, fusion, ours, published, run_id, cohort_hash, value = by_arm[BEST]
     assert published == "0.8544 [0.8453, 0.8631]"
+    assert ours == f"{value:.4f} (no interval)"
+    ((ours, value),) = evaluated.sql(
+        "select auroc, auroc_value from reports.leaderboard"
+        f" where task = '{LONG}' and arm = '{BEST}' and population = 'all'"
+    )
     assert ours.startswith(f"{value:.4f} [") and ours.endswith("]")
     assert (fusion, cohort_hash) == (
         "concatenate_presence", evaluated.one("select cohort_hash from marts.cohort_definition")
@@ -625,7 +717,7 @@ def test_the_promises_hold(evaluated: Bench) -> None:
         ("assert_shares_sum_to_one", "update results.contributions set share = share * 1.1"),
         (
             "assert_intervals_contain_the_estimate",
-            "update results.metrics set ci_low = value + 0.1 where metric = 'auroc'",
+            "update results.metrics set ci_low = value + 0.1, ci_high = 1 where metric = 'auroc'",
         ),
         (
             "assert_predictions_are_of_the_cohort",
@@ -680,7 +772,7 @@ def test_a_cell_of_the_leaderboard_goes_back_to_its_rows_by_one_query(evaluated:
     stays = {row[4]: (row[5], row[6]) for row in rows}
     y_true, y_score = np.array(list(stays.values())).T
     cell = rows[0][0]
-    assert cell.startswith(f"{roc_auc_score(y_true, y_score):.4f} [")
+    assert cell.startswith(f"{roc_auc_score(y_true, y_score):.4f} (")
     assert {(row[8], row[10]) for row in rows} == {
         ("test", "demographics"), ("test", "fixed_interval")
     }  # fmt: skip

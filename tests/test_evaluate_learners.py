@@ -19,6 +19,7 @@ from charthouse.runs import note_counts, start_run
 from charthouse.statistics.multiplicity import holm
 from charthouse.warehouse import insert_columns, open_warehouse
 from conftest import PROJECT, Bench
+from too_few import intervals_of_too_few
 
 TASK = "icu_stay_over_3_days"
 FIXED = "structured[fixed_interval]"
@@ -326,7 +327,7 @@ def test_learners_are_compared_with_each_other(scored: Bench) -> None:
     low, high = found[RANDOM, SHY, "auroc"][1:3]
     assert low < 0 < high  # both guess
     assert (COPIER, MUTE, "auroc") not in found
-    assert found[COPIER, MUTE, "accuracy"][:4] == (0, 0, 0, 1)  # both know
+    assert found[COPIER, MUTE, "accuracy"][:4] == (0, None, None, 1)  # both know
     errors = scored.one(f"select n_errors from reports.learners where learner = '{SHY}'")
     assert found[RANDOM, SHY, "accuracy"][4] == len(labels_of(scored)) - errors
 
@@ -385,6 +386,25 @@ def test_shares_of_the_modalities_are_in_the_report(scored: Bench) -> None:
     assert [row[0] for row in sorted(rows)] == sorted(PLAYERS)
     assert sum(row[1] for row in rows) == pytest.approx(1, abs=1e-12)
     assert {row[2] for row in rows} == {-(-len(labels_of(scored)) // 2)}  # every other stay
+
+
+def test_accuracy_stands_beside_that_of_the_larger_class_of_the_same_stays(scored: Bench) -> None:
+    parsed = dict(scored.sql(
+        f"select stay_id, parsed from results.standing_answers where learner = '{SHY}'"
+        " and status = 'answered'"
+    ))  # fmt: skip
+    labels = {stay: y for stay, y in labels_of(scored).items() if stay in parsed}
+    decided = [y for stay, y in labels.items() if parsed[stay] != "none"]
+    larger = [max(np.mean(of), 1 - np.mean(of)) for of in (list(labels.values()), decided)]
+    assert larger[0] != larger[1]
+    assert scored.sql(
+        "select majority_accuracy_as_wrong, majority_accuracy_answered from reports.learners"
+        f" where learner = '{SHY}' and condition = 'full'"
+    ) == [tuple(map(pytest.approx, larger))]
+
+
+def test_nothing_has_an_interval_that_its_patients_do_not_carry(scored: Bench) -> None:
+    assert intervals_of_too_few(scored) == []
 
 
 def test_every_null_has_its_reason(scored: Bench) -> None:

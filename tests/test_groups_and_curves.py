@@ -10,18 +10,20 @@ import numpy as np
 import pandas as pd
 import pytest
 from fairlearn import metrics as fairlearn_metrics
+from scipy import stats
 from sklearn import calibration as sklearn_calibration
 from sklearn import metrics as sklearn_metrics
 
 from charthouse.errors import CharthouseError
 from charthouse.statistics import bootstrap
-from charthouse.statistics.bootstrap import patient_weights, resample
+from charthouse.statistics.bootstrap import MIN_PATIENTS, patient_weights, resample
 from charthouse.statistics.curves import calibration_curve, precision_recall_curve, roc_curve
 from charthouse.statistics.groups import (
     GROUP_METRICS,
     MEASURES,
     MISSING,
     GroupedResampled,
+    by_fairlearn,
     resample_groups,
 )
 from charthouse.statistics.metrics import METRICS, measure
@@ -173,6 +175,63 @@ def test_fairness_is_fairlearns_in_every_resample(kind: str) -> None:
         assert (fairness[name].ci_low, fairness[name].ci_high) == pytest.approx((low, high))
 
 
+def test_fairlearn_gives_the_estimates_when_it_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 12 counts fairlearn says what it says of the stays, and so do our own definitions."""
+    y_true, y_score, subject, group = stays()
+    found = resample_groups(y_true, y_score, subject, group, THRESHOLD, n_bootstrap=5)
+    called = (y_score >= THRESHOLD).astype(int)
+    for name in FAIRLEARN:
+        measure = MEASURES[name]
+        of_stays = getattr(fairlearn_metrics, name)(y_true, called, sensitive_features=group)
+        ours = measure.compute(found._values(measure, ["A", "B", "C"]))[0]
+        assert found.fairness()[name].value == pytest.approx(of_stays, rel=0, abs=1e-12)
+        assert ours == pytest.approx(of_stays, rel=0, abs=1e-12)
+
+    class Frame:
+        """fairlearn, saying something else."""
+
+        def __init__(self, **_: object) -> None:
+            pass
+
+        def ratio(self) -> pd.Series:
+            return pd.Series([0.125, 0.5])
+
+        def difference(self) -> pd.Series:
+            return pd.Series([0.25, 0.75])
+
+    by_fairlearn.cache_clear()
+    monkeypatch.setattr(fairlearn_metrics, "MetricFrame", Frame)
+    values = {name: each.value for name, each in found.fairness().items()}
+    by_fairlearn.cache_clear()
+    assert [values[name] for name in FAIRLEARN] == [0.125, 0.75, 0.125, 0.75]
+    assert values["tpr_gap"] not in (0.125, 0.75)
+
+
+def test_a_group_of_a_few_patients_keeps_the_estimate_and_loses_the_interval() -> None:
+    """C has nine positive patients of many stays each; with a tenth there are intervals."""
+    rng = np.random.default_rng(4)
+    for positives in (MIN_PATIENTS - 1, MIN_PATIENTS):
+        subject = np.concatenate([np.arange(200), np.repeat(np.arange(300, 300 + positives), 4),
+                                  np.arange(400, 440)])  # fmt: skip
+        group = np.where(subject < 100, "A", np.where(subject < 200, "B", "C"))
+        y_true = np.where(subject < 200, subject % 2, subject < 400).astype(int)
+        y_score = np.clip(rng.normal(0.4 + 0.2 * y_true, 0.2), 0, 1)
+        arm, other = (
+            resample_groups(y_true, scores, subject, group, 0.5, n_bootstrap=60)
+            for scores in (y_score, rng.permutation(y_score))
+        )
+        everything = fairlearn_metrics.equalized_odds_ratio(
+            y_true, y_score >= 0.5, sensitive_features=group
+        )
+        assert arm.fairness()["equalized_odds_ratio"].value == pytest.approx(everything)
+        few = positives < MIN_PATIENTS
+        for each in [*arm.fairness().values(), *arm.fairness_minus(other).values()]:
+            assert each.reason == ("C: fewer than 10 patients of a class (9)" if few else None)
+            assert np.isnan([each.ci_low, each.ci_high]).all() == few
+        assert all(np.isnan(each.p_value) == few for each in arm.fairness_minus(other).values())
+        assert all(each.n_groups == 3 for each in arm.fairness().values())
+
+
 def test_gaps_and_worst_groups_of_every_resample() -> None:
     y_true, y_score, subject, group = stays()
     found = resample_groups(y_true, y_score, subject, group, THRESHOLD, n_bootstrap=15)
@@ -223,7 +282,9 @@ def test_a_patients_stays_in_two_groups_move_together() -> None:
     for name, each in found.fairness().items():
         if not name.endswith("_worst_group"):
             same = 1.0 if name.endswith("_ratio") else 0.0
-            assert (each.value, each.ci_low, each.ci_high) == (same, same, same), name
+            assert each.value == pytest.approx(same, abs=1e-12)
+            assert (over_groups(found, name) == same).all(), name
+            assert np.isnan(each.ci_low) and each.reason == "the same in every resample", name
 
 
 def test_the_order_of_rows_changes_no_bit() -> None:
@@ -262,10 +323,10 @@ def test_a_small_group_and_one_of_one_class_are_left_out() -> None:
         assert (each.reason, each.n, each.n_undefined) == ("7 stays, fewer than 10", 7, 40)
     assert intervals["few"]["auroc"].n_positive == y_true[-7:].sum()
     assert {name: each.reason for name, each in intervals["healthy"].items()} == {
-        **dict.fromkeys(GROUP_METRICS, None),
+        **dict.fromkeys(GROUP_METRICS, "fewer than 10 patients of a class (0)"),
         **dict.fromkeys(("auroc", "auprc", "tpr"), "no positive stay"),
     }
-    assert {name for name, each in intervals["ill"].items() if each.reason} == {
+    assert {name for name, each in intervals["ill"].items() if np.isnan(each.value)} == {
         "auroc", "auprc", "fpr",
     }  # fmt: skip
     left_out = {name: each.left_out for name, each in fairness.items()}
@@ -276,7 +337,7 @@ def test_a_small_group_and_one_of_one_class_are_left_out() -> None:
     assert left_out["equalized_odds_ratio"] == left_out["auroc_gap"] == ("few", "healthy", "ill")
     assert fairness["equalized_odds_ratio"].n_groups == 3
     assert fairness["brier_gap"].n_groups == 5
-    assert all(each.reason is None for each in fairness.values())
+    assert not any(np.isnan(each.value) for each in fairness.values())
 
     # what is left is compared as if the others were not there, on draws of all patients
     kept = np.isin(group.astype(str), ["A", "B", "C"])
@@ -306,7 +367,9 @@ def test_stays_without_a_group_are_one(missing: object) -> None:
 
 
 def test_resamples_that_lack_a_groups_metric_are_counted() -> None:
-    """Three patients carry B's positives: without all of them neither tpr of B nor its gap is."""
+    """Three patients carry B's positives: without all of them neither tpr of B nor its gap is.
+    Nor do three carry an interval: the gap stands, and the reason names their group.
+    """
     y_true, y_score = np.tile([0, 1], 30), np.linspace(0.1, 0.9, 60)
     group = np.repeat(["A", "B"], 30)
     y_true[30:] = np.isin(np.arange(30), (3, 14, 25))
@@ -318,7 +381,10 @@ def test_resamples_that_lack_a_groups_metric_are_counted() -> None:
     assert fairness["tpr_gap"].n_undefined == fairness["equalized_odds_ratio"].n_undefined
     assert fairness["tpr_gap"].n_undefined == without
     assert fairness["fpr_gap"].n_undefined == 0
-    assert not np.isnan(fairness["tpr_gap"].ci_low)
+    for each in fairness.values():
+        if each.n_groups == 2:  # nobody of A is called, so that A has no ppv
+            assert not np.isnan(each.value) and np.isnan([each.ci_low, each.ci_high]).all()
+            assert each.reason == "B: fewer than 10 patients of a class (3)"
 
 
 def test_a_ratio_of_nothing_is_undefined() -> None:
@@ -368,7 +434,8 @@ def test_an_arm_is_as_fair_as_itself() -> None:
     found = arm.fairness_minus(again)
     assert list(found) == list(MEASURES)
     for each in found.values():
-        assert (each.difference, each.ci_low, each.ci_high, each.p_value) == (0, 0, 0, 1)
+        assert (each.difference, each.reason) == (0, "the same in every resample")
+        assert np.isnan([each.ci_low, each.ci_high]).all() and each.p_value == 1
         assert (each.n, each.n_positive) == (N, y_true.sum())
 
 
@@ -486,9 +553,12 @@ def test_curves_and_bands_are_those_of_scikit_learn(
         [expected(curve.x, y_true[rows], y_score[rows]) for rows in resampled_rows(subject, 25, 3)]
     )
     low, high = np.quantile(drawn, [0.025, 0.975], axis=0)
-    np.testing.assert_allclose(curve.low, low, rtol=0, atol=1e-12)
-    np.testing.assert_allclose(curve.high, high, rtol=0, atol=1e-12)
-    assert curve.reason is None
+    moves = low < high  # the band ends where all resamples are the same, as at (1, 1)
+    np.testing.assert_allclose(curve.low, np.where(moves, low, np.nan), rtol=0, atol=1e-12)
+    np.testing.assert_allclose(curve.high, np.where(moves, high, np.nan), rtol=0, atol=1e-12)
+    assert moves.sum() > 30
+    assert [why is None for why in curve.reasons] == moves.tolist()
+    assert set(curve.reasons) <= {None, "the same in every resample"}
     assert (curve.n == N).all()
 
 
@@ -580,28 +650,51 @@ def test_one_class_has_no_curve_but_a_calibration(label: int, missing: str) -> N
         for of in (roc_curve, precision_recall_curve):
             curve = of(y_true, y_score, subject, 10, points=5)
             assert np.isnan([curve.y, curve.low, curve.high]).all()
-            assert curve.reason == missing
+            assert set(curve.reasons) == {missing}
         calibration = calibration_curve(y_true, y_score, subject, 10)
-        assert calibration.reason is None
-        assert (calibration.y == label).all() and (calibration.high == label).all()
+        assert (calibration.y == label).all() and np.isnan(calibration.high).all()
+        assert set(calibration.reasons) == {"fewer than 10 patients of a class (0)"}
         nothing = np.empty(0)
-        for of in (roc_curve, precision_recall_curve, calibration_curve):
-            assert of(nothing, nothing, nothing, 3).reason == "no stays"
+        for of in (roc_curve, precision_recall_curve):
+            assert set(of(nothing, nothing, nothing, 3).reasons) == {"no stays"}
+        assert len(calibration_curve(nothing, nothing, nothing, 3).x) == 0
 
 
-def test_resamples_without_a_class_or_a_bin_are_left_out() -> None:
-    y_score = np.linspace(0.05, 0.95, 20)
-    for positives, band in (((12,), False), ((5, 12, 18), True)):
-        y_true = np.isin(np.arange(20), positives)
-        curve = roc_curve(y_true, y_score, np.arange(20), 300, points=5)
-        undefined = (patient_weights(np.arange(20), 300)[:, positives] == 0).all(axis=1).sum()
-        assert not np.isnan(curve.y).any()
-        assert np.isnan(curve.low).all() != band
-        expected = None if band else f"undefined in {undefined} of 300 resamples"
-        assert curve.reason == expected
-    bins = calibration_curve(y_true, y_score, np.arange(20), 300)  # two patients each
-    assert np.isnan(bins.low).any() and "undefined in" in str(bins.reason)
-    assert not np.isnan(bins.y).any()
+@pytest.mark.parametrize("patients", [3, MIN_PATIENTS - 1, MIN_PATIENTS])
+@pytest.mark.parametrize("of", [roc_curve, precision_recall_curve, calibration_curve])
+def test_curves_of_a_few_patients_have_no_band(of: type, patients: int) -> None:
+    subject = np.concatenate([np.repeat(np.arange(patients), 9), np.arange(100, 300)])
+    y_true = (subject < 100).astype(int)
+    y_score = np.clip(np.random.default_rng(0).normal(0.4 + 0.2 * y_true, 0.15), 0, 1)
+    curve = of(y_true, y_score, subject, 60)
+    assert not np.isnan(curve.y).any()
+    if patients < MIN_PATIENTS:
+        assert np.isnan([curve.low, curve.high]).all()
+        assert set(curve.reasons) == {f"fewer than 10 patients of a class ({patients})"}
+    else:
+        assert (curve.low < curve.high).sum() > 0.8 * len(curve.x)
+        assert [why is None for why in curve.reasons] == (~np.isnan(curve.low)).tolist()
+
+
+def test_bins_of_a_few_patients_have_no_interval_and_bins_that_agree_the_exact_one() -> None:
+    """Two scores, each a bin: 9 patients in one; in the other 91, all of them negative."""
+    y_score = np.repeat([0.1, 0.2, 0.3, 0.8], [91, 40, 40, 9])
+    y_true = np.concatenate([np.zeros(91), np.tile([0, 1], 40), np.ones(9)]).astype(int)
+    curve = calibration_curve(y_true, y_score, np.arange(180), 60)
+    by_score = {round(x, 1): at for at, x in enumerate(curve.x)}
+    few, agree = by_score[0.8], by_score[0.1]
+    assert curve.reasons[few] == "fewer than 10 patients in the bin (9)"
+    exact = stats.binomtest(0, 91).proportion_ci(method="exact")
+    assert (curve.y[agree], curve.low[agree], curve.reasons[agree]) == (0, 0, None)
+    assert curve.high[agree] == pytest.approx(exact.high)
+
+
+def test_a_curve_that_no_resample_moves_has_no_band() -> None:
+    y_true, y_score, subject, _ = stays()
+    for of in (roc_curve, precision_recall_curve):
+        curve = of(y_true, (y_true + y_score) / 2, subject, 20)
+        assert (curve.y == 1).all() and np.isnan(curve.low).all()
+        assert set(curve.reasons) == {"the same in every resample"}
 
 
 def test_bands_are_of_patients() -> None:

@@ -63,7 +63,7 @@ def test_a_confusion_matrix_by_hand_with_refusals_both_ways() -> None:
     )
     share = found["asked", "share_answered"]
     assert (share["value"], share["n"], share["n_positive"]) == (0.8, 10, 4)
-    assert share["ci_low"] < 0.8 < share["ci_high"]
+    assert (share["ci_low"], share["reason"]) == (None, "fewer than 10 patients of a class (4)")
     assert {row["n"] for (counting, _), row in found.items() if counting == "answered"} == {8}
 
 
@@ -298,8 +298,8 @@ def test_ratios_are_those_of_the_rows_of_each_resample() -> None:
 
 
 def conditions_of_pictures(seen: Callable[[str], float]) -> dict[str, Answers]:
-    """Ten stays under full and what lacks the picture; `seen` is what it adds to p_yes."""
-    text = np.linspace(0.05, 0.85, 10)
+    """Thirty stays under full and what lacks the picture; `seen` is what it adds to p_yes."""
+    text = np.tile(np.linspace(0.05, 0.85, 10), 3)
     found = {}
     for name in ("full", "text_only", "blank_image", "other_image"):
         p_yes = np.clip(text + seen(name), 0, 1)
@@ -307,8 +307,14 @@ def conditions_of_pictures(seen: Callable[[str], float]) -> dict[str, Answers]:
     return found
 
 
+def thirty_stays() -> Stays:
+    """Ten with the outcome and twenty without."""
+    ids = np.arange(30)
+    return Stays(100 + ids, 900 + ids, np.tile([1, 0, 0], 10), np.ones(30, bool), {})
+
+
 def compared(*learners: Learner, stays: Stays | None = None) -> dict[tuple, Row]:
-    rows = comparison_rows(learners, (), stays or ten_stays(), BOOTSTRAP)
+    rows = comparison_rows(learners, (), stays or thirty_stays(), BOOTSTRAP)
     return {(row["learner"], row["other_condition"], row["metric"]): row for row in rows}
 
 
@@ -317,13 +323,32 @@ def test_a_learner_that_ignores_the_picture_differs_by_exactly_nothing() -> None
     found = compared(blind)
     assert len(found) == 3 * 5
     for row in found.values():
-        of_ten = 1 - 0.025 ** (1 / 10) if row["metric"] == "changed" else 0.0  # it is a share
-        assert (row["difference"], row["ci_low"]) == (0.0, 0.0)
-        assert row["ci_high"] == pytest.approx(of_ten, abs=1e-12)
         assert row["question"] == "uses_the_picture" and row["other_learner"] == "blind"
+        assert row["difference"] == 0
         no_test = row["metric"] in ("changed", "p_yes_moved")
-        few = "no p-value: 4 patients of a class, fewer than 10"
-        assert (row["p_value"], row["reason"]) == (None, None if no_test else few)
+        assert row["p_value"] == (None if no_test else 1)
+        if row["metric"] == "changed":  # a share of 30 who all agree
+            of_thirty = pytest.approx((0, 1 - 0.025 ** (1 / 30)), abs=1e-12)
+            assert (row["ci_low"], row["ci_high"]) == of_thirty and row["reason"] is None
+        else:
+            assert row["reason"] == "the same in every resample" and row["ci_low"] is None
+
+
+@pytest.mark.parametrize("positive", [9, 10])
+def test_a_learner_that_saw_a_few_patients_of_a_class_has_no_intervals(positive: int) -> None:
+    y_true, ids = (np.arange(30) < positive).astype(int), np.arange(30)
+    stays = Stays(ids, ids, y_true, np.ones(30, bool), {"sex": np.array(["F"] * 30, object)})
+    conditions = conditions_of_pictures(lambda n: 0.3 if n == "full" else 0.0)
+    learner = Learner("a", "f", conditions)
+    rows = [*compared(learner, stays=stays).values(), *metric_rows(learner, stays, BOOTSTRAP)]
+    few = f"fewer than 10 patients of a class ({positive})"
+    if positive < 10:
+        assert {row["ci_low"] for row in rows} == {row.get("p_value") for row in rows} == {None}
+        assert few in {row["reason"] for row in rows}
+    else:
+        assert few not in {row["reason"] for row in rows}
+        known = {row["metric"] for row in rows if row["ci_low"] is not None}
+        assert {"accuracy", "auroc", "changed", "p_yes_moved", "share_answered"} <= known
 
 
 def test_the_more_is_asked_the_more_resamples_there_are_and_some_p_can_be_small() -> None:
@@ -351,13 +376,13 @@ def test_a_learner_that_sees_the_picture_is_moved_by_it() -> None:
     row = found["seeing", "text_only", "p_yes_moved"]
     assert row["difference"] == pytest.approx(moved.mean())
     assert row["ci_low"] < moved.mean() < row["ci_high"]
-    brier = [((each.p_yes - ten_stays().y_true) ** 2).mean() for each in (full, text)]
+    brier = [((each.p_yes - thirty_stays().y_true) ** 2).mean() for each in (full, text)]
     assert found["seeing", "text_only", "brier"]["difference"] == pytest.approx(brier[0] - brier[1])
 
 
 def test_only_stays_asked_under_both_are_compared_and_a_refusal_is_another_answer() -> None:
     conditions = {"full": answers("yyn-nnny-e"), "text_only": answers("yyy--nn  n")}
-    found = compared(Learner("a", "f", conditions))
+    found = compared(Learner("a", "f", conditions), stays=ten_stays())
     assert {key[2] for key in found} == {"accuracy", "changed"}  # no p_yes, so none of its metrics
     changed, accuracy = (found["a", "text_only", metric] for metric in ("changed", "accuracy"))
     assert changed["n"] == accuracy["n"] == 7

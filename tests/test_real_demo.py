@@ -9,6 +9,7 @@ from asking import put
 from charthouse.errors import CharthouseError
 from conftest import PROJECT, UNTESTED, Bench
 from fake_chat import Chat, text_of
+from too_few import intervals_of_too_few
 
 
 @pytest.fixture(scope="module")
@@ -88,10 +89,10 @@ def test_real_stays_are_encoded_and_absent_modalities_are_reasons(demo: Bench) -
     assert reasons == [("no X-ray in the window",), ("no report in the window",)]
 
 
-def test_real_stays_are_scored_and_the_intervals_say_how_little_that_says(
+def test_real_stays_are_scored_and_nothing_is_claimed_that_so_few_do_not_carry(
     demo: Bench, tmp_path: Path
 ) -> None:
-    """Nothing is claimed of 100 patients: it runs to its end, and the intervals are wide."""
+    """100 patients, 3 dead in the test split: values, and why there is no interval of them."""
     names = ("demographics", "fixed_interval", "gru", "vitals_summary")
     encode = ("embed", *(word for name in names for word in ("--encoder", name)))
     said = {}
@@ -100,20 +101,28 @@ def test_real_stays_are_scored_and_the_intervals_say_how_little_that_says(
         done = demo.charthouse(*command)
         assert done.returncode == 0, (command, done.stdout, done.stderr)
         said[command[0]] = done.stdout
-    assert said["evaluate"].count("Of one class there are fewer than 50 stays") == 2
+    few = "conclude nothing: fewer than 10 patients of a class (3), so nothing has an interval"
+    assert few in said["evaluate"] and "AUROC is known" not in said["evaluate"]
     rows = demo.sql(
-        "select arm, auroc_high - auroc_low from reports.leaderboard"
-        " where task = 'in_hospital_mortality' and population = 'all' and run_id is not null"
+        "select arm, auroc, auroc_reason, auroc_minus_published, majority_accuracy"
+        " from reports.leaderboard where task = 'in_hospital_mortality' and population = 'all'"
+        " and run_id is not null"
     )
-    assert {arm for arm, _ in rows} == {
+    assert {arm for arm, *_ in rows} == {
         "presence", "structured[demographics]", "structured[fixed_interval]", "structured[gru]",
         "structured[vitals_summary]",
     }  # fmt: skip
-    assert max(width for _, width in rows) > 0.3
-    nulls = "select count(*) from results.metrics where ci_low is null and reason is null"
-    assert demo.one(nulls) == 0
+    for _, auroc, reason, over_published, majority in rows:
+        assert auroc.endswith(" (no interval)") and over_published is None
+        assert reason == "fewer than 10 patients of a class (3)"
+        assert majority == 17 / 20
+    assert intervals_of_too_few(demo) == []
+    assert demo.one("select count(*) from results.metrics where value is not null") > 0
+    board = demo.charthouse("leaderboard").stdout
+    assert "no interval: fewer than 10 patients of a class (3)" in board
+    assert "0.8500" in board  # what always saying no gets
     page = (tmp_path / "report/report.html").read_text()
-    assert "SYNTHETIC" not in page
+    assert "SYNTHETIC" not in page and few in page and "(no interval)" in page
 
 
 def test_real_profiles_are_asked_about_on_this_machine_only(demo: Bench, chat: Chat) -> None:

@@ -101,7 +101,8 @@ class Rows:
                 low = None if y is None or x == 0.5 else y / 2
                 high = None if low is None else min(1.0, low * 2.2)
                 self.add("curves", **test, curve=curve, x=x, y=y, ci_low=low, ci_high=high,
-                         n=11 + int(2 * x))  # fmt: skip
+                         n=11 + int(2 * x), reason="one class only" if y is None else
+                         RARE if low is None else None)  # fmt: skip
         return scored
 
     def _metrics(self, scored: dict, auroc: float | None) -> None:
@@ -315,7 +316,7 @@ def test_every_number_of_the_leaderboard_is_on_the_page(report: Path, filled: Pa
         assert f">{words}<" in page or f">{words} <small>" in page, words
     assert len(differences) == 5
     assert "NO <small>model: stopped at 9 steps</small>" in page  # a fit that did not converge
-    assert f"0.7356 <small>{RARE}</small>" in page  # a value without an interval
+    assert f"0.7356 (no interval) <small>{RARE}</small>" in page
     assert "<small>one class only</small>" in page  # neither
     assert ">l2<" in page and ">0.125<" in page and ">9.9.9+test<" in page
 
@@ -447,13 +448,84 @@ def test_the_footer_says_what_a_picture_is_of(found: Found) -> None:
     assert f"task {DEATH}" in footer
 
 
-def test_the_width_of_the_interval_is_in_words(found: Found, report: Path) -> None:
-    words = width_in_words(of_task(found, DEATH))  # each interval is 0.24 wide
-    assert "about ±0.12" in words
-    assert f"{of_task(found, DEATH).counts['all'].patients} test patients" in words
-    assert "there is no interval" in width_in_words(of_task(found, LONG))
+def test_how_well_auroc_is_known_is_said_of_enough_patients_only(
+    found: Found, report: Path
+) -> None:
+    results = of_task(found, DEATH)  # each interval is 0.24 wide
+    counts = results.counts["all"]
+
+    def of(rarer: int, results: TaskResults = results) -> str:
+        enough = results.counts | {"all": replace(counts, rarer=rarer)}
+        return width_in_words(replace(results, counts=enough))
+
+    assert f"{counts.patients} test patients" in of(20) and "about ±0.12" in of(20)
+    assert "there is no interval" in of(20, of_task(found, LONG))
+    assert "fewer than 20 patients of a class (19), so all intervals are too narrow" in of(19)
+    assert "fewer than 10 patients of a class (9), so nothing has an interval" in of(9)
+    assert not any("±" in of(rarer) for rarer in (0, 9, 10, 19))
+    words = width_in_words(results)
     assert "conclude nothing" in words  # as the terminal says after evaluate
     assert words in (report / PAGE).read_text()
+
+
+def marks(sheet: Sheet) -> list[str]:
+    return [str(line.get_marker()) for axes in sheet.figure.axes for line in axes.lines]
+
+
+def test_what_has_no_interval_is_a_cross_and_the_picture_says_why(
+    found: Found, styled: None
+) -> None:
+    few = "fewer than 10 patients of a class (3)"
+    warned = f"\N{MULTIPLICATION SIGN} no interval, conclude nothing: {few}"
+    results = of_task(found, DEATH)
+    none = {f"{metric}_{end}": None for metric in ("auroc", "auprc") for end in ("low", "high")}
+    why = {f"{metric}_reason": few for metric in ("auroc", "auprc")}
+    ours = [row for row in results.leaderboard if row["run_id"]]
+    board = [row | none | why if row["run_id"] else row for row in results.leaderboard]
+    without = leaderboard_picture(replace(results, leaderboard=board))
+    assert words_of(without).count(warned) == 1
+    assert marks(without).count("x") == 2 * len(ours)  # beside what was published, dots still
+    every = [row for row in board if not row["run_id"]] + [
+        row for row in ours if row["auroc_low"] is not None
+    ]
+    known = leaderboard_picture(replace(results, leaderboard=every))
+    assert "conclude nothing" not in words_of(known) and "x" not in marks(known)
+
+    rows = [dict(row, difference=0.1, ci_low=None, reason=few) for row in results.comparisons]
+    (sheet,) = comparison_pictures(replace(results, comparisons=rows))
+    assert words_of(sheet).count(warned) == 1
+    assert marks(sheet).count("x") == len(rows)
+
+    bands = [dict(row, ci_low=None, reason=few) for row in results.curves]
+    arms = chosen(results, ())
+    words = words_of(curve_picture(replace(results, curves=bands), arms)).replace("\n", " ")
+    assert words.count(f"no band: {few}") == 3 * len(arms)
+    assert "no band" not in words_of(curve_picture(results, arms))
+
+
+def test_accuracy_stands_beside_that_of_the_larger_class(found: Found, report: Path) -> None:
+    rows = [row for row in of_task(found, DEATH).leaderboard if row["run_id"]]
+    assert {row["majority_accuracy"] for row in rows} == {51 / 60}
+    page = without_pictures((report / PAGE).read_text())
+    assert "<th>accuracy of the larger class</th>" in page and ">0.8500<" in page
+
+
+def test_nothing_is_better_than_the_paper_that_has_no_interval(filled: Path) -> None:
+    with duckdb.connect(str(filled)) as db:
+        db.execute("begin")
+        db.execute("update results.metrics set ci_low = null, ci_high = null, reason = 'few'")
+        found = db.execute(
+            "select count(auroc_minus_published), count(published_auroc_value), count(auroc_value),"
+            " bool_and(auroc like '%(no interval)'), bool_and(auroc_reason = 'few')"
+            " from reports.leaderboard where published_auroc is not null and run_id is not null"
+        ).fetchone()
+        db.execute("rollback")
+    assert (
+        found is not None
+        and found[0] == 0
+        and found[1] == found[2] > 0
+        and found[3:] == (True, True)
+    )
 
 
 def test_one_arm_for_each_set_of_modalities_is_chosen(found: Found) -> None:

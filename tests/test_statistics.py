@@ -21,6 +21,7 @@ from charthouse.statistics.bootstrap import (
 from charthouse.statistics.calibration import EPSILON, logit
 from charthouse.statistics.metrics import METRICS, choose_threshold, measure
 from charthouse.statistics.multiplicity import holm, resamples_needed
+from charthouse.statistics.ratios import ratio_intervals
 
 N, PATIENTS, THRESHOLD = 400, 250, 0.4
 
@@ -182,11 +183,12 @@ def test_one_class_gives_nan_and_the_reason(label: int, missing: str) -> None:
         assert found[name].reason == missing
         assert found[name].n_undefined == 20
     blank = "specificity" if label else "sensitivity"
-    assert {name for name, each in found.items() if each.reason is None} == set(METRICS) - {
+    assert {name for name, each in found.items() if not np.isnan(each.value)} == set(METRICS) - {
         "auroc", "auprc", "calibration_slope", "calibration_intercept", blank,
         *([] if label else ["f1"]),
     }  # fmt: skip
-    assert found["brier"].ci_low < found["brier"].value < found["brier"].ci_high
+    assert np.isnan(found["brier"].ci_low)
+    assert found["brier"].reason == "fewer than 10 patients of a class (0)"
     assert (found["brier"].n, found["brier"].n_positive) == (N, N * label)
 
 
@@ -210,19 +212,23 @@ def test_reasons_are_the_plainest() -> None:
 
 
 def test_resamples_without_a_value_are_counted_and_left_out() -> None:
-    """One positive patient in 20: drawn in 64 % of resamples. Three: in 96 %."""
-    y_score = np.linspace(0.1, 0.9, 20)
-    found = intervals(np.arange(20) == 12, y_score, np.arange(20), 0.5, ["auroc", "accuracy"], 500)
-    assert 130 < found["auroc"].n_undefined < 230
-    assert found["auroc"].value == pytest.approx(12 / 19)
-    assert np.isnan(found["auroc"].ci_low)
-    assert found["auroc"].reason == f"undefined in {found['auroc'].n_undefined} of 500 resamples"
-    assert found["accuracy"].n_undefined == 0
+    """Classes that only one patient keeps from being separated: drawn in 63 % of resamples."""
+    y_true, y_score = np.repeat([0, 1], 20), np.linspace(0.1, 0.9, 40)
+    y_true[0] = 1
+    names = ["calibration_slope", "auroc"]
+    found = intervals(y_true, y_score, np.arange(40), 0.5, names, 500)
+    slope, auroc = found["calibration_slope"], found["auroc"]
+    assert 130 < slope.n_undefined < 240
+    assert slope.value > 0
+    assert np.isnan([slope.ci_low, slope.ci_high]).all()
+    assert slope.reason == f"undefined in {slope.n_undefined} of 500 resamples"
+    assert (auroc.n_undefined, auroc.reason) == (0, None)
 
-    three = intervals(np.isin(np.arange(20), (5, 12, 18)), y_score, np.arange(20), 0.5, ["auroc"])
-    assert 0 < three["auroc"].n_undefined < 80
-    assert three["auroc"].reason is None
-    assert three["auroc"].ci_low < three["auroc"].value < three["auroc"].ci_high
+    y_true[:3] = 1  # three of them: one is drawn in 95 %
+    slope = intervals(y_true, y_score, np.arange(40), 0.5, names, 500)["calibration_slope"]
+    assert 0 < slope.n_undefined < 50
+    assert slope.reason is None
+    assert slope.ci_low < slope.value < slope.ci_high
 
 
 def test_separated_resamples_have_no_slope() -> None:
@@ -311,8 +317,8 @@ def test_a_patients_stays_come_together() -> None:
     """Two stays a patient, one right and one wrong: every resample has an accuracy of one half."""
     subject = np.repeat(np.arange(30), 2)
     y_true, y_score = np.tile([1, 0], 30), np.full(60, 0.9)
-    together = intervals(y_true, y_score, subject, 0.5, ["accuracy"])["accuracy"]
-    assert (together.ci_low, together.ci_high) == (0.5, 0.5)
+    together = resample(y_true, y_score, subject, 0.5, ["accuracy"])
+    assert set(together.resamples["accuracy"]) == {0.5}
     apart = intervals(y_true, y_score, np.arange(60), 0.5, ["accuracy"])["accuracy"]
     assert apart.ci_high - apart.ci_low > 0.2
 
@@ -356,11 +362,11 @@ def test_a_metric_with_a_cut_of_its_own_is_that_of_the_cut() -> None:
 def test_a_share_in_which_all_agree_has_the_exact_interval_of_its_patients(
     metric: str, threshold: float, at: float
 ) -> None:
-    """8 positive patients with two stays each, and 30 negative: scipy's interval of 8, 30 or 38."""
-    subject = np.concatenate([np.repeat(np.arange(8), 2), np.arange(100, 130)])
-    y_true = (subject < 8).astype(int)
+    """12 positive patients with two stays each, 30 negative: scipy's interval of 12, 30 or 42."""
+    subject = np.concatenate([np.repeat(np.arange(12), 2), np.arange(100, 130)])
+    y_true = (subject < 12).astype(int)
     y_score = np.where(y_true == 1, 0.7, 0.3)
-    of = {"tpr": 8, "ppv": 8, "fpr": 30, "specificity": 30}.get(metric, 38)
+    of = {"tpr": 12, "ppv": 12, "fpr": 30, "specificity": 30}.get(metric, 42)
     found = intervals(y_true, y_score, subject, threshold, [metric], 50)[metric]
     exact = stats.binomtest(int(at * of), of).proportion_ci(method="exact")
     assert found.value == at
@@ -404,7 +410,8 @@ def test_an_arm_is_no_different_from_itself() -> None:
     )
     assert list(found) == list(METRICS)
     for each in found.values():
-        assert (each.difference, each.ci_low, each.ci_high, each.p_value) == (0, 0, 0, 1)
+        assert (each.difference, each.reason) == (0, "the same in every resample")
+        assert np.isnan([each.ci_low, each.ci_high]).all() and each.p_value == 1
 
 
 def test_pairs_are_resampled_together() -> None:
@@ -430,20 +437,6 @@ def test_a_clear_difference_has_the_smallest_p_value_but_not_0() -> None:
     )["auroc"]
     assert found.ci_low > 0
     assert found.p_value == pytest.approx(2 / 200)
-
-
-@pytest.mark.parametrize("patients", [4, MIN_PATIENTS - 1, MIN_PATIENTS])
-def test_a_few_patients_of_a_class_have_no_p_value(patients: int) -> None:
-    subject = np.concatenate([np.repeat(np.arange(patients), 3), np.arange(100, 140)])
-    y_true = (subject < 100).astype(int)
-    better, worse = np.where(y_true == 1, 0.9, 0.1), np.full(len(subject), 0.5)
-    found = minus(y_true, (better, worse), subject, (0.5, 0.5), metrics=["brier"])["brier"]
-    assert found.ci_high < 0
-    if patients < MIN_PATIENTS:
-        assert np.isnan(found.p_value)
-        assert found.reason == f"no p-value: {patients} patients of a class, fewer than 10"
-    else:
-        assert (found.p_value, found.reason) == (pytest.approx(2 / 1001), None)
 
 
 @pytest.mark.parametrize("asked", [1, 25, 26, 28, 400])
@@ -500,6 +493,112 @@ def test_holm() -> None:
     assert holm([]).shape == (0,)
     with pytest.raises(CharthouseError):
         holm([1.2])
+
+
+# Too few
+
+
+def of_few(patients: int, label: int = 1) -> tuple[np.ndarray, ...]:
+    """Five stays of each of so many patients of a class, and 40 patients of the other."""
+    subject = np.concatenate([np.repeat(np.arange(patients), 5), np.arange(100, 140)])
+    y_true = np.where(subject < 100, label, 1 - label)
+    noise = np.random.default_rng(0).normal(size=len(subject))
+    return y_true, 1 / (1 + np.exp(-noise - y_true)), subject
+
+
+@pytest.mark.parametrize("label", [0, 1])
+@pytest.mark.parametrize("patients", [3, MIN_PATIENTS - 1, MIN_PATIENTS])
+def test_a_few_patients_of_a_class_have_values_but_no_intervals(patients: int, label: int) -> None:
+    """However many stays they have, and of which class they are."""
+    y_true, y_score, subject = of_few(patients, label)
+    assert min(np.bincount(y_true)) > MIN_PATIENTS
+    names = (*METRICS, "selection_rate")
+    found = intervals(y_true, y_score, subject, 0.5, names, n_bootstrap=100)
+    measured = measure(y_true, y_score, 0.5, names)
+    for name, each in found.items():
+        assert each.value == measured[name].value, name
+        if patients < MIN_PATIENTS:
+            assert np.isnan([each.ci_low, each.ci_high]).all(), name
+            assert each.reason == f"fewer than 10 patients of a class ({patients})", name
+        else:
+            assert each.reason is None and each.ci_low < each.ci_high, name
+
+
+@pytest.mark.parametrize("patients", [4, MIN_PATIENTS - 1, MIN_PATIENTS])
+def test_a_few_patients_of_a_class_have_no_p_value(patients: int) -> None:
+    y_true, y_score, subject = of_few(patients)
+    better = 0.2 * y_score + 0.8 * y_true
+    found = minus(y_true, (better, y_score), subject, (0.5, 0.5), metrics=["brier"])["brier"]
+    assert found.difference < 0
+    if patients < MIN_PATIENTS:
+        assert np.isnan([found.p_value, found.ci_low, found.ci_high]).all()
+        assert found.reason == f"fewer than 10 patients of a class ({patients})"
+    else:
+        assert found.ci_high < 0
+        assert (found.p_value, found.reason) == (pytest.approx(2 / 1001), None)
+
+
+@pytest.mark.parametrize("called", [MIN_PATIENTS - 1, MIN_PATIENTS])
+def test_a_share_of_few_patients_has_no_interval(called: int) -> None:
+    """PPV is of those predicted positive: of few patients, though either class has many."""
+    subject = np.arange(80)
+    y_true = subject % 2
+    y_score = np.where(subject < called, 0.9, 0.1)
+    found = intervals(y_true, y_score, subject, 0.5, ["ppv", "sensitivity"], 50)
+    reason = f"fewer than 10 patients that it is a share of ({called})"
+    assert found["ppv"].reason == (reason if called < MIN_PATIENTS else None)
+    assert np.isnan(found["ppv"].ci_low) == (called < MIN_PATIENTS)
+    assert found["sensitivity"].reason is None
+    more = np.where(subject < 40, 0.9, 0.1)
+    for scores in ((y_score, more), (more, y_score)):  # either arm's few are too few
+        pair = minus(y_true, scores, subject, (0.5, 0.5), metrics=["ppv"], n_bootstrap=50)["ppv"]
+        assert pair.reason == found["ppv"].reason
+        assert np.isnan(pair.p_value) == (called < MIN_PATIENTS)
+
+
+@pytest.mark.parametrize(
+    ("kind", "auroc"), [("all equal", 0.5), ("separated", 1.0), ("reversed", 0.0)]
+)
+def test_what_no_resample_moves_does_not_pass_for_certainty(kind: str, auroc: float) -> None:
+    """Constant scores, and scores that separate the classes: no [1.0000, 1.0000]."""
+    y_true, y_score, subject = stays()
+    found = intervals(y_true, SCORES[kind](y_true, y_score), subject, THRESHOLD, n_bootstrap=50)
+    assert found["auroc"].value == auroc
+    assert np.isnan([found["auroc"].ci_low, found["auroc"].ci_high]).all()
+    assert found["auroc"].reason == "the same in every resample"
+    for name, each in found.items():
+        assert np.isnan(each.ci_low) or each.ci_low < each.ci_high, name
+    assert found["ece"].reason is None
+    pair = minus(y_true, (SCORES[kind](y_true, y_score), y_score), subject, (0.5, 0.5),
+                 metrics=["auroc"], n_bootstrap=50)["auroc"]  # fmt: skip
+    assert pair.ci_low < pair.difference < pair.ci_high and pair.reason is None
+
+
+def test_a_difference_that_no_resample_moves_has_no_p_value() -> None:
+    """One arm is always right and the other always wrong: 1 in every resample is no certainty."""
+    y_true, _, subject = stays()
+    right = y_true * 0.8 + 0.1
+    pair = minus(y_true, (right, 1 - right), subject, (0.5, 0.5), metrics=["auroc"])["auroc"]
+    assert (pair.difference, pair.reason) == (1, "the same in every resample")
+    assert np.isnan([pair.ci_low, pair.ci_high, pair.p_value]).all()
+
+
+def test_ratios_take_patients_and_those_of_the_outcome_patients_of_each_class() -> None:
+    """12 patients, 3 of them positive: enough for what no outcome is in."""
+    rng = np.random.default_rng(1)
+    subject = np.repeat(np.arange(12), 2)
+    y_true, numerators = (subject < 3).astype(int), rng.random((24, 1))
+
+    def of(chosen: np.ndarray, **more: bool) -> Interval:
+        rows = numerators[chosen], np.ones(chosen.sum()), y_true[chosen], subject[chosen]
+        return ratio_intervals(*rows, 100, 0, "no stays", **more)[0]
+
+    everyone = subject >= 0
+    found = of(everyone)
+    assert found.reason is None and found.ci_low < found.value < found.ci_high
+    assert of(everyone, of_outcome=True).reason == "fewer than 10 patients of a class (3)"
+    assert of(subject < 9).reason == "fewer than 10 patients (9)"
+    assert of(subject < 10).reason is None
 
 
 # Threshold

@@ -46,6 +46,7 @@ ours as (
         max(value) filter (where metric = '{{ metric }}') as {{ metric }}_value,
         max(ci_low) filter (where metric = '{{ metric }}') as {{ metric }}_low,
         max(ci_high) filter (where metric = '{{ metric }}') as {{ metric }}_high,
+        max(reason) filter (where metric = '{{ metric }}') as {{ metric }}_reason,
         {%- endfor %}
         max(threshold) filter (where metric = 'sensitivity') as threshold,
         max(n) as n,
@@ -79,6 +80,7 @@ final as (
         coalesce(measured.saw_mimic, published.saw_mimic) as saw_mimic,
         measured.n,
         measured.n_positive,
+        greatest(measured.n_positive, measured.n - measured.n_positive) / measured.n as majority_accuracy,
         {%- for metric in published %}
         {{ with_interval('measured', metric ~ '_value', metric ~ '_low', metric ~ '_high') }} as {{ metric }},
         {%- endfor %}
@@ -90,11 +92,13 @@ final as (
         published.{{ metric }}_low as published_{{ metric }}_low,
         published.{{ metric }}_high as published_{{ metric }}_high,
         {%- endfor %}
-        measured.auroc_value - published.auroc as auroc_minus_published,
+        case when measured.auroc_low is not null then measured.auroc_value - published.auroc end
+            as auroc_minus_published,
         {%- for metric in metrics %}
         measured.{{ metric }}_value,
         measured.{{ metric }}_low,
         measured.{{ metric }}_high,
+        measured.{{ metric }}_reason,
         {%- endfor %}
         measured.threshold,
         measured.converged,

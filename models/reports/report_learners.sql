@@ -73,13 +73,17 @@ measured as (
         cohort_hash,
         condition,
         {%- for name, (counting, metric) in figures.items() %}
-        {%- for column in ['value', 'ci_low', 'ci_high'] %}
+        {%- for column in ['value', 'ci_low', 'ci_high', 'reason'] %}
         max({{ column }}) filter (where counting = '{{ counting }}' and metric = '{{ metric }}')
             as {{ name }}_{{ column | replace('ci_', '') }},
         {%- endfor %}
         {%- endfor %}
         max(n) filter (where counting = 'asked') as n,
         max(n) filter (where counting = 'p_yes') as n_p_yes,
+        {%- for counting in ['answered', 'as_wrong'] %}
+        max(greatest(n_positive, n - n_positive) / nullif(n, 0)) filter (where counting = '{{ counting }}')
+            as majority_accuracy_{{ counting }},
+        {%- endfor %}
         max(n_positive) filter (where counting = 'asked') as n_positive,
         max(answers_hash) as answers_hash,
         max(evaluation_run_id) as evaluation_run_id
@@ -121,17 +125,21 @@ final as (
         measured.n,
         measured.n_positive,
         measured.n_p_yes,
+        measured.majority_accuracy_answered,
+        measured.majority_accuracy_as_wrong,
         {%- for name in figures %}
         {{ with_interval('measured', name ~ '_value', name ~ '_low', name ~ '_high') }} as {{ name }},
         {%- endfor %}
         best_arms.arm as best_arm,
         best_arms.saw_mimic as best_arm_saw_mimic,
         best_arms.accuracy as best_arm_accuracy,
+        best_arms.majority_accuracy as best_arm_majority_accuracy,
         best_arms.auroc as best_arm_auroc,
         {%- for name in figures %}
         measured.{{ name }}_value,
         measured.{{ name }}_low,
         measured.{{ name }}_high,
+        measured.{{ name }}_reason,
         {%- endfor %}
         best_arms.accuracy_value as best_arm_accuracy_value,
         best_arms.auroc_value as best_arm_auroc_value,

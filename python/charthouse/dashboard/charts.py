@@ -11,7 +11,7 @@ import streamlit as st
 
 from charthouse.report import style
 from charthouse.report.comparisons import LEVEL
-from charthouse.report.rows import limits_of
+from charthouse.report.rows import limits_of, without_interval
 
 # The report's markers by their names in Vega
 _SHAPES = {
@@ -21,6 +21,7 @@ _SHAPES = {
 SERIES = [(colour, _SHAPES[marker]) for colour, marker in style.ARM_STYLES]
 LABELS = 330
 """Pixels to the left of every panel of rows, so that panels below one another are in line."""
+_CROSS = "M-1,-1L1,1M-1,1L1,-1"
 _WRAP = 46  # characters that fit
 _ROW, _LINE = 24, 13  # pixels of a row, and of each line of its label beyond the first
 
@@ -31,7 +32,8 @@ class Whiskers:
 
     Attributes:
         found: label, value, low, high; series where there are several; note, why there is no
-            value; filled, whether the dot is. Further columns are shown when one points at a dot.
+            value or no interval; filled, whether the dot is. Further columns are shown when one
+            points at a dot. A value without an interval is a cross: see say_without_interval.
         title: Of the axis.
         domain: Ends of the axis, the same for panels that belong together.
         series: Name to colour and shape, in their order; of one series, its name does not show.
@@ -80,12 +82,15 @@ def whiskers(of: Whiskers) -> None:
             color=colour,
             **placed,
         ),
-        base.transform_filter("datum.filled")
+        base.transform_filter("datum.filled && isValid(datum.low)")
         .mark_point(filled=True, **dots)
         .encode(x=x, shape=shape, color=colour, tooltip=told, **placed),
-        base.transform_filter("!datum.filled")
+        base.transform_filter("!datum.filled && isValid(datum.low)")
         .mark_point(fill="white", **dots)
         .encode(x=x, shape=shape, stroke=stroke, tooltip=told, **placed),
+        base.transform_filter("isValid(datum.value) && !isValid(datum.low)")
+        .mark_point(shape=_CROSS, **dots)
+        .encode(x=x, stroke=stroke, tooltip=told, **placed),
         base.transform_filter("datum.note !== null && !isValid(datum.value)")
         .mark_text(align="left", dx=4, fontStyle="italic", color=style.SOFT, fontSize=11)
         .encode(x=alt.XDatum(of.domain[0]), text="note:N", **placed),
@@ -120,8 +125,9 @@ def differences(found: pd.DataFrame, metric: str, questions: Mapping[str, str]) 
         high=found["ci_high"],
         filled=is_sure,
         series=is_sure.map({True: sure, False: unsure}),
-        note=found["reason"].where(found["difference"].isna()),
+        note=found["reason"],
     )
+    say_without_interval(long)
     ends = domain(long, 0.0)
     legend({sure: (style.BLUE, "circle"), unsure: (style.BLUE, "hollow")})
     for question, title in questions.items():
@@ -132,6 +138,14 @@ def differences(found: pd.DataFrame, metric: str, questions: Mapping[str, str]) 
                 Whiskers(of, f"{metric} difference", ends, series, 0.0,
                          f"Differences of {metric}: {title}.")
             )  # fmt: skip
+
+
+def say_without_interval(found: pd.DataFrame) -> None:
+    """What the crosses of charts are, and why; nothing where every value has its interval."""
+    told = found[["value", "low", "note"]].astype(object)
+    rows = told.where(told.notna(), None).to_dict("records")
+    if words := without_interval((row["value"], row["low"], row["note"]) for row in rows):
+        st.warning(words)
 
 
 def _completed(found: pd.DataFrame, series: Mapping[str, tuple[str, str]]) -> pd.DataFrame:

@@ -65,6 +65,7 @@ def show(site: Site, copy: Copy) -> None:
                 "stays": shown["population"].map(style.POPULATIONS),
                 "modality": shown["modality"],
                 "share": _intervals(shown),
+                "why no interval": shown["reason"],
                 "mean |contribution|, log odds": shown["mean_absolute"],
                 "n": shown["n"],
                 "run": shown["run_id"],

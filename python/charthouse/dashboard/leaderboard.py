@@ -104,6 +104,7 @@ def _plot(found: pd.DataFrame, metric: str, *, with_paper: bool) -> None:
     best = long[long["series"] == MINE].set_index("label")["value"]
     long["rank"] = [-best.get(label, float("-inf")) for label in long["label"]]
     long = long.sort_values(["rank", "label"], kind="stable")
+    charts.say_without_interval(long)
     ends = charts.domain(long)
     reference = {"auroc": 0.5, "calibration_slope": 1.0, "calibration_intercept": 0.0}.get(metric)
     if metric == "auprc" and len(ours):
@@ -132,9 +133,7 @@ def _long(found: pd.DataFrame, names: list[str], metric: str, more: list[str]) -
             "low": found[f"{metric}_low"].astype(float),
             "high": found[f"{metric}_high"].astype(float),
             "filled": True,
-            "note": [
-                "no value" if missing else None for missing in found[f"{metric}_value"].isna()
-            ],
+            "note": found.get(f"{metric}_reason"),
             **{name: found[name] for name in more},
         }
     )
@@ -151,6 +150,12 @@ def _table(found: pd.DataFrame, *, with_paper: bool) -> None:
         ]
         if with_paper and metric in HEADLINE:
             shown[f"{parts.worded(metric)}, published"] = found[f"published_{metric}"]
+        if metric == "accuracy":
+            shown[parts.MAJORITY] = found["majority_accuracy"].round(4)
+    shown["why no interval"] = [
+        "; ".join(dict.fromkeys(row[[f"{metric}_reason" for metric in METRICS]].dropna()))
+        for _, row in found.iterrows()
+    ]
     shown["saw MIMIC"] = found["saw_mimic"]
     shown["converged"] = found["converged"]
     shown["run"] = found["run_id"]

@@ -100,6 +100,7 @@ def _beside(copy: Copy, found: pd.DataFrame) -> None:
     metric = figure.removesuffix("_as_wrong").removesuffix("_answered")
     if metric in ("accuracy", "auroc"):
         long = pd.concat([long, _best_arm(copy, full, metric)])
+    charts.say_without_interval(long)
     charts.legend({name: KINDS[name] for name in KINDS if name in set(long["series"])})
     charts.whiskers(
         Whiskers(long, FIGURES[figure], charts.domain(long), KINDS, None,
@@ -118,6 +119,8 @@ def _beside(copy: Copy, found: pd.DataFrame) -> None:
                 "saw MIMIC": full["saw_mimic"],
                 "who says so": full["saw_mimic_source"],
                 **{words: full[name] for name, words in FIGURES.items()},
+                **_majority(full),
+                "why no interval": full["auroc_reason"].fillna(full["accuracy_as_wrong_reason"]),
                 "model": full["resolved_model"].fillna(full["model"]),
                 "revision": full["revision"],
                 "dtype": full["dtype"],
@@ -143,10 +146,18 @@ def _estimates(found: pd.DataFrame, figure: str) -> pd.DataFrame:
             "value": found[f"{figure}_value"],
             "low": found[f"{figure}_low"],
             "high": found[f"{figure}_high"],
-            "note": ["no value" if pd.isna(value) else None for value in found[f"{figure}_value"]],
+            "note": found[f"{figure}_reason"],
             "n": found["n"],
         }
     )
+
+
+def _majority(found: pd.DataFrame) -> dict[str, pd.Series]:
+    """What the accuracies stand beside, on the same stays."""
+    return {
+        f"{parts.MAJORITY}{COUNTED[counting]}": found[f"majority_accuracy_{counting}"].round(4)
+        for counting in ("answered", "as_wrong")
+    }
 
 
 def _best_arm(copy: Copy, full: pd.DataFrame, metric: str) -> pd.DataFrame:
@@ -154,7 +165,8 @@ def _best_arm(copy: Copy, full: pd.DataFrame, metric: str) -> pd.DataFrame:
     return frame(
         copy,
         f"select arm as label, {metric}_value as value, {metric}_low as low,"
-        f" {metric}_high as high, n, '{ARM}' as series from reports.leaderboard"
+        f" {metric}_high as high, {metric}_reason as note, n, '{ARM}' as series"
+        " from reports.leaderboard"
         " where run_id = ? and population = 'all'",
         run_id.iloc[0] if len(run_id) else None,
     )
@@ -177,6 +189,7 @@ def _refusals(found: pd.DataFrame) -> None:
                 "share answered yes or no": found["share_answered"],
                 "accuracy, refusals left out": found["accuracy_answered"],
                 "accuracy, each refusal as wrong": found["accuracy_as_wrong"],
+                **_majority(found),
             }
         )
     )
@@ -194,6 +207,7 @@ def _controls(found: pd.DataFrame) -> None:
     long = _estimates(found, figure).assign(
         label=found["technique"].fillna(found["learner"]), series=found["condition"]
     )
+    charts.say_without_interval(long)
     charts.legend(series)
     charts.whiskers(
         Whiskers(long, FIGURES[figure], charts.domain(long), series, None,
@@ -256,6 +270,7 @@ def _subgroups(copy: Copy, task: str) -> None:
     shown = found[found["kind"] == kind]
     series = charts.series_of(sorted(set(shown["learner"])))
     long = by_group(shown).assign(series=shown["learner"])
+    charts.say_without_interval(long)
     ends = charts.domain(long, within=(0, 1))
     charts.legend(series)
     for attribute, of in long.groupby("attribute"):

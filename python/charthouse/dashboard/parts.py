@@ -30,6 +30,9 @@ METRICS = {
 SEEN = {"no": "no", "unknown": "unknown", "yes": "yes"}
 """Whether a model was trained on MIMIC before, so perhaps on test stays; the cleanest first."""
 
+MAJORITY = "Accuracy of the larger class"
+"""What always saying the outcome of most stays gets; it stands beside every accuracy."""
+
 EVALUATED = ("charthouse predict", "charthouse evaluate", "charthouse publish")
 """Commands after which there is something to show of arms."""
 
@@ -147,11 +150,11 @@ def worded(name: str, names: Mapping[str, str] | None = None) -> str:
 
 
 def interval(row: Mapping[str, Any], value: str, low: str, high: str, form: str = ".4f") -> str:
-    """Of a row's columns, as tables print it: 0.8544 [0.8453, 0.8631]."""
+    """Of a row's columns, as tables print it: 0.8544 [0.8453, 0.8631], or (no interval)."""
     if pd.isna(row[value]):
         return "\N{EN DASH}"
     if pd.isna(row[low]) or pd.isna(row[high]):
-        return format(row[value], form)
+        return f"{row[value]:{form}} (no interval)"
     return f"{row[value]:{form}} [{row[low]:{form}}, {row[high]:{form}}]"
 
 

@@ -1,5 +1,7 @@
 """Figure 4: how good arms are by subgroup, and how far apart the subgroups are."""
 
+from typing import Any
+
 import pandas as pd
 import streamlit as st
 
@@ -100,6 +102,7 @@ def _groups(
         parts.empty("No arm is chosen.")
         return
     reference = 0.5 if metric == "auroc" else None
+    charts.say_without_interval(long[long["attribute"].isin(attributes)])
     ends = charts.domain(long, *([0.5] if reference else []), within=(0, 1))
     for attribute in attributes:
         st.markdown(f"**{parts.worded(attribute)}**")
@@ -116,17 +119,21 @@ def by_group(found: pd.DataFrame) -> pd.DataFrame:
     """Estimates with their groups as labels."""
     return pd.DataFrame(
         {
-            "label": [
-                f"{row.subgroup}\nn {row.n:,}, {row.n_positive:,} positive"
-                for row in found.itertuples()
-            ],
+            "label": [_group(row) for row in found.itertuples()],
             "value": found["value"],
             "low": found["ci_low"],
             "high": found["ci_high"],
-            "note": found["reason"].where(found["value"].isna()),
+            "note": found["reason"],
             "attribute": found["attribute"],
         }
     )
+
+
+def _group(row: Any) -> str:
+    """A group and its stays; of accuracy, beside that of the larger class."""
+    larger = f", larger class {max(row.n_positive, row.n - row.n_positive) / row.n:.2f}"
+    beside = larger if row.metric == "accuracy" and row.n else ""
+    return f"{row.subgroup}\nn {row.n:,}, {row.n_positive:,} positive{beside}"
 
 
 def _fairness(found: pd.DataFrame, series: dict[str, tuple[str, str]]) -> None:
@@ -142,11 +149,12 @@ def _fairness(found: pd.DataFrame, series: dict[str, tuple[str, str]]) -> None:
                 "low": of_metric["ci_low"],
                 "high": of_metric["ci_high"],
                 "series": of_metric["label"],
-                "note": of_metric["reason"].where(of_metric["value"].isna()),
+                "note": of_metric["reason"],
             }
         )
         with column:
             st.markdown(f"**{title}**, 1: the groups are alike")
+            charts.say_without_interval(long)
             charts.whiskers(
                 Whiskers(long, title, (0, 1.02), series, 1.0, f"{title} by attribute.", labels=110)
             )

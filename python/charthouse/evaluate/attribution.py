@@ -20,7 +20,7 @@ import duckdb
 import numpy as np
 
 from charthouse.fusions.base import MODEL, Feature
-from charthouse.statistics.bootstrap import percentiles
+from charthouse.statistics.bootstrap import percentiles, too_few_patients
 from charthouse.statistics.ratios import resample_ratios
 
 ROWS_AT_ONCE = 2048
@@ -121,6 +121,7 @@ class Share:
     share: float
     ci_low: float
     ci_high: float
+    reason: str | None  # why there is no interval
 
 
 def shares(
@@ -138,13 +139,14 @@ def shares(
     if not rows.any():
         return []
     found = []
+    few = too_few_patients(subject_ids[rows], None)  # no outcome is in a contribution
     for method, values in absolute.by_method.items():
         own = values[rows]
         if not (total := own.sum(axis=1)).any():
             continue
         of_all, resamples = resample_ratios(own, total, subject_ids[rows], n_bootstrap, seed)
         for place, modality in enumerate(absolute.modalities):
-            low, high, _, _ = percentiles(resamples[:, place], None)
+            low, high, _, reason = percentiles(resamples[:, place], few)
             found.append(
                 Share(
                     method,
@@ -153,6 +155,7 @@ def shares(
                     float(of_all[place]),
                     low,
                     high,
+                    reason,
                 )
             )
     return found

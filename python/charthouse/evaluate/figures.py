@@ -229,8 +229,8 @@ def curve_rows(scored: Scored, stays: Stays, bootstrap: Bootstrap) -> Iterator[R
         curve = curve_of(
             stays.y_true, scored.y_score["test"], stays.subject_ids, bootstrap.n, bootstrap.seed
         )
-        for x, y, low, high, n in zip(
-            curve.x, curve.y, curve.low, curve.high, curve.n, strict=True
+        for x, y, low, high, n, reason in zip(
+            curve.x, curve.y, curve.low, curve.high, curve.n, curve.reasons, strict=True
         ):
             yield {
                 "split": "test",
@@ -241,6 +241,7 @@ def curve_rows(scored: Scored, stays: Stays, bootstrap: Bootstrap) -> Iterator[R
                 "ci_low": number(low),
                 "ci_high": number(high),
                 "n": int(n),
+                "reason": reason,
             }
 
 

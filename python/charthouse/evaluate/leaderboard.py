@@ -13,6 +13,7 @@ from charthouse.errors import CharthouseError
 from charthouse.warehouse import open_warehouse
 
 METRICS = ("auroc", "auprc", "accuracy")
+LARGER_CLASS = "larger class: the accuracy of always saying the outcome of most stays"
 SAW_MIMIC = (
     "saw MIMIC: whether an encoder of it was trained on MIMIC before, so perhaps on test stays"
     " (reports.encoders says who says so)"
@@ -30,7 +31,9 @@ def print_leaderboard(warehouse: Path) -> None:
         cohort = read_cohort(db)
         try:
             rows = db.execute(
-                "select task, arm, fusion, n, auroc, auprc, accuracy, published_auroc, saw_mimic"
+                "select task, arm, fusion, n, auroc, auprc, accuracy,"
+                " printf('%.4f', majority_accuracy), published_auroc, saw_mimic,"
+                " list_distinct([auroc_reason, auprc_reason, accuracy_reason])"
                 " from reports.leaderboard where population = 'all' and run_id is not null"
                 " order by task, auroc_value desc, arm, fusion"
             ).fetchall()
@@ -51,16 +54,19 @@ def print_leaderboard(warehouse: Path) -> None:
             title=f"{task}: {of_task[0][3]} test stays, {cohort.describe()}",
             title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False,
         )  # fmt: skip
-        published = ("published auroc",) if any(row[7] for row in of_task) else ()
+        published = ("published auroc",) if any(row[8] for row in of_task) else ()
+        names = (*METRICS, "larger class", *published)
         fusions = {row[2] for row in of_task}
-        names = ("arm", *(["fusion"] if len(fusions) > 1 else []), *METRICS, *published)
-        for name in (*names, "saw MIMIC"):
+        for name in ("arm", *(["fusion"] if len(fusions) > 1 else []), *names, "saw MIMIC"):
             table.add_column(name, no_wrap=True)
-        for _, arm, fusion, _, *figures, saw_mimic in of_task:
+        for _, arm, fusion, _, *figures, saw_mimic, _ in of_task:
             cells = [arm, *([fusion] if len(fusions) > 1 else [])]
-            cells += [value or "-" for value in figures[: len(METRICS) + len(published)]]
+            cells += [value or "-" for value in figures[: len(names)]]
             table.add_row(*map(escape, [*cells, saw_mimic]))
         console.print(table)
         note = "AUROC, AUPRC, accuracy at 0.5, each with its 95 % interval over patients"
         console.print(f"  by {', '.join(sorted(fusions))}; {note}", markup=False)
-        console.print(f"  {SAW_MIMIC}\n", markup=False)
+        console.print(f"  {LARGER_CLASS}\n  {SAW_MIMIC}", markup=False)
+        for why in sorted({why for row in of_task for why in row[-1]}):
+            console.print(f"  no interval: {why}", markup=False)
+        console.print()

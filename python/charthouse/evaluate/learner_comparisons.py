@@ -129,8 +129,9 @@ def _against_condition(
         by = np.abs(full.p_yes - other.p_yes)[rows, None]
         of_whom = stays.y_true[rows], stays.subject_ids[rows]
         [moved] = ratio_intervals(
-            by, np.ones(len(by)), *of_whom, bootstrap.n, bootstrap.seed, "no stays"
-        )
+            by, np.ones(len(by)), *of_whom, bootstrap.n, bootstrap.seed, "no stays",
+            of_outcome=True,
+        )  # fmt: skip
         yield common | _mean_row("p_yes_moved", P_YES, moved, bootstrap)
 
 

@@ -203,18 +203,25 @@ def in_words(learner: Learner, rows: Sequence[Row]) -> str:
     if not of_all:
         return f"{learner.name}: not asked with all evidence"
     share = of_all[ASKED, SHARE]
+    accuracy = of_all[AS_WRONG, "accuracy"]
     figures = [
         f"answered {_in_words(share)} of {share['n']}",
-        f"accuracy {_in_words(of_all[AS_WRONG, 'accuracy'])} (refusals wrong)",
+        f"accuracy {_in_words(accuracy)} (refusals wrong{_majority(accuracy)})",
         f"AUROC {_in_words(of_all[P_YES, 'auroc'])}",
     ]
     errors = f"; {share['n_errors']} without an answer so far" if share["n_errors"] else ""
     return f"{learner.name}: {', '.join(figures)}{errors}"
 
 
+def _majority(row: Row) -> str:
+    """What always saying the larger class gets on the same stays."""
+    n, n_positive = row["n"], row["n_positive"]
+    return f"; the larger class {max(n_positive, n - n_positive) / n:.3f}" if n else ""
+
+
 def _in_words(row: Row) -> str:
     if row["value"] is None:
         return "unknown"
     if row["ci_low"] is None:
-        return f"{row['value']:.3f}"
+        return f"{row['value']:.3f} (no interval)"
     return f"{row['value']:.3f} [{row['ci_low']:.3f}, {row['ci_high']:.3f}]"

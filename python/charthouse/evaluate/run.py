@@ -41,6 +41,7 @@ from charthouse.predict.job import Asked
 from charthouse.predict.store import require_as_fitted
 from charthouse.progress import Say, Watch
 from charthouse.runs import new_run_id, note_counts, start_run
+from charthouse.statistics.bootstrap import rarer_patients
 from charthouse.statistics.groups import MIN_GROUP
 from charthouse.warehouse import open_warehouse
 
@@ -322,6 +323,7 @@ class _Task:
                 "share": share.share,
                 "ci_low": of.number(share.ci_low),
                 "ci_high": of.number(share.ci_high),
+                "reason": share.reason,
                 "n": int(rows.sum()),
             }
             for population, rows in test.populations.items()
@@ -380,6 +382,7 @@ def _how_sure(found: Sequence[Figures], test: Stays) -> str:
     return how_sure(
         [each.ci_high - each.ci_low for each in intervals if not np.isnan(each.ci_low)],
         patients=len(np.unique(test.subject_ids)),
+        rarer=rarer_patients(test.y_true, test.subject_ids),
         n=len(test.y_true),
         n_positive=int(test.y_true.sum()),
     )

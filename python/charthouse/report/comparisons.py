@@ -5,7 +5,15 @@ from collections.abc import Iterator, Sequence
 from charthouse.evaluate.scored import POPULATIONS
 from charthouse.report import style
 from charthouse.report.read import Row, TaskResults
-from charthouse.report.rows import limits_of, note, prepare, stack, whisker, write_labels
+from charthouse.report.rows import (
+    limits_of,
+    note,
+    prepare,
+    stack,
+    whisker,
+    without_interval,
+    write_labels,
+)
 from charthouse.report.style import Sheet
 
 LEVEL = 0.05
@@ -58,7 +66,7 @@ def _sheet(
     height = stacked.height * _ROW
     sheet = Sheet(
         _LABELS + len(POPULATIONS) * (_PANEL + _FIGURES) + 0.1,
-        height + 1.05,
+        height + 1.2,
         title=f"Differences of AUROC, {results.task}{which}",
         footer=style.footer(results, "same stays and resamples for both arms; p corrected within"
                             " a question (Holm)"),
@@ -71,12 +79,20 @@ def _sheet(
         ],
         0.0,
     )
+    sheet.warn(
+        without_interval(
+            (row["difference"], row["ci_low"], row["reason"])
+            for _, pair in stacked.rows
+            for row in pair.values()
+        ),
+        0.19,
+    )
     labels = [
         pair_label(next(iter(pair.values())), several_fusions=results.several_fusions)
         for _, pair in stacked.rows
     ]
     for side, population in enumerate(POPULATIONS):
-        axes = sheet.axes(_LABELS + side * (_PANEL + _FIGURES), 0.45, _PANEL, height)
+        axes = sheet.axes(_LABELS + side * (_PANEL + _FIGURES), 0.6, _PANEL, height)
         rows = [(y, pair[population]) for y, pair in stacked.rows if population in pair]
         ends = [row[name] for _, row in rows for name in ("difference", "ci_low", "ci_high")]
         title = f"AUROC difference, {style.POPULATIONS[population]}"

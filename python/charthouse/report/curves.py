@@ -62,8 +62,7 @@ def curve_picture(results: TaskResults, arms: Sequence[Row]) -> Sheet:
             own = points.get((arm["run_id"], curve), [])
             _draw(axes, curve, own, colour, marker)
             if not any(row["y"] is not None for row in own):
-                key = arm["run_id"], ALL, "auroc"
-                why = results.reasons.get(key, "none in reports.curves")
+                why = next((row["reason"] for row in own if row["reason"]), "no value")
                 axes.text(0.5, 0.5, f"no curve: {why}", transform=axes.transAxes, ha="center",
                           style="italic", color=style.SOFT, size=style.SMALL,
                           bbox={"facecolor": "white", "edgecolor": "none", "pad": 1})  # fmt: skip
@@ -99,6 +98,10 @@ def _frame(axes: Axes, curve: str, results: TaskResults, most: float) -> None:
 
 def _draw(axes: Axes, curve: str, rows: Sequence[Row], colour: str, marker: str) -> None:
     banded = [row for row in rows if row["ci_low"] is not None]
+    if not banded and (why := next((row["reason"] for row in rows if row["y"] is not None), None)):
+        words = "\n".join(style.wrapped_words(f"no band: {why}", 42))
+        axes.text(0.98, 0.1, words, transform=axes.transAxes, ha="right", size=style.SMALL,
+                  weight="bold", color=style.WARNING)  # fmt: skip
     x = [row["x"] for row in banded]
     low, high = ([row[name] for row in banded] for name in ("ci_low", "ci_high"))
     if curve == CALIBRATION:

@@ -12,6 +12,7 @@ from charthouse.report.rows import (
     row_height,
     stack,
     whisker,
+    without_interval,
     write_labels,
 )
 from charthouse.report.style import Sheet
@@ -44,17 +45,23 @@ def leaderboard_picture(results: TaskResults) -> Sheet:
     height = stacked.height * row_height(labels)
     sheet = Sheet(
         _LABELS + len(METRICS) * len(POPULATIONS) * (_PANEL + _BETWEEN) + 0.15,
-        height + 0.85,
+        height + 1.0,
         title=f"Leaderboard, {results.task}",
-        footer=style.footer(
-            results, "no whisker: no interval" if _lacks_interval(results.leaderboard) else ""
-        ),
+        footer=style.footer(results),
         synthetic=results.cohort.is_synthetic,
     )
     keys = [style.key("ours, 95 % interval", OURS)]
     if published:
         keys.append(style.key("published (real MIMIC-IV)", PUBLISHED, hollow=True))
     sheet.legend(keys, 0.0)
+    sheet.warn(
+        without_interval(
+            (row[f"{metric}_value"], row[f"{metric}_low"], row[f"{metric}_reason"])
+            for row in results.leaderboard
+            for metric in METRICS
+        ),
+        0.19,
+    )
     for place, (metric, name) in enumerate(METRICS.items()):
         limits = limits_of(
             [
@@ -67,7 +74,7 @@ def leaderboard_picture(results: TaskResults) -> Sheet:
         )
         for side, population in enumerate(POPULATIONS):
             left = _LABELS + (len(POPULATIONS) * place + side) * (_PANEL + _BETWEEN)
-            axes = sheet.axes(left, 0.45, _PANEL, height)
+            axes = sheet.axes(left, 0.6, _PANEL, height)
             counts = results.counts[population]
             prepare(axes, stacked, f"{name}, {style.POPULATIONS[population]}", limits)
             chance = counts.n_positive / max(counts.n, 1) if metric == "auprc" else 0.5
@@ -82,8 +89,7 @@ def leaderboard_picture(results: TaskResults) -> Sheet:
                 if mine and mine["run_id"]:
                     whisker(axes, y - (0.17 if has_both else 0), _of(mine, metric), OURS)
                     if mine[f"{metric}_value"] is None:
-                        key = mine["run_id"], population, metric
-                        note(axes, y, results.reasons.get(key, "no value"))
+                        note(axes, y, mine[f"{metric}_reason"] or "no value")
             if not place and not side:
                 write_labels(axes, stacked, labels)
     return sheet
@@ -97,11 +103,3 @@ def _best_first(rows: Sequence[Row], purpose: str) -> list[Row]:
 
 def _of(row: Row, metric: str) -> tuple[float | None, float | None, float | None]:
     return row[f"{metric}_value"], row[f"{metric}_low"], row[f"{metric}_high"]
-
-
-def _lacks_interval(rows: Sequence[Row]) -> bool:
-    return any(
-        row[f"{metric}_value"] is not None and row[f"{metric}_low"] is None
-        for row in rows
-        for metric in METRICS
-    )

@@ -101,7 +101,13 @@ def width_in_words(results: TaskResults) -> str:
         for row in results.leaderboard
         if row["run_id"] and row["population"] == ALL and row["auroc_low"] is not None
     ]
-    return how_sure(widths, patients=counts.patients, n=counts.n, n_positive=counts.n_positive)
+    return how_sure(
+        widths,
+        patients=counts.patients,
+        rarer=counts.rarer,
+        n=counts.n,
+        n_positive=counts.n_positive,
+    )
 
 
 def tables(results: TaskResults) -> list[Table]:
@@ -124,15 +130,17 @@ def _headline(
     names = ["arm", "n"]
     for metric in HEADLINE:
         names += [metric, f"{metric}, published"] if published else [metric]
+    names += ["accuracy of the larger class"]
     names += ["auroc minus published"] if published else []
     names.append("saw MIMIC")
     body = []
     for row in rows:
         cells = [Cell(results.label(row)), Cell(_number(row["n"], ","))]
         for metric in HEADLINE:
-            cells.append(_cell(results, row, metric, row[metric]))
+            cells.append(_cell(row, metric, row[metric]))
             if published:
                 cells.append(Cell(row[f"published_{metric}"] or NOTHING))
+        cells.append(Cell(_number(row["majority_accuracy"], ".4f")))
         if published:
             cells.append(Cell(_number(row["auroc_minus_published"], "+.4f")))
         body.append([*cells, Cell(row["saw_mimic"])])
@@ -148,7 +156,7 @@ def _details(results: TaskResults, rows: Sequence[Row]) -> Table:
             text = _number(value, ".4f")
             if low is not None and high is not None:
                 text += f" [{low:.4f}, {high:.4f}]"
-            cells.append(Cell(text))
+            cells.append(_cell(row, metric, text))
         body.append([*cells, Cell(_number(row["threshold"], ".4f"))])
     names = ["arm", "population", *DETAILS, "threshold"]
     return Table("Other metrics, with 95 % intervals", names, body)
@@ -176,11 +184,8 @@ def _runs(results: TaskResults) -> Table:
     return Table("Runs: what the grid search chose, and with which code", names, body)
 
 
-def _cell(results: TaskResults, row: Row, metric: str, text: str | None) -> Cell:
-    if not row["run_id"]:
-        return Cell(NOTHING)
-    why = results.reasons.get((row["run_id"], row["population"], metric))
-    return Cell(text or NOTHING, why)
+def _cell(row: Row, metric: str, text: str | None) -> Cell:
+    return Cell(text or NOTHING, row[f"{metric}_reason"])
 
 
 def _number(value: float | None, form: str) -> str:

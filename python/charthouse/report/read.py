@@ -29,6 +29,7 @@ class Counts:
     n: int
     n_positive: int
     patients: int
+    rarer: int  # patients of the class that has fewer
 
     def __str__(self) -> str:
         return f"{self.n:,} stays, {self.n_positive:,} positive, {self.patients:,} patients"
@@ -61,7 +62,6 @@ class TaskResults:
         evaluations: Runs of evaluate, with their resamples and smallest group.
         runs: reports.arms, those that have been evaluated.
         validation: (arm, fusion) to the AUROC on validation.
-        reasons: (run_id, population, metric) to why there is no value or no interval.
     """
 
     cohort: CohortFacts
@@ -72,7 +72,6 @@ class TaskResults:
     evaluations: Sequence[Row]
     runs: Sequence[Row]
     validation: Mapping[tuple[str, str], float]
-    reasons: Mapping[tuple[str, str, str], str]
     leaderboard: Sequence[Row]
     comparisons: Sequence[Row]
     subgroups: Sequence[Row]
@@ -188,11 +187,11 @@ def _task(db: duckdb.DuckDBPyConnection, cohort: CohortFacts, task: str) -> Task
     )
     fusions: list[str] = [run["fusion"] for run in runs]
     default = str(cohort.variables.get("fusion"))
-    metrics = rows(
+    validation = rows(
         db,
         "select metrics.* from results.metrics as metrics inner join reports.arms as arms"
-        " using (run_id) where metrics.task = ? and metrics.metric in"
-        " ('auroc', 'auprc', 'accuracy')",
+        " using (run_id) where metrics.task = ? and metrics.metric = 'auroc'"
+        " and metrics.split = 'validation'",
         task,
     )
     questions = rows(db, "select question from seeds.tasks where task = ?", task)
@@ -211,14 +210,7 @@ def _task(db: duckdb.DuckDBPyConnection, cohort: CohortFacts, task: str) -> Task
         ),
         runs=runs,
         validation={
-            (row["arm"], row["fusion"]): row["value"]
-            for row in metrics
-            if row["metric"] == "auroc" and row["split"] == "validation" and row["value"]
-        },
-        reasons={
-            (row["run_id"], row["population"], row["metric"]): row["reason"]
-            for row in metrics
-            if row["split"] == "test" and row["reason"]
+            (row["arm"], row["fusion"]): row["value"] for row in validation if row["value"]
         },
         leaderboard=leaderboard_rows(db, task),
         comparisons=rows(
@@ -260,7 +252,10 @@ def _counts(db: duckdb.DuckDBPyConnection, task: str) -> dict[str, Counts]:
         (row,) = rows(
             db,
             "select count(*) as n, coalesce(sum(labels.label), 0)::bigint as n_positive,"
-            " count(distinct cohort.subject_id) as patients from marts.cohort as cohort"
+            " count(distinct cohort.subject_id) as patients,"
+            " least(count(distinct cohort.subject_id) filter (where labels.label = 1),"
+            " count(distinct cohort.subject_id) filter (where labels.label = 0)) as rarer"
+            " from marts.cohort as cohort"
             " inner join marts.labels as labels using (stay_id)"
             f" where labels.task = ? and cohort.split = 'test' and {which}",
             task,

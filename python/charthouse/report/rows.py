@@ -14,6 +14,7 @@ T = TypeVar("T")
 
 HEADING = 0.75  # height of a heading, and the gap above it, in rows
 GAP = 0.35
+MOST_REASONS = 3
 
 
 @dataclass(frozen=True)
@@ -78,17 +79,40 @@ def whisker(
     filled: bool = True,
     size: float = 5,
 ) -> None:
-    """A dot with its interval; a dot alone where there is none; nothing where there is no value."""
+    """A dot with its interval; a cross where there is none; nothing where there is no value."""
     value, low, high = estimate
     if value is None:
         return
     if low is not None and high is not None:
         axes.plot([low, high], [y, y], color=colour, linewidth=1.3, solid_capstyle="butt")
+    else:
+        marker = "x"
     axes.plot(
         [value], [y], marker=marker, markersize=size, color=colour, linestyle="none",
         markerfacecolor=colour if filled else "white", markeredgewidth=1.1, clip_on=False,
         zorder=3,
     )  # fmt: skip
+
+
+def without_interval(
+    estimates: Iterable[tuple[float | None, float | None, str | None]],
+) -> str | None:
+    """What the crosses are, and why; None where every value has its interval.
+
+    Args:
+        estimates: Value, lower end and reason of each.
+    """
+    reasons = {
+        reason or "too few resamples"
+        for value, low, reason in estimates
+        if value is not None and low is None
+    }
+    if not reasons:
+        return None
+    named = "; ".join(sorted(reasons)[:MOST_REASONS]) + (
+        "; ..." if len(reasons) > MOST_REASONS else ""
+    )
+    return f"\N{MULTIPLICATION SIGN} no interval, conclude nothing: {named}"
 
 
 def note(axes: Axes, y: float, words: str, colour: str = style.SOFT) -> None:

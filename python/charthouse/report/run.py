@@ -126,8 +126,9 @@ def _drawn(results: TaskResults, asked: Sequence[str]) -> Iterator[tuple[str, Sh
     few = chosen(results, asked)
     yield (
         "leaderboard", leaderboard_picture(results),
-        "AUROC and AUPRC of every arm: arms whose whiskers overlap widely are not told apart here;"
-        " the dashed line is chance. A stay of the MIMIC-CXR years could have had an X-ray.",
+        "AUROC and AUPRC of every arm: arms whose whiskers overlap widely are not told apart here,"
+        " nor is one without a whisker told apart from anything, the paper's figures included; the"
+        " dashed line is chance. A stay of the MIMIC-CXR years could have had an X-ray.",
     )  # fmt: skip
     comparisons = comparison_pictures(results)
     for at, sheet in enumerate(comparisons):

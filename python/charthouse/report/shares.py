@@ -32,12 +32,14 @@ def share_picture(results: TaskResults) -> Sheet:
     stacked = stack([("", order)], 0.0)
     words = [style.wrapped(labels[run], 40) for run in order]
     height = stacked.height * row_height(words)
+    reasons = sorted({row["reason"] for row in results.contributions if row["reason"]})
+    without = [f"some have no interval: {'; '.join(reasons)}"] if reasons else []
     sheet = Sheet(
         _LABELS + len(POPULATIONS) * (_PANEL + _BETWEEN),
         2 * (height + _GAP) + 0.35,
         title=f"What moves the scores: shares of the modalities, {results.task}",
         footer=style.footer(results, "bars are point estimates, the shares' intervals are in"
-                            " reports.contributions"),
+                            " reports.contributions", *without),
         synthetic=results.cohort.is_synthetic,
     )  # fmt: skip
     sheet.legend(

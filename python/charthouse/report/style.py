@@ -145,6 +145,11 @@ class Sheet:
         placed = {"va": "top"} | look
         self.figure.text(left / self._width, self._y(down), words, **placed)
 
+    def warn(self, words: str | None, down: float) -> None:
+        """One line that must not be overlooked, if there is anything to say."""
+        if words:
+            self.text(_MARGIN, down, words, size=SMALL + 0.4, color=WARNING, weight="bold")
+
     def legend(self, handles: Sequence[Artist], down: float, left: float = _MARGIN) -> None:
         """One line of keys, from (left, down) on."""
         self.figure.legend(

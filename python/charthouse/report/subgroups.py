@@ -16,6 +16,7 @@ RATIOS = {
 _FIRST = {"age_group": "age", "gender": "gender", "race_group": "race"}
 
 _LABELS, _PANEL, _BETWEEN = 2.3, 9.7, 0.3  # inches
+_NOTE = 70  # characters, of half a panel
 
 
 def attributes_of(results: TaskResults) -> list[str]:
@@ -128,7 +129,7 @@ def _draw_arms(axes: Axes, y: float, estimates: Sequence[Row | None]) -> None:
             left, right = axes.get_xlim()
             on_right = row["value"] < (left + right) / 2
             axes.annotate(
-                f"no interval: {row['reason'] or 'not enough resamples'}",
+                style.shortened(f"no interval: {row['reason'] or 'too few resamples'}", _NOTE),
                 (row["value"], here), (6 if on_right else -6, 0), textcoords="offset points",
                 ha="left" if on_right else "right", va="center", size=style.SMALL - 0.5,
                 style="italic", color=style.SOFT,

@@ -7,13 +7,19 @@ Welsh 2007, JRSS B). Intervals are the 2.5th and 97.5th percentiles of the resam
 What is drawn depends on the patients, their number and the seed alone, so two arms scored on the
 same stays are compared on the same resamples.
 
+An estimate keeps its value but has no interval and no p-value, and says why, where
+
+- either outcome has fewer than MIN_PATIENTS patients among its stays (of contributions, in which
+  the outcome has no part: all patients together), or what a share is a share of has (PPV: those
+  that are predicted positive);
+- it is the same in every resample, as the AUROC of constant scores or of scores that separate the
+  classes: resamples cannot say how sure that is. Only a share of 0 or 1 has an interval then, the
+  exact one of so many patients who all agree (Clopper and Pearson 1934, Biometrika).
+
 Limits worth knowing. Percentiles of a statistic that noise can only raise are shifted: resamples
 hold every difference between score and outcome once more, so the interval of ece lies above the
-estimate, which for a well calibrated model may fall below it. And with few patients or few
-positives percentile intervals are too narrow. Two things keep that from looking like certainty: a
-share that is 0 or 1 in every resample gets the exact interval of so many patients who all agree
-(Clopper and Pearson 1934, Biometrika), and there is no p-value of fewer than MIN_PATIENTS patients
-of a class.
+estimate, which for a well calibrated model may fall below it. And with few patients of a class
+percentile intervals are too narrow: evaluate/certainty.py warns.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -37,10 +43,16 @@ MIN_DEFINED = 0.9
 """Share of resamples in which a metric must be defined; otherwise there is no interval."""
 
 MIN_PATIENTS = 10
-"""Of each class; with fewer there is no p-value.
+"""Of each class; with fewer there is no interval and no p-value. The only place that says so.
 
 Not even the exact sign test of 9 pairs that all agree can say 2 / 1001, which resamples would.
 """
+
+SAME = "the same in every resample"
+"""Why there is no interval of something that resamples do not move."""
+
+ROUNDING = 1e-12
+"""Relative width of an interval that is none."""
 
 CHUNK = 2**18
 """Weights, rows x resamples, worked on at once: 2 MB in float64, about what a core caches."""
@@ -74,7 +86,8 @@ class Interval:
 
     Attributes:
         value: Of the stays themselves; NaN where undefined.
-        ci_low: NaN where value is, or where fewer than MIN_DEFINED of the resamples define it.
+        ci_low: NaN where value is, with too few patients, where all resamples are the same, or
+            where fewer than MIN_DEFINED of them define it.
         ci_high: Likewise.
         n: Stays.
         n_positive: Positive stays.
@@ -99,9 +112,8 @@ class Difference:
         difference: NaN where a value is.
         ci_low: As in Interval.
         ci_high: As in Interval.
-        p_value: Two-sided, for a difference of 0; NaN without an interval, or with fewer than
-            MIN_PATIENTS patients of a class. Not yet corrected for how many were asked: see
-            multiplicity.py.
+        p_value: Two-sided, for a difference of 0; NaN without an interval, but 1 where no resample
+            differs at all. Not yet corrected for how many were asked: see multiplicity.py.
         n: Stays.
         n_positive: Positive stays.
         n_resamples: How many there are.
@@ -152,10 +164,15 @@ class Resampled:
 
     def _interval(self, name: str) -> Interval:
         measured, resamples = self.measured[name], self.resamples[name]
-        low, high, undefined, reason = percentiles(resamples, measured.reason)
-        if name in self.of_share and low == high and low in (0.0, 1.0):
-            low, high = _all_agree(low, self.of_share[name])
+        reason = measured.reason or self.too_few(name)
+        low, high, undefined, reason = percentiles(resamples, reason, self.of_share.get(name))
         return Interval(measured.value, low, high, self.n, self.n_positive, undefined, reason)
+
+    def too_few(self, name: str) -> str | None:
+        """Why a metric's patients carry no interval; None where they do."""
+        return too_few(self.patients) or too_few(
+            self.of_share.get(name, MIN_PATIENTS), "that it is a share of"
+        )
 
     def minus(self, other: "Resampled") -> dict[str, Difference]:
         """Paired differences of the metrics that both have.
@@ -172,7 +189,8 @@ class Resampled:
     def _minus(self, other: "Resampled", name: str) -> Difference:
         resamples = self.resamples[name] - other.resamples[name]
         pair = self.measured[name], other.measured[name]
-        return difference(*pair, resamples, self.n, self.n_positive, self.patients)
+        few = self.too_few(name) or other.too_few(name)
+        return difference(*pair, resamples, self.n, self.n_positive, few)
 
 
 @dataclass(frozen=True, eq=False)
@@ -221,6 +239,11 @@ class Draws:
             patient_weights(patients, n_bootstrap, seed),
             _fingerprint(subject_ids, y_true, f"{seed}"),
         )
+
+    @property
+    def patients(self) -> int:
+        """Of the class that has fewer."""
+        return rarer_patients(self.sample.y_true, self.patient)
 
     def among(self, chosen: np.ndarray) -> "Draws":
         """Some of the stays on the same draws; a resample may hold any number of them.
@@ -291,7 +314,7 @@ class Draws:
             len(self.sample),
             int(positive.sum()),
             self.drawn_from,
-            min(len(np.unique(self.patient[rows])) for rows in (positive, ~positive)),
+            self.patients,
             {},
         )
 
@@ -334,7 +357,7 @@ def difference(
     resamples: np.ndarray,
     n: int,
     n_positive: int,
-    patients: int,
+    few: str | None,
 ) -> Difference:
     """First minus second, of n stays.
 
@@ -344,20 +367,45 @@ def difference(
         resamples: Their differences [n_bootstrap], NaN where either is undefined.
         n: Stays.
         n_positive: Positive stays.
-        patients: Of the class that has fewer.
+        few: Why the patients carry no interval, or None.
     """
-    low, high, undefined, reason = percentiles(resamples, first.reason or second.reason)
-    p_value = np.nan
-    if reason is None and patients < MIN_PATIENTS:
-        reason = f"no p-value: {patients} patients of a class, fewer than {MIN_PATIENTS}"
-    elif reason is None:
-        p_value = _p_value(resamples[~np.isnan(resamples)])
+    reason = first.reason or second.reason or few
+    low, high, undefined, reason = percentiles(resamples, reason)
+    defined = resamples[~np.isnan(resamples)]
+    tested = reason is None or (reason == SAME and not defined.any())
+    p_value = _p_value(defined) if tested else np.nan
     value = first.value - second.value
     return Difference(value, low, high, p_value, n, n_positive, len(resamples), undefined, reason)
 
 
-def percentiles(resamples: np.ndarray, reason: str | None) -> tuple[float, float, int, str | None]:
+def rarer_patients(y_true: np.ndarray, patient: np.ndarray) -> int:
+    """Patients of the class that has fewer, of stays [n]; one with stays of both counts in both."""
+    return min(len(np.unique(patient[y_true == label])) for label in (0, 1))
+
+
+def too_few(patients: int, of: str = "of a class") -> str | None:
+    """Why so many patients carry no interval; None where they do."""
+    if patients >= MIN_PATIENTS:
+        return None
+    return f"fewer than {MIN_PATIENTS} {f'patients {of}'.rstrip()} ({patients})"
+
+
+def too_few_patients(patient: np.ndarray, y_true: np.ndarray | None) -> str | None:
+    """The same of stays [n]; without outcomes, of all their patients together."""
+    if y_true is None:
+        return too_few(len(np.unique(patient)), "")
+    return too_few(rarer_patients(y_true, patient))
+
+
+def percentiles(
+    resamples: np.ndarray, reason: str | None, of_share: int | None = None
+) -> tuple[float, float, int, str | None]:
     """The interval of resamples [n_bootstrap]; none if there already is a reason against it.
+
+    Args:
+        resamples: NaN where undefined.
+        reason: Why there is none, or None.
+        of_share: Of a share, the patients that it is a share of.
 
     Returns:
         Low, high, how many resamples are undefined, and the reason if there is no interval.
@@ -368,8 +416,12 @@ def percentiles(resamples: np.ndarray, reason: str | None) -> tuple[float, float
         reason = f"undefined in {undefined} of {len(resamples)} resamples"
     if reason is not None:
         return np.nan, np.nan, undefined, reason
-    low, high = np.quantile(defined, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return float(low), float(high), undefined, None
+    low, high = map(float, np.quantile(defined, [(1 - LEVEL) / 2, (1 + LEVEL) / 2]))
+    if high - low > ROUNDING * max(abs(low), abs(high)):
+        return low, high, undefined, None
+    if of_share and low in (0.0, 1.0):
+        return *_all_agree(low, of_share), undefined, None
+    return np.nan, np.nan, undefined, SAME
 
 
 def _all_agree(value: float, patients: int) -> tuple[float, float]:

@@ -2,15 +2,16 @@
 
 Bands are pointwise: at each x the interval is that of y alone. The draws are those of bootstrap.py,
 so the bands belong to the same resamples as the metrics' intervals. What is said there of
-percentile intervals holds here.
+percentile intervals, and of where there are none, holds here, point by point: a band ends where
+all resamples are the same.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from charthouse.statistics.bootstrap import Draws, percentiles
+from charthouse.statistics.bootstrap import Draws, percentiles, too_few
 from charthouse.statistics.metrics import BOTH
 from charthouse.statistics.weighted import Weighted
 
@@ -28,7 +29,7 @@ class Curve:
         low: [points], NaN where y is, or where too few resamples define it.
         high: Likewise.
         n: [points], how many stays the point is of.
-        reason: Why something is NaN, else None.
+        reasons: [points], why y or its interval is NaN, else None.
     """
 
     x: np.ndarray
@@ -36,7 +37,7 @@ class Curve:
     low: np.ndarray
     high: np.ndarray
     n: np.ndarray
-    reason: str | None
+    reasons: tuple[str | None, ...]
 
 
 def roc_curve(
@@ -148,7 +149,7 @@ def calibration_curve(
     sample = draws.sample
     if not len(sample):
         nothing = np.empty(0)
-        return Curve(nothing, nothing, nothing, nothing, np.empty(0, dtype=int), "no stays")
+        return Curve(nothing, nothing, nothing, nothing, np.empty(0, dtype=int), ())
     edges = np.percentile(sample.y_score, np.linspace(0, 100, bins + 1))[1:-1]
     # the sample is sorted, highest score first: bins are stretches of it
     starts = np.flatnonzero(np.diff(np.searchsorted(edges, sample.y_score), prepend=-1))
@@ -163,7 +164,8 @@ def calibration_curve(
             return (positive / total)[::-1]
 
     mean_score = np.add.reduceat(sample.y_score, starts) / n
-    return _with_band(draws, mean_score[::-1], share, n[::-1])
+    patients = [len(np.unique(of_bin)) for of_bin in np.split(draws.patient, starts[1:])]
+    return _with_band(draws, mean_score[::-1], share, n[::-1], patients[::-1])
 
 
 def _draws(
@@ -178,6 +180,7 @@ def _with_band(
     x: np.ndarray,
     at_x: Callable[[Weighted], np.ndarray],
     n: np.ndarray | None = None,
+    of_share: Sequence[int] | None = None,
 ) -> Curve:
     """The curve of the stays, and the percentiles of those of the resamples.
 
@@ -186,18 +189,25 @@ def _with_band(
         x: [points]
         at_x: From weightings to y of each [points, c], NaN where undefined.
         n: [points]; None for all stays at every point.
+        of_share: [points], where y are shares, the patients that each is a share of.
     """
     stays = Weighted(draws.sample, np.ones((len(draws.sample), 1), dtype=np.uint8))
     missing = next((need.otherwise for need in BOTH if not need.met(stays)[0]), None)
     y = at_x(stays)[:, 0]
     drawn = np.hstack([np.empty((len(x), 0)), *map(at_x, draws.weighted())])
+    few = too_few(draws.patients)
+    shares: Sequence[int | None] = of_share or [None] * len(x)
     bands = [
-        percentiles(each, missing if np.isnan(value) else None)
-        for value, each in zip(y, drawn, strict=True)
+        percentiles(
+            each,
+            missing if np.isnan(value) else few or (too_few(of, "in the bin") if of else None),
+            of,
+        )
+        for value, each, of in zip(y, drawn, shares, strict=True)
     ]
     low, high = (np.array([band[side] for band in bands]) for side in (0, 1))
-    reason = next((band[3] for band in bands if band[3]), None)
-    return Curve(x, y, low, high, np.full(len(x), len(draws.sample)) if n is None else n, reason)
+    reasons = tuple(band[3] for band in bands)
+    return Curve(x, y, low, high, np.full(len(x), len(draws.sample)) if n is None else n, reasons)
 
 
 def _of_both_classes(rows: Weighted, points: int, of: Callable[[int], np.ndarray]) -> np.ndarray:

@@ -16,9 +16,13 @@ Measures, over the groups that have a value of what is compared; those that are 
 - <metric>_worst_group: the metric of the group where it is worst; and that group, of equals the
   first.
 
-The first four are fairlearn's, except that fairlearn takes a rate that is undefined (of no positive
-or no negative stay) for 0, and of a ratio 0 / 0 goes by the other rate if it is that of fpr; here
-the group is left out and the ratio is undefined.
+Of the first four fairlearn gives the estimate, and the resamples are of the same definition. What
+fairlearn would say of a rate that is undefined (of no positive or no negative stay: 0), or of a
+ratio 0 / 0, is not asked: here the group is left out and the ratio is undefined.
+
+A measure has an interval where each group that is compared has the patients that one takes (see
+bootstrap.py); if not, the reason names the groups that have fewer. They stay in the estimate:
+leaving out the smallest groups would hide what is asked about. A larger min_group leaves them out.
 
 Limits worth knowing. A gap cannot be negative and noise only widens it: it is biased upwards, the
 more so the smaller the groups, and its percentile interval a second time; of groups that do not
@@ -28,8 +32,10 @@ whether there is one. Differences between arms are spared most of this: both hav
 and draws.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -43,6 +49,7 @@ from charthouse.statistics.bootstrap import (
     percentiles,
 )
 from charthouse.statistics.metrics import Measured, metric_named
+from charthouse.statistics.weighted import Sample
 
 MIN_GROUP = 10
 """Stays; a group of fewer has no metrics."""
@@ -79,18 +86,20 @@ class Measure:
         compute: From their values [metrics, groups, c] to [c]; NaN where a value is NaN.
         worst: Where the worst group is among values [groups] of its only metric; None where the
             measure is of no single group.
+        fairlearn: ratio or difference, if fairlearn has it.
     """
 
     metrics: tuple[str, ...]
     compute: Callable[[np.ndarray], np.ndarray]
     worst: Callable[[np.ndarray], np.intp] | None = None
+    fairlearn: str | None = None
 
 
 MEASURES: dict[str, Measure] = {
-    "demographic_parity_ratio": Measure(("selection_rate",), _ratio),
-    "demographic_parity_difference": Measure(("selection_rate",), _gap),
-    "equalized_odds_ratio": Measure(("tpr", "fpr"), _ratio),
-    "equalized_odds_difference": Measure(("tpr", "fpr"), _gap),
+    "demographic_parity_ratio": Measure(("selection_rate",), _ratio, fairlearn="ratio"),
+    "demographic_parity_difference": Measure(("selection_rate",), _gap, fairlearn="difference"),
+    "equalized_odds_ratio": Measure(("tpr", "fpr"), _ratio, fairlearn="ratio"),
+    "equalized_odds_difference": Measure(("tpr", "fpr"), _gap, fairlearn="difference"),
     **{f"{name}_gap": Measure((name,), _gap) for name in ("auroc", "tpr", "fpr", "brier")},
     **{
         f"{name}_worst_group": Measure((name,), _lowest, np.argmin)
@@ -106,7 +115,7 @@ class FairnessInterval:
 
     Attributes:
         value: NaN where undefined.
-        ci_low: NaN where value is, or where fewer than MIN_DEFINED of the resamples define it.
+        ci_low: NaN where value is, or as in Interval; each group compared needs the patients.
         ci_high: Likewise.
         n_groups: How many groups are compared.
         worst_group: Of <metric>_worst_group, else None.
@@ -125,6 +134,10 @@ class FairnessInterval:
     reason: str | None
 
 
+Decisions = tuple[tuple[str, int, int, int], ...]
+"""Group, outcome, decision, and how many stays."""
+
+
 @dataclass(frozen=True, eq=False)
 class GroupedResampled:
     """An arm's metrics by group, on its stays and on every resample.
@@ -132,15 +145,17 @@ class GroupedResampled:
     Attributes:
         by_group: In the order of names, stays without a group last.
         n_bootstrap: How many resamples.
+        decisions: On the stays themselves.
     """
 
     by_group: dict[str, Resampled]
     n_bootstrap: int
+    decisions: Decisions
 
     def first(self, n: int) -> "GroupedResampled":
         """The same of the first n resamples."""
         by_group = {group: resampled.first(n) for group, resampled in self.by_group.items()}
-        return GroupedResampled(by_group, min(n, self.n_bootstrap))
+        return replace(self, by_group=by_group, n_bootstrap=min(n, self.n_bootstrap))
 
     def intervals(self) -> dict[str, dict[str, Interval]]:
         """The interval of each metric, by group."""
@@ -178,7 +193,8 @@ class GroupedResampled:
     def _fairness(self, measure: Measure) -> FairnessInterval:
         compared = self._compared(measure)
         measured, resamples = self._over(measure, compared)
-        low, high, undefined, reason = percentiles(resamples, measured.reason)
+        reason = measured.reason or self._too_few(measure, compared)
+        low, high, undefined, reason = percentiles(resamples, reason)
         worst = None
         if measure.worst and measured.reason is None:
             worst = compared[measure.worst(self._values(measure, compared)[0, :, 0])]
@@ -197,8 +213,8 @@ class GroupedResampled:
             first = Measured(np.nan, reason)
         groups = [self.by_group[group] for group in compared]
         n, n_positive = sum(each.n for each in groups), sum(each.n_positive for each in groups)
-        patients = min((each.patients for each in groups), default=0)
-        return difference(first, second, resamples - resamples_other, n, n_positive, patients)
+        few = self._too_few(measure, compared) or other._too_few(measure, compared_other)
+        return difference(first, second, resamples - resamples_other, n, n_positive, few)
 
     def _compared(self, measure: Measure) -> list[str]:
         """Groups that have a value of each of a measure's metrics."""
@@ -207,6 +223,16 @@ class GroupedResampled:
             for name, group in self.by_group.items()
             if all(group.measured[metric].reason is None for metric in measure.metrics)
         ]
+
+    def _too_few(self, measure: Measure, compared: list[str]) -> str | None:
+        """Why the patients of the groups compared carry no interval, and which groups'."""
+        why = {
+            group: few
+            for metric in measure.metrics
+            for group in compared
+            if (few := self.by_group[group].too_few(metric))
+        }
+        return "; ".join(f"{group}: {few}" for group, few in why.items()) or None
 
     def _over(self, measure: Measure, compared: list[str]) -> tuple[Measured, np.ndarray]:
         """A measure over groups, and of every resample [n_bootstrap]."""
@@ -220,6 +246,9 @@ class GroupedResampled:
         value = float(measure.compute(self._values(measure, compared))[0])
         # groups with a value each: what is still undefined is a ratio of nothing
         none = f"{' or '.join(measure.metrics)} is 0 in every group" if np.isnan(value) else None
+        if measure.fairlearn and none is None:
+            of_compared = tuple(each for each in self.decisions if each[0] in compared)
+            value = by_fairlearn(of_compared, measure.metrics)[measure.fairlearn]
         return Measured(value, none), measure.compute(np.array(drawn))
 
     def _values(self, measure: Measure, compared: list[str]) -> np.ndarray:
@@ -230,6 +259,38 @@ class GroupedResampled:
                 for metric in measure.metrics
             ]
         )
+
+
+@lru_cache(maxsize=1024)
+def by_fairlearn(decisions: Decisions, rates: tuple[str, ...]) -> dict[str, float]:
+    """What fairlearn has for how far groups are apart, in the rate where they are furthest.
+
+    Of selection_rate that is demographic parity, of tpr and fpr equalized odds. Stays of one group,
+    outcome and decision are one row with a weight: fairlearn's time grows with the rows.
+
+    Args:
+        decisions: Of groups that have each of the rates.
+        rates: Names from RATES.
+
+    Returns:
+        ratio and difference.
+    """
+    from fairlearn import metrics as fairlearn
+
+    groups, y_true, called, n = zip(*decisions, strict=True)
+    of = {
+        "tpr": fairlearn.true_positive_rate,
+        "fpr": fairlearn.false_positive_rate,
+        "selection_rate": fairlearn.selection_rate,
+    }
+    frame = fairlearn.MetricFrame(
+        metrics={rate: of[rate] for rate in rates},
+        y_true=y_true,
+        y_pred=called,
+        sensitive_features=list(groups),
+        sample_params={rate: {"sample_weight": n} for rate in rates},
+    )
+    return {"ratio": float(frame.ratio().min()), "difference": float(frame.difference().max())}
 
 
 def group_names(groups: np.ndarray | Sequence[object]) -> np.ndarray:
@@ -284,7 +345,16 @@ def resample_groups(
         group: _resampled(draws.among(named == group), metrics, min_group, cuts)
         for group in ordered
     }
-    return GroupedResampled(by_group, n_bootstrap)
+    return GroupedResampled(by_group, n_bootstrap, _decisions(draws.sample, named))
+
+
+def _decisions(sample: Sample, named: np.ndarray) -> Decisions:
+    """Counted, of stays and their groups [n]."""
+    called = sample.y_score >= sample.threshold
+    counted = Counter(
+        zip(named.tolist(), sample.y_true.astype(int).tolist(), called.tolist(), strict=True)
+    )
+    return tuple((group, y, int(yes), n) for (group, y, yes), n in sorted(counted.items()))
 
 
 def _resampled(

@@ -9,7 +9,12 @@ from collections.abc import Sequence
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from charthouse.statistics.bootstrap import Interval, patient_weights, percentiles
+from charthouse.statistics.bootstrap import (
+    Interval,
+    patient_weights,
+    percentiles,
+    too_few_patients,
+)
 
 
 def resample_ratios(
@@ -57,17 +62,21 @@ def ratio_intervals(
     n_bootstrap: int,
     seed: int,
     why_none: str,
+    *,
+    of_outcome: bool = False,
 ) -> Sequence[Interval]:
     """Ratios with their 95 % intervals; arguments as for resample_ratios.
 
     Args:
         y_true: [n], 0 or 1.
         why_none: What it means that the denominators sum to 0.
+        of_outcome: Whether an interval takes enough patients of each class, not in all.
     """
     values, resamples = resample_ratios(numerators, denominators, subject_ids, n_bootstrap, seed)
     n, n_positive = len(y_true), int(y_true.sum())
+    few = too_few_patients(subject_ids, y_true if of_outcome else None)
     found = []
     for value, drawn in zip(values, resamples.T, strict=True):
-        low, high, undefined, reason = percentiles(drawn, why_none if np.isnan(value) else None)
+        low, high, undefined, reason = percentiles(drawn, why_none if np.isnan(value) else few)
         found.append(Interval(float(value), low, high, n, n_positive, undefined, reason))
     return found
