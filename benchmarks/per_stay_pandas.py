@@ -35,14 +35,15 @@ def cohort_of(mimic: Path) -> pd.DataFrame:
 
 
 def grid_of_stay(rows: pd.DataFrame, intime: pd.Timestamp, variables: pd.Index) -> pd.DataFrame:
-    """Hourly means of one stay, shape (variables, hours), forward filled."""
+    """Hourly means of one stay, shape (variables, hours), not filled."""
     value = rows.valuenum.where(rows.valuenum.between(rows.outlier_low, rows.outlier_high))
     value = value.clip(rows.valid_low, rows.valid_high)
     value = value.where(rows.conversion.isna(), value * 9 / 5 + 32)
     hours = (rows.charttime - intime) / pd.Timedelta(hours=1)
     available = rows[["charttime", "storetime"]].max(axis=1)
     late = (available - intime) / pd.Timedelta(hours=1)
-    kept = value.notna() & (hours >= 0) & (late < WINDOW_HOURS)
+    missing = (rows.value == rows.intubated_text) | (rows.zero_is_missing.notna() & (value == 0))
+    kept = value.notna() & ~missing & (hours >= 0) & (late < WINDOW_HOURS)
     table = pd.DataFrame({"variable": rows.variable, "hour": np.floor(hours), "value": value})[kept]
     pivoted = table.pivot_table(index="variable", columns="hour", values="value", aggfunc="mean")
     return pivoted.reindex(index=variables, columns=range(WINDOW_HOURS))
@@ -53,7 +54,7 @@ def main(data: Path, target: Path) -> None:
     cohort = cohort_of(data / "mimic-iv")
     events = pd.read_csv(
         data / "mimic-iv/icu/chartevents.csv.gz",
-        usecols=["stay_id", "charttime", "storetime", "itemid", "valuenum"],
+        usecols=["stay_id", "charttime", "storetime", "itemid", "value", "valuenum"],
         parse_dates=["charttime", "storetime"],
     )
     events = events[events.itemid.isin(seed.itemid)].merge(seed, on="itemid")

@@ -48,8 +48,14 @@
         'landmark': [true, false],
         'required_modalities': 'list',
         'availability': ['available', 'observed'],
+        'window_closed': ['left', 'right'],
         'celsius': ['convert', 'drop'],
+        'zero_respiratory_rate': ['missing', 'keep'],
+        'second_arterial_line': ['pool', 'drop'],
+        'intubated_verbal': ['missing', 'keep'],
         'imputation': ['forward', 'forward_backward', 'none'],
+        'median_fill': ['variable', 'variable_and_hour'],
+        'report_match': ['patient_and_time', 'admission'],
         'image_views': 'list',
         'profile_vitals': ['last_value', 'last_hours'],
         'profile_hours': 'not negative',
@@ -127,7 +133,7 @@
     {%- set hours = setting('window_end_hours') - setting('window_start_hours') -%}
     {%- set bins = hours / setting('bin_hours') -%}
     {%- if bins | round < 1 or (bins - bins | round) | abs > 1e-6 -%}
-        {{ stop("window: [" ~ setting('window_start_hours') ~ " h, " ~ setting('window_end_hours') ~ " h) is not a whole number of bins of " ~ setting('bin_hours') ~ " h. Change window_start_hours, window_end_hours or bin_hours.") }}
+        {{ stop("window: " ~ setting('window_start_hours') ~ " h to " ~ setting('window_end_hours') ~ " h is not a whole number of bins of " ~ setting('bin_hours') ~ " h. Change window_start_hours, window_end_hours or bin_hours.") }}
     {%- endif -%}
     {%- set by_era, cut = setting('split_by') == 'era', setting('split_era_cut') -%}
     {%- if by_era and cut is none -%}

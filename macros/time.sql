@@ -17,10 +17,21 @@
 {%- endmacro %}
 
 
-{#- The one cut of features: in [window_start, window_end), by availability (strict) or by
-    observation (paper). A row observed before the window is out even when it was stored in it. -#}
+{#- The one cut of features: from the start of the window to its end, or to the end of the stay where
+    that comes first; by availability (strict) or by observation (paper). Which end belongs to the window,
+    window_closed says. A row observed before the window is out even when it was stored in it. -#}
 {% macro in_window(row, stay) -%}
-    {{ row }}.observed_at >= {{ stay }}.window_start
-    and {{ row }}.{{ setting('availability') }}_at < {{ stay }}.window_end
+    {%- set left_closed = setting('window_closed') == 'left' -%}
+    {{ row }}.observed_at {{ '>=' if left_closed else '>' }} {{ stay }}.window_start
+    and {{ row }}.{{ setting('availability') }}_at {{ '<' if left_closed else '<=' }} least({{ stay }}.window_end, {{ stay }}.outtime)
+{%- endmacro %}
+
+
+{#- The bin of the window that a time lies in, from 0. Bins are closed at the same end as the window, so
+    that each of its moments is in one. In whole microseconds: floor(0.3 / 0.1) is 2. -#}
+{% macro bin_of(hours) -%}
+    {%- set start, width = setting('window_start_hours'), setting('bin_hours') -%}
+    {%- set bins = '(round(' ~ hours ~ ' * 3.6e9) - ' ~ start ~ ' * 3.6e9) / (' ~ width ~ ' * 3.6e9)' -%}
+    cast({{ 'floor(' ~ bins ~ ')' if setting('window_closed') == 'left' else 'ceil(' ~ bins ~ ') - 1' }} as integer)
 {%- endmacro %}
 

@@ -262,3 +262,13 @@ def real_demo() -> Iterator[Path]:
             yield folder
             return
     pytest.skip("the open MIMIC-IV demo 2.2 is not here: set CHARTHOUSE_MIMICIV to its folder")
+
+
+@pytest.fixture(scope="session")
+def mimic_iii_demo() -> Path:
+    """The open MIMIC-III demo 1.4 in MIMIC-IV's layout, beside the other demo or the clone."""
+    named = Path(os.environ.get("CHARTHOUSE_MIMICIV", ""))
+    for folder in (named.parent, PROJECT.parent / "shared/data"):
+        if (folder / "mimic-iii-demo-1.4").exists():
+            return folder / "mimic-iii-demo-1.4"
+    pytest.skip("the open MIMIC-III demo 1.4, laid out as MIMIC-IV, is not at ../shared/data")

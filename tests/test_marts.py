@@ -51,6 +51,7 @@ def test_dirty_rows_are_counted_as_planted(built: Bench, synthetic: Path, truth:
 def test_planted_outliers_meet_the_fate_that_the_seed_gives_them(built: Bench, truth: dict) -> None:
     seed = pd.read_csv(PROJECT / "seeds/vital_signs.csv").set_index("itemid")
     expected: dict[str, int] = {"outlier, removed": 0, "pulled to the valid bound": 0}
+    zeros = truth["planted"]["outliers"]["220210"]["0"]
     for itemid, values in truth["planted"]["outliers"].items():
         bounds = seed.loc[int(itemid)]
         for text, count in values.items():
@@ -63,17 +64,49 @@ def test_planted_outliers_meet_the_fate_that_the_seed_gives_them(built: Bench, t
         built.sql("select fate, count(*) from intermediate.int_vitals_cleaned group by all")
     )
     assert {fate: found[fate] for fate in expected} == expected
-    assert min(expected.values()) > 14  # each of the 14 items has some of each that it can have
+    assert min(expected.values()) > len(seed)  # each item has some of each that it can have
+    assert found["zero, no measurement"] == zeros > 0
 
 
-def test_intubation_is_flagged_and_the_score_kept(built: Bench, truth: dict) -> None:
+def test_a_score_with_a_tube_reaches_no_mart_and_the_tube_is_still_told(
+    built: Bench, truth: dict
+) -> None:
     found = built.sql(
         """
-        select variable, value, count(*) from intermediate.int_vitals_cleaned
-        where is_intubated and value is not null group by all
+        select variable, value, fate, count(*) from intermediate.int_vitals_cleaned
+        where is_intubated and fate != 'no number' group by all
         """
     )
-    assert found == [("gcs_verbal", 1.0, truth["planted"]["no_response_ett_rows"])]
+    tubes = truth["planted"]["no_response_ett_rows"]
+    assert found == [("gcs_verbal", None, "intubated, missing", tubes)]
+    for mart in ("vitals_events", "vitals_hourly"):
+        assert built.one(f"select count(*) from marts.{mart} where is_intubated") == 0
+    # the stays that had nothing but tubes have no measured score, and the median
+    silent = built.sql(
+        """
+        select stays.stay_id, count(distinct grid.value), bool_or(grid.measured)
+        from (
+            select stay_id from intermediate.int_vitals_cleaned
+            where variable = 'gcs_verbal' and fate != 'no number'
+            group by stay_id having bool_and(is_intubated)
+        ) as stays inner join marts.vitals_hourly as grid using (stay_id)
+        where grid.variable = 'gcs_verbal' group by all
+        """
+    )
+    assert silent and {row[1:] for row in silent} == {(1, False)}
+
+
+def test_a_second_arterial_line_is_pooled_into_the_first(built: Bench, truth: dict) -> None:
+    found = built.sql(
+        """
+        select variable, count(*) from intermediate.int_vitals_cleaned
+        where itemid in (225309, 225310, 225312) group by all
+        """
+    )
+    assert {variable for variable, _ in found} == {"abp_systolic", "abp_diastolic", "abp_mean"}
+    assert sum(rows for _, rows in found) == truth["planted"]["second_line_rows"]
+    pooled = "select count(distinct itemid) from marts.vitals_events where variable = 'abp_mean'"
+    assert built.one(pooled) == 2
 
 
 def test_study_times_get_their_leading_zeros_back(built: Bench, synthetic: Path) -> None:
@@ -121,12 +154,17 @@ def test_cohort_and_labels_agree_with_pandas(built: Bench, synthetic: Path) -> N
     assert sorted(found) == sorted(expected)
 
 
-def test_the_grid_agrees_with_pandas(built: Bench, synthetic: Path) -> None:
+@pytest.mark.parametrize("protocol", ["strict", "paper"])
+def test_the_grid_agrees_with_pandas(
+    protocol: str, synthetic: Path, request: pytest.FixtureRequest
+) -> None:
     """The whole way from raw rows to the imputed grid, written a second time, stay by stay."""
+    paper = protocol == "paper"
+    built: Bench = request.getfixturevalue("papers" if paper else "built")
     seed = pd.read_csv(PROJECT / "seeds/vital_signs.csv")
     cohort = pd.DataFrame(
-        built.sql("select stay_id, intime, split from marts.cohort order by stay_id"),
-        columns=["stay_id", "intime", "split"],
+        built.sql("select stay_id, intime, outtime, split from marts.cohort order by stay_id"),
+        columns=["stay_id", "intime", "outtime", "split"],
     )
     events = raw(
         synthetic, "mimic-iv/icu/chartevents", parse_dates=["charttime", "storetime"]
@@ -137,11 +175,19 @@ def test_the_grid_agrees_with_pandas(built: Bench, synthetic: Path) -> None:
         events.valuenum.between(events.outlier_low, events.outlier_high)
     ).clip(events.valid_low, events.valid_high)
     events["clean"] = value.where(~celsius, value * 9 / 5 + 32)
-    available = events[["charttime", "storetime"]].max(axis=1)
     hours = (events.charttime - events.intime) / pd.Timedelta(hours=1)
-    late = (available - events.intime) / pd.Timedelta(hours=1)
-    events["hour"] = np.floor(hours)
-    events = events[events.clean.notna() & (hours >= 0) & (late < 24)]
+    if paper:
+        events["hour"] = np.ceil(hours) - 1
+        inside = (hours > 0) & (hours <= 24) & (events.charttime <= events.outtime)
+        inside &= ~celsius & events.second_line.isna()
+    else:
+        available = events[["charttime", "storetime"]].max(axis=1)
+        events["hour"] = np.floor(hours)
+        inside = (hours >= 0) & ((available - events.intime) / pd.Timedelta(hours=1) < 24)
+        inside &= (events.value != "No Response-ETT") & ~(
+            (events.itemid == 220210) & (events.valuenum == 0)
+        )
+    events = events[events.clean.notna() & inside]
     means = events.groupby(["stay_id", "variable", "hour"]).clean.mean()
 
     train = set(cohort.stay_id[cohort.split == "train"])
@@ -150,9 +196,13 @@ def test_the_grid_agrees_with_pandas(built: Bench, synthetic: Path) -> None:
     grid = means.unstack("hour").reindex(columns=range(24))
     everything = pd.MultiIndex.from_product([cohort.stay_id, medians.index])
     filled = grid.reindex(everything).ffill(axis=1)
+    if paper:
+        filled = filled.bfill(axis=1)
+        known = filled[filled.index.get_level_values(0).isin(train)]
+        by_hour = known.groupby(level=1).median()
     for variable, median in medians.items():
         rows = filled.index.get_level_values(1) == variable
-        filled.loc[rows] = filled.loc[rows].fillna(median)
+        filled.loc[rows] = filled.loc[rows].fillna(by_hour.loc[variable] if paper else median)
 
     found = pd.DataFrame(
         built.sql("select stay_id, variable, hour, value, measured from marts.vitals_hourly"),
@@ -252,26 +302,60 @@ def test_descriptions_reach_the_database_as_comments(built: Bench) -> None:
     assert bare == []
 
 
-def test_the_papers_protocol_differs_by_its_named_settings_only(bench: Bench) -> None:
+@pytest.fixture(scope="module")
+def papers(built: Bench, tmp_path_factory: pytest.TempPathFactory) -> Bench:
+    """The same raw data under the paper's protocol."""
+    folder = tmp_path_factory.mktemp("papers")
+    shutil.copy(built.warehouse, folder)
+    bench = Bench(built.raw, folder / built.warehouse.name, folder)
     outcome = bench.build(*MARTS, "--vars", "{protocol: paper}")
     assert outcome.code == 0, outcome.output
-    variables = json.loads(str(bench.one("select variables from marts.cohort_definition")))
-    papers = {
+    return bench
+
+
+def test_the_papers_protocol_differs_by_its_named_settings_only(papers: Bench) -> None:
+    variables = json.loads(str(papers.one("select variables from marts.cohort_definition")))
+    expected = {
         "landmark": False,
         "availability": "observed",
+        "window_closed": "right",
         "celsius": "drop",
+        "zero_respiratory_rate": "keep",
+        "second_arterial_line": "drop",
+        "intubated_verbal": "keep",
         "imputation": "forward_backward",
+        "median_fill": "variable_and_hour",
+        "report_match": "admission",
         "split_unit": "stay",
     }
-    assert {name: variables[name] for name in papers} == papers  # fmt: skip
-    assert bench.one("select count(*) from marts.cohort") == 300
-    assert bench.one(
+    assert {name: variables[name] for name in expected} == expected
+    assert papers.one("select count(*) from marts.cohort") == 300
+    assert papers.one(
         """
         select count(*) from (
             select subject_id from marts.cohort group by all having count(distinct split) > 1
         )
         """
     )
+
+
+@pytest.mark.parametrize("mart", ["vitals_events", "images", "reports"])
+def test_the_papers_rows_end_with_the_stay(papers: Bench, mart: str) -> None:
+    """Where it ends within the window, by death or not."""
+    after = f"select count(*) from marts.{mart} inner join marts.cohort using (stay_id)"
+    assert papers.one(f"{after} where outtime < window_end") != 0
+    assert papers.one(f"{after} where observed_at > outtime or observed_at > window_end") == 0
+    assert papers.one(f"{after} where observed_at <= window_start") == 0
+
+
+def test_the_papers_reports_name_their_admission(papers: Bench, built: Bench, truth: dict) -> None:
+    found = dict(papers.sql("select finding, rows_found from marts.data_quality"))
+    assert found["hadm_id is null: not matched"] == truth["planted"]["null_hadm_reports"] > 0
+    unnamed = (
+        "select count(*) from marts.reports inner join staging.stg_mimiciv__radiology as raw"
+        " using (note_id) where raw.hadm_id is null"
+    )
+    assert papers.one(unnamed) == 0 != built.one(unnamed)
 
 
 def test_the_split_of_a_patient_does_not_change_with_the_cohort(bench: Bench, built: Bench) -> None:
@@ -373,7 +457,7 @@ def test_seeds_may_be_edited(bench: Bench, project: Path) -> None:
 
     edit("vital_signs.csv", "bpm,,0,0,350,390", "bpm,,0,0,300,390")
     # pooled with the first
-    second = "220046,abp_systolic,Heart rate Alarm - High,mmHg,,0,0,375,375,118,,mine\n"
+    second = "220046,abp_systolic,Heart rate Alarm - High,mmHg,,0,0,375,375,118,,,,mine\n"
     (seeds / "vital_signs.csv").write_text((seeds / "vital_signs.csv").read_text() + second)
     lines = (seeds / "vital_signs.csv").read_text().splitlines(keepends=True)
     lines = [line for line in lines if ",gcs_eye," not in line and ",nbp_mean," not in line]

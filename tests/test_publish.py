@@ -170,7 +170,8 @@ def test_outliers_are_those_that_cleaning_set_aside(shown: Bench, copy: Path) ->
     assert fates == dict(
         shown.sql(
             "select fate, count(*) from intermediate.int_vitals_cleaned as cleaned"
-            " inner join marts.cohort using (stay_id) where fate not in ('kept', 'no number')"
+            " inner join marts.cohort using (stay_id)"
+            " where fate in ('outlier, removed', 'pulled to the valid bound')"
             " and hours >= 0 and hours < 24 group by 1"
         )
     )

@@ -139,6 +139,36 @@ def test_real_profiles_are_asked_about_on_this_machine_only(demo: Bench, chat: C
     ) == [("icu_stay_over_3_days", 20, 0, False), ("in_hospital_mortality", 20, 0, False)]
 
 
+def test_real_tubes_and_zero_rates_are_no_measurements(
+    mimic_iii_demo: Path, tmp_path: Path
+) -> None:
+    """MIMIC-III's charts have their texts; a label of its d_items is in other letters."""
+    charted = pd.read_csv(mimic_iii_demo / "icu/chartevents.csv.gz", low_memory=False)
+    tubes = ((charted.value == "No Response-ETT") & (charted.itemid == 223900)).sum()
+    zeros = ((charted.valuenum == 0) & (charted.itemid == 220210)).sum()
+    second = charted.itemid.isin([225309, 225310, 225312]).sum()
+    bench = Bench({"CHARTHOUSE_MIMICIV": str(mimic_iii_demo)}, tmp_path / "demo.duckdb", tmp_path)
+    fates = "select fate, count(*) from intermediate.int_vitals_cleaned group by all"
+    of_the_tube = "select count(*) from marts.vitals_events where is_intubated"
+
+    outcome = bench.build("--exclude", "path:models/reports")
+    assert outcome.code == 0, outcome.output
+    found = dict(bench.sql(fates))
+    assert found["intubated, missing"] == tubes == 936
+    assert found["zero, no measurement"] == zeros == 14
+    assert bench.one(of_the_tube) == 0
+    pooled = "select count(*) from marts.vitals_events where itemid in (225309, 225310, 225312)"
+    assert bench.one(pooled) != 0
+
+    outcome = bench.build("--exclude", "path:models/reports", "--vars", "{protocol: paper}")
+    assert outcome.code == 0, outcome.output
+    found = dict(bench.sql(fates))
+    assert found["second arterial line, dropped"] == second == 886
+    assert not {"intubated, missing", "zero, no measurement"} & found.keys()
+    assert bench.one(of_the_tube) != 0
+    assert bench.one(pooled) == 0
+
+
 def test_the_papers_protocol_keeps_all_stays(demo: Bench) -> None:
     outcome = demo.build("--vars", "{protocol: paper}")
     assert outcome.code == 0, outcome.output

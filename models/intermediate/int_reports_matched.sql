@@ -1,5 +1,6 @@
--- Radiology reports matched to stays: same patient, the same admission where the report names one,
--- charted from the earliest of admission, ED registration and ICU admission to the end of the stay.
+-- Radiology reports matched to stays: same patient, charted from the earliest of admission, ED
+-- registration and ICU admission to the end of the stay, and not of another admission. A report that
+-- names no admission is matched by time, unless report_match is `admission`.
 -- Grain: one row per stay and report.
 with reports as (
     select * from {{ ref('stg_mimiciv__radiology') }}
@@ -21,7 +22,11 @@ final as (
     inner join stays
         on
             reports.subject_id = stays.subject_id
+            {%- if setting('report_match') == 'admission' %}
+            and reports.hadm_id = stays.hadm_id
+            {%- else %}
             and coalesce(reports.hadm_id, stays.hadm_id) = stays.hadm_id
+            {%- endif %}
             and reports.charttime >= stays.matched_from
             and reports.charttime <= stays.outtime
     where regexp_matches(reports.text, '\S')

@@ -6,7 +6,7 @@
     "{{ stop_at_rows('select itemid from ' ~ ref('vital_signs') ~ ' anti join ' ~ ref('stg_mimiciv__d_items') ~ ' using (itemid)',
         'seeds/vital_signs.csv: an itemid is not in icu/d_items', 'Correct the seed.') }}",
     "{{ stop_at_rows('select itemid from ' ~ ref('vital_signs') ~ ' as seed inner join ' ~ ref('stg_mimiciv__d_items') ~ ' as items using (itemid)'
-        ~ ' where seed.label is distinct from items.label',
+        ~ ' where lower(seed.label) is distinct from lower(items.label)',
         'seeds/vital_signs.csv: an itemid has another label in icu/d_items', 'Correct its itemid, or its label.') }}",
 ]) }}
 
@@ -36,7 +36,16 @@ judged as (
         events.is_intubated,
         case
             when events.valuenum is null or isnan(events.valuenum) then 'no number'
+            {%- if setting('intubated_verbal') == 'missing' %}
+            when events.is_intubated then 'intubated, missing'
+            {%- endif %}
             when events.valuenum not between vital_signs.outlier_low and vital_signs.outlier_high then 'outlier, removed'
+            {%- if setting('zero_respiratory_rate') == 'missing' %}
+            when vital_signs.zero_is_missing and events.valuenum = 0 then 'zero, no measurement'
+            {%- endif %}
+            {%- if setting('second_arterial_line') == 'drop' %}
+            when vital_signs.second_line then 'second arterial line, dropped'
+            {%- endif %}
             {%- if setting('celsius') == 'drop' %}
             when vital_signs.conversion = 'celsius_to_fahrenheit' then 'Celsius, dropped'
             {%- endif %}

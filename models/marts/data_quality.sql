@@ -106,7 +106,7 @@ findings as (
     select
         'radiology' as source,
         unnest([
-            'hadm_id is null: matched by time',
+            'hadm_id is null: {{ 'not matched' if setting('report_match') == 'admission' else 'matched by time' }}',
             'never stored: counts as available when charted',
             'empty text, dropped',
             'no charttime, dropped'

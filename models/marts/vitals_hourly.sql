@@ -1,10 +1,13 @@
 -- Vital signs on a complete grid: the mean of each bin, missing bins filled as the setting imputation
--- says. `forward`: the last bin before it, else the median of the variable over the train split.
--- `forward_backward`: as the paper, the first bin after it before the median. `none`: null.
+-- says. `forward`: the last bin before it, else a median of the train split. `forward_backward`: as the
+-- paper, the first bin after it before the median. `none`: null. The median is that of the variable, or,
+-- by median_fill, that of the variable and bin over the stays that have it filled by then.
 -- Grain: one row per stay, bin and variable; `hour` is where the bin starts, in hours since intime.
 {%- set start = setting('window_start_hours') %}
 {%- set width = setting('bin_hours') %}
 {%- set bins = bins_in_window() %}
+{%- set by_bin = setting('median_fill') == 'variable_and_hour' and setting('imputation') != 'none' %}
+{%- set unfilled = 'null' if by_bin else 'typical.value' %}
 with cohort as (
     select * from {{ ref('cohort') }}
 ),
@@ -13,8 +16,7 @@ binned as (
     select
         stay_id,
         variable,
-        -- whole microseconds: floor(0.3 / 0.1) is 2
-        cast(floor((round(hours * 3.6e9) - {{ start }} * 3.6e9) / ({{ width }} * 3.6e9)) as integer) as bin,
+        {{ bin_of('hours') }} as bin,
         avg(value) as value,
         bool_or(is_intubated) as is_intubated
     from {{ ref('vitals_events') }}
@@ -63,10 +65,10 @@ starts as (
         typical.variable,
         0 as bin,
         {%- if setting('imputation') == 'forward_backward' %}
-        coalesce(first_measured.value, typical.value) as value,
+        coalesce(first_measured.value, {{ unfilled }}) as value,
         coalesce(first_measured.is_intubated, false) as is_intubated,
         {%- else %}
-        typical.value,
+        {{ unfilled }} as value,
         false as is_intubated,
         {%- endif %}
         false as is_measurement
@@ -97,6 +99,28 @@ grid as (
     from stretches
 ),
 
+filled as (
+    {%- if by_bin %}
+    select
+        grid.* exclude (value),
+        coalesce(grid.value, medians.value, typical.value) as value
+    from grid
+    inner join typical on grid.variable = typical.variable
+    left join (
+        select
+            grid.variable,
+            grid.bin,
+            median(grid.value) as value
+        from grid
+        inner join cohort on grid.stay_id = cohort.stay_id
+        where cohort.split = 'train'
+        group by grid.variable, grid.bin
+    ) as medians on grid.variable = medians.variable and grid.bin = medians.bin
+    {%- else %}
+    select * from grid
+    {%- endif %}
+),
+
 final as (
     select
         stay_id,
@@ -114,7 +138,7 @@ final as (
         {%- else %}
         is_intubated
         {%- endif %}
-    from grid
+    from filled
 )
 
 select * from final

@@ -64,8 +64,13 @@ select
     cleaned.hours, cleaned.value, cleaned.fate
 from intermediate.int_vitals_cleaned as cleaned
 inner join marts.cohort using (stay_id)
-where cleaned.fate not in ('kept', 'no number')
-    and cleaned.observed_at >= cohort.window_start and cleaned.observed_at < cohort.window_end
+cross join marts.cohort_definition
+where cleaned.fate in ('outlier, removed', 'pulled to the valid bound')
+    and cleaned.observed_at between cohort.window_start and least(cohort.window_end, cohort.outtime)
+    and cleaned.observed_at != if(
+        cohort_definition.variables ->> 'window_closed' = 'left',
+        least(cohort.window_end, cohort.outtime), cohort.window_start
+    )
 order by cleaned.stay_id, cleaned.observed_at, cleaned.itemid
 """
 

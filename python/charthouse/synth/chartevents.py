@@ -46,6 +46,7 @@ class ChartTruth:
     null_valuenum_rows: int = 0
     duplicate_rows: int = 0
     ett_rows: int = 0
+    second_line_rows: int = 0
     null_storetime_rows: int = 0
     stored_before_charted_rows: int = 0
     rows_before_intime: int = 0
@@ -249,10 +250,12 @@ def _count(
 ) -> None:
     """Add one chunk to the counts; times are those of all its rows, in order."""
     celsius = rows.sign == vs.INDEX[vs.TEMP_C]
-    arterial = rows.sign == vs.INDEX[vs.ABP_SYS]
+    second_line = np.isin(rows.sign, [vs.INDEX[item] for item in vs.SECOND_LINE])
+    arterial = second_line | (rows.sign == vs.INDEX[vs.ABP_SYS])
     truth.rows += len(charttime)
     truth.vital_rows += len(rows.stay)
     truth.celsius_rows += int(celsius.sum())
+    truth.second_line_rows += int(second_line.sum())
     truth.celsius_stays += len(np.unique(rows.stay[celsius]))
     truth.null_valuenum_rows += int(rows.null.sum())
     truth.duplicate_rows += int(rows.duplicate.sum())

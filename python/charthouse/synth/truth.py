@@ -114,6 +114,7 @@ def gather_truth(
         "null_valuenum_rows": charted.null_valuenum_rows,
         "duplicate_rows": charted.duplicate_rows,
         "no_response_ett_rows": charted.ett_rows,
+        "second_line_rows": charted.second_line_rows,
         "null_storetime_rows": charted.null_storetime_rows,
         "stored_before_charted_rows": charted.stored_before_charted_rows,
         "rows_before_intime": charted.rows_before_intime,

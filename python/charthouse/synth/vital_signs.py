@@ -61,8 +61,12 @@ class VitalSign:
 HEART_RATE, RESP_RATE, SPO2 = 220045, 220210, 220277
 NBP_SYS, NBP_DIA, NBP_MEAN = 220179, 220180, 220181
 ABP_SYS, ABP_DIA, ABP_MEAN = 220050, 220051, 220052
+ART_SYS, ART_DIA, ART_MEAN = 225309, 225310, 225312
 GCS_EYE, GCS_VERBAL, GCS_MOTOR = 220739, 223900, 223901
 TEMP_F, TEMP_C = 223761, 223762
+
+CUFF = (NBP_SYS, NBP_DIA, NBP_MEAN)
+LINE, SECOND_LINE = (ABP_SYS, ABP_DIA, ABP_MEAN), (ART_SYS, ART_DIA, ART_MEAN)
 
 SCORE_TEXTS: dict[int, tuple[str, ...]] = {
     GCS_EYE: ("None", "To Pain", "To Speech", "Spontaneously"),
@@ -125,6 +129,13 @@ VITAL_SIGNS: tuple[VitalSign, ...] = (
               98.5, 0.15, 0.55, 0.5, 0.6, (89.5, 106.5), 1, _FAHRENHEIT),
     VitalSign(TEMP_C, "Temperature Celsius", "Temperature C", _RV, "°C", "Numeric",
               37.0, 0.08, 0.3, 0.3, 0.35, (32, 41.4), 1, _CELSIUS),
+    # drawn as the first line's
+    VitalSign(ART_SYS, "ART BP Systolic", "ART BP Systolic", _RV, "mmHg", "Numeric",
+              118, -7.0, -1.5, 13, 11, (48, 235), 0, _PRESSURE),
+    VitalSign(ART_DIA, "ART BP Diastolic", "ART BP Diastolic", _RV, "mmHg", "Numeric",
+              60, -2.5, -4.0, 7, 6, (20, 135), 0, _PRESSURE),
+    VitalSign(ART_MEAN, "ART BP Mean", "ART BP Mean", _RV, "mmHg", "Numeric",
+              78, 0, 0, 0, 2.5, (26, 165), 0, _MEAN_PRESSURE),
 )  # fmt: skip
 
 INDEX = {sign.itemid: place for place, sign in enumerate(VITAL_SIGNS)}

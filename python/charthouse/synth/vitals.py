@@ -21,6 +21,7 @@ PLANTED_SHARE = 0.0006  # of stays that hold each planted value; at least one
 DUPLICATE_SHARE, NULL_SHARE = 0.004, 0.003
 CELSIUS_STAYS, CELSIUS_IN_THEM = 0.11, 0.72
 NO_VITALS = 0.005
+SECOND_LINE_STAYS, SECOND_LINE_FROM = 0.2, 6  # of those with a line; hour of the stay
 OUTSIDE = 0.05  # share of stays charted from an hour before intime, and as many after outtime
 
 Ints16 = NDArray[np.int16]
@@ -33,6 +34,7 @@ class Charting:
 
     vitals: Bools
     arterial: Bools
+    second_line: Bools
     cuff: Bools
     gcs: Bools
     temperature: Bools
@@ -71,15 +73,18 @@ def plan_charting(stays: Stays, seed: int) -> Charting:
     def some(share: float | Floats) -> Bools:
         return np.asarray(rng.random(n) < share, dtype=np.bool_)
 
+    vitals = ~some(NO_VITALS)
+    arterial = some(np.array(ARTERIAL_LINE_BY_UNIT)[stays.unit])
     return Charting(
-        vitals=~some(NO_VITALS),
-        arterial=some(np.array(ARTERIAL_LINE_BY_UNIT)[stays.unit]),
+        vitals=vitals,
+        arterial=arterial,
         cuff=some(0.98),
         gcs=some(0.98),
         temperature=some(0.97),
         celsius=some(CELSIUS_STAYS),
         early=some(OUTSIDE),
         late=some(OUTSIDE),
+        second_line=arterial & some(SECOND_LINE_STAYS),
     )
 
 
@@ -92,8 +97,12 @@ def plan_plants(stays: Stays, charting: Charting, seed: int) -> Plants:
     each = max(1, round(len(stays) * PLANTED_SHARE))
     parts: list[tuple[Ints, Ints16, Ints32, Ints]] = []
     for place, sign in enumerate(vs.VITAL_SIGNS):
-        arterial = sign.itemid in (vs.ABP_SYS, vs.ABP_DIA, vs.ABP_MEAN)
-        able = np.flatnonzero(charting.vitals & (charting.arterial | (not arterial)))
+        able = charting.vitals
+        if sign.itemid in vs.LINE:
+            able = able & charting.arterial
+        elif sign.itemid in vs.SECOND_LINE:
+            able = able & charting.second_line
+        able = np.flatnonzero(able)
         if not len(able):
             continue
         count = each * len(sign.planted)
@@ -179,16 +188,25 @@ class _Chunk:
         self.signs.append(np.full(len(at), place, np.int16))
         self.values.append(np.clip(np.round(value, sign.decimals), *sign.natural))
 
-    def pressures(self, systolic: int, diastolic: int, mean: int, slots: tuple[Ints, Ints]) -> None:
-        """The three pressures of one cuff or line at the same times."""
+    def pressures(
+        self, items: tuple[int, int, int], slots: tuple[Ints, Ints], second: Bools | None = None
+    ) -> None:
+        """The three pressures of one cuff or line at the same times.
+
+        Those of the stays in ``second`` are charted as a second line's from an hour on.
+        """
         at, time = slots
-        by = {i: vs.VITAL_SIGNS[vs.INDEX[i]] for i in (systolic, diastolic, mean)}
-        high, low = self.level(by[systolic], at), self.level(by[diastolic], at)
+        systolic, diastolic, mean = (vs.VITAL_SIGNS[vs.INDEX[item]] for item in items)
+        high, low = self.level(systolic, at), self.level(diastolic, at)
         low = np.minimum(low, high - 12)
-        noise = self.rng.normal(0, by[mean].within, len(at))
-        for itemid, value in ((systolic, high), (diastolic, low)):
-            self.add(itemid, at, time, value)
-        self.add(mean, at, time, low + (high - low) / 3.0 + noise)
+        noise = self.rng.normal(0, mean.within, len(at))
+        moved = np.zeros(len(at), np.bool_)
+        if second is not None:
+            moved = second[self.hour_stay[at]] & (self.hour_no[at] >= SECOND_LINE_FROM)
+        values = (high, low, low + (high - low) / 3.0 + noise)
+        for item, other, value in zip(items, vs.SECOND_LINE, values, strict=True):
+            self.add(item, at[~moved], time[~moved], value[~moved])
+            self.add(other, at[moved], time[moved], value[moved])
 
     def scores(self, slots: tuple[Ints, Ints]) -> None:
         """The three GCS scores together; ventilated stays have no verbal response."""
@@ -239,8 +257,8 @@ def draw_vitals(
         work.add(itemid, some, time[there], work.level(vs.VITAL_SIGNS[vs.INDEX[itemid]], some))
     cuff_share = np.where(arterial, 0.42, 0.78)[work.hour_stay]
     cuff = work.slots(cuff_share, has & charting.cuff[chosen])
-    work.pressures(vs.NBP_SYS, vs.NBP_DIA, vs.NBP_MEAN, cuff)
-    work.pressures(vs.ABP_SYS, vs.ABP_DIA, vs.ABP_MEAN, work.slots(0.85, arterial))
+    work.pressures(vs.CUFF, cuff)
+    work.pressures(vs.LINE, work.slots(0.85, arterial), charting.second_line[chosen])
     work.scores(work.slots(0.93, has & charting.gcs[chosen], every=4))
     temperature = work.slots(0.95, has & charting.temperature[chosen], every=4)
     work.temperatures(temperature, charting.celsius[chosen])

@@ -1,11 +1,13 @@
 -- Is what was not measured filled with other than the median of the train split? Bins and medians are
--- computed anew from marts.vitals_events.
+-- computed anew: of the bins that marts.vitals_events has or, by variable and hour, of those that they fill.
 -- Grain: one row per stay, variable and bin that nothing was measured for.
 with settings as (
     select
         cast(variables ->> 'window_start_hours' as double) as start_hours,
         cast(variables ->> 'bin_hours' as double) as bin_hours,
-        variables ->> 'imputation' as imputation
+        (variables ->> 'window_closed') = 'left' as closed_left,
+        variables ->> 'imputation' as imputation,
+        (variables ->> 'median_fill') = 'variable_and_hour' as by_hour
     from {{ ref('cohort_definition') }}
 ),
 
@@ -16,31 +18,14 @@ cohort as (
 events as (
     select
         events.*,
-        floor((round(events.hours * 3.6e9) - settings.start_hours * 3.6e9) / (settings.bin_hours * 3.6e9)) as bin
+        (round(events.hours * 3.6e9) - settings.start_hours * 3.6e9) / (settings.bin_hours * 3.6e9) as bins,
+        if(settings.closed_left, floor(bins), ceil(bins) - 1) as bin
     from {{ ref('vitals_events') }} as events
     cross join settings
 ),
 
 vitals_hourly as (
     select * from {{ ref('vitals_hourly') }}
-),
-
-train_bins as (
-    select
-        events.variable,
-        avg(events.value) as value
-    from events
-    inner join cohort on events.stay_id = cohort.stay_id
-    where cohort.split = 'train'
-    group by events.stay_id, events.variable, events.bin
-),
-
-train_medians as (
-    select
-        variable,
-        median(value) as value
-    from train_bins
-    group by variable
 ),
 
 first_measured as (
@@ -50,6 +35,46 @@ first_measured as (
         min(bin) as bin
     from events
     group by stay_id, variable
+),
+
+train_bins as (
+    select
+        events.variable,
+        null as hour,
+        avg(events.value) as value
+    from events
+    inner join cohort on events.stay_id = cohort.stay_id
+    cross join settings
+    where cohort.split = 'train' and not settings.by_hour
+    group by events.stay_id, events.variable, events.bin
+
+    union all
+
+    select
+        vitals_hourly.variable,
+        vitals_hourly.hour,
+        vitals_hourly.value
+    from vitals_hourly
+    inner join cohort on vitals_hourly.stay_id = cohort.stay_id
+    inner join first_measured
+        on vitals_hourly.stay_id = first_measured.stay_id and vitals_hourly.variable = first_measured.variable
+    cross join settings
+    where
+        cohort.split = 'train'
+        and settings.by_hour
+        and (
+            settings.imputation = 'forward_backward'
+            or vitals_hourly.hour > settings.start_hours + first_measured.bin * settings.bin_hours - 1e-6
+        )
+),
+
+train_medians as (
+    select
+        variable,
+        hour,
+        median(value) as value
+    from train_bins
+    group by variable, hour
 ),
 
 -- Bins that nothing was measured for: under `forward`, nothing yet.
@@ -64,7 +89,10 @@ final as (
         false as is_chosen
     from vitals_hourly
     cross join settings
-    inner join train_medians on vitals_hourly.variable = train_medians.variable
+    inner join train_medians
+        on
+            vitals_hourly.variable = train_medians.variable
+            and vitals_hourly.hour = coalesce(train_medians.hour, vitals_hourly.hour)
     left join first_measured
         on
             vitals_hourly.stay_id = first_measured.stay_id
