@@ -204,6 +204,8 @@ def test_planted_mess_in_chartevents_is_what_the_truth_says(made: Made) -> None:
         "duplicate_rows": f"select count(*) - count(distinct (stay_id, charttime, itemid)) {vital}",
         "no_response_ett_rows": f"select count(*) {vital} and value = 'No Response-ETT' "
         "and valuenum is not null",
+        "second_line_rows": "select count(*) from chartevents"
+        " where itemid in (225309, 225310, 225312)",
         "null_storetime_rows": "select count(*) from chartevents where storetime is null",
         "stored_before_charted_rows": "select count(*) from chartevents where storetime<charttime",
         "rows_before_intime": "select count(*) from chartevents join icustays using (stay_id)"

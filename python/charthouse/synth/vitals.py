@@ -97,12 +97,12 @@ def plan_plants(stays: Stays, charting: Charting, seed: int) -> Plants:
     each = max(1, round(len(stays) * PLANTED_SHARE))
     parts: list[tuple[Ints, Ints16, Ints32, Ints]] = []
     for place, sign in enumerate(vs.VITAL_SIGNS):
-        able = charting.vitals
+        has = charting.vitals
         if sign.itemid in vs.LINE:
-            able = able & charting.arterial
+            has = has & charting.arterial
         elif sign.itemid in vs.SECOND_LINE:
-            able = able & charting.second_line
-        able = np.flatnonzero(able)
+            has = has & charting.second_line
+        able = np.flatnonzero(has)
         if not len(able):
             continue
         count = each * len(sign.planted)
