@@ -344,7 +344,7 @@ def test_what_does_not_fit_loses_its_oldest_lines_and_the_row_counts_them(
         " where split = 'test' order by length(profile) desc, stay_id limit 1"
     )[0]
     seed = (project / "seeds/learners.csv").read_text()
-    rewritten = seed.replace("Llama 2 community licence,4096", "Llama 2 community licence,1000")
+    rewritten = seed.replace("Llama 2 community licence,4096", "Llama 2 community licence,1400")
     assert rewritten != seed
     (project / "seeds/learners.csv").write_text(rewritten)
     said = put(own, chat, project=project)
