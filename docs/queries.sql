@@ -92,8 +92,9 @@ from reports.leaderboard
 where population = 'all' and run_id is not null
 order by task asc, auroc_value desc;
 
--- 7. Comparisons: which differences between arms withstand the correction for how many were asked?
--- None on small cohorts: then raise 0.05 to see which come nearest.
+-- 7. Comparisons: which differences of AUROC, the primary metric, are significant after Holm correction?
+-- None on small cohorts: then raise 0.05 to see which come nearest. All other metrics are exploratory: they have
+-- a p_value at most, uncorrected, and settle nothing.
 select
     task,
     question,
@@ -101,13 +102,14 @@ select
     other_arm,
     population,
     metric,
+    is_primary,
     difference,
     ci_low,
     ci_high,
     p_adjusted,
     n_asked
 from reports.comparisons
-where p_adjusted < 0.05
+where is_primary and p_adjusted < 0.05
 order by task, p_adjusted, question, arm, other_arm, metric;
 
 -- 8. Misses: which negatives have the highest scores, which positives the lowest?

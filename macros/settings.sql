@@ -18,6 +18,8 @@
         {{ stop(name ~ ": '" ~ value ~ "' is not a number above 0. Give one.") }}
     {%- elif kind == 'not negative' and not (is_number and value >= 0) -%}
         {{ stop(name ~ ": '" ~ value ~ "' is not a number of 0 or more. Give one.") }}
+    {%- elif kind == 'share' and not (is_number and 0 < value < 1) -%}
+        {{ stop(name ~ ": '" ~ value ~ "' is not a share between 0 and 1. Give one.") }}
     {%- elif kind == 'bound' and value is not none and not (is_number and value >= 0) -%}
         {{ stop(name ~ ": '" ~ value ~ "' is not a number of 0 or more. Give one, or null for no bound.") }}
     {%- elif kind == 'year' and value is not none and not is_whole -%}
@@ -73,6 +75,8 @@
         'fit_splits': 'list',
         'baseline_chosen_on': ['validation', 'test'],
         'decision_threshold': ['validation', 0.5],
+        'alert_rate': 'share',
+        'at_sensitivity': 'share',
     }) }}
 {% endmacro %}
 

@@ -18,6 +18,7 @@ from charthouse.cohort import read_cohort
 from charthouse.encoders.registry import encoder_specs
 from charthouse.errors import CharthouseError
 from charthouse.evaluate.attribution import Linear, absolute_contributions, shares
+from charthouse.evaluate.comparisons import UNTESTED as NOT_TESTED
 from charthouse.evaluate.explain import explain
 from charthouse.evaluate.questions import questions
 from charthouse.evaluate.run import Options, evaluate
@@ -27,7 +28,8 @@ from charthouse.fusions.base import Feature
 from charthouse.predict.arms import parse_arm
 from charthouse.statistics.bootstrap import resample
 from charthouse.statistics.groups import MIN_GROUP
-from charthouse.statistics.metrics import choose_threshold
+from charthouse.statistics.metrics import METRICS, choose_threshold, measure
+from charthouse.statistics.weighted import Operating
 from charthouse.warehouse import open_warehouse
 from conftest import PROJECT, UNTESTED, Bench
 from small_disk import fill, needs_root, small_disk
@@ -374,26 +376,89 @@ def test_another_evaluation_replaces_the_first(own: Bench) -> None:
 
 def test_a_comparison_is_the_difference_of_the_two_metrics(evaluated: Bench) -> None:
     rows = evaluated.sql(
-        "select difference, arm.value - other.value, c.ci_low, c.ci_high, p_value, p_adjusted,"
-        " n_asked from results.comparisons as c"
+        "select metric, difference, arm.value - other.value, c.ci_low, c.ci_high, p_value,"
+        " p_adjusted, is_primary, n_asked, c.reason from results.comparisons as c"
         " inner join results.metrics as arm using (run_id, split, population, metric)"
         " inner join results.metrics as other on c.other_run_id = other.run_id"
         " and other.split = arm.split and other.population = arm.population"
         " and other.metric = arm.metric where difference is not null"
     )
-    assert len(rows) > 100
-    for difference, expected, low, high, p_value, adjusted, asked in rows:
+    assert {row[0] for row in rows} == set(METRICS)
+    for metric, difference, expected, low, high, p_value, adjusted, primary, asked, why in rows:
         assert difference == pytest.approx(expected, abs=1e-12)
-        if p_value is not None:
+        assert primary == (metric == "auroc")
+        if metric in NOT_TESTED:
+            assert (low, high, p_value, why) == (None, None, None, NOT_TESTED[metric])
+        elif p_value is not None:
             assert low < high if low is not None else p_value == 1
+        if p_value is not None and primary:
             assert p_value <= adjusted <= min(1, p_value * asked) + 1e-12
+        if not primary:
+            assert adjusted is None
+    assert sum(row[5] is not None for row in rows) > 50
+
+
+def test_metrics_at_a_threshold_and_of_groups_have_no_p_value(evaluated: Bench) -> None:
+    found = evaluated.sql(
+        "select distinct metric, attribute is not null, p_value is not null"
+        " from results.comparisons"
+    )
+    assert {metric for metric, _, tested in found if tested} == {
+        "auroc", "auprc", "brier", "sensitivity_at_alert_rate", "ppv_at_alert_rate",
+        "specificity_at_sensitivity",
+    }  # fmt: skip
+    assert {(of_groups, tested) for _, of_groups, tested in found if of_groups} == {(True, False)}
+    reasons = dict(
+        evaluated.sql(
+            "select distinct metric, reason from results.comparisons where difference is not null"
+            " and metric in ('f1', 'ece', 'demographic_parity_ratio', 'auroc_gap')"
+        )
+    )
+    threshold, level = "each arm decides at a threshold of its own", "shown to keep its level"
+    assert threshold in reasons["f1"] and threshold in reasons["demographic_parity_ratio"]
+    assert level in reasons["ece"] and level in reasons["auroc_gap"]
+
+
+def test_operating_points_are_settings_and_metrics_are_at_them(own: Bench) -> None:
+    """The cohort's are changed as `dbt build --vars` would."""
+    write(own, "update marts.cohort_definition set variables = json_merge_patch(variables,"
+               " '{\"alert_rate\": 0.3, \"at_sensitivity\": 0.5}')")  # fmt: skip
+    quietly(own, Options(tasks=[TASK], n_bootstrap=10))
+    y_true, y_score = scores(own, ALL, "test")
+    at = measure(y_true, y_score, 0.5, operating=Operating(0.3, 0.5))
+    found = dict(
+        own.sql(
+            "select metric, value from results.metrics where split = 'test' and threshold is null"
+            f" and population = 'all' and task = '{TASK}' and arm = '{ALL}'"
+        )
+    )
+    for metric in ("sensitivity_at_alert_rate", "ppv_at_alert_rate", "specificity_at_sensitivity"):
+        assert found[metric] == pytest.approx(at[metric].value), metric
+    settings = "settings ->> 'alert_rate', settings ->> 'at_sensitivity'"
+    assert ("0.3", "0.5") in own.sql(f"select {settings} from results.runs where kind = 'evaluate'")
+
+
+def test_the_terminal_says_what_is_primary_and_how_much_of_it_is_significant(own: Bench) -> None:
+    said: list[str] = []
+    silent = nullcontext(lambda done, total: None)
+    evaluate(PROJECT, own.warehouse, Options(tasks=[TASK], n_bootstrap=50), say=said.append,
+             watch=lambda *_: silent)  # fmt: skip
+    of_all = f"from results.comparisons where task = '{TASK}' and population = 'all' and is_primary"
+    pairs = own.one(f"select count(*) {of_all}")
+    sure = own.one(f"select count(*) {of_all} and p_adjusted < 0.05")
+    assert any(
+        f"AUROC, the primary metric: {sure} of {pairs} differences between arms are significant"
+        " after Holm" in line and "all other metrics are exploratory" in line
+        for line in said
+    )  # fmt: skip
 
 
 def test_comparisons_rest_on_enough_resamples_for_how_many_are_asked(own: Bench) -> None:
     """Else none of many pairs could be under 0.05. Intervals of arms are those of 50."""
     quietly(own, Options(tasks=[LONG], attributes=["gender"], n_bootstrap=50))
     found = own.sql(
-        f"select n_asked, n_resamples from results.comparisons where task = '{LONG}' group by all"
+        f"select n_asked, n_resamples from results.comparisons where task = '{LONG}'"
+        " and attribute is null group by all"
     )
     assert all(n == max(50, 40 * asked) for asked, n in found)
     assert len({n for _, n in found}) > 1

@@ -282,24 +282,15 @@ def test_a_learner_is_compared_with_arms_on_the_stays_that_it_answered(scored: B
         " inner join results.predictions using (task, stay_id)"
         f" where learner = '{SHY}' and status = 'answered' and split = 'test'"
     )
-    threshold = dict(
-        scored.sql(
-            "select arm, threshold from results.metrics where metric = 'f1' and split = 'test'"
-            " and population = 'all'"
-        )
-    )
     for arm in (FIXED, ARMS[2]):
         y, score, parsed, p_yes = (
             np.array(column) for column in zip(*(r[1:] for r in heard if r[0] == arm), strict=True)
         )
-        yes = np.where(parsed == "none", 1 - y, parsed == "yes")
-        called = score >= threshold[arm]
+        yes = parsed == "yes"  # a refusal alerts nobody
+        alerted = y[np.argsort(-score, kind="stable")][: yes.sum()].sum()  # as many; no ties
         expected = {
-            "accuracy": (yes == y).mean() - ((score >= 0.5) == y).mean(),
-            "sensitivity": yes[y == 1].mean() - called[y == 1].mean(),
-            "specificity": (1 - yes[y == 0]).mean() - (1 - called[y == 0]).mean(),
-            "ppv": y[yes == 1].mean() - y[called].mean(),
-            "f1": sklearn_metrics.f1_score(y, yes) - sklearn_metrics.f1_score(y, called),
+            "sensitivity_at_alert_rate": (y[yes].sum() - alerted) / y.sum(),
+            "ppv_at_alert_rate": (y[yes].sum() - alerted) / yes.sum(),
             "auroc": sklearn_metrics.roc_auc_score(y, p_yes)
             - sklearn_metrics.roc_auc_score(y, score),
             "auprc": sklearn_metrics.average_precision_score(y, p_yes)
@@ -310,9 +301,9 @@ def test_a_learner_is_compared_with_arms_on_the_stays_that_it_answered(scored: B
             assert found[SHY, arm, metric][0] == pytest.approx(difference, abs=1e-12), metric
             assert found[SHY, arm, metric][3] == len(y)
     low = [found[COPIER, arm, metric][1] for arm in (FIXED, ARMS[2])
-           for metric in ("accuracy", "auroc")]  # fmt: skip
+           for metric in ("sensitivity_at_alert_rate", "auroc")]  # fmt: skip
     assert min(low) > 0  # it knows the outcome
-    assert (MUTE, FIXED, "accuracy") in found and (MUTE, FIXED, "auroc") not in found
+    assert (MUTE, FIXED, "ppv_at_alert_rate") in found and (MUTE, FIXED, "auroc") not in found
 
 
 def test_learners_are_compared_with_each_other(scored: Bench) -> None:
@@ -335,12 +326,16 @@ def test_learners_are_compared_with_each_other(scored: Bench) -> None:
 def test_p_values_are_corrected_for_all_that_a_task_asks_of_a_question(scored: Bench) -> None:
     rows = scored.sql(
         "select question, metric, p_value, p_adjusted, n_asked from results.learner_comparisons"
-        " where p_value is not null"
+        " where p_value is not null and is_primary"
     )
+    assert {row[1] for row in rows} == {"auroc"}
+    assert scored.sql(
+        "select count(*) from results.learner_comparisons where is_primary != (metric = 'auroc')"
+        " or (p_adjusted is not null and metric != 'auroc')"
+    ) == [(0,)]  # fmt: skip
     families: dict[tuple, list[tuple]] = {}
     for row in rows:
         families.setdefault(row[:2], []).append(row[2:])
-    assert len(families["learner_against_arm", "accuracy"]) == 4 * 2
     assert len(families["learner_against_arm", "auroc"]) == 3 * 2
     for members in families.values():
         p_value, adjusted, asked = (np.array(column) for column in zip(*members, strict=True))

@@ -417,6 +417,8 @@ def test_an_environment_that_makes_no_sense(
     [
         ("{window_end: 48}", "--vars: no setting is called 'window_end'. Known: protocol, window"),
         ("{protocol: papre}", "protocol: 'papre' is neither strict nor paper. Set one of them."),
+        ("{alert_rate: 0}", "alert_rate: '0' is not a share between 0 and 1. Give one."),
+        ("{at_sensitivity: 80}", "at_sensitivity: '80' is not a share between 0 and 1. Give one."),
         ("{bin_hours: 0}", "bin_hours: '0' is not a number above 0. Give one."),
         ("{split_fractions: [a, b, c]}", "split_fractions: ['a', 'b', 'c'] are not three shares"),
         ("{imputation: mean}", "imputation: 'mean' is none of forward, forward_backward, none."),

@@ -16,6 +16,7 @@ from charthouse.evaluate.learners import fairness_rows, in_words, metric_rows
 from charthouse.evaluate.scored import ALL, Stays
 from charthouse.evaluate.shapley import MEMBERS, contribution_rows, shapley_values
 from charthouse.statistics.bootstrap import patient_weights
+from charthouse.statistics.multiplicity import holm
 from charthouse.statistics.ratios import ratio_intervals, resample_ratios
 
 BOOTSTRAP = Bootstrap(n=100, seed=0, min_group=10)
@@ -360,7 +361,8 @@ def test_the_more_is_asked_the_more_resamples_there_are_and_some_p_can_be_small(
     rows = comparison_rows(learners, (), stays, BOOTSTRAP)
     assert {row["question"] for row in rows} == {"learner_against_learner"}
     assert {(row["n_asked"], row["n_resamples"]) for row in rows} == {(36, 36 * 40)}
-    assert sum(row["p_adjusted"] < 0.05 for row in rows) == 8
+    assert sum(adjusted < 0.05 for adjusted in holm([row["p_value"] for row in rows])) == 8
+    assert {(row["is_primary"], row["p_adjusted"]) for row in rows} == {(False, None)}
     [one, *_] = comparison_rows(learners[:2], (), stays, BOOTSTRAP)
     assert one["n_resamples"] == BOOTSTRAP.n
 

@@ -22,8 +22,10 @@ from charthouse.statistics.calibration import EPSILON, logit
 from charthouse.statistics.metrics import METRICS, choose_threshold, measure
 from charthouse.statistics.multiplicity import holm, resamples_needed
 from charthouse.statistics.ratios import ratio_intervals
+from charthouse.statistics.weighted import Operating
 
 N, PATIENTS, THRESHOLD = 400, 250, 0.4
+BY_RANK = ("sensitivity_at_alert_rate", "ppv_at_alert_rate", "specificity_at_sensitivity")
 
 
 def stays(seed: int = 0, n: int = N, patients: int = PATIENTS) -> tuple[np.ndarray, ...]:
@@ -168,6 +170,98 @@ def test_ece_of_a_resample_is_that_of_its_rows() -> None:
         assert found[number] == pytest.approx(sum(gaps), abs=1e-12)
 
 
+# By rank
+
+
+def on_the_curve(y: np.ndarray, s: np.ndarray, alerts: float, sensitivity: float) -> dict:
+    """The metrics at both points of scikit-learn's ROC curve, straight between its corners."""
+    positives, negatives = y.sum(), (1 - y).sum()
+    fpr, tpr, _ = sklearn_metrics.roc_curve(y, s, drop_intermediate=False)
+    fp, tp = fpr * negatives, tpr * positives
+    found = np.interp(alerts, fp + tp, tp)
+    wanted = sensitivity * positives
+    at = np.flatnonzero(tp >= wanted - 1e-9)[0]
+    cost = np.interp(wanted, tp[at - 1 : at + 1], fp[at - 1 : at + 1]) if tp[at] else 0.0
+    return {
+        "sensitivity_at_alert_rate": found / positives,
+        "ppv_at_alert_rate": found / alerts,
+        "specificity_at_sensitivity": 1 - cost / negatives,
+    }
+
+
+@pytest.mark.parametrize("as_often", [False, True])
+@pytest.mark.parametrize("kind", SCORES)
+def test_operating_points_are_found_anew_in_every_resample(
+    kind: str, as_often: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At a share of alerts, and with as many as somebody else has, which differ by resample."""
+    monkeypatch.setattr(bootstrap, "CHUNK", 7 * N)
+    y_true, y_score, subject = stays()
+    y_score = SCORES[kind](y_true, y_score)
+    others = np.random.default_rng(5).random(N) < 0.2
+    operating = Operating(0.15, 0.7, others if as_often else None)
+    found = resample(
+        y_true, y_score, subject, THRESHOLD, BY_RANK, n_bootstrap=25, seed=3, operating=operating
+    )
+    for number, rows in enumerate(resampled_rows(subject, 25, 3)):
+        alerts = others[rows].sum() if as_often else 0.15 * len(rows)
+        for name, value in on_the_curve(y_true[rows], y_score[rows], alerts, 0.7).items():
+            assert found.resamples[name][number] == pytest.approx(value, abs=1e-12), name
+    alerts = others.sum() if as_often else 0.15 * N
+    for name, value in on_the_curve(y_true, y_score, alerts, 0.7).items():
+        assert found.measured[name].value == pytest.approx(value, abs=1e-12), name
+
+
+def test_rows_that_tie_for_the_last_alerts_share_them_as_if_by_lot() -> None:
+    """40 alerts of 400 stays, in 9 scores: the mean over 3,000 ways to break the ties."""
+    y_true, y_score, _ = stays()
+    coarse = np.round(y_score * 8) / 8
+    rng = np.random.default_rng(0)
+    drawn = [y_true[np.lexsort((rng.random(N), -coarse))[:40]].sum() for _ in range(3000)]
+    found = measure(y_true, coarse, 0.5, BY_RANK)
+    error = np.std(drawn) / np.sqrt(3000)
+    assert error > 0
+    assert found["ppv_at_alert_rate"].value * 40 == pytest.approx(np.mean(drawn), abs=4 * error)
+
+
+def test_a_constant_score_alerts_at_random() -> None:
+    y_true, _, subject = stays()
+    found = intervals(y_true, np.full(N, 0.3), subject, 0.5, metrics=BY_RANK, n_bootstrap=50)
+    assert found["sensitivity_at_alert_rate"].value == pytest.approx(0.1)
+    assert found["ppv_at_alert_rate"].value == pytest.approx(y_true.mean())
+    assert found["specificity_at_sensitivity"].value == pytest.approx(0.2)
+
+
+def test_another_scale_changes_nothing_by_rank() -> None:
+    """Thresholds and calibration differ, so every other metric but the AUROC's kin does."""
+    y_true, y_score, subject = stays()
+    found = minus(y_true, (y_score, y_score**3), subject, (THRESHOLD, THRESHOLD), n_bootstrap=50)
+    same = {name for name, each in found.items() if each.difference == 0}
+    assert same == {"auroc", "auprc", *BY_RANK}
+    assert all(found[name].p_value == 1 for name in same)
+
+
+def test_whoever_alerts_nobody_has_no_ppv() -> None:
+    y_true, y_score, subject = stays()
+    nobody = Operating(as_often_as=np.zeros(N, bool))
+    found = resample(y_true, y_score, subject, 0.5, BY_RANK, 10, operating=nobody).intervals()
+    assert found["sensitivity_at_alert_rate"].value == 0
+    ppv = found["ppv_at_alert_rate"]
+    assert (np.isnan(ppv.value), ppv.reason) == (True, "nothing is alerted")
+
+
+def test_alerts_that_are_all_right_have_the_exact_interval_of_their_patients() -> None:
+    """50 positive patients of two stays in 400 stays; 40 stays are alerted, of 20 patients."""
+    subject = np.concatenate([np.repeat(np.arange(50), 2), np.arange(100, 400)])
+    y_true = (subject < 100).astype(int)
+    y_score = np.where(y_true == 1, 0.9 - subject / 1000, 0.1)
+    found = intervals(y_true, y_score, subject, 0.5, metrics=BY_RANK, n_bootstrap=50)
+    exact = stats.binomtest(20, 20).proportion_ci(method="exact")
+    ppv = found["ppv_at_alert_rate"]
+    assert (ppv.value, ppv.ci_low, ppv.ci_high) == (1, pytest.approx(exact.low), 1)
+    assert found["specificity_at_sensitivity"].value == 1
+
+
 # Undefined
 
 
@@ -178,15 +272,16 @@ def test_one_class_gives_nan_and_the_reason(label: int, missing: str) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         found = intervals(y_true, y_score, subject, THRESHOLD, n_bootstrap=20)
-    for name in ("auroc", "auprc", "calibration_slope", "calibration_intercept"):
+    both = {"auroc", "auprc", "specificity_at_sensitivity", "calibration_slope",
+            "calibration_intercept"}  # fmt: skip
+    for name in both:
         assert np.isnan([found[name].value, found[name].ci_low, found[name].ci_high]).all(), name
         assert found[name].reason == missing
         assert found[name].n_undefined == 20
-    blank = "specificity" if label else "sensitivity"
-    assert {name for name, each in found.items() if not np.isnan(each.value)} == set(METRICS) - {
-        "auroc", "auprc", "calibration_slope", "calibration_intercept", blank,
-        *([] if label else ["f1"]),
-    }  # fmt: skip
+    blank = {"specificity"} if label else {"sensitivity", "sensitivity_at_alert_rate", "f1"}
+    assert {name for name, each in found.items() if not np.isnan(each.value)} == (
+        set(METRICS) - both - blank
+    )
     assert np.isnan(found["brier"].ci_low)
     assert found["brier"].reason == "fewer than 10 patients of a class (0)"
     assert (found["brier"].n, found["brier"].n_positive) == (N, N * label)
@@ -436,12 +531,37 @@ def test_a_clear_difference_has_the_smallest_p_value_but_not_0() -> None:
         y_true, (better, y_score), subject, (0.5, 0.5), metrics=["auroc"], n_bootstrap=199
     )["auroc"]
     assert found.ci_low > 0
-    assert found.p_value == pytest.approx(2 / 200)
+    assert found.p_value == pytest.approx(1 / 200)
+
+
+def test_p_value_and_interval_are_how_far_resamples_lie_off_the_difference() -> None:
+    y_true, y_score, subject = stays()
+    other = np.clip(y_score + np.random.default_rng(4).normal(0, 0.1, N), 0, 1)
+    arm, less = (resample(y_true, each, subject, 0.5, ["auroc"]) for each in (y_score, other))
+    found = arm.minus(less)["auroc"]
+    off = np.abs(arm.resamples["auroc"] - less.resamples["auroc"] - found.difference)
+    assert 0.002 < found.p_value < 0.9
+    assert found.p_value == ((off >= abs(found.difference)).sum() + 1) / 1001
+    assert found.ci_high - found.difference == pytest.approx(np.quantile(off, 0.95))
+    assert found.difference - found.ci_low == pytest.approx(np.quantile(off, 0.95))
+
+
+def test_what_is_not_tested_has_a_difference_alone_and_says_why() -> None:
+    y_true, y_score, subject = stays()
+    arm, other = (resample(y_true, each, subject, 0.5, ["auroc", "f1"], 50)
+                  for each in (y_score, 1 - y_score))  # fmt: skip
+    found = arm.minus(other, {"f1": "no test"})
+    assert found["f1"].difference == pytest.approx(
+        arm.measured["f1"].value - other.measured["f1"].value
+    )
+    assert np.isnan([found["f1"].ci_low, found["f1"].ci_high, found["f1"].p_value]).all()
+    assert found["f1"].reason == "no test"
+    assert found["auroc"] == arm.minus(other)["auroc"]
 
 
 @pytest.mark.parametrize("asked", [1, 25, 26, 28, 400])
 def test_however_many_are_asked_a_clear_difference_can_be_significant(asked: int) -> None:
-    smallest = 2 / (resamples_needed(1000, asked) + 1)
+    smallest = 1 / (resamples_needed(1000, asked) + 1)
     assert holm([smallest] * asked).max() < 0.05
 
 
@@ -520,6 +640,8 @@ def test_a_few_patients_of_a_class_have_values_but_no_intervals(patients: int, l
         if patients < MIN_PATIENTS:
             assert np.isnan([each.ci_low, each.ci_high]).all(), name
             assert each.reason == f"fewer than 10 patients of a class ({patients})", name
+        elif name == "ppv_at_alert_rate":
+            assert "patients that it is a share of" in each.reason  # 9 of 90 stays are alerted
         else:
             assert each.reason is None and each.ci_low < each.ci_high, name
 
@@ -535,7 +657,7 @@ def test_a_few_patients_of_a_class_have_no_p_value(patients: int) -> None:
         assert found.reason == f"fewer than 10 patients of a class ({patients})"
     else:
         assert found.ci_high < 0
-        assert (found.p_value, found.reason) == (pytest.approx(2 / 1001), None)
+        assert (found.p_value, found.reason) == (pytest.approx(1 / 1001), None)
 
 
 @pytest.mark.parametrize("called", [MIN_PATIENTS - 1, MIN_PATIENTS])

@@ -4,8 +4,8 @@
 -- text; mimic_cxr_years: of the years that MIMIC-CXR covers).
 {{ config(alias='leaderboard') }}
 {%- set metrics = [
-    'auroc', 'auprc', 'accuracy', 'sensitivity', 'specificity', 'ppv', 'f1', 'brier',
-    'calibration_slope', 'calibration_intercept', 'ece'
+    'auroc', 'auprc', 'accuracy', 'sensitivity_at_alert_rate', 'ppv_at_alert_rate', 'specificity_at_sensitivity',
+    'sensitivity', 'specificity', 'ppv', 'f1', 'brier', 'calibration_slope', 'calibration_intercept', 'ece'
 ] %}
 {%- set published = ['auroc', 'auprc', 'accuracy'] %}
 

@@ -87,7 +87,7 @@ def require_result_tables(db: duckdb.DuckDBPyConnection) -> None:
         "select count(*) from duckdb_columns() where schema_name || '.' || table_name || '.' ||"
         " column_name in ('marts.cohort_definition.cohort_hash', 'results.runs.run_id',"
         " 'results.predictions.run_id', 'embeddings.fitted.fitted_on', 'results.answers.run_id',"
-        " 'marts.patient_profiles.sections', 'results.comparisons.n_resamples',"
+        " 'marts.patient_profiles.sections', 'results.comparisons.is_primary',"
         " 'marts.cohort.in_mimic_cxr_years')"
     ).fetchall()[0][0]
     if found < 8:

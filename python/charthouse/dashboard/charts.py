@@ -9,8 +9,8 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
+from charthouse.evaluate.comparisons import SIGNIFICANT
 from charthouse.report import style
-from charthouse.report.comparisons import LEVEL
 from charthouse.report.rows import limits_of, without_interval
 
 # The report's markers by their names in Vega
@@ -116,9 +116,9 @@ def differences(found: pd.DataFrame, metric: str, questions: Mapping[str, str]) 
         metric: In words.
         questions: Those that are drawn, in their order, with their titles.
     """
-    sure, unsure = f"corrected p < {LEVEL}", f"corrected p {LEVEL} or more"
+    sure, unsure = f"significant after Holm correction (p < {SIGNIFICANT})", "not, or not tested"
     series = {sure: (style.BLUE, "circle"), unsure: (style.BLUE, "circle")}
-    is_sure = found["p_adjusted"] < LEVEL
+    is_sure = found["p_adjusted"] < SIGNIFICANT
     long = found[["label", "p_adjusted", "n", "n_positive", "question"]].assign(
         value=found["difference"],
         low=found["ci_low"],

@@ -5,7 +5,8 @@ import streamlit as st
 
 from charthouse.dashboard import charts, parts
 from charthouse.dashboard.data import Copy, Site, tasks
-from charthouse.report.comparisons import LEVEL, pair_label
+from charthouse.evaluate.comparisons import PRIMARY, SIGNIFICANT
+from charthouse.report.comparisons import pair_label
 
 
 def show(site: Site, copy: Copy) -> None:
@@ -13,8 +14,9 @@ def show(site: Site, copy: Copy) -> None:
     parts.head(
         site, copy, "Comparisons",
         "Differences between two arms on the same stays and resamples of patients: right of zero"
-        " the first is better (of Brier score and calibration error: worse). Only filled dots"
-        " withstand the correction for how many were asked (Holm).",
+        " the first is better (of Brier score and calibration error: worse). AUROC is the primary"
+        " metric: filled dots are significant after Holm correction for how many were asked. All"
+        " others are exploratory.",
     )  # fmt: skip
     task = parts.choose_task(tasks(copy))
     found = parts.rows_of(
@@ -37,8 +39,9 @@ def show(site: Site, copy: Copy) -> None:
     with right:
         seen = parts.choose_seen()
     only_sure = st.toggle(
-        f"Only those that withstand the correction (p < {LEVEL})", key="sure", bind="query-params"
-    )
+        f"Only those significant after Holm correction (p < {SIGNIFICANT})",
+        key="sure", bind="query-params",
+    )  # fmt: skip
     shown = found[
         (found["metric"] == metric)
         & found["attribute"].isna()
@@ -49,10 +52,12 @@ def show(site: Site, copy: Copy) -> None:
     ]
     asked = len(shown)
     if only_sure:
-        shown = shown[shown["p_adjusted"] < LEVEL]
+        shown = shown[shown["p_adjusted"] < SIGNIFICANT]
+    parts.role(metric)
+    sure = int((shown["p_adjusted"] < SIGNIFICANT).sum())
     st.caption(
-        f"{len(shown)} of {asked} comparisons; {int((shown['p_adjusted'] < LEVEL).sum())} of them"
-        " withstand the correction."
+        f"{len(shown)} of {asked} comparisons"
+        + (f"; {sure} of them significant after Holm correction." if metric == PRIMARY else ".")
     )
     if shown.empty:
         parts.empty("No comparison is left by these filters.")
@@ -87,6 +92,7 @@ def _table(found: pd.DataFrame) -> None:
                 parts.interval(row, "difference", "ci_low", "ci_high", "+.4f")
                 for _, row in found.iterrows()
             ],
+            "role": [parts.ROLES[metric == PRIMARY] for metric in found["metric"]],
             "p": found["p_value"],
             "corrected p": found["p_adjusted"],
             "asked": found["n_asked"],

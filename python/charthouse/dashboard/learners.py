@@ -230,6 +230,7 @@ def _comparisons(copy: Copy, task: str) -> None:
     if shown.empty:
         parts.empty("No comparison is left by these filters.")
         return
+    parts.role(metric)
     charts.differences(
         shown.assign(label=[_pair(row) for _, row in shown.iterrows()]),
         parts.worded(metric), QUESTIONS,

@@ -8,12 +8,16 @@ import pandas as pd
 import streamlit as st
 
 from charthouse.dashboard.data import Copy, Site, frame
+from charthouse.evaluate.comparisons import PRIMARY
 from charthouse.report.style import POPULATIONS, WARNING
 
 METRICS = {
     "auroc": "AUROC",
     "auprc": "AUPRC",
     "accuracy": "Accuracy",
+    "sensitivity_at_alert_rate": "Sensitivity at the alert rate",
+    "ppv_at_alert_rate": "PPV at the alert rate",
+    "specificity_at_sensitivity": "Specificity at the fixed sensitivity",
     "sensitivity": "Sensitivity",
     "specificity": "Specificity",
     "ppv": "PPV",
@@ -29,6 +33,7 @@ METRICS = {
 
 SEEN = {"no": "no", "unknown": "unknown", "yes": "yes"}
 """Whether a model was trained on MIMIC before, so perhaps on test stays; the cleanest first."""
+ROLES = {True: "primary", False: "exploratory"}
 
 MAJORITY = "Accuracy of the larger class"
 """What always saying the outcome of most stays gets; it stands beside every accuracy."""
@@ -147,6 +152,15 @@ def worded(name: str, names: Mapping[str, str] | None = None) -> str:
             )
     plain = name.replace("_", " ").replace("icu ", "ICU ")
     return plain[:1].upper() + plain[1:]
+
+
+def role(metric: str) -> None:
+    """What a comparison of the metric may be used for."""
+    if metric != PRIMARY:
+        st.info(
+            "Exploratory: p-values of this metric are not corrected, and settle nothing. Claims"
+            f" rest on {METRICS[PRIMARY]}, the primary metric."
+        )
 
 
 def interval(row: Mapping[str, Any], value: str, low: str, high: str, form: str = ".4f") -> str:

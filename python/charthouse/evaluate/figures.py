@@ -23,7 +23,7 @@ from charthouse.statistics.groups import (
     resample_groups,
 )
 from charthouse.statistics.metrics import METRICS, Measured, choose_threshold
-from charthouse.statistics.multiplicity import holm
+from charthouse.statistics.weighted import BY_RANK, Operating
 
 Row = dict[str, Any]
 
@@ -41,11 +41,12 @@ CURVES = {
 
 @dataclass(frozen=True)
 class Bootstrap:
-    """How sure figures are made."""
+    """How sure figures are made, and where they decide by rank."""
 
     n: int
     seed: int
     min_group: int
+    operating: Operating = BY_RANK
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +61,6 @@ class Figures:
         by_attribute: Attribute to the metrics by group, on all test stays.
         compared: Population to the metrics of test, of as many resamples as comparisons need; the
             first are those of by_population.
-        compared_by_attribute: Likewise.
     """
 
     scored: Scored
@@ -69,7 +69,6 @@ class Figures:
     by_population: Mapping[tuple[str, str], Resampled]
     by_attribute: Mapping[str, GroupedResampled]
     compared: Mapping[str, Resampled]
-    compared_by_attribute: Mapping[str, GroupedResampled]
 
     def threshold_of(self, metrics: Sequence[str]) -> float | None:
         """At which some metrics, cut at the same, decide; None where they decide nothing."""
@@ -125,7 +124,7 @@ def figures(
             if split == "test":
                 compared[population] = found
     test = stays["test"]
-    compared_by_attribute = {
+    by_attribute = {
         attribute: _without_cut(
             resample_groups(
                 test.y_true,
@@ -134,19 +133,16 @@ def figures(
                 groups,
                 ACCURACY_AT if threshold is None else threshold,
                 GROUP_METRICS,
-                more.n,
-                more.seed,
-                more.min_group,
+                bootstrap.n,
+                bootstrap.seed,
+                bootstrap.min_group,
                 CUTS,
             ),
             why_none,
         )
         for attribute, groups in test.groups.items()
     }
-    by_attribute = {name: each.first(bootstrap.n) for name, each in compared_by_attribute.items()}
-    return Figures(
-        scored, threshold, why_none, by_population, by_attribute, compared, compared_by_attribute
-    )
+    return Figures(scored, threshold, why_none, by_population, by_attribute, compared)
 
 
 def measured(
@@ -161,7 +157,8 @@ def measured(
     """Metrics of an arm on the chosen rows [n], accuracy (always) at ACCURACY_AT, same draws."""
     sample = stays.y_true[rows], y_score[rows], stays.subject_ids[rows]
     at = ACCURACY_AT if threshold is None else threshold
-    found = resample(*sample, at, metrics, bootstrap.n, bootstrap.seed, CUTS)
+    operating = bootstrap.operating.among(rows)
+    found = resample(*sample, at, metrics, bootstrap.n, bootstrap.seed, CUTS, operating)
     return found if why_none is None else _without(found, CUT, why_none)
 
 
@@ -283,22 +280,6 @@ def fairness_row(found: FairnessInterval) -> Row:
         "n_undefined": found.n_undefined,
         "reason": found.reason,
     }
-
-
-def corrected(rows: Sequence[Row], family: Sequence[str]) -> Sequence[Row]:
-    """Adds p_adjusted (Holm) and n_asked to comparisons: of those that share the columns named.
-
-    n_asked counts those without a p-value too; they are not corrected for.
-    """
-    families: dict[tuple, list[Row]] = {}
-    for row in rows:
-        families.setdefault(tuple(row[key] for key in family), []).append(row)
-    for members in families.values():
-        p_values = [np.nan if row["p_value"] is None else row["p_value"] for row in members]
-        for row, adjusted in zip(members, holm(p_values), strict=True):
-            row["p_adjusted"] = number(adjusted)
-            row["n_asked"] = len(members)
-    return rows
 
 
 def number(value: float) -> float | None:

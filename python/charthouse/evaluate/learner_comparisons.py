@@ -1,13 +1,15 @@
 """Learners against arms, against other evidence and against each other, on the same stays.
 
 - learner_against_arm: shown everything, minus an arm of the modular framework: one for each set of
-  modalities, chosen on validation, with the threshold that it is evaluated with.
+  modalities, chosen on validation. Decisions at the learner's own alert rate: the arm alerts as
+  many stays as the learner says yes to, those of the highest scores, found anew in every resample.
+  A refusal alerts nobody.
 - uses_the_picture: shown everything, minus what lacks the picture, has a blank one, or another
   patient's.
 - learner_against_learner: both shown everything.
 
-Refusals count as wrong. Only what both have is compared: metrics of p_yes on the stays where both
-have one, and not at all where there are none.
+Elsewhere refusals count as wrong, and decisions are compared as they are. Only what both have is
+compared: metrics of p_yes on the stays where both have one, and not at all where there are none.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,24 +20,25 @@ import numpy as np
 
 from charthouse.ask.conditions import FULL
 from charthouse.evaluate.choice import one_per_modalities
+from charthouse.evaluate.comparisons import corrected
 from charthouse.evaluate.figures import (
     Bootstrap,
     Figures,
     Row,
-    corrected,
     difference_row,
     interval_row,
-    measured,
 )
 from charthouse.evaluate.learner_answers import Answers, Learner
-from charthouse.evaluate.learners import AS_WRONG, ASKED, OF_DECISIONS, P_YES, measured_on
+from charthouse.evaluate.learners import AS_WRONG, ASKED, P_YES, measured_on
 from charthouse.evaluate.questions import populations_of
 from charthouse.evaluate.scored import ALL, Stays
 from charthouse.statistics.bootstrap import Interval, Resampled
 from charthouse.statistics.multiplicity import resamples_needed
 from charthouse.statistics.ratios import ratio_intervals
+from charthouse.statistics.weighted import Operating
 
 WITHOUT_THE_PICTURE = ("text_only", "blank_image", "other_image")
+OF_ALERTS = ("sensitivity_at_alert_rate", "ppv_at_alert_rate")
 FAMILY = ("question", "metric")
 """Comparisons of one task that share these are corrected together."""
 
@@ -102,11 +105,11 @@ def _against_arm(
         "other_fusion": arm.scored.fusion,
     }
     if (rows := full.answered & among).any():
-        theirs = measured(
-            stays, y_score, rows, arm.threshold, arm.why_none, bootstrap, OF_DECISIONS
-        )
-        ours = _decided(full, stays, rows, OF_DECISIONS, bootstrap)
-        yield from _differences(common, AS_WRONG, ours, theirs)
+        yes = full.decision == 1
+        as_often = replace(bootstrap, operating=Operating(as_often_as=yes))
+        theirs = measured_on(stays, rows, y_score, OF_ALERTS, as_often)
+        ours = measured_on(stays, rows, yes * 1.0, OF_ALERTS, as_often)
+        yield from _differences(common, ASKED, ours, theirs)
     if (rows := full.has_p_yes & among).any():
         metrics = ("auroc", "auprc", "brier")
         theirs = measured_on(stays, rows, y_score, metrics, bootstrap)

@@ -62,7 +62,8 @@ def measured_on(
 ) -> Resampled:
     """Metrics of decisions (1.0 or 0.0) or probabilities [n] on the chosen stays [n]."""
     sample = stays.y_true[rows], y_score[rows], stays.subject_ids[rows]
-    return resample(*sample, ACCURACY_AT, metrics, bootstrap.n, bootstrap.seed)
+    operating = bootstrap.operating.among(rows)
+    return resample(*sample, ACCURACY_AT, metrics, bootstrap.n, bootstrap.seed, operating=operating)
 
 
 def metric_rows(learner: Learner, stays: Stays, bootstrap: Bootstrap) -> Iterator[Row]:

@@ -15,7 +15,13 @@ from charthouse.evaluate import figures as of
 from charthouse.evaluate import store
 from charthouse.evaluate.attribution import absolute_contributions, read_linear, shares
 from charthouse.evaluate.certainty import how_sure
-from charthouse.evaluate.figures import Bootstrap, Figures, Row, corrected
+from charthouse.evaluate.comparisons import (
+    corrected,
+    difference_rows,
+    fairness_difference_rows,
+)
+from charthouse.evaluate.comparisons import in_words as compared_in_words
+from charthouse.evaluate.figures import Bootstrap, Figures, Row
 from charthouse.evaluate.learner_answers import Learner, read_learners
 from charthouse.evaluate.learner_comparisons import chosen_arms, comparison_rows
 from charthouse.evaluate.learners import fairness_rows, in_words, metric_rows
@@ -43,6 +49,7 @@ from charthouse.progress import Say, Watch
 from charthouse.runs import new_run_id, note_counts, start_run
 from charthouse.statistics.bootstrap import rarer_patients
 from charthouse.statistics.groups import MIN_GROUP
+from charthouse.statistics.weighted import Operating
 from charthouse.warehouse import open_warehouse
 
 SPLITS = ("validation", "test")
@@ -132,7 +139,9 @@ class _Task:
             return False
         asked = self._questions(scored)
         run_id = self._start(scored, learners)
-        bootstrap = Bootstrap(self.options.n_bootstrap, self.options.seed, self.options.min_group)
+        bootstrap = Bootstrap(
+            self.options.n_bootstrap, self.options.seed, self.options.min_group, self._operating
+        )
         n_compared = resamples_by_question(asked, bootstrap.n)
         setting = self.cohort.variables["decision_threshold"]
         test = stays["test"]
@@ -178,10 +187,30 @@ class _Task:
             f"  {self.task}: {', '.join(f'{n} {what}' for what, n in sizes.items() if n)}"
             f" on {len(test.stay_ids)} test stays, {self.options.n_bootstrap} resamples ({run_id})"
         )
-        lines += filter(None, [_how_sure(list(found.values()), test), self._of_cxr_years(test)])
+        pairs = {  # each in its main population, the first
+            (row["question"], row["run_id"], row["other_run_id"]): row
+            for row in reversed(compared)
+            if row["is_primary"]
+        }
+        lines += filter(None, [
+            _how_sure(list(found.values()), test),
+            self._of_cxr_years(test),
+            compared_in_words(list(pairs.values()), "arms"),
+            compared_in_words(against, "learners and what they are held against"),
+        ])  # fmt: skip
         for line in lines:
             self.say(f"    {line}")
         return True
+
+    @property
+    def _operating(self) -> Operating:
+        settings = self.cohort.variables
+        try:
+            return Operating(settings["alert_rate"], settings["at_sensitivity"])
+        except KeyError as error:
+            raise CharthouseError(
+                f"The marts are of an older clone, which had no setting {error}. Run dbt build."
+            ) from None
 
     @property
     def _by_era(self) -> bool:
@@ -225,6 +254,8 @@ class _Task:
             "min_group": self.options.min_group,
             "compare": [list(pair) for pair in self.options.compare],
             "decision_threshold": self.cohort.variables["decision_threshold"],
+            "alert_rate": self._operating.alert_rate,
+            "at_sensitivity": self._operating.sensitivity,
         }
         with open_warehouse(self.warehouse, read_only=False) as db:
             start_run(
@@ -338,10 +369,9 @@ class _Task:
         n_compared: Mapping[str, int],
     ) -> Sequence[Row]:
         """Rows of results.comparisons, their p-values corrected within each question."""
-        rows = []
+        rows: list[Row] = []
         for question in asked:
             arm, other = (found[each.run_id] for each in question.arms)
-            n = n_compared[question.name]
             common = {
                 **self._key(question.arm),
                 "question": question.name,
@@ -352,28 +382,10 @@ class _Task:
                 "evaluation_run_id": run_id,
             }
             populations = populations_of(self._by_era, question.arm.arm, question.other.arm)
-            for population in populations:
-                differences = (
-                    arm.compared[population].first(n).minus(other.compared[population].first(n))
-                )
-                rows += [
-                    common
-                    | {"population": population, "attribute": None, "metric": metric}
-                    | of.difference_row(difference)
-                    for metric, difference in differences.items()
-                ]
-            by_group = question.adds and ALL in populations
-            for attribute in self.options.attributes if by_group else ():
-                one, another = (
-                    each.compared_by_attribute[attribute].first(n) for each in (arm, other)
-                )
-                differences = one.fairness_minus(another)
-                rows += [
-                    common
-                    | {"population": ALL, "attribute": attribute, "metric": measure}
-                    | of.difference_row(difference)
-                    for measure, difference in differences.items()
-                ]
+            pair = [*difference_rows(arm, other, populations, n_compared[question.name])]
+            if question.adds and ALL in populations:
+                pair += fairness_difference_rows(arm, other, self.options.attributes)
+            rows += [common | row for row in pair]
         return corrected(rows, ("question", "population", "attribute", "metric"))
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from charthouse.evaluate.comparisons import SIGNIFICANT
 from charthouse.evaluate.scored import POPULATIONS
 from charthouse.report import style
 from charthouse.report.read import Row, TaskResults
@@ -16,7 +17,6 @@ from charthouse.report.rows import (
 )
 from charthouse.report.style import Sheet
 
-LEVEL = 0.05
 MOST_ROWS = 30  # on one sheet
 
 _LABELS, _PANEL, _FIGURES, _ROW = 3.3, 1.7, 1.85, 0.33  # inches
@@ -68,14 +68,14 @@ def _sheet(
         _LABELS + len(POPULATIONS) * (_PANEL + _FIGURES) + 0.1,
         height + 1.2,
         title=f"Differences of AUROC, {results.task}{which}",
-        footer=style.footer(results, "same stays and resamples for both arms; p corrected within"
-                            " a question (Holm)"),
+        footer=style.footer(results, "AUROC is the primary metric; same stays and resamples for"
+                            " both arms; p corrected within a question (Holm)"),
         synthetic=results.cohort.is_synthetic,
     )  # fmt: skip
     sheet.legend(
         [
-            style.key(f"corrected p < {LEVEL}", style.BLUE),
-            style.key(f"corrected p {LEVEL} or more", style.BLUE, hollow=True),
+            style.key(f"significant after Holm correction (p < {SIGNIFICANT})", style.BLUE),
+            style.key("not", style.BLUE, hollow=True),
         ],
         0.0,
     )
@@ -103,7 +103,7 @@ def _sheet(
             if row["difference"] is None:
                 note(axes, y, row["reason"] or "no value")
                 continue
-            sure = row["p_adjusted"] is not None and row["p_adjusted"] < LEVEL
+            sure = row["p_adjusted"] is not None and row["p_adjusted"] < SIGNIFICANT
             interval = row["difference"], row["ci_low"], row["ci_high"]
             whisker(axes, y, interval, style.BLUE, filled=sure)
             axes.text(

@@ -14,6 +14,7 @@ from charthouse.report.read import Found, Row, TaskResults
 
 HEADLINE = ("auroc", "auprc", "accuracy")  # those that the paper published
 DETAILS = (
+    "sensitivity_at_alert_rate", "ppv_at_alert_rate", "specificity_at_sensitivity",
     "sensitivity", "specificity", "ppv", "f1", "brier", "calibration_slope",
     "calibration_intercept", "ece",
 )  # fmt: skip

@@ -134,8 +134,9 @@ def _drawn(results: TaskResults, asked: Sequence[str]) -> Iterator[tuple[str, Sh
     for at, sheet in enumerate(comparisons):
         yield (
             f"comparisons-{at + 1}" if len(comparisons) > 1 else "comparisons", sheet,
-            "Paired differences of AUROC: an interval right of zero says that the first is better;"
-            " only filled dots withstand the correction for how many were asked.",
+            "Paired differences of AUROC, the primary metric: only filled dots are significant"
+            " after Holm correction for how many were asked. Other metrics are exploratory, and in"
+            " reports.comparisons.",
         )  # fmt: skip
     if not comparisons:
         yield "", "No comparisons: no two of the evaluated arms differ in one thing only.", ""

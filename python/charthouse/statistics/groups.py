@@ -28,8 +28,9 @@ Limits worth knowing. A gap cannot be negative and noise only widens it: it is b
 more so the smaller the groups, and its percentile interval a second time; of groups that do not
 differ at all the interval does not come down to 0. Ratios and the worst group's value are biased
 downwards likewise (upwards where high is worse). So an interval says how sure a gap is, not
-whether there is one. Differences between arms are spared most of this: both have the same groups
-and draws.
+whether there is one. Differences between arms are spared some of this, since both have the same
+groups and draws, but not all: of two arms that treat groups alike the worse one has the wider gap,
+by noise alone.
 """
 
 from collections import Counter
@@ -165,8 +166,14 @@ class GroupedResampled:
         """The interval of each measure whose metrics there are."""
         return {name: self._fairness(MEASURES[name]) for name in self._measures()}
 
-    def fairness_minus(self, other: "GroupedResampled") -> dict[str, Difference]:
+    def fairness_minus(
+        self, other: "GroupedResampled", untested: Mapping[str, str] | None = None
+    ) -> dict[str, Difference]:
         """Paired differences of the measures that both have; stays are those of compared groups.
+
+        Args:
+            other: What is subtracted.
+            untested: As in Resampled.minus, of measures.
 
         Raises:
             ValueError: The two are not of the same stays, groups and resamples.
@@ -179,7 +186,9 @@ class GroupedResampled:
             raise ValueError("arms of different stays, groups or resamples cannot be paired")
         also = other._measures()
         return {
-            name: self._minus(other, MEASURES[name]) for name in self._measures() if name in also
+            name: self._minus(other, MEASURES[name], (untested or {}).get(name))
+            for name in self._measures()
+            if name in also
         }
 
     def _measures(self) -> list[str]:
@@ -203,7 +212,9 @@ class GroupedResampled:
             measured.value, low, high, len(compared), worst, left_out, undefined, reason
         )
 
-    def _minus(self, other: "GroupedResampled", measure: Measure) -> Difference:
+    def _minus(
+        self, other: "GroupedResampled", measure: Measure, untested: str | None
+    ) -> Difference:
         compared, compared_other = self._compared(measure), other._compared(measure)
         first, resamples = self._over(measure, compared)
         second, resamples_other = other._over(measure, compared_other)
@@ -214,7 +225,8 @@ class GroupedResampled:
         groups = [self.by_group[group] for group in compared]
         n, n_positive = sum(each.n for each in groups), sum(each.n_positive for each in groups)
         few = self._too_few(measure, compared) or other._too_few(measure, compared_other)
-        return difference(first, second, resamples - resamples_other, n, n_positive, few)
+        differences = resamples - resamples_other
+        return difference(first, second, differences, n, n_positive, few, untested)
 
     def _compared(self, measure: Measure) -> list[str]:
         """Groups that have a value of each of a measure's metrics."""

@@ -11,6 +11,13 @@ here and everywhere. With TP, FP, TN, FN the four cells of the confusion matrix:
   ppv TP / (TP + FP); f1 2 TP / (2 TP + FP + FN).
 - in RATES, by the names of fairness: tpr, which is sensitivity; fpr FP / (TN + FP), which is
   1 - specificity; selection_rate (TP + FP) / n.
+- by rank, at the same operating point for every arm: sensitivity_at_alert_rate and
+  ppv_at_alert_rate, where a given share of rows is alerted, those of the highest scores;
+  specificity_at_sensitivity, where a given share of positives is found. The point is found anew in
+  every resample. Of rows with equal scores that tie for the last alerts each is alerted to the
+  same share, as if by lot (the straight line between two points of the ROC curve: Fawcett 2006,
+  Pattern Recognition Letters); so no order of rows matters, and of a constant score the
+  sensitivity is the alert rate, the ppv the prevalence and the specificity 1 - the sensitivity.
 - brier: mean of (y_score - y_true)^2 (Brier 1950, Monthly Weather Review).
 - calibration_slope, calibration_intercept: see calibration.py.
 - ece: expected calibration error; scores in 10 bins of equal width, the mean over rows of
@@ -26,7 +33,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from charthouse.errors import CharthouseError
-from charthouse.statistics.weighted import Sample, Weighted
+from charthouse.statistics.weighted import BY_RANK, Operating, Sample, Weighted
 
 
 @dataclass(frozen=True)
@@ -41,6 +48,7 @@ ROWS = Need(lambda rows: rows.total > 0, "no stays")
 POSITIVES = Need(lambda rows: rows.positives > 0, "no positive stay")
 NEGATIVES = Need(lambda rows: rows.negatives > 0, "no negative stay")
 PREDICTED = Need(lambda rows: rows.predicted > 0, "nothing is predicted positive")
+ALERTED = Need(lambda rows: rows.alerted > 0, "nothing is alerted")
 VARIES = Need(lambda rows: np.full(rows.total.shape, rows.sample.varies), "all scores are the same")
 OVERLAPS = Need(
     lambda rows: np.full(rows.total.shape, rows.sample.overlaps), "the scores separate the classes"
@@ -100,9 +108,25 @@ def _predicted(sample: Sample) -> np.ndarray:
     return sample.y_score >= sample.threshold
 
 
+def _alerted(sample: Sample) -> np.ndarray:
+    n = len(sample) * sample.operating.alert_rate
+    if (others := sample.operating.as_often_as) is not None:
+        n = others.sum()
+    return np.searchsorted(-sample.y_score, -sample.y_score) < n
+
+
 METRICS: dict[str, Metric] = {
     "auroc": Metric(_auroc, BOTH),
     "auprc": Metric(_auprc, BOTH),
+    "sensitivity_at_alert_rate": Metric(
+        lambda rows: rows.alerted_positives / rows.positives, (ROWS, POSITIVES), _positives
+    ),
+    "ppv_at_alert_rate": Metric(
+        lambda rows: rows.alerted_positives / rows.alerted, (ROWS, ALERTED), _alerted
+    ),
+    "specificity_at_sensitivity": Metric(
+        lambda rows: 1 - rows.cost / rows.negatives, BOTH, _negatives
+    ),
     "accuracy": Metric(
         lambda rows: (rows.true_positives + rows.true_negatives) / rows.total, (ROWS,), _everyone
     ),
@@ -171,6 +195,7 @@ def measure(
     y_score: np.ndarray,
     threshold: float,
     metrics: Sequence[str] = tuple(METRICS),
+    operating: Operating = BY_RANK,
 ) -> dict[str, Measured]:
     """Metrics of scored rows.
 
@@ -179,6 +204,7 @@ def measure(
         y_score: [n], probabilities.
         threshold: Predicted positive is y_score >= threshold.
         metrics: Names from METRICS or RATES.
+        operating: Where metrics decide that decide by rank.
 
     Returns:
         By metric, in the order asked.
@@ -187,7 +213,7 @@ def measure(
         ValueError: Arrays that are not labels and probabilities of the same length.
         CharthouseError: There is no such metric.
     """
-    return measure_sample(Sample.of(y_true, y_score, threshold), metrics)
+    return measure_sample(Sample.of(y_true, y_score, threshold, operating), metrics)
 
 
 def metric_named(name: str) -> Metric:

@@ -7,9 +7,10 @@ import numpy as np
 from charthouse.errors import CharthouseError
 
 RESAMPLES_A_QUESTION = 40
-"""For each that is corrected together: the smallest p-value of n resamples is 2 / (n + 1).
+"""For each that is corrected together: the smallest p-value of n resamples is 1 / (n + 1).
 
-Corrected for m it is about 2 m / n, so with fewer no effect, however large, could be under 0.05.
+Corrected for m it is about m / n, so with fewer than 20 no effect, however large, could be under
+0.05; with 40 it can be by twice that.
 """
 
 

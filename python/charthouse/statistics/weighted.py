@@ -4,7 +4,8 @@ A bootstrap resample is a weighting: how often each row was drawn. The scores ar
 that a resample costs sums over its weights, and most of those are rows of one matrix product.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -12,6 +13,33 @@ import numpy as np
 from charthouse.statistics import calibration
 
 ECE_BINS = 10
+EXACT = 1e-9
+"""Counts are whole numbers: what is so near to one is that one."""
+
+
+@dataclass(frozen=True, eq=False)
+class Operating:
+    """Where scores decide by rank, which means the same for any two arms.
+
+    Attributes:
+        alert_rate: The share of rows that is alerted, those of the highest scores.
+        sensitivity: The share of positives that is found.
+        as_often_as: [n] bool, rows that somebody else alerts: as many are alerted, whatever
+            alert_rate says; None for alert_rate.
+    """
+
+    alert_rate: float = 0.1
+    sensitivity: float = 0.8
+    as_often_as: np.ndarray | None = None
+
+    def among(self, rows: np.ndarray) -> "Operating":
+        """The same of some rows: bool, or their places."""
+        return (
+            self if self.as_often_as is None else replace(self, as_often_as=self.as_often_as[rows])
+        )
+
+
+BY_RANK = Operating()
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,15 +51,23 @@ class Sample:
         y_score: [n] float64 in [0, 1].
         threshold: A row is predicted positive when y_score >= threshold.
         order: [n], where each row was before it was sorted.
+        operating: Where it is decided by rank instead.
     """
 
     y_true: np.ndarray
     y_score: np.ndarray
     threshold: float
     order: np.ndarray
+    operating: Operating = BY_RANK
 
     @classmethod
-    def of(cls, y_true: np.ndarray, y_score: np.ndarray, threshold: float) -> "Sample":
+    def of(
+        cls,
+        y_true: np.ndarray,
+        y_score: np.ndarray,
+        threshold: float,
+        operating: Operating = BY_RANK,
+    ) -> "Sample":
         """Sorts rows.
 
         Raises:
@@ -48,7 +84,8 @@ class Sample:
         if np.isnan(threshold):
             raise ValueError("threshold is not a number")
         order = np.lexsort((y_true, -y_score))
-        return cls(y_true[order].astype(np.float64), y_score[order], float(threshold), order)
+        rows = y_true[order].astype(np.float64), y_score[order]
+        return cls(*rows, float(threshold), order, operating.among(order))
 
     def __len__(self) -> int:
         return len(self.y_true)
@@ -56,13 +93,19 @@ class Sample:
     def among(self, chosen: np.ndarray) -> "Sample":
         """The chosen rows [n] bool, sorted as they are."""
         rows = self.y_true[chosen], self.y_score[chosen]
-        return Sample(*rows, self.threshold, self.order[chosen])
+        return Sample(*rows, self.threshold, self.order[chosen], self.operating.among(chosen))
 
     @cached_property
     def counted(self) -> np.ndarray:
-        """Rows of the confusion matrix [4, n]: any, positive, predicted positive, both."""
+        """Rows of the confusion matrix: any, positive, predicted positive, both [4, n].
+
+        And those that somebody else alerts, if need be [5, n].
+        """
         predicted = (self.y_score >= self.threshold).astype(np.float64)
-        return np.stack([np.ones(len(self)), self.y_true, predicted, predicted * self.y_true])
+        rows = [np.ones(len(self)), self.y_true, predicted, predicted * self.y_true]
+        if self.operating.as_often_as is not None:
+            rows.append(self.operating.as_often_as.astype(np.float64))
+        return np.stack(rows)
 
     @cached_property
     def errors(self) -> np.ndarray:
@@ -213,6 +256,33 @@ class Weighted:
         return own, np.cumsum(own, axis=0), to_end, above
 
     @cached_property
+    def alerted(self) -> np.ndarray:
+        """How many rows are alerted by rank [c], not always a whole number."""
+        if self.sample.operating.as_often_as is None:
+            return self.sample.operating.alert_rate * self.total
+        return self._counts[4]
+
+    @cached_property
+    def alerted_positives(self) -> np.ndarray:
+        """The positives among them [c]: of rows that tie for the last alerts, each to its share."""
+        own, positives, to_end, above = self.ranked
+        group, held = _first(to_end >= self.alerted)
+        own, found, start, end = (group(each) for each in (own, positives, above, to_end))
+        tied = np.clip(self.alerted, start, end) - start
+        positive = own / np.maximum(end - start, 1)  # exactly 1 where all are
+        return np.where(held, found - own + tied * positive, self.positives)
+
+    @cached_property
+    def cost(self) -> np.ndarray:
+        """The negatives that are alerted before so many positives are found by rank [c]."""
+        own, positives, to_end, above = self.ranked
+        wanted = self.sample.operating.sensitivity * self.positives
+        group, _ = _first(positives >= wanted - EXACT)
+        own, found, start, end = (group(each) for each in (own, positives, above, to_end))
+        share = np.clip((wanted - (found - own)) / np.maximum(own, 1), 0, 1)
+        return start - (found - own) + share * (end - start - own)
+
+    @cached_property
     def slope(self) -> np.ndarray:
         """Calibration slopes [c], NaN where there is none."""
         if not self.sample.overlaps:
@@ -229,3 +299,19 @@ class Weighted:
         regression, start = self.sample.in_the_large
         fitted, converged = regression.fit(self._floats, start)
         return np.where(converged, fitted[0], np.nan)
+
+
+def _first(reached: np.ndarray) -> tuple[Callable[[np.ndarray], np.ndarray], np.ndarray]:
+    """Takes values [groups, c] of the first group that reaches something; zeros if there is none.
+
+    Args:
+        reached: [groups, c], false first, then true.
+
+    Returns:
+        What takes them [c], and whether there is such a group [c].
+    """
+    if not len(reached):
+        nothing = np.zeros(reached.shape[1], dtype=np.int64)
+        return lambda values: nothing, nothing.astype(bool)
+    at = np.minimum((~reached).sum(axis=0), len(reached) - 1)[None]
+    return lambda values: np.take_along_axis(values, at, axis=0)[0], reached[-1]
