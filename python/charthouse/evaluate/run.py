@@ -194,9 +194,9 @@ class _Task:
         }
         lines += filter(None, [
             _how_sure(list(found.values()), test),
-            self._of_cxr_years(test),
             compared_in_words(list(pairs.values()), "arms"),
             compared_in_words(against, "learners and what they are held against"),
+            self._of_cxr_years(test),
         ])  # fmt: skip
         for line in lines:
             self.say(f"    {line}")
