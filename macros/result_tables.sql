@@ -77,8 +77,9 @@
             'columns': 'run_id varchar not null, kind varchar not null, name varchar not null, task varchar, cohort_hash varchar not null, protocol varchar not null, is_synthetic boolean not null, code_version varchar not null, seed bigint not null, settings json not null, revision varchar, fingerprint varchar, packages json not null, device varchar not null, started_at timestamp not null, finished_at timestamp, counts json',
         },
         'results.run_inputs': {
-            'holds': 'Which embeddings a run of predict read: one row per encoder and run that made them. content_hash is of all vectors of the encoder that were read, whichever runs made them: md5 of their stay_id:input_hash, joined by commas in order of stay_id.',
-            'columns': 'run_id varchar not null, encoder varchar not null, encoder_task varchar, input_run_id varchar not null, stays bigint not null, content_hash varchar not null',
+            'holds': 'Which embeddings a run of predict read: one row per encoder and run that made them. content_hash is of all vectors of the encoder that were read, whichever runs made them: md5 of their stay_id:input_hash, joined by commas in order of stay_id. vectors_hash is of their bytes likewise: md5 of stay_id:md5(float32, little-endian); null of an older clone.',
+            'columns': 'run_id varchar not null, encoder varchar not null, encoder_task varchar, input_run_id varchar not null, stays bigint not null, content_hash varchar not null, vectors_hash varchar',
+            'added': ['vectors_hash varchar'],
         },
         'results.sends': {
             'holds': 'One row per request that left for a server, written before it left: host, why it was allowed, number of texts or images, bytes. Never what was in them.',
@@ -122,6 +123,10 @@
             'holds': 'One row per run of predict, curve (roc, precision_recall, calibration) and point, with its pointwise 95 % band.',
             'columns': scored ~ ', curve varchar not null, x double not null, y double, ci_low double, ci_high double, n bigint not null, evaluation_run_id varchar not null, reason varchar',
             'added': ['reason varchar'],
+        },
+        'results.audit_findings': {
+            'holds': 'One row per run of audit and check that it computed in Python (reports.audit has the others, and these of the last run): what was looked at, how much of it failed, in which stays (all counted, the first 1,000 named), and what is wrong.',
+            'columns': 'run_id varchar not null, check_name varchar not null, checked bigint not null, failed bigint not null, stays bigint not null, stay_ids integer[], detail varchar',
         },
         'results.answers': {
             'holds': 'One row per question put to a multimodal learner: learner, settings (fingerprint, that of its run), task, condition, stay. What was asked is known by its hashes, never repeated here. An error is no answer: it is asked again, and attempt counts. parsed is yes, no or none, by the parser of that version. p_yes is P(yes) / (P(yes) + P(no)) of the first token. cohort_hash is null where the question has changed since.',

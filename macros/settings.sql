@@ -169,7 +169,7 @@
 
     {%- set definition = graph.nodes['model.' ~ project_name ~ '.cohort_definition'] -%}
     {%- set marts = run_query(
-        "select table_name from duckdb_tables() where schema_name = '" ~ definition.schema ~ "'"
+        "select table_name from duckdb_tables() where database_name = current_database() and schema_name = '" ~ definition.schema ~ "'"
     ).rows | map(attribute=0) | list -%}
     {%- if definition.alias not in marts -%}
         {%- if marts and definition in models -%}

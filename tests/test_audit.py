@@ -10,7 +10,7 @@ import duckdb
 import numpy as np
 import pytest
 
-from charthouse.audit import audit
+from charthouse.audit.run import audit, show
 from charthouse.cohort import read_cohort
 from charthouse.embed import store
 from charthouse.embed.store import Target
@@ -21,6 +21,7 @@ from charthouse.runs import note_counts, start_run
 from charthouse.warehouse import open_warehouse
 from conftest import PROJECT, UNTESTED, Bench
 
+CHECKS = PROJECT / "models/reports/audit/checks"
 TASK = "in_hospital_mortality"
 PREDICT = "predict-1"
 OF_LEARNERS = {"answers_outside_test", "shots_outside_train"}
@@ -30,6 +31,10 @@ OF_FEATURES = {
     "outcome_words", "report_near_copies_in_two_splits", "vitals_under_two_patients",
 }  # fmt: skip
 """Checks whose leaks tests/test_audit_features.py plants."""
+PLANTED_BY_THEMSELVES = {"patients_in_two_splits", "predictions_changed_since"}
+FILES = {path.stem.removeprefix("audit_") for path in CHECKS.glob("*.sql")}
+COMPUTED_AGAIN = {row["check_name"] for _, row in seed_rows(PROJECT, "audit_checks")} - FILES
+"""Checks that only `charthouse audit` runs: tests/test_audit_again.py."""
 ONE_CHECK = "select state, stays, stay_ids, detail from reports.audit where check_name = '{}'"
 
 
@@ -151,6 +156,15 @@ def patient_in_two_splits(plant: Plant) -> list[int]:
     )
     plant.run("update marts.cohort set split = 'validation' where stay_id = ?", stays[0])
     return stays
+
+
+def split_of_another_seed(plant: Plant) -> list[int]:
+    (stay,) = plant.stays(
+        "select any_value(stay_id) from marts.cohort where split = 'train' group by subject_id"
+        " having count(*) = 1 order by 1 limit 1"
+    )
+    plant.run("update marts.cohort set split = 'validation' where stay_id = ?", stay)
+    return [stay]
 
 
 def image_in_two_splits(plant: Plant) -> list[int]:
@@ -379,7 +393,7 @@ def encoded_again(plant: Plant) -> list[int]:
 
 
 LEAKS_OF_MARTS = [
-    ("patients_in_two_splits", patient_in_two_splits),
+    ("splits_not_of_the_hash", split_of_another_seed),
     ("images_in_two_splits", image_in_two_splits),
     ("report_texts_in_two_splits", report_in_two_splits),
     ("vitals_events_past_cutoff", vital_sign_stored_late),
@@ -419,20 +433,16 @@ def spoil(bench: Bench, leak: Callable[[Plant], Any]) -> Any:
         return leak(Plant(db))
 
 
-CHECKS = PROJECT / "models/reports/audit/checks"
-
-
 def test_every_check_is_a_file_a_name_in_the_report_and_a_row_of_the_seed() -> None:
-    files = {path.stem.removeprefix("audit_") for path in CHECKS.glob("*.sql")}
     report = (PROJECT / "models/reports/audit/report_audit.sql").read_text()
     listed = re.findall(r"^    '(\w+)',$", report, flags=re.MULTILINE)
-    assert sorted(listed) == sorted(files)
-    assert files <= {row["check_name"] for _, row in seed_rows(PROJECT, "audit_checks")}
+    assert sorted(listed) == sorted(FILES)
+    assert {row["check_name"] for _, row in seed_rows(PROJECT, "audit_checks")} >= FILES
 
 
 def states(bench: Bench) -> dict[str, str]:
-    """Of the checks that are not about learners."""
-    found = dict(bench.sql("select check_name, state from reports.audit"))
+    """Of the checks that the view itself computes, and that are not about learners."""
+    found = dict(bench.sql("select check_name, state from reports.audit where state != 'not run'"))
     assert {found.pop(name) for name in OF_LEARNERS} == {"nothing to check"}
     return found
 
@@ -443,16 +453,21 @@ def failed(bench: Bench) -> dict[str, list[int]]:
 
 
 def test_every_check_passes_on_a_clean_warehouse_and_has_its_words(clean: Bench) -> None:
-    assert set(states(clean).values()) == {"passed"}
+    found = states(clean)
+    assert found.pop("predictions_changed_since") == "nothing to check"  # _predict notes no hash
+    assert set(found.values()) == {"passed"}
     lines: list[str] = []
-    assert audit(clean.warehouse, lines.append) == 0
-    passed, unasked = len(states(clean)), len(OF_LEARNERS)
-    assert lines[-1] == f"{passed + unasked} checks: {passed} passed, {unasked} nothing to check."
+    assert show(clean.warehouse, lines.append) == 0
+    passed, unasked = len(found), len(OF_LEARNERS) + 1
+    assert lines[-1] == (
+        f"{passed + unasked + len(COMPUTED_AGAIN)} checks: {passed} passed, {unasked} nothing to"
+        f" check, {len(COMPUTED_AGAIN)} not run."
+    )
     assert (
         clean.sql(
-            "select check_name from reports.audit where not coalesce((checked > 0 or state ="
-            " 'nothing to check') and failing = 0 and stays = 0 and stay_ids is null and detail is"
-            " null, false)"
+            "select check_name from reports.audit where not coalesce((checked > 0 or state in"
+            " ('nothing to check', 'not run')) and failing = 0 and stays = 0"
+            " and stay_ids is null and detail is null, false)"
         )
         == []
     )
@@ -466,13 +481,16 @@ def test_every_check_passes_on_a_clean_warehouse_and_has_its_words(clean: Bench)
 def test_without_results_there_is_nothing_to_check(unscored: Bench) -> None:
     found = states(unscored)
     of_results = {name for name, _ in LEAKS_OF_RESULTS}
-    of_results |= {"baseline_chosen_on_test", "vectors_separate_classes"}
+    of_results |= {
+        "baseline_chosen_on_test", "predictions_changed_since", "vectors_separate_classes",
+    }  # fmt: skip
     assert {name for name, state in found.items() if state == "nothing to check"} == of_results
     assert set(found.values()) == {"passed", "nothing to check"}
 
 
 def test_for_every_check_a_leak_is_planted(clean: Bench) -> None:
     planted = {name for name, _ in LEAKS_OF_MARTS + LEAKS_OF_RESULTS} | OF_FEATURES
+    planted |= PLANTED_BY_THEMSELVES
     assert set(states(clean)) - planted == {"baseline_chosen_on_test"}  # by choice, or not at all
 
 
@@ -490,6 +508,13 @@ def test_a_leak_in_the_results_is_found_in_just_its_stays(
 ) -> None:
     stays = spoil(clean, leak)
     assert failed(clean) == {check: sorted(stays)}
+
+
+def test_a_patient_in_two_splits_is_found_with_all_stays(unscored: Bench) -> None:
+    stays = spoil(unscored, patient_in_two_splits)
+    assert failed(unscored) == {
+        "patients_in_two_splits": sorted(stays), "splits_not_of_the_hash": stays[:1],
+    }  # fmt: skip
 
 
 def test_a_stay_of_a_test_patient_was_fitted_on(clean: Bench) -> None:
@@ -521,7 +546,7 @@ def test_a_fit_that_cannot_be_traced_fails_without_stays(clean: Bench) -> None:
     spoil(clean, lambda plant: plant.run("update embeddings.fitted set fitted_on = null"))
     assert failed(clean) == {"transforms_fitted_outside_train": None}
     lines: list[str] = []
-    assert audit(clean.warehouse, lines.append) == 1
+    assert show(clean.warehouse, lines.append) == 1
     assert any("pixel_pca: unknown stays" in line for line in lines)
     assert any("charthouse embed again" in line for line in lines)
 
@@ -546,7 +571,7 @@ def test_short_texts_that_patients_share_are_no_leak(unscored: Bench) -> None:
 def test_what_failed_is_printed_with_its_stays_and_how_to_mend_it(unscored: Bench) -> None:
     stays = spoil(unscored, one_label_for_train)
     lines: list[str] = []
-    assert audit(unscored.warehouse, lines.append) == 1
+    assert show(unscored.warehouse, lines.append) == 1
     text = "\n".join(lines)
     assert "FAILED               labels_constant" in text
     shown = ", ".join(map(str, stays[:20]))
@@ -603,27 +628,13 @@ def test_a_warehouse_of_an_older_clone_is_audited_after_a_build(clean: Bench) ->
 
     spoil(clean, age)
     with pytest.raises(CharthouseError, match="Run dbt build"):
-        audit(clean.warehouse, print)
+        audit(PROJECT, clean.warehouse, print)
     assert clean.build("--select", "report_audit", "audit_image_vectors_in_two_splits").code == 0
-    assert set(states(clean).values()) == {"passed"}
+    assert failed(clean) == {}
     assert clean.one("select count(distinct encoder) from embeddings.encoded") == 3
 
 
 def test_without_the_view_it_says_what_to_do(unscored: Bench) -> None:
     spoil(unscored, lambda plant: plant.db.execute("drop view reports.audit"))
     with pytest.raises(CharthouseError, match="lacks reports"):
-        audit(unscored.warehouse, print)
-
-
-def test_the_command_exits_0_where_nothing_leaks(clean: Bench) -> None:
-    done = clean.charthouse("audit")
-    assert done.returncode == 0, done.stderr
-    assert "27 passed" in done.stdout
-
-
-def test_the_command_exits_1_and_names_the_stay(clean: Bench) -> None:
-    (stay,) = spoil(clean, model_saw("test"))
-    done = clean.charthouse("audit")
-    assert done.returncode == 1
-    assert f"stay {stay}" in done.stdout
-    assert "models_fitted_outside_train" in done.stdout and "Traceback" not in done.stderr
+        audit(PROJECT, unscored.warehouse, print)

@@ -54,7 +54,7 @@
 
 {% macro table_comment(relation) %}
     {%- set found = run_query(
-        "select comment from duckdb_tables() where schema_name = '" ~ relation.schema
+        "select comment from duckdb_tables() where database_name = current_database() and schema_name = '" ~ relation.schema
         ~ "' and table_name = '" ~ relation.identifier ~ "'"
     ).rows -%}
     {{ return(found[0][0] or '' if found | length else '') }}
@@ -69,7 +69,7 @@
 {% macro is_synthetic_copy(node) %}
     {%- set relation = api.Relation.create(schema=node.schema, identifier=node.alias) -%}
     {%- set there = run_query(
-        "select 1 from duckdb_tables() where schema_name = '" ~ node.schema ~ "' and table_name = '" ~ node.alias ~ "'"
+        "select 1 from duckdb_tables() where database_name = current_database() and schema_name = '" ~ node.schema ~ "' and table_name = '" ~ node.alias ~ "'"
     ).rows -%}
     {{ return(not there or table_comment(relation).endswith(synthetic_mark())) }}
 {% endmacro %}

@@ -14,7 +14,8 @@
 {% endmaterialization %}
 
 
-{#- The whole of it but for the commit; also the heart of raw_copy. -#}
+{#- The whole of it but for the commit; also the heart of raw_copy. A table's comment ends with a hash of
+    its query: so `charthouse audit` sees whether the project's SQL has changed since. -#}
 {% macro replace_relation(kind, sql) %}
     {%- set target_relation = this.incorporate(type=kind) -%}
     {{ run_hooks(pre_hooks, inside_transaction=True) }}
@@ -24,7 +25,16 @@
     {%- endcall %}
     {{ run_hooks(post_hooks, inside_transaction=True) }}
     {%- do persist_docs(target_relation, model) -%}
+    {%- if kind == 'table' and model.config.materialized != 'raw_copy' -%}
+        {%- do run_query(alter_relation_comment(target_relation, model.description ~ '\n\nMade by query ' ~ asked_of(sql) ~ '.')) -%}
+    {%- endif -%}
     {{ return(target_relation) }}
+{% endmacro %}
+
+
+{#- A hash of a query, without the name of the database, which is that of the warehouse's file. -#}
+{% macro asked_of(sql) %}
+    {{ return(local_md5(sql | replace('"' ~ this.database ~ '".', ''))) }}
 {% endmacro %}
 
 

@@ -36,10 +36,10 @@ def run_dbt_build(project: Path, arguments: Sequence[str] = ()) -> None:
             process.communicate()  # dbt has been interrupted too; what it says of that is dropped
             raise CharthouseError("interrupted. The next build first undoes this one.") from None
     if process.returncode:
-        raise CharthouseError(_what_failed(lines))
+        raise CharthouseError(what_failed(lines))
 
 
-def _what_failed(lines: Sequence[str]) -> str:
+def what_failed(lines: Sequence[str]) -> str:
     """The line of dbt's output that matters: our summary's first, else dbt's own error."""
     for line in lines:
         if found := re.search(r"FAILED \S+: (.*)", line):

@@ -1,5 +1,7 @@
 -- What `charthouse audit` prints: is there a fault, where, and what to do. A view over the tables as they
--- are now, so it also sees what was changed after the build. The rows behind a check: reports.audit_<check>.
+-- are now, so it also sees what was changed after the build: the rows behind such a check are
+-- reports.audit_<check>. Other checks only `charthouse audit` runs: theirs is what its last run on these
+-- marts has found, and checked_at says when.
 -- Grain: one row per check.
 {{ config(alias='audit') }}
 
@@ -9,6 +11,7 @@
 -- what each asks and in which order they are printed.
 {%- set checks = [
     'patients_in_two_splits',
+    'splits_not_of_the_hash',
     'images_in_two_splits',
     'image_vectors_in_two_splits',
     'report_texts_in_two_splits',
@@ -35,6 +38,7 @@
     'predictions_of_another_outcome',
     'predictions_in_sample',
     'predictions_of_other_embeddings',
+    'predictions_changed_since',
     'answers_outside_test',
     'shots_outside_train',
 ] %}
@@ -73,26 +77,57 @@ found as (
     group by check_name
 ),
 
+-- The last that ended on the marts as they were built last.
+last_run as (
+    select
+        runs.run_id,
+        runs.finished_at
+    from {{ source('results', 'latest_runs') }} as runs
+    inner join {{ ref('cohort_definition') }} as definition on runs.cohort_hash = definition.cohort_hash
+    where runs.kind = 'audit' and runs.started_at >= definition.built_at
+),
+
+computed_again as (
+    select
+        findings.check_name,
+        findings.checked,
+        findings.failed,
+        findings.stays as failed_stays,
+        findings.stay_ids as failed_stay_ids,
+        findings.detail as failed_detail,
+        last_run.finished_at as checked_at
+    from {{ source('results', 'audit_findings') }} as findings
+    inner join last_run on findings.run_id = last_run.run_id
+),
+
+every_check as (
+    select * from found
+    union all by name
+    select * from computed_again
+),
+
 final as (
     select
         checks.position,
-        coalesce(checks.check_name, found.check_name) as check_name,
+        coalesce(checks.check_name, every_check.check_name) as check_name,
         checks.severity,
         checks.question,
         case
-            when found.failed > 0 then if(checks.severity = 'warning', 'warning', 'failed')
-            when found.chosen > 0 then 'by a chosen setting'
-            when found.checked > 0 then 'passed'
-            else 'nothing to check'
+            when every_check.failed > 0 then if(checks.severity = 'warning', 'warning', 'failed')
+            when every_check.chosen > 0 then 'by a chosen setting'
+            when every_check.checked > 0 then 'passed'
+            when every_check.checked = 0 or checks.check_name in ({{ text_list(checks) }}) then 'nothing to check'
+            else 'not run'
         end as state,
-        coalesce(found.checked, 0) as checked,
-        if(found.failed > 0, found.failed, coalesce(found.chosen, 0)) as failing,
-        if(found.failed > 0, found.failed_stays, coalesce(found.chosen_stays, 0)) as stays,
-        list_slice(if(found.failed > 0, found.failed_stay_ids, found.chosen_stay_ids), 1, {{ most_stays }}) as stay_ids,
-        left(if(found.failed > 0, found.failed_detail, found.chosen_detail), 500) as detail,
-        checks.mend
+        coalesce(every_check.checked, 0) as checked,
+        if(every_check.failed > 0, every_check.failed, coalesce(every_check.chosen, 0)) as failing,
+        if(every_check.failed > 0, every_check.failed_stays, coalesce(every_check.chosen_stays, 0)) as stays,
+        list_slice(if(every_check.failed > 0, every_check.failed_stay_ids, every_check.chosen_stay_ids), 1, {{ most_stays }}) as stay_ids,
+        left(if(every_check.failed > 0, every_check.failed_detail, every_check.chosen_detail), 500) as detail,
+        checks.mend,
+        every_check.checked_at
     from checks
-    full join found on checks.check_name = found.check_name
+    full join every_check on checks.check_name = every_check.check_name
 )
 
 select * from final

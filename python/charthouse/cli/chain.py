@@ -5,8 +5,7 @@ from typing import Annotated
 import typer
 
 from charthouse.cli.app import app
-from charthouse.cli.jobs import embed, evaluate, predict
-from charthouse.cli.views import audit
+from charthouse.cli.jobs import audit, embed, evaluate, predict
 
 
 @app.command(epilog="Example: charthouse run --encoder demographics --encoder fixed_interval")

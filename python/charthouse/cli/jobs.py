@@ -219,3 +219,19 @@ def _pair(text: str) -> tuple[str, str]:
     if not minus:
         raise CharthouseError(f"--compare '{text}': write two arms as 'one - other'.")
     return first.strip(), second.strip()
+
+
+@app.command(epilog="Example: charthouse audit")
+def audit() -> None:
+    """Does the warehouse hold what it should? Computes it again, names the stays, exits 1 if not.
+
+    Patients, X-rays and texts in two splits, rows past the cutoff, fits on stays that they must
+    not see; marts that the models do not give again, scores that their coefficients do not give,
+    metrics that their predictions do not give, vectors whose bytes have changed.
+    """
+    from charthouse.audit.run import audit
+    from charthouse.project import project_dir
+    from charthouse.warehouse import warehouse_path
+
+    if audit(project_dir(), warehouse_path(), print):
+        raise typer.Exit(1)

@@ -60,16 +60,6 @@ def explain(
     Console().print(table)
 
 
-@app.command(epilog="Example: charthouse audit")
-def audit() -> None:
-    """Are there leaks? Runs every check, names the stays where one fails, and then exits 1."""
-    from charthouse.audit import audit
-    from charthouse.warehouse import warehouse_path
-
-    if audit(warehouse_path(), print):
-        raise typer.Exit(1)
-
-
 @app.command(epilog="Example: charthouse report --out report")
 def report(
     out: Annotated[

@@ -12,6 +12,7 @@ STATES = {
     "by a chosen setting": ":orange-badge[by a chosen setting]",
     "passed": ":green-badge[passed]",
     "nothing to check": ":gray-badge[nothing to check]",
+    "not run": ":gray-badge[not run]",
 }
 
 
@@ -21,7 +22,8 @@ def show(site: Site, copy: Copy) -> None:
         site, copy, "Audit",
         "Every fault that is looked for, as it stood when the copy was published. *By a chosen"
         " setting*: a violation caused by a chosen setting (protocol: paper has some). *Warning*:"
-        " look at it; it fails nothing.",
+        " look at it; it fails nothing. *Not run*: only `charthouse audit` runs it, and it has not"
+        " since the last build.",
     )  # fmt: skip
     if not parts.has_tables(copy, "reports.audit"):
         return

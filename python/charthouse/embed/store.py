@@ -1,5 +1,6 @@
 """The tables of the schema embeddings, and results.runs: every statement that changes them."""
 
+import hashlib
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -32,6 +33,16 @@ class Target:
     def label(self) -> str:
         """For people."""
         return f"{self.encoder} ({self.task})" if self.task else self.encoder
+
+
+def vector_hash(vector: np.ndarray) -> str:
+    """md5 of a vector's bytes, float32 and little-endian: the same on every machine.
+
+    Example:
+        >>> vector_hash(np.array([1.0, 2.0]))
+        '057a7f5ab69cb695657046b18832c330'
+    """
+    return hashlib.md5(np.ascontiguousarray(vector, "<f4").tobytes()).hexdigest()
 
 
 def answered(db: duckdb.DuckDBPyConnection, target: Target) -> set[tuple[int, str]]:
@@ -223,18 +234,21 @@ def _ensure_table(db: duckdb.DuckDBPyConnection, target: Target, dimension: int)
     """Makes the encoder's table, anew where its vectors have got another length."""
     there = _embedding_tables(db).get(target.encoder)
     if there == dimension:
+        if not _has_column(db, target.encoder, "written_hash"):  # of an older clone
+            db.execute(f"alter table {target.table} add column written_hash varchar")
         return
     task = "" if target.task is None else "task varchar not null, "
     db.execute(
         f"create or replace table {target.table} (stay_id integer not null, {task}"
         f"embedding float[{dimension}] not null, input_hash varchar not null,"
-        " cohort_hash varchar, run_id varchar not null)"
+        " cohort_hash varchar, run_id varchar not null, written_hash varchar)"
     )
     db.execute(
         f"comment on table {target.table} is 'One vector a stay"
         f"{' and task' if target.task else ''}, by the encoder {target.encoder}. input_hash: of"
         " what it was made from; cohort_hash: the cohort that it belongs to, null if its inputs"
-        " have changed since; run_id: the run (results.runs) that made it.'"
+        " have changed since; run_id: the run (results.runs) that made it; written_hash: md5 of the"
+        " bytes of the vector as it was written.'"
     )
     arms = [
         f"select '{name}' as encoder, {_task_column(db, name)} as task, stay_id, input_hash,"
@@ -251,12 +265,16 @@ def _ensure_table(db: duckdb.DuckDBPyConnection, target: Target, dimension: int)
 
 
 def _task_column(db: duckdb.DuckDBPyConnection, name: str) -> str:
+    return "task" if _has_column(db, name, "task") else "null::varchar"
+
+
+def _has_column(db: duckdb.DuckDBPyConnection, encoder: str, column: str) -> bool:
     found = db.execute(
         "select 1 from duckdb_columns() where schema_name = 'embeddings' and table_name = ?"
-        " and column_name = 'task'",
-        [name],
+        " and column_name = ?",
+        [encoder, column],
     ).fetchall()
-    return "task" if found else "null::varchar"
+    return bool(found)
 
 
 def _arrow_rows(
@@ -266,11 +284,13 @@ def _arrow_rows(
     task: str | None,
 ) -> pa.Table:
     n, dimension = encoded.vectors.shape
-    flat = pa.array(np.ascontiguousarray(encoded.vectors, np.float32).ravel())
+    vectors = np.ascontiguousarray(encoded.vectors, np.float32)
+    flat = pa.array(vectors.ravel())
     columns = {
         "stay_id": pa.array(encoded.stay_ids, pa.int32()),
         "embedding": pa.FixedSizeListArray.from_arrays(flat, dimension),
         "input_hash": pa.array([input_hashes[int(stay)] for stay in encoded.stay_ids]),
+        "written_hash": pa.array([vector_hash(vector) for vector in vectors], pa.string()),
         **{name: pa.array([value] * n) for name, value in common.items()},
     }
     return pa.table(columns if task is None else columns | {"task": pa.array([task] * n)})

@@ -19,28 +19,14 @@ from dataclasses import dataclass
 import duckdb
 import numpy as np
 
-from charthouse.fusions.base import MODEL, Feature
+from charthouse.fusions.base import MODEL, ROWS_AT_ONCE, Feature, Regression
 from charthouse.statistics.bootstrap import percentiles, too_few_patients
 from charthouse.statistics.ratios import resample_ratios
 
-ROWS_AT_ONCE = 2048
-
 
 @dataclass(frozen=True, eq=False)
-class Linear:
-    """A logistic regression of raw features.
-
-    Attributes:
-        columns: [p].
-        slope: [p], log odds for one unit of a feature.
-        mean: [p], over the stays it was fitted on.
-        at_mean: Log odds where every feature has its mean.
-    """
-
-    columns: tuple[Feature, ...]
-    slope: np.ndarray
-    mean: np.ndarray
-    at_mean: float
+class Linear(Regression):
+    """A logistic regression of raw features, to be taken apart."""
 
     @property
     def modalities(self) -> list[str]:
@@ -65,15 +51,15 @@ class Linear:
         return values
 
 
-def read_linear(db: duckdb.DuckDBPyConnection, run_id: str) -> Linear:
-    """The logistic regression that a run of `predict` fitted."""
+def read_linear(db: duckdb.DuckDBPyConnection, run_id: str, component: str = MODEL) -> Linear:
+    """A logistic regression that a run of `predict` fitted."""
     found = db.execute(
         "select modality, encoder, feature, coefficient, mean, sd from results.coefficients"
         " where run_id = ? and component = ? order by position",
-        [run_id, MODEL],
+        [run_id, component],
     ).fetchall()
     at_mean = db.execute(
-        "select intercept from results.fits where run_id = ? and component = ?", [run_id, MODEL]
+        "select intercept from results.fits where run_id = ? and component = ?", [run_id, component]
     ).fetchall()[0][0]
     coefficient, mean, sd = np.array([row[3:] for row in found], np.float64).T
     return Linear(tuple(Feature(*row[:3]) for row in found), coefficient / sd, mean, at_mean)

@@ -1,13 +1,16 @@
 """What a fusion is given, and what it gives back."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from scipy.special import expit
 
 from charthouse.logistic.search import LogisticFit
 from charthouse.predict.features import Block
+
+ROWS_AT_ONCE = 2048  # in double precision: all would take twice the room of the features
 
 MODEL = "model"
 """Name of a fusion's model, where it has but one, or of the one that the others feed."""
@@ -39,6 +42,32 @@ class Feature:
     modality: str
     encoder: str
     name: str
+
+
+@dataclass(frozen=True, eq=False)
+class Regression:
+    """What the results keep of a logistic regression (results.fits and coefficients).
+
+    Attributes:
+        columns: [p].
+        slope: [p], log odds for one unit of a feature.
+        mean: [p], over the stays it was fitted on.
+        at_mean: Log odds where every feature has its mean.
+    """
+
+    columns: tuple[Feature, ...]
+    slope: np.ndarray
+    mean: np.ndarray
+    at_mean: float
+
+    def scores(self, x: np.ndarray) -> np.ndarray:
+        """Probabilities [n] of rows of raw features [n, p]."""
+        log_odds = np.empty(len(x))
+        for first in range(0, len(x), ROWS_AT_ONCE):
+            some = slice(first, first + ROWS_AT_ONCE)
+            log_odds[some] = (x[some].astype(np.float64) - self.mean) @ self.slope
+        found: np.ndarray = expit(log_odds + self.at_mean)
+        return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,6 +137,20 @@ class Fusion(ABC):
             [n, features] float32.
         """
         raise NotImplementedError
+
+    def rescored(
+        self, blocks: Sequence[Block], models: Mapping[str, Regression]
+    ) -> np.ndarray | None:
+        """Scores by what the results keep of the models: the audit compares them with those kept.
+
+        Args:
+            blocks: Of n stays that no model was fitted on.
+            models: By name of the component.
+
+        Returns:
+            [n], or None where the results do not keep all that the scores depend on.
+        """
+        return None
 
     @abstractmethod
     def fit(self, fitting: Fitting) -> Fused:

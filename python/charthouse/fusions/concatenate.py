@@ -1,10 +1,18 @@
 """All vectors in a row, zeros for absent ones: the paper's fusion."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from charthouse.fusions.base import MODEL, Feature, Fitting, Fused, Fusion, fit_logistic
+from charthouse.fusions.base import (
+    MODEL,
+    Feature,
+    Fitting,
+    Fused,
+    Fusion,
+    Regression,
+    fit_logistic,
+)
 from charthouse.predict.features import Block
 
 
@@ -24,6 +32,13 @@ class Concatenate(Fusion):
     ) -> np.ndarray:
         """The vectors as they are, zeros where a stay has none; `mean` is not read."""
         return np.hstack([block.vectors for block in blocks])
+
+    def rescored(
+        self, blocks: Sequence[Block], models: Mapping[str, Regression]
+    ) -> np.ndarray | None:
+        """By the coefficients of the one model."""
+        model = models[MODEL]
+        return model.scores(self.matrix(blocks, model.columns, model.mean))
 
     def fit(self, fitting: Fitting) -> Fused:
         """One grid search."""

@@ -1,9 +1,20 @@
 """Late fusion: a model for each encoder, and one that weighs what they say."""
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 
 from charthouse.errors import CharthouseError
-from charthouse.fusions.base import MODEL, Component, Feature, Fitting, Fused, Fusion, fit_logistic
+from charthouse.fusions.base import (
+    MODEL,
+    Component,
+    Feature,
+    Fitting,
+    Fused,
+    Fusion,
+    Regression,
+    fit_logistic,
+)
 from charthouse.predict.arms import PRESENCE
 from charthouse.predict.features import Block
 from charthouse.statistics.calibration import logit
@@ -25,20 +36,42 @@ class Late(Fusion):
         columns: list[Feature] = []
         components: list[Component] = []
         for block in fitting.blocks:
-            heard, component = _hear(block, fitting)
+            scores, component = _hear(block, fitting)
             components.append(component)
-            said.append(heard)
+            said.append(_logit_or_0(block, scores))
             columns.append(Feature(block.modality, block.encoder, f"logit of {block.encoder}"))
             if not block.present.all():
                 said.append(block.present.astype(np.float32))
-                columns.append(Feature(PRESENCE, block.encoder, f"has {block.encoder}"))
+                columns.append(_has(block))
         x = np.column_stack(said).astype(np.float32)
         y_score, stacker = fit_logistic(MODEL, x, columns, fitting, fitting.fitted_on)
         return Fused(y_score, [*components, stacker])
 
+    def rescored(
+        self, blocks: Sequence[Block], models: Mapping[str, Regression]
+    ) -> np.ndarray | None:
+        """By the coefficients of each encoder's model and of the one that weighs them."""
+        stacker = models[MODEL]
+        said: list[np.ndarray] = []
+        for block in blocks:
+            said.append(_logit_or_0(block, models[block.encoder].scores(block.vectors)))
+            if _has(block) in stacker.columns:
+                said.append(block.present.astype(np.float32))
+        return stacker.scores(np.column_stack(said).astype(np.float32))
+
+
+def _has(block: Block) -> Feature:
+    return Feature(PRESENCE, block.encoder, f"has {block.encoder}")
+
+
+def _logit_or_0(block: Block, scores: np.ndarray) -> np.ndarray:
+    """What an encoder's model says of each stay; 0 where it can say nothing."""
+    known = block.present & np.isfinite(scores)
+    return np.where(known, logit(np.where(known, scores, 0.5)), 0.0)
+
 
 def _hear(block: Block, fitting: Fitting) -> tuple[np.ndarray, Component]:
-    """What one encoder's model says of each stay, as a logit; 0 where it can say nothing.
+    """Scores of all stays by a model of one encoder alone, and the model.
 
     Raises:
         CharthouseError: too few of the stays have its vector to fit on.
@@ -51,6 +84,4 @@ def _hear(block: Block, fitting: Fitting) -> tuple[np.ndarray, Component]:
             f" {block.encoder}, too few for a model of its own. Name an arm without it, or another"
             " fusion."
         )
-    scores, component = fit_logistic(block.encoder, block.vectors, columns, fitting, rows)
-    known = block.present & np.isfinite(scores)
-    return np.where(known, logit(np.where(known, scores, 0.5)), 0.0), component
+    return fit_logistic(block.encoder, block.vectors, columns, fitting, rows)

@@ -1,6 +1,7 @@
 """What arms are made of: vectors of each encoder for every stay of the cohort, as the job reads
 them from the warehouse."""
 
+import hashlib
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ import numpy as np
 
 from charthouse.cohort import Cohort
 from charthouse.embed.plan import context_of
+from charthouse.embed.store import vector_hash
 from charthouse.encoders.registry import EncoderSpec, encoder_class
 from charthouse.errors import CharthouseError
 from charthouse.predict.arms import PRESENCE
@@ -47,6 +49,7 @@ class Block:
         vectors: [n, d] float32, by stay in order of stay_id; zeros where the stay has none.
         present: [n], whether the stay has one.
         sources: The runs that made the vectors; of presences none.
+        vectors_hash: Of the bytes of the vectors that were read (results.run_inputs).
     """
 
     modality: str
@@ -55,6 +58,13 @@ class Block:
     vectors: np.ndarray
     present: np.ndarray
     sources: tuple[Source, ...] = ()
+    vectors_hash: str | None = None
+
+
+def hash_of_all(hashes: Mapping[int, str]) -> str:
+    """Of all vectors that were read, from stay_id to the hash of each."""
+    joined = ",".join(f"{stay}:{hashes[stay]}" for stay in sorted(hashes))
+    return hashlib.md5(joined.encode()).hexdigest()
 
 
 def find_sources(
@@ -90,7 +100,7 @@ def find_sources(
         "with vectors as (select encoder, task, run_id, stay_id, input_hash"
         " from embeddings.encoded where cohort_hash = ? and encoder = ?"
         " and task is not distinct from ?),"
-        # as models/reports/report_audit_predictions.sql has it
+        # as models/reports/audit/checks/audit_predictions_of_other_embeddings.sql has it
         " content as (select md5(string_agg(stay_id || ':' || input_hash, ',' order by stay_id))"
         " as content_hash from vectors)"
         " select encoder, task, run_id, count(*), content_hash from vectors cross join content"
@@ -141,6 +151,7 @@ def read_block(
     dimension = found.schema.field("embedding").type.list_size
     vectors = np.zeros((len(stay_ids), dimension), np.float32)
     present = np.zeros(len(stay_ids), bool)
+    hashes: dict[int, str] = {}
     for batch in found:
         stays = batch.column("stay_id").to_numpy()
         places = np.minimum(np.searchsorted(stay_ids, stays), len(stay_ids) - 1)
@@ -148,6 +159,10 @@ def read_block(
         rows = batch.column("embedding").flatten().to_numpy().reshape(-1, dimension)
         vectors[places[wanted]] = rows[wanted]
         present[places[wanted]] = True
+        hashes |= {
+            int(stay): vector_hash(row)
+            for stay, row in zip(stays[wanted], rows[wanted], strict=True)
+        }
     return Block(
         modality=spec.modality,
         encoder=spec.encoder,
@@ -155,6 +170,7 @@ def read_block(
         vectors=vectors,
         present=present,
         sources=sources,
+        vectors_hash=hash_of_all(hashes),
     )
 
 

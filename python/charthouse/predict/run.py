@@ -192,8 +192,9 @@ class _Session:
         with open_warehouse(self.warehouse, read_only=False) as db:
             db.execute("begin")
             require_cohort(db, self.cohort)
-            store.write(db, run_id, asked, self.stays, sources, predicted)
-            note_counts(db, run_id, counts, finished=True)
+            hashes = {encoder: self.blocks[encoder].vectors_hash for encoder in sources}
+            scores_hash = store.write(db, run_id, asked, self.stays, sources, hashes, predicted)
+            note_counts(db, run_id, counts | {"scores_hash": scores_hash}, finished=True)
             db.execute("commit")
         self.runs[asked] = run_id
         self.say(f"  {asked.task}  {asked.arm.name}: {_summary(predicted)}")

@@ -104,9 +104,23 @@ def write(
     asked: Asked,
     stays: TaskStays,
     sources: Mapping[str, Sequence[Source]],
+    vectors_hashes: Mapping[str, str | None],
     predicted: Predicted,
-) -> None:
-    """Predictions, models, coefficients and inputs of a run, in the caller's transaction."""
+) -> str:
+    """Predictions, models, coefficients and inputs of a run, in the caller's transaction.
+
+    Args:
+        db: The warehouse.
+        run_id: Of the run.
+        asked: What it fitted.
+        stays: Of the task.
+        sources: By encoder, the runs whose vectors it read.
+        vectors_hashes: By encoder, of the bytes of these vectors.
+        predicted: What came of it.
+
+    Returns:
+        A hash of the predictions: the audit sees by it whether they were changed.
+    """
     scored = np.isfinite(predicted.fused.y_score)
     n = int(scored.sum())
     insert_columns(
@@ -130,9 +144,16 @@ def write(
         for source in found:
             db.execute(
                 "insert into results.run_inputs (run_id, encoder, encoder_task, input_run_id,"
-                " stays, content_hash) values (?, ?, ?, ?, ?, ?)",
-                [run_id, *dataclasses.astuple(source)],
+                " stays, content_hash, vectors_hash) values (?, ?, ?, ?, ?, ?, ?)",
+                [run_id, *dataclasses.astuple(source), vectors_hashes[source.encoder]],
             )
+    # as models/reports/audit/checks/audit_predictions_changed_since.sql has it
+    ((scores_hash,),) = db.execute(
+        "select md5(string_agg(concat_ws(':', stay_id, y_true, y_score, out_of_fold), ','"
+        " order by stay_id)) from results.predictions where run_id = ?",
+        [run_id],
+    ).fetchall()
+    return str(scores_hash)
 
 
 def _write_component(

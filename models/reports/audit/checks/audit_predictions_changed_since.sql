@@ -1,0 +1,41 @@
+-- Have predictions changed since they were written? Their run noted a hash of all of them.
+-- Grain: one row per current model whose run noted one.
+with arms as (
+    select
+        *,
+        task || ' ' || arm || ' by ' || fusion as label
+    from {{ ref('report_arms') }}
+),
+
+runs as (
+    select
+        run_id,
+        counts ->> 'scores_hash' as scores_hash
+    from {{ source('results', 'runs') }}
+    where (counts ->> 'scores_hash') is not null
+),
+
+predictions as (
+    select * from {{ source('results', 'predictions') }}
+),
+
+hashes as (
+    select
+        run_id,
+        -- as charthouse.predict.store has it
+        md5(string_agg(concat_ws(':', stay_id, y_true, y_score, out_of_fold), ',' order by stay_id)) as scores_hash
+    from predictions
+    group by run_id
+),
+
+final as (
+    select
+        cast(null as integer) as stay_id,
+        if(runs.scores_hash = hashes.scores_hash, null, arms.label) as problem,
+        false as is_chosen
+    from arms
+    inner join runs on arms.run_id = runs.run_id
+    left join hashes on arms.run_id = hashes.run_id
+)
+
+select * from final

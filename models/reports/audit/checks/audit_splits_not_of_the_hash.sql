@@ -1,0 +1,24 @@
+-- Is a stay in another split than the settings give it? By the macro that gives the cohort its splits.
+-- Grain: one row per stay of the cohort.
+with cohort as (
+    select * from {{ ref('cohort') }}
+),
+
+stays as (
+    select * from {{ ref('int_stays') }}
+),
+
+final as (
+    select
+        cohort.stay_id,
+        if(
+            cohort.split = {{ split_of('stays.subject_id' if setting('split_unit') == 'patient' else 'stays.stay_id') }},
+            null,
+            cohort.split
+        ) as problem,
+        false as is_chosen
+    from cohort
+    left join stays on cohort.stay_id = stays.stay_id
+)
+
+select * from final

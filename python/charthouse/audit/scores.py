@@ -1,0 +1,149 @@
+"""Scores, computed again from the coefficients and vectors that the warehouse keeps.
+
+Only scores of stays that no model was fitted on: those of the others are of fold models, which are
+not kept (the check predictions_changed_since sees whether they were changed).
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import numpy as np
+
+from charthouse.audit.findings import Finding, found
+from charthouse.cohort import Cohort
+from charthouse.encoders.registry import EncoderSpec, encoder_specs
+from charthouse.errors import CharthouseError
+from charthouse.evaluate.attribution import read_linear
+from charthouse.fusions.base import Fusion, Regression
+from charthouse.fusions.registry import fusion_names, make_fusion
+from charthouse.predict.arms import Arm, parse_arm
+from charthouse.predict.features import Block, read_block
+
+CHECK = "scores_not_of_the_coefficients"
+TOLERANCE = 1e-8  # of a probability: the order of a sum may differ
+STAYS_AT_ONCE = 4096
+
+
+@dataclass(frozen=True, eq=False)
+class _Kept:
+    """A current run of `predict`, with what it keeps of its models."""
+
+    run_id: str
+    label: str
+    arm: Arm
+    fusion: Fusion
+    models: Mapping[str, Regression]
+
+
+def rescore(db: duckdb.DuckDBPyConnection, project: Path, cohort: Cohort) -> Finding:
+    """Compares y_score of every current arm that keeps coefficients.
+
+    Args:
+        db: the warehouse.
+        project: folder of dbt_project.yml.
+        cohort: its present cohort.
+    """
+    specs = encoder_specs(project)
+    checked = 0
+    problems: list[tuple[int | None, str]] = []
+    for task in cohort.tasks:
+        arms = list(_kept(db, project, cohort, specs, task))
+        stays = _held_out(db, [each.run_id for each in arms])
+        for first in range(0, len(stays), STAYS_AT_ONCE):
+            chunk = stays[first : first + STAYS_AT_ONCE]
+            blocks: dict[str, Block | None] = {}
+            for each in arms:
+                for encoder in each.arm.reads:
+                    if encoder not in blocks:
+                        blocks[encoder] = _block(db, cohort, specs, encoder, task, chunk)
+                n, wrong = _compare(db, each, [blocks[name] for name in each.arm.reads], chunk)
+                checked += n
+                problems += wrong
+    return found(CHECK, checked, problems)
+
+
+def _kept(
+    db: duckdb.DuckDBPyConnection,
+    project: Path,
+    cohort: Cohort,
+    specs: Mapping[str, EncoderSpec],
+    task: str,
+) -> Iterator[_Kept]:
+    """Those whose fusion is there, by the code that fitted them."""
+    runs = db.execute(
+        "select run_id, settings ->> 'arm', settings ->> 'fusion',"
+        " cast(settings ->> 'fusion_version' as integer) from results.latest_runs"
+        " where kind = 'predict' and task = ? and cohort_hash = ? order by all",
+        [task, cohort.cohort_hash],
+    ).fetchall()
+    for run_id, arm, name, version in runs:
+        fusion = make_fusion(project, name) if name in fusion_names(project) else None
+        if fusion is None or fusion.version != version:
+            continue
+        components = db.execute(
+            "select component from results.fits where run_id = ? and intercept is not null",
+            [run_id],
+        ).fetchall()
+        if components:
+            models = {
+                part: read_linear(db, run_id, part)
+                for (part,) in components
+                if db.execute(
+                    "select 1 from results.coefficients where run_id = ? and component = ? limit 1",
+                    [run_id, part],
+                ).fetchall()
+            }
+            yield _Kept(run_id, f"{task} {arm} by {name}", parse_arm(arm, specs), fusion, models)
+
+
+def _held_out(db: duckdb.DuckDBPyConnection, run_ids: Sequence[str]) -> np.ndarray:
+    """Stays of the cohort that any of the runs scored without being fitted on them."""
+    rows = db.execute(
+        "select distinct stay_id from results.predictions inner join marts.cohort using (stay_id)"
+        " where not out_of_fold and run_id in (select unnest(?::varchar[])) order by 1",
+        [list(run_ids)],
+    ).fetchnumpy()
+    return np.asarray(rows["stay_id"], np.int64)
+
+
+def _block(
+    db: duckdb.DuckDBPyConnection,
+    cohort: Cohort,
+    specs: Mapping[str, EncoderSpec],
+    encoder: str,
+    task: str,
+    stays: np.ndarray,
+) -> Block | None:
+    """None where there are no vectors any more: predictions_of_other_embeddings then fails."""
+    try:
+        return read_block(db, cohort, specs, encoder, task, stays)
+    except CharthouseError:
+        return None
+
+
+def _compare(
+    db: duckdb.DuckDBPyConnection, kept: _Kept, blocks: Sequence[Block | None], stays: np.ndarray
+) -> tuple[int, list[tuple[int | None, str]]]:
+    """How many scores were looked at, and those that differ."""
+    rows = db.execute(
+        "select stay_id, y_score from results.predictions where run_id = ? and not out_of_fold"
+        " and stay_id between ? and ? order by stay_id",
+        [kept.run_id, int(stays[0]), int(stays[-1])],
+    ).fetchnumpy()
+    scored = np.asarray(rows["stay_id"], np.int64)
+    present = [block for block in blocks if block is not None]
+    if len(present) < len(blocks) or not len(scored):
+        return 0, []
+    try:
+        again = kept.fusion.rescored(present, kept.models)
+    except (KeyError, ValueError):  # a model or a column that is not there, or one too many
+        return len(scored), [(None, f"{kept.label}: coefficients of other vectors")]
+    if again is None:
+        return 0, []
+    place = np.minimum(np.searchsorted(stays, scored), len(stays) - 1)
+    known = stays[place] == scored
+    difference = np.abs(again[place[known]] - np.asarray(rows["y_score"], np.float64)[known])
+    wrong = scored[known][~(difference <= TOLERANCE)]  # NaN is none that is close
+    return int(known.sum()), [(int(stay), kept.label) for stay in wrong]

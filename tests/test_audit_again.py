@@ -1,0 +1,270 @@
+"""What `charthouse audit` computes again: what was changed by hand is found in just its stays."""
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from charthouse.audit import metrics, scores, vectors
+from charthouse.audit.findings import Finding
+from charthouse.audit.run import show
+from charthouse.audit.workplace import workplace
+from charthouse.cohort import read_cohort
+from charthouse.errors import CharthouseError
+from charthouse.warehouse import open_warehouse
+from conftest import PROJECT, Bench
+
+TASK = "in_hospital_mortality"
+ARM = "structured[demographics]+image[pixel_pca]"
+FUSIONS = ("concatenate_presence", "late", "gated")
+RUN = f"select run_id from results.runs where name = '{ARM} by {{}}' and task = '{TASK}'"
+
+
+@pytest.fixture(scope="module")
+def evaluated(built: Bench, tmp_path_factory: pytest.TempPathFactory) -> Bench:
+    """One arm by three fusions, evaluated; read only."""
+    folder = tmp_path_factory.mktemp("evaluated")
+    shutil.copy(built.warehouse, folder / "warehouse.duckdb")
+    bench = Bench(built.raw, folder / "warehouse.duckdb", folder)
+    fusions = (word for name in FUSIONS for word in ("--fusion", name))
+    for command in (
+        ("embed", "--encoder", "demographics", "--encoder", "pixel_pca"),
+        ("predict", "--arm", ARM, "--task", TASK, *fusions),
+        ("evaluate", "--task", TASK, "--bootstraps", "20"),
+    ):
+        done = bench.charthouse(*command)
+        assert done.returncode == 0, done.stderr
+    return bench
+
+
+@pytest.fixture
+def own(evaluated: Bench, tmp_path: Path) -> Bench:
+    """A copy of it, for a test to spoil."""
+    shutil.copy(evaluated.warehouse, tmp_path / "warehouse.duckdb")
+    return Bench(evaluated.raw, tmp_path / "warehouse.duckdb", tmp_path)
+
+
+def change(bench: Bench, statement: str, *parameters: object) -> None:
+    with duckdb.connect(str(bench.warehouse)) as db:
+        changed = db.execute(statement, list(parameters)).fetchall()[0][0]
+    assert changed > 0, f"nothing was changed: {statement}"
+
+
+def stay_of(bench: Bench, split: str, having: str = "true", nth: int = 0) -> int:
+    found = bench.sql(
+        f"select stay_id from marts.cohort where split = '{split}' and {having} order by 1"
+    )
+    return int(found[nth][0])
+
+
+# The marts, replayed
+
+
+def test_what_the_models_do_not_give_is_found_in_just_its_stays(own: Bench) -> None:
+    stays = [
+        stay_of(own, "train", "has_vitals and has_text and has_image", nth) for nth in range(8)
+    ]
+    split, label, event, doubled, grid, text, gone, image = stays
+    first = f"hours = (select min(hours) from marts.vitals_events where stay_id = {event})"
+    change(own, "update marts.cohort set split = 'test' where stay_id = ?", split)
+    # in the labels and in the predictions: neither contradicts the other
+    change(own, "update marts.labels set label = 1 - label where stay_id = ? and task = ?",
+           label, TASK)  # fmt: skip
+    change(own, "update results.predictions set y_true = 1 - y_true where stay_id = ?", label)
+    change(own, "update marts.vitals_events set value = value + 1e-6 where stay_id = ?"
+                f" and {first}", event)  # fmt: skip
+    change(own, "insert into marts.vitals_events from marts.vitals_events where stay_id = ?"
+                " limit 1", doubled)  # fmt: skip
+    change(own, "update marts.vitals_hourly set value = value * (1 + 1e-7) where stay_id = ?"
+                " and hour = 5 and variable = 'heart_rate'", grid)  # fmt: skip
+    # as another order of a sum would change it
+    change(own, "update marts.vitals_hourly set value = value * (1 + 1e-15) where stay_id = ?"
+                " and hour = 5", text)  # fmt: skip
+    change(own, "update marts.patient_profiles set profile = profile || ' Smoker.'"
+                " where stay_id = ?", text)  # fmt: skip
+    change(own, "delete from marts.reports where stay_id = ?", gone)
+    change(own, "update marts.images set available_at = observed_at + interval 1 second"
+                " where stay_id = ?", image)  # fmt: skip
+    change(own, "update intermediate.int_stays set died_at = outtime where stay_id = ?", image)
+    change(own, "update marts.cohort_attrition set stays = stays + 1 where step = 0")
+    with duckdb.connect(str(own.warehouse)) as db:
+        db.execute("comment on table marts.labels is 'Labels.\n\nMade by query 123.'")
+    done = own.charthouse("audit")
+    assert done.returncode == 1, done.stderr
+    assert "The project's SQL is not that of the build (marts.labels)" in done.stdout
+    assert not Path(f"{own.warehouse}.audit").exists()
+    found = own.sql(
+        "select check_name, stay_ids, detail from reports.audit where state = 'failed'"
+        " and check_name like '%not\\_as\\_replayed' escape '\\'"
+    )
+    assert {check.removesuffix("_not_as_replayed"): (ids, what) for check, ids, what in found} == {
+        "cohort": ([split], "marts.cohort: split"),
+        "labels": ([label], "marts.labels: label"),
+        "vitals_events": (
+            sorted([event, doubled]), "marts.vitals_events: rows that should not be there, value",
+        ),
+        "vitals_hourly": ([grid], "marts.vitals_hourly: value"),
+        "profiles": ([text], "marts.patient_profiles: profile"),
+        "reports": ([gone], "marts.reports: rows missing"),
+        "images": ([image], "marts.images: available_at"),
+        "stays": ([image], "intermediate.int_stays: died_at"),
+        "summaries": (None, "marts.cohort_attrition: stays"),
+    }  # fmt: skip
+
+
+def test_on_what_nobody_changed_every_check_passes_until_the_next_build(own: Bench) -> None:
+    done = own.charthouse("audit")
+    assert done.returncode == 0, done.stdout
+    states = dict(own.sql("select check_name, state from reports.audit"))
+    assert {name for name, state in states.items() if state != "passed"} == {
+        "answers_outside_test", "shots_outside_train",
+    }  # fmt: skip
+    again = own.sql("select check_name from reports.audit where checked_at is not null")
+    assert {name for (name,) in again} >= {"labels_not_as_replayed", "vectors_not_as_read"}
+    change(own, "update marts.cohort_definition set built_at = now() at time zone 'UTC'")
+    lines: list[str] = []
+    assert show(own.warehouse, lines.append) == 0
+    assert lines[-1].endswith(f", {len(again)} not run.")
+
+
+def test_settings_that_nobody_could_have_built_with_fail(own: Bench) -> None:
+    change(own, "update marts.cohort_definition set variables = json_merge_patch(variables, ?)",
+           json.dumps({"celsius": "kelvin"}))  # fmt: skip
+    done = own.charthouse("audit")
+    assert done.returncode == 1
+    assert "celsius: 'kelvin' is none of convert, drop" in done.stdout
+    assert "1 FAILED" in done.stdout and "8 not run" in done.stdout
+
+
+def test_two_audits_at_a_time_are_one_and_what_a_killed_one_left_goes(tmp_path: Path) -> None:
+    warehouse = tmp_path / "warehouse.duckdb"
+    left = tmp_path / "warehouse.duckdb.audit/target/left"
+    left.mkdir(parents=True)
+    with workplace(warehouse) as folder:
+        assert not list(folder.iterdir())
+        assert folder.stat().st_mode & 0o777 == 0o700
+        with pytest.raises(CharthouseError, match="another audit is running"), workplace(warehouse):
+            pass
+        (folder / "replay.duckdb").touch()
+    assert os.listdir(tmp_path) == []
+
+
+# Scores, vectors, metrics
+
+
+def again(bench: Bench, check: Callable[..., Finding | list[Finding]]) -> dict[str, Finding]:
+    with open_warehouse(bench.warehouse) as db:
+        cohort = read_cohort(db)
+        made = check(db, cohort) if check is vectors.hash_again else check(db, PROJECT, cohort)
+    return {each.check: each for each in (made if isinstance(made, list) else [made])}
+
+
+def test_scores_that_nobody_changed_are_those_of_the_coefficients(evaluated: Bench) -> None:
+    held_out = evaluated.one("select count(*) from marts.cohort where split != 'train'")
+    # gated keeps none
+    assert again(evaluated, scores.rescore)[scores.CHECK] == Finding(scores.CHECK, 2 * held_out)
+
+
+@pytest.mark.parametrize("fusion", ["concatenate_presence", "late"])
+def test_a_score_that_its_coefficients_do_not_give_is_found(own: Bench, fusion: str) -> None:
+    stay = stay_of(own, "test")
+    change(own, "update results.predictions set y_score = y_score + 1e-6 where stay_id = ?"
+                f" and run_id = ({RUN.format(fusion)})", stay)  # fmt: skip
+    found = again(own, scores.rescore)[scores.CHECK]
+    assert (found.failed, found.stay_ids) == (1, (stay,))
+    assert found.detail == f"{TASK} {ARM} by {fusion}"
+
+
+def test_two_scores_that_changed_places_are_found(own: Bench) -> None:
+    stays = (stay_of(own, "test"), stay_of(own, "test", nth=1))
+    run = RUN.format("late")
+    change(own, "update results.predictions as one set y_score = other.y_score"
+                " from results.predictions as other where one.run_id = other.run_id"
+                f" and one.run_id = ({run}) and one.stay_id in (select unnest($1))"
+                " and other.stay_id in (select unnest($1)) and one.stay_id != other.stay_id",
+           list(stays))  # fmt: skip
+    assert again(own, scores.rescore)[scores.CHECK].stay_ids == stays
+
+
+def test_a_coefficient_that_was_changed_or_taken_away_is_found(own: Bench) -> None:
+    run = RUN.format("concatenate_presence")
+    held_out = own.one("select count(*) from marts.cohort where split != 'train'")
+    change(own, f"update results.coefficients set coefficient = coefficient + 0.1"
+                f" where run_id = ({run}) and feature like '%age%'")  # fmt: skip
+    assert len(again(own, scores.rescore)[scores.CHECK].stay_ids) == held_out
+    change(own, f"delete from results.coefficients where run_id = ({run}) and position = 0")
+    found = again(own, scores.rescore)[scores.CHECK]
+    assert found.failed and found.detail == f"{TASK} {ARM} by concatenate_presence: coefficients" \
+                                            " of other vectors"  # fmt: skip
+
+
+@pytest.mark.parametrize(("fusion", "split"), [("gated", "test"), ("late", "train")])
+def test_a_score_that_no_coefficients_give_is_missed_by_the_hash_of_its_run(
+    own: Bench, fusion: str, split: str
+) -> None:
+    check = "select state, detail from reports.audit where check_name = 'predictions_changed_since'"
+    assert own.sql(check) == [("passed", None)]
+    change(own, "update results.predictions set y_score = y_score + 1e-6 where stay_id = ?"
+                f" and run_id = ({RUN.format(fusion)})", stay_of(own, split))  # fmt: skip
+    assert own.sql(check) == [("failed", f"{TASK} {ARM} by {fusion}")]
+
+
+def one_number(stay: int) -> str:
+    return (
+        "update embeddings.pixel_pca set embedding = list_transform(embedding::float[],"
+        f" lambda x, i: if(i = 3, x * 1.000001::float, x)) where stay_id = {stay}"
+    )
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_a_number_of_a_vector_that_was_changed_is_found(own: Bench, split: str) -> None:
+    assert {each.failed for each in again(own, vectors.hash_again).values()} == {0}
+    stay = stay_of(own, split, "has_image")
+    change(own, one_number(stay))
+    found = again(own, vectors.hash_again)
+    assert found[vectors.WRITTEN].stay_ids == (stay,)
+    assert found[vectors.WRITTEN].detail == "pixel_pca"
+    assert found[vectors.READ].failed == len(FUSIONS)
+    # with a hash that fits, its arms alone have read another
+    change(own, f"update embeddings.pixel_pca set written_hash = null where stay_id = {stay}")
+    found = again(own, vectors.hash_again)
+    assert (found[vectors.WRITTEN].failed, found[vectors.READ].failed) == (0, len(FUSIONS))
+
+
+def test_vectors_of_an_older_clone_are_nothing_to_check(own: Bench) -> None:
+    with duckdb.connect(str(own.warehouse)) as db:
+        db.execute("update results.run_inputs set vectors_hash = null")
+        for encoder in ("pixel_pca", "demographics"):
+            db.execute(f"alter table embeddings.{encoder} drop written_hash")
+    assert again(own, vectors.hash_again) == {
+        vectors.WRITTEN: Finding(vectors.WRITTEN, 0), vectors.READ: Finding(vectors.READ, 0),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("table", "where", "detail"),
+    [
+        ("metrics", "split = 'test' and population = 'all' and metric = 'auroc'",
+         "test all auroc (value)"),
+        ("metrics", "split = 'validation' and population = 'all' and metric = 'brier'",
+         "validation all brier (value)"),
+        ("subgroup_metrics", "attribute = 'gender' and subgroup = 'F' and metric = 'accuracy'",
+         "test all gender F accuracy (value)"),
+    ],
+)  # fmt: skip
+def test_a_metric_that_its_predictions_do_not_give_is_found(
+    own: Bench, table: str, where: str, detail: str
+) -> None:
+    clean = again(own, metrics.measure_again)[metrics.CHECK]
+    assert clean.checked > 100 and clean.failed == 0
+    of_late = f"run_id = ({RUN.format('late')}) and {where}"
+    change(own, f"update results.{table} set value = value + 1e-6 where {of_late}")
+    found = again(own, metrics.measure_again)[metrics.CHECK]
+    assert (found.failed, found.detail) == (1, f"{TASK} {ARM} by late: {detail}")
+    change(own, f"delete from results.{table} where {of_late}")
+    found = again(own, metrics.measure_again)[metrics.CHECK]
+    assert found.detail == f"{TASK} {ARM} by late: {detail.replace('(value)', 'missing')}"
