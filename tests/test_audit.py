@@ -106,7 +106,7 @@ def _predict(db: duckdb.DuckDBPyConnection) -> None:
     )
     db.execute(
         "insert into results.run_inputs select ?, encoder, task, run_id, count(*),"
-        " md5(string_agg(stay_id || ':' || input_hash, ',' order by stay_id))"
+        " md5(string_agg(stay_id || ':' || input_hash, ',' order by stay_id)), null"
         " from embeddings.encoded where encoder = 'pixel_pca' group by all",
         [PREDICT],
     )
@@ -160,10 +160,10 @@ def patient_in_two_splits(plant: Plant) -> list[int]:
 
 def split_of_another_seed(plant: Plant) -> list[int]:
     (stay,) = plant.stays(
-        "select any_value(stay_id) from marts.cohort where split = 'train' group by subject_id"
-        " having count(*) = 1 order by 1 limit 1"
+        "select any_value(stay_id) from marts.cohort where split = 'validation'"
+        " group by subject_id having count(*) = 1 order by 1 limit 1"
     )
-    plant.run("update marts.cohort set split = 'validation' where stay_id = ?", stay)
+    plant.run("update marts.cohort set split = 'test' where stay_id = ?", stay)
     return [stay]
 
 
@@ -605,14 +605,15 @@ def test_a_choice_hides_no_other_leak(unscored: Bench) -> None:
         plant.run(
             "update marts.cohort_definition set variables = json_merge_patch(variables, ?)", paper
         )
-        patient_in_two_splits(plant)
+        moved = patient_in_two_splits(plant)[:1]
         vital_sign_stored_late(plant)
         left_in_the_window(plant)
-        return report_in_two_splits(plant) + report_written_after_the_window(plant)
+        return moved + report_in_two_splits(plant) + report_written_after_the_window(plant)
 
-    *texts, late = spoil(unscored, leak)
+    moved, *texts, late = spoil(unscored, leak)
     assert failed(unscored) == {
         "report_texts_in_two_splits": sorted(texts), "reports_past_cutoff": [late],
+        "splits_not_of_the_hash": [moved],
     }  # fmt: skip
     by_choice = {name for name, state in states(unscored).items() if state == "by a chosen setting"}
     assert by_choice == {"patients_in_two_splits", "vitals_events_past_cutoff", "outcome_in_window"}

@@ -122,7 +122,9 @@ final as (
         coalesce(every_check.checked, 0) as checked,
         if(every_check.failed > 0, every_check.failed, coalesce(every_check.chosen, 0)) as failing,
         if(every_check.failed > 0, every_check.failed_stays, coalesce(every_check.chosen_stays, 0)) as stays,
-        list_slice(if(every_check.failed > 0, every_check.failed_stay_ids, every_check.chosen_stay_ids), 1, {{ most_stays }}) as stay_ids,
+        list_slice(
+            if(every_check.failed > 0, every_check.failed_stay_ids, every_check.chosen_stay_ids), 1, {{ most_stays }}
+        ) as stay_ids,
         left(if(every_check.failed > 0, every_check.failed_detail, every_check.chosen_detail), 500) as detail,
         checks.mend,
         every_check.checked_at

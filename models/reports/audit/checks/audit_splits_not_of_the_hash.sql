@@ -12,7 +12,7 @@ final as (
     select
         cohort.stay_id,
         if(
-            cohort.split = {{ split_of('stays.subject_id' if setting('split_unit') == 'patient' else 'stays.stay_id') }},
+            cohort.split = {{ split_of('stays') }},
             null,
             cohort.split
         ) as problem,
