@@ -120,9 +120,10 @@ def test_on_what_nobody_changed_every_check_passes_until_the_next_build(own: Ben
     done = own.charthouse("audit")
     assert done.returncode == 0, done.stdout
     states = dict(own.sql("select check_name, state from reports.audit"))
-    assert {name for name, state in states.items() if state != "passed"} == {
+    assert {name for name, state in states.items() if state == "nothing to check"} == {
         "answers_outside_test", "shots_outside_train", "image_vectors_in_two_splits",
     }  # fmt: skip
+    assert set(states.values()) <= {"passed", "warning", "nothing to check"}
     again = own.sql("select check_name from reports.audit where checked_at is not null")
     assert {name for (name,) in again} >= {"labels_not_as_replayed", "vectors_not_as_read"}
     change(own, "update marts.cohort_definition set built_at = now() at time zone 'UTC'")
