@@ -11,8 +11,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
 from charthouse.errors import CharthouseError
-from charthouse.logistic import lasso, problems
-from charthouse.logistic.problems import Curvature
+from charthouse.logistic import problems
 from charthouse.logistic.search import PAPER_GRID, Candidate, Choice, LogisticFit, search
 from charthouse.statistics.metrics import measure
 
@@ -76,17 +75,14 @@ def only(cohort: Cohort, choice: Choice, **options: float) -> LogisticFit:
     return search(*cohort, grid=(choice,), **options)
 
 
-@pytest.fixture
-def large(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As a cohort of MIMIC's size is: in single precision, one curvature shared by the fits."""
-    monkeypatch.setattr(problems, "DOUBLE", 0)
-
-
-@pytest.fixture(params=["small", "large"])
-def size(request: pytest.FixtureRequest) -> None:
-    """How the cohort is treated; small: in double precision, each fit with its own curvature."""
+@pytest.fixture(params=["small", "few rows", "large"])
+def size(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """How the cohort is treated: as a small one, in double precision; as one with few rows for each
+    feature, besides each fit with its own curvature; or as one of MIMIC's size, in single."""
+    if request.param == "few rows":
+        monkeypatch.setattr(problems, "FEW", np.inf)
     if request.param == "large":
-        request.getfixturevalue("large")
+        monkeypatch.setattr(problems, "SMALL", 0)
 
 
 @pytest.mark.parametrize(
@@ -191,21 +187,22 @@ def test_collinear_columns() -> None:
         assert fit.scores(x) == pytest.approx(expected, abs=2e-3)
 
 
-@pytest.mark.usefixtures("large")
-@pytest.mark.parametrize("choice", [Choice("l1", 0.1), Choice("l1", 10.0)], ids=str)
-def test_fits_that_get_on_slowly_get_a_curvature_of_their_own(
+@pytest.mark.parametrize(
+    "choice", [Choice("l1", 0.1), Choice("l1", 10.0), Choice("l2", 1.0)], ids=str
+)
+def test_a_shared_curvature_leads_where_their_own_do(
     choice: Choice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    data = cohort(900, (20, 30), rate=0.34)
-    shared = only(data, choice)
-    parted = []
-    part = Curvature.part
-    monkeypatch.setattr(Curvature, "part", lambda *given: (parted.append(given), part(*given)))
-    monkeypatch.setattr(lasso, "SLOW", 0)
-    own = only(data, choice)
-    assert parted and own.converged and violation(own, data[0], data[1]) <= 2e-6
-    assert own.coefficients == pytest.approx(shared.coefficients, abs=1e-4)
-    assert own.out_of_fold == pytest.approx(shared.out_of_fold, abs=1e-4)
+    """Rows of one fold are unlike the others: the shared curvature is wrong for the fits."""
+    x, y, folds = cohort(900, (20, 30), rate=0.34)
+    x[folds == 0] *= 8
+    shared = only((x, y, folds), choice)
+    monkeypatch.setattr(problems, "FEW", np.inf)
+    own = only((x, y, folds), choice)
+    for fit in (shared, own):
+        assert fit.converged and fit.candidates[0].converged and violation(fit, x, y) <= 2e-6
+    assert shared.coefficients == pytest.approx(own.coefficients, abs=1e-4)
+    assert shared.out_of_fold == pytest.approx(own.out_of_fold, abs=1e-4)
 
 
 @pytest.mark.parametrize("C", [10.0, 100.0])

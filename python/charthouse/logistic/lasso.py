@@ -1,9 +1,10 @@
 """l1-penalised fits: proximal Newton steps, their quadratic problems solved on Gram matrices.
 
 A step minimises the quadratic model of the mean loss plus the exact penalty (Lee, Sun and Saunders
-2014, SIAM Journal on Optimization). The model is solved by sweeps of coordinate
-descent over what breaks the optimality conditions (Friedman, Hastie and Tibshirani 2010, Journal of
-Statistical Software), which find the coordinates that are not 0, in turn with Newton steps over
+2014, SIAM Journal on Optimization). Where the fits share a Hessian, each corrects it by what its
+last steps showed of its own (BFGS). The model is solved by sweeps of coordinate descent over what
+breaks the optimality conditions (Friedman, Hastie and Tibshirani 2010, Journal of Statistical
+Software), which find the coordinates that are not 0, in turn with Newton steps over
 those, which settle their values however correlated they are.
 
 Where more coordinates are not 0 than there are rows the model has no single minimum over them, and
@@ -16,7 +17,17 @@ import numpy as np
 from scipy.linalg import get_blas_funcs
 
 from charthouse.logistic.problems import Curvature, Problems
-from charthouse.logistic.solver import Fits, Limits, backtrack, cholesky, rounding, solve
+from charthouse.logistic.solver import (
+    Fits,
+    Limits,
+    Memory,
+    backtrack,
+    cholesky,
+    empty_memory,
+    remember,
+    rounding,
+    solve,
+)
 
 NEVER = 1e30  # the penalty of a coordinate that has to stay 0
 MODEL_ROUNDS = 30  # of both kinds of step
@@ -33,7 +44,7 @@ def solve_lasso(
 
     Args:
         problems: The data.
-        curvature: Refreshed where its weights have become too old.
+        curvature: Refreshed where a fit gets on too slowly and its weights have become too old.
         starts: Where to begin, not changed; each fit takes the one with the smallest objective. The
             weights are taken from the last.
         strength: 1 / C.
@@ -49,6 +60,7 @@ def solve_lasso(
     gradient = np.zeros_like(now.v)
     gradient[:, active] = problems.gradients(now.margins[:, active], active)
     before = np.zeros(len(now.residual))
+    memory = {fit: empty_memory() for fit in active}
     curvature.refresh(starts[-1].margins)
     while True:
         for fit in active:
@@ -61,17 +73,22 @@ def solve_lasso(
         if before.any():
             if not curvature.shared:
                 curvature.refresh(now.margins, same=0)  # the Hessians are made anew in any case
-            elif slow and not curvature.refresh(now.margins):
-                curvature.part(now.margins)
+            elif slow:
+                curvature.refresh(now.margins)
         before[active] = now.residual[active]
         target = np.empty((len(now.v), len(active)))
         for column, fit in enumerate(active):
             goal = max(FORCING * now.residual[fit], 0.3 * limits.tolerance)
             target[:, column] = minimise_model(
-                curvature.hessian(fit), gradient[:, fit], now.v[:, fit], penalty[:, fit], goal
+                _corrected(curvature.hessian(fit), memory[fit]),
+                gradient[:, fit],
+                now.v[:, fit],
+                penalty[:, fit],
+                goal,
             )
         direction = target - now.v[:, active]
         along = problems.margins(direction)
+        before_step = now.v[:, active], gradient[:, active]
         for column, fit in enumerate(active):
             step = _step(problems, now, penalty[:, fit], fit, target[:, column],
                          along[:, column], gradient[:, fit])  # fmt: skip
@@ -84,6 +101,20 @@ def solve_lasso(
             now.margins[:, fit] += step * along[:, column]
         now.iterations[active] += 1
         gradient[:, active] = problems.gradients(now.margins[:, active], active)
+        if curvature.shared:  # a fit's own Hessian has nothing to correct
+            moved, change = now.v[:, active] - before_step[0], gradient[:, active] - before_step[1]
+            for column, fit in enumerate(active):
+                remember(memory[fit], moved[:, column], change[:, column])
+
+
+def _corrected(hessian: np.ndarray, memory: Memory) -> np.ndarray:
+    """Hessian [p, p], changed by each pair of the memory in turn (BFGS)."""
+    for pair in memory:
+        moved, change = (each.astype(hessian.dtype) for each in pair)
+        bent = hessian @ moved
+        hessian += np.outer(change, change / (change @ moved))
+        hessian -= np.outer(bent, bent / (bent @ moved))
+    return hessian
 
 
 def _best(problems: Problems, starts: list[Fits], penalty: np.ndarray) -> Fits:

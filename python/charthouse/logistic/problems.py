@@ -16,10 +16,15 @@ from scipy.special import expit
 SAME = 0.03  # weights that differ by less than this share make the same Hessian
 FEW = 5  # rows for each feature; with fewer every fit has Hessians of its own
 CHUNK = 8192  # rows held in float64 at a time
+SMALL = 5e6  # numbers of x up to which float64 costs next to nothing
 DOUBLE = 3e7
-"""Numbers of x up to which all is computed in float64 (240 MB): small cohorts have the flattest
-losses, and hourly grids columns that hardly differ. Above it single precision is safe and half as
-large, and a cohort of that size determines more."""
+"""Numbers of x (240 MB) up to which all is computed in float64 where rows are few for the features:
+there losses are the flattest. Where rows are plenty, single precision is safe and twice as fast."""
+
+
+def plenty(rows: int, columns: int) -> bool:
+    """Whether there are rows enough for each column that the fits hardly differ."""
+    return rows >= FEW * columns
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +59,8 @@ class Problems:
         base_sd[base_sd == 0] = 1
 
         n, p = x.shape
-        z = np.ones((n, p + 1), dtype=np.float64 if n * p <= DOUBLE else np.float32)
+        in_double = n * p <= (SMALL if plenty(n, p + 1) else DOUBLE)
+        z = np.ones((n, p + 1), dtype=np.float64 if in_double else np.float32)
         for first in range(0, n, CHUNK):
             rows = order[first : first + CHUNK]
             z[first : first + CHUNK, :p] = (x[rows] - base_mean) / base_sd
@@ -125,16 +131,16 @@ class Curvature:
 
     A Hessian is a Gram matrix of the rows of the fit, each weighted by its p (1 - p). With many
     rows for each feature the fits hardly differ in p, and all use that of the fit of all rows: then
-    one matrix for the rows of each fold is enough, and a fit adds up those of the other folds. With
-    few rows every fit has a matrix of its own, for there p differs, and a step that is free to go
-    anywhere must not be led by rows that the fit does not see; so it has where that is cheap, or
-    once a fit gets on too slowly with what is shared.
+    one matrix for the rows of each fold is enough, and a fit adds up those of the other folds; what
+    is wrong with it the solvers correct. With few rows every fit has a matrix of its own, for there
+    p differs, and a step that is free to go anywhere must not be led by rows that the fit does not
+    see.
     """
 
     def __init__(self, problems: Problems) -> None:
         self._problems = problems
         n, columns = problems.z.shape
-        self.shared = n >= FEW * columns and problems.z.dtype == np.float32
+        self.shared = plenty(n, columns)
         self._weights = np.zeros((n, 1 if self.shared else len(problems.rows)))
         self._blocks: list[np.ndarray] = []
 
@@ -153,13 +159,6 @@ class Curvature:
             ]
             self._blocks.append(np.sum(self._blocks, axis=0))
         return True
-
-    def part(self, margins: np.ndarray) -> None:
-        """From now on every fit has a matrix of its own, its weights at the margins [n, k]."""
-        self.shared = False
-        self._blocks = []
-        self._weights = np.zeros(margins.shape)
-        self.refresh(margins)
 
     def hessian(self, fit: int) -> np.ndarray:
         """[p + 1, p + 1], new; rows and columns that are constant in the fit are 0."""

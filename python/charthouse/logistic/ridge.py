@@ -1,7 +1,7 @@
 """l2-penalised and unpenalised fits: limited-memory BFGS on top of a factorised Hessian.
 
 The Hessian of nearby weights (see Curvature) is factorised once for each fit and penalty; BFGS
-corrections (Liu and Nocedal 1989, Mathematical Programming) make up for what it has wrong. All fits
+corrections (solver.Memory) make up for what it has wrong. All fits
 step together, so a gradient of all is two matrix products.
 
 An unpenalised fit whose classes are separated has no optimum. It stops at the first coefficients
@@ -9,14 +9,21 @@ that separate them, which in a grid with l2 are those of its largest C, or close
 solvers stop depends on their steps only.
 """
 
-from collections import deque
-
 import numpy as np
 
 from charthouse.logistic.problems import Curvature, Problems
-from charthouse.logistic.solver import SEPARATED, Fits, Limits, backtrack, cholesky, solve
+from charthouse.logistic.solver import (
+    SEPARATED,
+    Fits,
+    Limits,
+    Memory,
+    backtrack,
+    cholesky,
+    empty_memory,
+    remember,
+    solve,
+)
 
-MEMORY = 8  # BFGS corrections kept
 LEAST = 1e-7
 """1 / C of a fit without penalty: no coefficient that means anything is moved by it, but columns
 that are the same up to rounding get no huge ones that cancel."""
@@ -43,7 +50,7 @@ def solve_ridge(
     gradient = np.zeros_like(now.v)
     gradient[:, active] = problems.gradients(now.margins[:, active], active)
     gradient += penalty * now.v
-    memory: dict[int, deque] = {fit: deque(maxlen=MEMORY) for fit in active}
+    memory = {fit: empty_memory() for fit in active}
     factors: dict[int, np.ndarray] = {}
     age = 0
     while True:
@@ -81,9 +88,7 @@ def solve_ridge(
         gradient[:, active] += penalty[:, active] * now.v[:, active]
         for column, fit in enumerate(active):
             moved = steps[column] * direction[:, column]
-            change = gradient[:, fit] - before[:, column]
-            if moved @ change > 1e-10 * np.sqrt((moved @ moved) * (change @ change)):
-                memory[fit].append((moved, change))
+            remember(memory[fit], moved, gradient[:, fit] - before[:, column])
     return now
 
 
@@ -93,7 +98,7 @@ def _penalised(hessian: np.ndarray, penalty: np.ndarray) -> np.ndarray:
     return cholesky(hessian)
 
 
-def _times_inverse(factor: np.ndarray, memory: deque, gradient: np.ndarray) -> np.ndarray:
+def _times_inverse(factor: np.ndarray, memory: Memory, gradient: np.ndarray) -> np.ndarray:
     """The inverse Hessian, BFGS corrections applied, times the gradient (two-loop recursion)."""
     q = gradient.copy()
     shares = []

@@ -15,12 +15,13 @@ from threadpoolctl import threadpool_limits
 
 from charthouse.errors import CharthouseError
 from charthouse.logistic.lasso import solve_lasso
-from charthouse.logistic.problems import CHUNK, DOUBLE, Curvature, Problems
+from charthouse.logistic.problems import CHUNK, SMALL, Curvature, Problems
 from charthouse.logistic.ridge import solve_ridge
 from charthouse.logistic.solver import Fits, Limits
 from charthouse.statistics.metrics import measure
 
 PENALTIES = ("l1", "l2", "none")
+WIDE = 1500  # columns from which Gram matrices take most of the time
 TIE = 1e-6  # mean AUROCs this close are equal: less than rounding moves them
 
 
@@ -108,8 +109,8 @@ def search(
 
     The chosen point has the highest mean fold AUROC; of equally good ones it is the one with the
     smallest C, and of the same C l1 before l2. Next to x it holds one copy of x and about
-    (2 folds + 4) p^2 floats. Small searches get one thread of BLAS: on busy cores a second one
-    waits more than it works (20 times slower was seen).
+    (2 folds + 4) p^2 floats. BLAS gets one thread but for large and wide searches: elsewhere a
+    second one gains nothing, and on busy cores waits more than it works (20 times slower was seen).
 
     Args:
         x: [n, p] raw features, finite; best float32. Not changed.
@@ -132,7 +133,8 @@ def search(
             without.
     """
     _check(x, y, folds, grid)
-    with threadpool_limits(1 if x.size <= DOUBLE else None, user_api="blas"):
+    one_thread = x.size <= SMALL or x.shape[1] < WIDE
+    with threadpool_limits(1 if one_thread else None, user_api="blas"):
         return _search(x, y, folds, grid, Limits(tolerance, max_iterations))
 
 

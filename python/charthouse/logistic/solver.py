@@ -1,5 +1,6 @@
 """What the two solvers share: where a batch of fits stands, and why one stopped."""
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -9,6 +10,22 @@ from scipy.linalg import get_lapack_funcs
 from charthouse.logistic.problems import Problems
 
 SEPARATED = "the classes are separated"
+PAIRS = 8
+
+Memory = deque[tuple[np.ndarray, np.ndarray]]
+"""A fit's last steps [p] and the changes of its gradient [p] over them: with these BFGS corrects a
+Hessian (Liu and Nocedal 1989, Mathematical Programming)."""
+
+
+def empty_memory() -> Memory:
+    """Of a fit that has made no step."""
+    return deque(maxlen=PAIRS)
+
+
+def remember(memory: Memory, moved: np.ndarray, change: np.ndarray) -> None:
+    """Adds a step and the change of the gradient over it, unless rounding is all that it shows."""
+    if moved @ change > 1e-10 * np.sqrt((moved @ moved) * (change @ change)):
+        memory.append((moved, change))
 
 
 @dataclass(frozen=True)
