@@ -17,9 +17,9 @@ demographics as (
     unpivot (
         select
             stay_id,
-            {%- for column in demographics %}
-            coalesce(cast({{ column }} as varchar), 'null') as {{ column }}{{ ',' if not loop.last }}
-            {%- endfor %}
+        {%- for column in demographics %}
+        coalesce(cast({{ column }} as varchar), 'null') as {{ column }}{{ ',' if not loop.last }}
+        {%- endfor %}
         from {{ ref('cohort') }}
     )
     on {{ demographics | join(', ') }} into name source value category
