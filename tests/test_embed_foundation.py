@@ -204,10 +204,10 @@ def test_the_listing_knows_the_table_and_the_settings(bench: Bench) -> None:
                          " json_merge_patch(variables, '{\"imputation\": \"none\"}')")  # fmt: skip
     said = listed(bench.warehouse)
     assert f"Encoders, and their state in {bench.warehouse}\n" in said
-    lengths = {line.split()[0]: line.split()[2:4] for line in said.splitlines() if " 0 " in line}
-    assert lengths["demographics"] == ["41", "ready"]
-    assert lengths["fixed_interval"] == ["624", "not"]
-    assert lengths["vitals_summary"] == ["-", "ready"]
+    lengths = {line.split()[0]: line.split()[2:5] for line in said.splitlines() if " 0 " in line}
+    assert lengths["demographics"] == ["41", "no", "ready"]
+    assert lengths["fixed_interval"] == ["624", "no", "not"]
+    assert lengths["vitals_summary"] == ["-", "no", "ready"]
     assert "fixed_interval is not ready: marts.vitals_hourly has gaps" in said
 
 

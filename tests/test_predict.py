@@ -263,7 +263,8 @@ def test_another_seed_is_another_run_and_the_same_seed_the_same_scores(own: Benc
     runs = own.sql(
         "select seed, list(y_score order by stay_id) from results.predictions"
         " inner join results.runs using (run_id) where arm = 'structured[vitals_summary]'"
-        " and predictions.task = 'in_hospital_mortality' group by run_id, seed order by run_id"
+        " and predictions.task = 'in_hospital_mortality' group by run_id, seed, started_at"
+        " order by started_at"
     )
     assert [seed for seed, _ in runs] == [0, 1, 0]
     assert runs[0][1] == runs[2][1] != runs[1][1]

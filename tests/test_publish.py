@@ -120,6 +120,12 @@ def test_every_table_and_view_is_copied_row_by_row_to_duckdb_and_to_parquet(
     assert not sql(copy, "select 1 from duckdb_views() where not internal")
 
 
+def test_views_are_read_under_any_name_of_the_database(shown: Bench) -> None:
+    """As the copy does, and whoever renames or attaches the warehouse: no view names it."""
+    named = f"regexp_matches(sql, '\\b\"?{shown.warehouse.stem}\"?\\.')"
+    assert not shown.sql(f"select view_name from duckdb_views() where not internal and {named}")
+
+
 def test_nothing_else_is_copied(own: Bench) -> None:
     out, _ = published(own)
     assert {name.split(".")[0] for name in tables(out)} == {

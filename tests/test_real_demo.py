@@ -131,7 +131,7 @@ def test_real_profiles_are_asked_about_on_this_machine_only(demo: Bench, chat: C
     said = put(demo, chat, tasks=())
     test_stays = demo.one("select count(*) from marts.cohort where split = 'test'")
     assert len(chat.bodies) == 2 * int(str(test_stays)) == 40 and "40 without a picture" in said[-1]
-    assert all("Vital signs of the last 2 h" in text_of(body) for body in chat.bodies)
+    assert all("Vital signs, the last value of each" in text_of(body) for body in chat.bodies)
     done = demo.charthouse("evaluate", "--bootstraps", "100")
     assert done.returncode == 0, done.stderr
     assert demo.sql(

@@ -3,7 +3,8 @@
 -- greatest, first and last of its measurements and when; the number of X-rays and reports and when. A category of
 -- a stay by being it.
 -- Grain: one row per task and number or category with 10 patients of each class.
--- Listed, since the text of a view that leaves several columns out differs from build to build.
+-- Listed, since the text of a view that leaves several columns out differs from build to build; what is unpivoted
+-- has a name, since a view's text would else name the database, and not be read under another.
 {%- set demographics = [
     'age', 'age_group', 'gender', 'race', 'race_group', 'marital_status', 'language', 'insurance',
     'first_careunit', 'era_from', 'era_to', 'in_mimic_cxr_years', 'has_vitals', 'has_image', 'has_text'
@@ -13,65 +14,73 @@ with patients as (
 ),
 
 -- All that is known of a stay at admission; los_days and outtime are the outcome of a task.
-demographics as (
-    unpivot (
-        select
-            stay_id,
+demographics_of_stays as (
+    select
         {%- for column in demographics %}
-        coalesce(cast({{ column }} as varchar), 'null') as {{ column }}{{ ',' if not loop.last }}
+        coalesce(cast({{ column }} as varchar), 'null') as {{ column }},
         {%- endfor %}
-        from {{ ref('cohort') }}
-    )
+        stay_id
+    from {{ ref('cohort') }}
+),
+
+demographics as (
+    unpivot demographics_of_stays
     on {{ demographics | join(', ') }} into name source value category
 ),
 
+bins_of_stays as (
+    select
+        hourly.stay_id,
+        hourly.variable || ' at hour ' || hourly.hour as source,
+        cast(hourly.value as double) as value,
+        cast(hourly.measured as double) as measured,
+        cast(hourly.is_intubated as double) as intubated
+    from {{ ref('vitals_hourly') }} as hourly
+    semi join patients on hourly.stay_id = patients.stay_id
+),
+
 bins as (
-    unpivot (
-        select
-            hourly.stay_id,
-            hourly.variable || ' at hour ' || hourly.hour as source,
-            cast(hourly.value as double) as value,
-            cast(hourly.measured as double) as measured,
-            cast(hourly.is_intubated as double) as intubated
-        from {{ ref('vitals_hourly') }} as hourly
-        semi join patients on hourly.stay_id = patients.stay_id
-    )
+    unpivot bins_of_stays
     on value, measured, intubated into name item value value
 ),
 
+measurements_of_stays as (
+    select
+        events.stay_id,
+        events.variable as source,
+        cast(count(*) as double) as number,
+        avg(events.value) as mean,
+        min(events.value) as least,
+        max(events.value) as greatest,
+        arg_min(events.value, events.hours) as first,
+        arg_max(events.value, events.hours) as last,
+        min(events.hours) as first_hour,
+        max(events.hours) as last_hour
+    from {{ ref('vitals_events') }} as events
+    semi join patients on events.stay_id = patients.stay_id
+    group by events.stay_id, events.variable
+),
+
 measurements as (
-    unpivot (
-        select
-            events.stay_id,
-            events.variable as source,
-            cast(count(*) as double) as number,
-            avg(events.value) as mean,
-            min(events.value) as least,
-            max(events.value) as greatest,
-            arg_min(events.value, events.hours) as first,
-            arg_max(events.value, events.hours) as last,
-            min(events.hours) as first_hour,
-            max(events.hours) as last_hour
-        from {{ ref('vitals_events') }} as events
-        semi join patients on events.stay_id = patients.stay_id
-        group by events.stay_id, events.variable
-    )
+    unpivot measurements_of_stays
     on number, mean, least, greatest, first, last, first_hour, last_hour into name item value value
 ),
 {% for mart in ['images', 'reports'] %}
+{{ mart }}_of_stays as (
+    select
+        patients.stay_id,
+        '{{ mart }}' as source,
+        cast(count(found.stay_id) as double) as number,
+        min(found.hours) as first_hour,
+        max(found.hours) as last_hour,
+        cast(sum({{ 'length(found.text)' if mart == 'reports' else 'null' }}) as double) as characters
+    from (select distinct stay_id from patients) as patients
+    left join {{ ref(mart) }} as found on patients.stay_id = found.stay_id
+    group by patients.stay_id
+),
+
 {{ mart }} as (
-    unpivot (
-        select
-            patients.stay_id,
-            '{{ mart }}' as source,
-            cast(count(found.stay_id) as double) as number,
-            min(found.hours) as first_hour,
-            max(found.hours) as last_hour,
-            cast(sum({{ 'length(found.text)' if mart == 'reports' else 'null' }}) as double) as characters
-        from (select distinct stay_id from patients) as patients
-        left join {{ ref(mart) }} as found on patients.stay_id = found.stay_id
-        group by patients.stay_id
-    )
+    unpivot {{ mart }}_of_stays
     on number, first_hour, last_hour, characters into name item value value
 ),
 {% endfor %}

@@ -19,7 +19,7 @@ predictions as (
     select * from {{ source('results', 'predictions') }}
 ),
 
-hashes as (
+hashed as (
     select
         run_id,
         -- as charthouse.predict.store has it
@@ -31,11 +31,11 @@ hashes as (
 final as (
     select
         cast(null as integer) as stay_id,
-        if(runs.scores_hash = hashes.scores_hash, null, arms.label) as problem,
+        if(runs.scores_hash = hashed.scores_hash, null, arms.label) as problem,
         false as is_chosen
     from arms
     inner join runs on arms.run_id = runs.run_id
-    left join hashes on arms.run_id = hashes.run_id
+    left join hashed on arms.run_id = hashed.run_id
 )
 
 select * from final
