@@ -16,11 +16,12 @@ import duckdb
 import numpy as np
 import pytest
 from PIL import Image
+from sklearn.linear_model import LogisticRegression
 
 from charthouse.errors import CharthouseError
 from charthouse.synth import write_synthetic_mimic
 from charthouse.synth.population import Population, build_population
-from charthouse.synth.signal import auroc
+from charthouse.synth.signal import COEFFICIENTS, INTERACTIONS, auroc, oracle_auroc
 from charthouse.synth.vital_signs import VITAL_SIGNS
 
 STAYS, SEED, ROWS, PIXELS = 220, 3, 300.0, 48
@@ -364,7 +365,7 @@ def test_pictures_show_severity_and_their_own_latent(made: Made) -> None:
     bright = np.array([np.mean(by_stay[stay_ids[i]]) for i in rows])
     latents = made.population.stays.latents
     assert len(rows) > 30
-    assert _correlation(bright, latents.severity[rows] + latents.image[rows]) > 0.3
+    assert _correlation(bright, latents.severity[rows] + latents.image[rows]) > 0.25
 
 
 def test_outcomes_follow_all_latents_with_own_signal_beyond_shared() -> None:
@@ -376,6 +377,49 @@ def test_outcomes_follow_all_latents_with_own_signal_beyond_shared() -> None:
         for own in (latents.vitals, latents.image, latents.text):
             more = auroc(outcome, latents.severity + 0.55 * own)
             assert more is not None and more > best + 0.01
+
+
+def test_a_picture_tells_the_more_the_more_deranged_the_vital_signs_are() -> None:
+    """The declared interaction; it adds nothing to what either modality tells by itself."""
+    stays = build_population(40_000, 5).stays
+    latents = stays.latents
+    outcomes = {
+        "in_hospital_mortality": stays.died,
+        "icu_stay_over_3_days": stays.seconds > 3 * 86400,
+    }
+    for task, outcome in outcomes.items():
+        by = COEFFICIENTS[task]
+        inner = np.abs(latents.severity) < 1  # else a mixture of high and low risks
+        calm, deranged = inner & (latents.vitals < -1), inner & (latents.vitals > 1)
+        tells = [auroc(outcome[rows], latents.image[rows]) for rows in (calm, deranged)]
+        assert tells[0] is not None and tells[0] < 0.58
+        assert tells[1] is not None and tells[1] > 0.8
+        names = ("severity", "vitals", "image")
+        x = np.column_stack([getattr(latents, name) for name in names])
+        slopes = LogisticRegression(C=np.inf).fit(x, outcome).coef_[0]
+        assert slopes[1] / slopes[0] == pytest.approx(by["vitals"] / by["severity"], abs=0.08)
+        assert slopes[2] / slopes[0] == pytest.approx(by["image"] / by["severity"], abs=0.08)
+
+
+def test_the_interaction_is_in_the_oracle_of_those_who_see_both_modalities() -> None:
+    latents = build_population(2000, 5).stays.latents
+    n = len(latents.image)
+    score = INTERACTIONS["in_hospital_mortality"].of(latents)
+    everywhere = {name: np.ones(n, bool) for name in ("vitals", "image", "text")}
+    outcome = {"in_hospital_mortality": score > np.quantile(score, 0.9)}
+    best, of_sums = (
+        oracle_auroc(outcome, np.zeros(n), latents, everywhere, interaction=read)[
+            "in_hospital_mortality"
+        ]
+        for read in (True, False)
+    )
+    for arm in ("age", "vitals", "vitals+text"):
+        assert best[arm] == of_sums[arm]
+    for arm in ("vitals+image", "vitals+image+text"):
+        assert (best[arm] or 0) > (of_sums[arm] or 1) + 0.05
+    unseen = everywhere | {"image": np.zeros(n, bool)}
+    blind = oracle_auroc(outcome, np.zeros(n), latents, unseen, interaction=True)
+    assert blind["in_hospital_mortality"]["vitals+image"] == best["vitals"]
 
 
 def test_oracle_gains_from_every_modality(tmp_path: Path) -> None:

@@ -3,7 +3,9 @@
 Every stay has a severity and one own latent for each modality, all N(0, 1) and independent.
 Vitals show severity and the vitals' own latent, images severity and theirs, text severity and
 its own. Death and length of stay depend on all of them, so each modality carries a shared and
-an own part of the signal.
+an own part of the signal. One part is in no modality alone: a finding in the picture raises the
+risk the more, the more deranged the vital signs are (INTERACTIONS). No sum of what each modality
+tells holds it.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ LATENTS = ("severity", "vitals", "image", "text")
 COEFFICIENTS: dict[str, dict[str, float]] = {
     # Logit of death in hospital; age is (years - 65) / 16.
     "in_hospital_mortality": {
-        "intercept": -3.22,
+        "intercept": -3.26,
         "age": 0.45,
         "severity": 1.2,
         "vitals": 0.7,
@@ -30,7 +32,7 @@ COEFFICIENTS: dict[str, dict[str, float]] = {
     },
     # Standard normal score behind log length of stay; the rest of its variance is noise.
     "icu_stay_over_3_days": {
-        "intercept": 0.0,
+        "intercept": 0.07,
         "age": 0.05,
         "severity": 0.44,
         "vitals": 0.28,
@@ -38,20 +40,6 @@ COEFFICIENTS: dict[str, dict[str, float]] = {
         "text": 0.3,
     },
 }
-
-ARMS: dict[str, tuple[str, ...]] = {
-    "age": (),
-    "vitals": ("vitals",),
-    "vitals+image": ("vitals", "image"),
-    "vitals+text": ("vitals", "text"),
-    "vitals+image+text": ("vitals", "image", "text"),
-}
-
-MEDIAN_LOS_DAYS = 2.03
-# Two slopes, because MIMIC's log length of stay leans to the right: with them 20 % of stays end
-# within a day, a third pass three, and the mean is near 3.45 days.
-LOG_SLOPE_SHORT, LOG_SLOPE_LONG = 0.80, 1.04
-LOS_BOUNDS_DAYS = (0.06, 110.0)
 
 
 @dataclass(frozen=True)
@@ -68,15 +56,54 @@ class Latents:
         return Latents(*(getattr(self, name)[index] for name in LATENTS))
 
 
+@dataclass(frozen=True)
+class Interaction:
+    """``size`` x (vitals - ``vitals``) x (image - ``image``), of the modalities' own latents.
+
+    It is centred where it adds nothing to what vitals or images tell by themselves. For an outcome
+    that is as frequent as not that is their mean, 0; for a rare one it lies towards the latents of
+    those who have the outcome. Found by fitting a sum to the declared probabilities of 1.5 million
+    drawn stays: over the coefficient of severity, those of vitals and image are as without it.
+    """
+
+    size: float
+    vitals: float
+    image: float
+
+    def of(self, latents: Latents) -> Floats:
+        """Its part of the score, shape ``(n,)``."""
+        return self.size * (latents.vitals - self.vitals) * (latents.image - self.image)
+
+
+INTERACTIONS = {
+    "in_hospital_mortality": Interaction(size=0.8, vitals=0.2, image=0.42),
+    "icu_stay_over_3_days": Interaction(size=0.45, vitals=0.0, image=0.05),
+}
+
+ARMS: dict[str, tuple[str, ...]] = {
+    "age": (),
+    "vitals": ("vitals",),
+    "vitals+image": ("vitals", "image"),
+    "vitals+text": ("vitals", "text"),
+    "vitals+image+text": ("vitals", "image", "text"),
+}
+
+MEDIAN_LOS_DAYS = 2.03
+# Two slopes, because MIMIC's log length of stay leans to the right: with them 20 % of stays end
+# within a day, a third pass three, and the mean is near 3.45 days.
+LOG_SLOPE_SHORT, LOG_SLOPE_LONG = 0.87, 0.94
+LOS_BOUNDS_DAYS = (0.06, 110.0)
+
+
 def scaled_age(years: NDArray[np.int64]) -> Floats:
     """Age as the coefficients take it."""
     return (years - 65) / 16.0
 
 
-def linear_score(task: str, age: Floats, latents: Latents) -> Floats:
-    """Declared coefficients times age and latents, with the intercept."""
+def declared_score(task: str, age: Floats, latents: Latents) -> Floats:
+    """Declared coefficients times age and latents, with intercept and interaction."""
     by = COEFFICIENTS[task]
-    score: Floats = by["intercept"] + by["age"] * age
+    score: Floats = by["intercept"] + by["age"] * age + INTERACTIONS[task].of(latents)
     for name in LATENTS:
         score = score + by[name] * getattr(latents, name)
     return score
@@ -84,15 +111,20 @@ def linear_score(task: str, age: Floats, latents: Latents) -> Floats:
 
 def draw_death(rng: np.random.Generator, age: Floats, latents: Latents) -> Bools:
     """Death in hospital, drawn from the declared logit."""
-    logit = linear_score("in_hospital_mortality", age, latents)
+    logit = declared_score("in_hospital_mortality", age, latents)
     return rng.random(len(age)) < 1.0 / (1.0 + np.exp(-logit))
 
 
 def draw_los_days(rng: np.random.Generator, age: Floats, latents: Latents) -> Floats:
     """Length of ICU stay in days."""
-    score = linear_score("icu_stay_over_3_days", age, latents)
-    by = COEFFICIENTS["icu_stay_over_3_days"]
-    rest = 1.0 - by["age"] ** 2 - sum(by[name] ** 2 for name in LATENTS)
+    score = declared_score("icu_stay_over_3_days", age, latents)
+    by, interaction = COEFFICIENTS["icu_stay_over_3_days"], INTERACTIONS["icu_stay_over_3_days"]
+    slopes = by | {
+        "vitals": by["vitals"] - interaction.size * interaction.image,
+        "image": by["image"] - interaction.size * interaction.vitals,
+    }
+    explained = interaction.size**2 + sum(slopes[name] ** 2 for name in ("age", *LATENTS))
+    rest = 1.0 - explained
     z = score + np.sqrt(rest) * rng.standard_normal(len(age))
     slope = np.where(z < 0, LOG_SLOPE_SHORT, LOG_SLOPE_LONG)
     return np.clip(MEDIAN_LOS_DAYS * np.exp(slope * z), *LOS_BOUNDS_DAYS)
@@ -111,18 +143,25 @@ def auroc(y_true: Bools, y_score: Floats) -> float | None:
 
 
 def oracle_auroc(
-    outcomes: dict[str, Bools], age: Floats, latents: Latents, shown: dict[str, Bools]
+    outcomes: dict[str, Bools],
+    age: Floats,
+    latents: Latents,
+    shown: dict[str, Bools],
+    *,
+    interaction: bool,
 ) -> dict[str, dict[str, float | None]]:
-    """AUROC of the best linear read of what each set of modalities shows.
+    """AUROC of the best read of what each set of modalities shows.
 
-    The latents are independent, so the best linear score from some of them is their own part of
-    the declared sum. A latent counts only where the modality is there to show it.
+    The latents are independent, so the best score from some of them is their own part of the
+    declared score. A latent counts only where the modality is there to show it, the interaction
+    where both of its modalities are.
 
     Args:
         outcomes: For each task, shape ``(n,)``.
         age: Scaled age, ``(n,)``.
         latents: Latents of the same stays.
         shown: For each modality, whether the stay has any of it in its first 24 h.
+        interaction: Whether it is read too; if not, the best sum.
     """
     result: dict[str, dict[str, float | None]] = {}
     for task, y_true in outcomes.items():
@@ -135,6 +174,9 @@ def oracle_auroc(
                 score = score + by[name] * getattr(latents, name) * shown[name]
                 any_shown |= shown[name]
             score = score + by["severity"] * latents.severity * any_shown
+            if interaction and {"vitals", "image"} <= set(modalities):
+                both = shown["vitals"] & shown["image"]
+                score = score + INTERACTIONS[task].of(latents) * both
             value = auroc(y_true, score)
             result[task][arm] = None if value is None else round(value, 4)
     return result

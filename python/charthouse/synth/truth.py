@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from charthouse.synth.chartevents import ChartTruth
 from charthouse.synth.names import CAREUNITS
 from charthouse.synth.population import DAY, NO_TIME, Ints, Population
 from charthouse.synth.schedule import Reports, Summaries
-from charthouse.synth.signal import COEFFICIENTS, oracle_auroc, scaled_age
+from charthouse.synth.signal import COEFFICIENTS, INTERACTIONS, oracle_auroc, scaled_age
 from charthouse.synth.studies import Images, Studies
 
 DEFINITIONS = {
@@ -24,8 +25,11 @@ DEFINITIONS = {
     "themselves as well",
     "reports_stored_late": "pairs of stay and report of its patient charted in the first day and "
     "stored at or after intime + 24 hours",
-    "oracle_auroc": "best linear score from the latents that each modality shows in the first "
-    "day, on stays of at least 24 hours in which the patient was alive at 24 hours",
+    "interactions": "size x (vitals - its centre) x (image - its centre), added to the "
+    "coefficients' sum",
+    "oracle_auroc": "best score from the latents that each modality shows in the first day, on "
+    "stays of at least 24 hours in which the patient was alive at 24 hours",
+    "oracle_auroc_of_sums": "the same without the interaction, which no sum of modalities holds",
 }
 
 
@@ -64,7 +68,8 @@ def gather_truth(
     first_day_death = (stays.deathtime != NO_TIME) & (stays.deathtime < day_end)
     cohort = (stays.seconds >= DAY) & ~first_day_death
     shown = {"vitals": has_vitals, "image": images_first > 0, "text": reports_first > 0}
-    oracle = oracle_auroc(
+    oracle = partial(
+        oracle_auroc,
         {
             "in_hospital_mortality": stays.died[cohort],
             "icu_stay_over_3_days": over_3_days[cohort],
@@ -148,6 +153,11 @@ def gather_truth(
         ),
         "planted": planted,
         "coefficients": COEFFICIENTS,
-        "oracle_auroc": oracle,
+        "interactions": {
+            task: {"size": each.size, "centre": {"vitals": each.vitals, "image": each.image}}
+            for task, each in INTERACTIONS.items()
+        },
+        "oracle_auroc": oracle(interaction=True),
+        "oracle_auroc_of_sums": oracle(interaction=False),
         "definitions": DEFINITIONS,
     }
