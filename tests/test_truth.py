@@ -74,16 +74,21 @@ def test_no_arm_does_better_than_the_best_possible_score(world: tuple[Bench, dic
 
 
 def test_modalities_that_carry_signal_are_seen_to_add_it(world: tuple[Bench, dict]) -> None:
-    """From raw files to an interval above zero; the best possible gain is oracle_auroc's."""
+    """From raw files to an interval above zero; the best possible gain is oracle_auroc's.
+
+    A fifth of the stays have an image: at this size their gain alone is no larger than its interval
+    is wide, and is only found to be possible.
+    """
     bench, oracle = world
-    found = gains(bench, "adds image") | gains(bench, "adds image and text")
-    for task, name in (
-        ("in_hospital_mortality", "vitals+image"),
-        ("in_hospital_mortality", "vitals+image+text"),
-        ("icu_stay_over_3_days", "vitals+image"),
-    ):
-        _, low, _ = found[task, ARMS[name]]
-        assert 0 < low < oracle[task][name] - oracle[task]["vitals"], (task, name)
+    found = gains(bench, "adds text") | gains(bench, "adds image and text")
+    images = gains(bench, "adds image")
+    for task in oracle:
+        best = {name: oracle[task][name] - oracle[task]["vitals"] for name in ARMS}
+        for name in ("vitals+text", "vitals+image+text"):
+            _, low, _ = found[task, ARMS[name]]
+            assert 0 < low < best[name], (task, name)
+        _, low, high = images[task, ARMS["vitals+image"]]
+        assert low < best["vitals+image"] and high > 0, task
 
 
 def test_a_planted_gain_is_measured_as_planted_and_noise_adds_nothing(
