@@ -510,6 +510,45 @@ def test_arms_are_compared_that_differ_in_one_thing() -> None:
     }
 
 
+def test_what_adds_is_asked_within_each_fusion_that_scored_both() -> None:
+    structured = "structured[gru]"
+    image, text = f"{structured}+image[swin]", f"{structured}+text[radbert]"
+    default = [scored(name) for name in (structured, image, text)]
+    gated = [scored(name, "gated") for name in (structured, image)]
+    late = [scored(image, "late")]
+    adds = {
+        (question.name, question.arm.arm.name, question.arm.fusion, question.other.fusion)
+        for question in questions([*default, *gated, *late], "concatenate_presence")
+        if question.adds
+    }
+    assert adds == {
+        ("adds image", image, "concatenate_presence", "concatenate_presence"),
+        ("adds text", text, "concatenate_presence", "concatenate_presence"),
+        ("adds image", image, "gated", "gated"),
+    }
+
+
+def test_asking_under_another_fusion_too_changes_nothing_that_was_asked(own: Bench) -> None:
+    kept = (
+        "select columns(* exclude evaluation_run_id) from results.comparisons"
+        f" where task = '{TASK}' and fusion = 'concatenate_presence' order by all"
+    )
+    options = Options(tasks=[TASK], attributes=["gender"], n_bootstrap=50)
+    quietly(own, options)
+    before = own.sql(kept)
+    more = [BEST, f"{BEST}+image[pixel_pca]", f"{BEST}+text[tfidf_svd]"]
+    done = own.charthouse(
+        "predict", "--fusion", "late", "--task", TASK, *(w for arm in more for w in ("--arm", arm))
+    )
+    assert done.returncode == 0, done.stderr
+    quietly(own, options)
+    assert own.sql(kept) == before
+    assert own.sql(
+        "select distinct question, arm, other_arm, other_fusion, n_asked from reports.comparisons"
+        f" where task = '{TASK}' and fusion = 'late' and question like 'adds %' order by all"
+    ) == [("adds image", more[1], BEST, "late", 1), ("adds text", more[2], BEST, "late", 1)]
+
+
 def test_a_pair_of_the_users_choice_is_compared_and_an_unknown_one_refused(own: Bench) -> None:
     pair = f"structured[vitals_summary] - {ALL}"
     done = own.charthouse("evaluate", "--task", TASK, "--bootstraps", "50", "--compare", pair)

@@ -295,6 +295,29 @@ def test_what_having_a_picture_tells_is_never_told_by_its_numbers(centre: float)
     assert moved["image"] < 0.1 * sum(moved.values())
 
 
+# What no modality tells by itself
+
+
+def test_gated_alone_finds_what_image_and_time_series_tell_together() -> None:
+    """The outcome follows the product of what they show: a sum of anything about each is blind."""
+    fitting = bed(n=1200, image=0.0, image_share=1.0, seed=1)
+    rng = np.random.default_rng(1)
+    shown = rng.normal(size=(2, 1200))
+    demographics, *rest = fitting.blocks
+    series, image = (
+        replace(each, vectors=(each.vectors + 2 * of[:, None]).astype(np.float32))
+        for each, of in zip(rest, shown, strict=True)
+    )
+    y_true = (rng.random(1200) < 1 / (1 + np.exp(-2 * shown[0] * shown[1]))).astype(int)
+    fitting = replace(fitting, blocks=(demographics, series, image), y_true=y_true)
+    found = {
+        name: auroc(fitting, make_fusion(PROJECT, name).fit(fitting), ~fitting.fitted_on)
+        for name in ("concatenate_presence", "late", "gated")
+    }
+    assert found.pop("gated") > 0.7
+    assert all(value < 0.58 for value in found.values())
+
+
 # Late fusion
 
 

@@ -14,6 +14,10 @@ def run(
         list[str] | None,
         typer.Option(help="Which to embed with. Default: every one that is ready."),
     ] = None,
+    fusion: Annotated[
+        list[str] | None,
+        typer.Option(help="How to predict (seeds/fusions.csv); several allowed, each compared."),
+    ] = None,
 ) -> None:
     """All of it in turn: build, embed, predict, evaluate, audit. What is done is not done again."""
     from charthouse.build import run_dbt_build
@@ -21,6 +25,6 @@ def run(
 
     run_dbt_build(project_dir(), [])
     embed(encoder=encoder)
-    predict()
+    predict(fusion=fusion)
     evaluate()
     audit()

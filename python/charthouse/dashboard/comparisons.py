@@ -6,7 +6,7 @@ import streamlit as st
 from charthouse.dashboard import charts, parts
 from charthouse.dashboard.data import Copy, Site, tasks
 from charthouse.evaluate.comparisons import PRIMARY, SIGNIFICANT
-from charthouse.report.comparisons import pair_label
+from charthouse.report.comparisons import asked_under, pair_label
 
 
 def show(site: Site, copy: Copy) -> None:
@@ -15,7 +15,8 @@ def show(site: Site, copy: Copy) -> None:
         site, copy, "Comparisons",
         "Differences between two arms on the same stays and resamples of patients: right of zero"
         " the first is better (of Brier score and calibration error: worse). AUROC is the primary"
-        " metric: filled dots are significant after Holm correction for how many were asked. All"
+        " metric: filled dots are significant after Holm correction for how many were asked"
+        " of a question and fusion. All"
         " others are exploratory.",
     )  # fmt: skip
     task = parts.choose_task(tasks(copy))
@@ -38,6 +39,9 @@ def show(site: Site, copy: Copy) -> None:
         questions = parts.choose_some("Question", sorted(set(found["question"])), key="question")
     with right:
         seen = parts.choose_seen()
+    fusions = sorted(set(found["fusion"]))
+    if len(fusions) > 1:
+        fusions = parts.choose_some("Asked under the fusion", fusions, key="fusion")
     only_sure = st.toggle(
         f"Only those significant after Holm correction (p < {SIGNIFICANT})",
         key="sure", bind="query-params",
@@ -49,6 +53,7 @@ def show(site: Site, copy: Copy) -> None:
         & found["question"].isin(questions)
         & found["saw_mimic"].isin(seen)
         & found["other_saw_mimic"].isin(seen)
+        & found["fusion"].isin(fusions)
     ]
     asked = len(shown)
     if only_sure:
@@ -73,12 +78,17 @@ def _in_order(metrics: pd.Series) -> list[str]:
 
 def _plot(found: pd.DataFrame, metric: str) -> None:
     several = len({*found["fusion"], *found["other_fusion"]}) > 1
+    asked = [
+        asked_under(question, fusion, None if several else fusion)
+        for question, fusion in zip(found["question"], found["fusion"], strict=True)
+    ]
     charts.differences(
         found.assign(
-            label=[pair_label(dict(row), several_fusions=several) for _, row in found.iterrows()]
+            question=asked,
+            label=[pair_label(dict(row), several_fusions=several) for _, row in found.iterrows()],
         ),
         parts.worded(metric),
-        {name: parts.worded(name) for name in found["question"]},
+        {name: parts.worded(name) for name in asked},
     )
 
 

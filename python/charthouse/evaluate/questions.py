@@ -12,7 +12,7 @@ from charthouse.statistics.multiplicity import resamples_needed
 
 @dataclass(frozen=True, eq=False)
 class Question:
-    """Is an arm better than another? p-values are corrected within a question's name."""
+    """Is an arm better than another? p-values are corrected within a family of questions."""
 
     name: str
     arm: Scored
@@ -24,13 +24,18 @@ class Question:
         return self.arm, self.other
 
     @property
+    def family(self) -> tuple[str, str]:
+        """Its name, and the fusion of the arm: asked by one more, the others' p-values stay."""
+        return self.name, self.arm.fusion
+
+    @property
     def adds(self) -> bool:
         """Whether the arm has all that the other has, and more."""
         return self.name.startswith("adds ")
 
 
 def questions(scored: Sequence[Scored], default_fusion: str) -> list[Question]:
-    """Every pair that differs in one thing.
+    """Every pair that differs in one thing: all but the last within each fusion that scored both.
 
     - adds image, adds text, adds image and text, adds time series: with it, minus without;
     - content beyond presence: what was measured, minus that it was measured;
@@ -61,10 +66,10 @@ def populations_of(by_era: bool, *arms: Arm) -> tuple[str, ...]:
     return tuple(POPULATIONS)
 
 
-def resamples_by_question(asked: Sequence[Question], n_bootstrap: int) -> dict[str, int]:
-    """How many resamples the comparisons of a name rest on: the more, the more are asked."""
-    pairs = Counter(question.name for question in asked)
-    return {name: resamples_needed(n_bootstrap, n) for name, n in pairs.items()}
+def resamples_by_family(asked: Sequence[Question], n_bootstrap: int) -> dict[tuple[str, str], int]:
+    """How many resamples the comparisons of a family rest on: the more, the more are asked."""
+    pairs = Counter(question.family for question in asked)
+    return {family: resamples_needed(n_bootstrap, n) for family, n in pairs.items()}
 
 
 def _lesser(each: Scored, default_fusion: str) -> Iterator[tuple[str, tuple[str, str]]]:

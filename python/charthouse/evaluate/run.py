@@ -29,7 +29,7 @@ from charthouse.evaluate.questions import (
     Question,
     populations_of,
     questions,
-    resamples_by_question,
+    resamples_by_family,
 )
 from charthouse.evaluate.scored import (
     ALL,
@@ -142,7 +142,7 @@ class _Task:
         bootstrap = Bootstrap(
             self.options.n_bootstrap, self.options.seed, self.options.min_group, self._operating
         )
-        n_compared = resamples_by_question(asked, bootstrap.n)
+        n_compared = resamples_by_family(asked, bootstrap.n)
         setting = self.cohort.variables["decision_threshold"]
         test = stays["test"]
         found: dict[str, Figures] = {}
@@ -153,7 +153,7 @@ class _Task:
         with watch(self.task, total) as told:
             for each in scored:
                 most = max(
-                    (n_compared[question.name] for question in asked if each in question.arms),
+                    (n_compared[question.family] for question in asked if each in question.arms),
                     default=bootstrap.n,
                 )
                 found[each.run_id] = of.figures(each, stays, setting, bootstrap, most)
@@ -366,9 +366,9 @@ class _Task:
         run_id: str,
         asked: Sequence[Question],
         found: Mapping[str, Figures],
-        n_compared: Mapping[str, int],
+        n_compared: Mapping[tuple[str, str], int],
     ) -> Sequence[Row]:
-        """Rows of results.comparisons, their p-values corrected within each question."""
+        """Rows of results.comparisons, their p-values corrected within each question and fusion."""
         rows: list[Row] = []
         for question in asked:
             arm, other = (found[each.run_id] for each in question.arms)
@@ -382,11 +382,11 @@ class _Task:
                 "evaluation_run_id": run_id,
             }
             populations = populations_of(self._by_era, question.arm.arm, question.other.arm)
-            pair = [*difference_rows(arm, other, populations, n_compared[question.name])]
+            pair = [*difference_rows(arm, other, populations, n_compared[question.family])]
             if question.adds and ALL in populations:
                 pair += fairness_difference_rows(arm, other, self.options.attributes)
             rows += [common | row for row in pair]
-        return corrected(rows, ("question", "population", "attribute", "metric"))
+        return corrected(rows, ("question", "fusion", "population", "attribute", "metric"))
 
 
 def _how_sure(found: Sequence[Figures], test: Stays) -> str:

@@ -30,8 +30,8 @@ def comparison_pictures(results: TaskResults) -> list[Sheet]:
     for row in results.comparisons:
         pairs.setdefault(tuple(row[name] for name in names), {})[row["population"]] = row
     by_question: dict[str, list[dict[str, Row]]] = {}
-    for (question, *_), pair in pairs.items():
-        by_question.setdefault(question, []).append(pair)
+    for (question, _, fusion, *_), pair in pairs.items():
+        by_question.setdefault(asked_under(question, fusion, results.fusion), []).append(pair)
     sheets = list(_pages(by_question))
     return [
         _sheet(results, groups, f", sheet {at + 1} of {len(sheets)}" if len(sheets) > 1 else "")
@@ -69,7 +69,7 @@ def _sheet(
         height + 1.2,
         title=f"Differences of AUROC, {results.task}{which}",
         footer=style.footer(results, "AUROC is the primary metric; same stays and resamples for"
-                            " both arms; p corrected within a question (Holm)"),
+                            " both arms; p corrected within a question and fusion (Holm)"),
         synthetic=results.cohort.is_synthetic,
     )  # fmt: skip
     sheet.legend(
@@ -113,6 +113,13 @@ def _sheet(
         if not side:
             write_labels(axes, stacked, labels, size=7.2)
     return sheet
+
+
+def asked_under(question: str, fusion: str, default_fusion: str | None) -> str:
+    """The question, and the fusion that it is asked under where that is not the default."""
+    if fusion == default_fusion or question == "fusion":
+        return question
+    return f"{question}, by {fusion}"
 
 
 def pair_label(row: Row, *, several_fusions: bool) -> str:
