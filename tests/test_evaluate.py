@@ -530,7 +530,8 @@ def test_what_adds_is_asked_within_each_fusion_that_scored_both() -> None:
 
 def test_asking_under_another_fusion_too_changes_nothing_that_was_asked(own: Bench) -> None:
     kept = (
-        "select columns(* exclude evaluation_run_id) from results.comparisons"
+        "select * exclude (evaluation_run_id) replace (round(difference, 9) as difference,"
+        " round(ci_low, 9) as ci_low, round(ci_high, 9) as ci_high) from results.comparisons"
         f" where task = '{TASK}' and fusion = 'concatenate_presence' order by all"
     )
     options = Options(tasks=[TASK], attributes=["gender"], n_bootstrap=50)
@@ -538,15 +539,23 @@ def test_asking_under_another_fusion_too_changes_nothing_that_was_asked(own: Ben
     before = own.sql(kept)
     more = [BEST, f"{BEST}+image[pixel_pca]", f"{BEST}+text[tfidf_svd]"]
     done = own.charthouse(
-        "predict", "--fusion", "late", "--task", TASK, *(w for arm in more for w in ("--arm", arm))
+        "predict",
+        "--fusion",
+        "concatenate",
+        "--task",
+        TASK,
+        *(w for arm in more for w in ("--arm", arm)),
     )
     assert done.returncode == 0, done.stderr
     quietly(own, options)
     assert own.sql(kept) == before
     assert own.sql(
         "select distinct question, arm, other_arm, other_fusion, n_asked from reports.comparisons"
-        f" where task = '{TASK}' and fusion = 'late' and question like 'adds %' order by all"
-    ) == [("adds image", more[1], BEST, "late", 1), ("adds text", more[2], BEST, "late", 1)]
+        f" where task = '{TASK}' and fusion = 'concatenate' and question like 'adds %' order by all"
+    ) == [
+        ("adds image", more[1], BEST, "concatenate", 1),
+        ("adds text", more[2], BEST, "concatenate", 1),
+    ]
 
 
 def test_a_pair_of_the_users_choice_is_compared_and_an_unknown_one_refused(own: Bench) -> None:
