@@ -208,7 +208,7 @@ def test_the_sentence_on_the_picture_goes_with_a_picture_and_only_with_one(
         " where latest_dicom_id is not null",
     )
     conditions = ["full", "text_only", "image_only", "blank_image", "other_image"]
-    put(own, chat, conditions=conditions, shots=6)
+    put(own, chat, conditions=conditions, shots=2)
     asked = Counter(
         (picture_of(body) is not None, SENTENCE in text_of(body)) for body in chat.bodies
     )

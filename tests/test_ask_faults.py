@@ -439,8 +439,9 @@ def test_what_nobody_tells_the_price_of_is_reckoned_at_its_highest(own: Bench, c
 
 
 def test_two_learners_share_a_budget(own: Bench, chat: Chat) -> None:
-    put(own, chat, learners=["llava_1_5_7b", "gemma3_4b"], max_requests=50)
-    assert len(chat.bodies) == 50
+    budget = len(stays_of_test(own)) + 6
+    put(own, chat, learners=["llava_1_5_7b", "gemma3_4b"], max_requests=budget)
+    assert len(chat.bodies) == budget
     assert own.one("select count(*) from results.answers where learner = 'gemma3_4b'") == 6
 
 

@@ -228,8 +228,11 @@ def test_a_word_that_gives_the_label_is_found_and_not_told(
     table, column = DOCUMENTS[source]
     db.execute(f"update {table} set {column} = {column} || ' ' || if({DEAD}, ?, ?)", [dead, alive])
     told = problems(db, "words_separate_classes")
-    assert any(problem.startswith(f"{MORTALITY}: {source} {name}") for problem in told)
-    assert all(source in problem and "(AUROC 1.00)" in problem for problem in told)
+    assert any(
+        problem.startswith(f"{MORTALITY}: {source} {name}") and problem.endswith("(AUROC 1.00)")
+        for problem in told
+    )
+    assert all(source in problem for problem in told)
     assert not any("roexyz" in problem for problem in told)
 
 

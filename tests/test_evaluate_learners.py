@@ -514,8 +514,9 @@ def test_learners_are_scored_before_any_arm_is(unscored: Bench) -> None:
     low = all_agree(unscored)
     assert f"answered 1.000 [{low:.3f}, 1.000] of {len(labels_of(unscored))}" in lines[COPIER]
     assert f"accuracy 1.000 [{low:.3f}, 1.000]" in lines[COPIER]
-    assert "4 without an answer so far" in lines[SHY] and "AUROC unknown" in lines[MUTE]
-    assert "conclude nothing" in done.stdout and "reports.learners" in done.stdout
+    silent = len(range(3, len(labels_of(unscored)), 11))
+    assert f"{silent} without an answer so far" in lines[SHY] and "AUROC unknown" in lines[MUTE]
+    assert "reports.learners" in done.stdout
     # nothing about a stay or a patient
     people = unscored.sql("select stay_id, subject_id, hadm_id from marts.cohort")
     assert not [number for row in people for number in row if str(number) in done.stdout]
