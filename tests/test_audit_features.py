@@ -351,6 +351,14 @@ def test_a_long_report_that_is_nearly_another_is_found_in_both_splits(db: Db, co
     assert problems(db, "report_near_copies_in_two_splits") == {"test and train"}
 
 
+def test_the_very_same_text_warns_where_it_is_too_short_to_fail(db: Db) -> None:
+    """And where it is not, the other check has it."""
+    short, long = long_text(4, 90), long_text(5, 120)
+    assert 400 < len(short) < 500 < len(long)
+    assert near_copies(db, {"train": short, "test": short}) == {"train", "test"}
+    assert near_copies(db, {"train": long, "test": long}) == set()
+
+
 def test_what_is_no_near_copy_is_not_found(db: Db) -> None:
     half = " ".join([*TEXT.split()[:75], *long_text(4).split()[:75]])
     short = long_text(5, 40)

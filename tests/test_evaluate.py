@@ -33,6 +33,7 @@ from charthouse.statistics.weighted import Operating
 from charthouse.warehouse import open_warehouse
 from conftest import PROJECT, UNTESTED, Bench
 from small_disk import fill, needs_root, small_disk
+from test_evaluate_learners import plant
 from too_few import intervals_of_too_few
 
 SPECS = encoder_specs(PROJECT)
@@ -271,6 +272,9 @@ def test_arms_that_use_images_are_compared_within_the_mimic_cxr_years_when_split
         "update marts.cohort_definition"
         """ set variables = json_merge_patch(variables, '{"split_by": "era"}')""",
     )
+    asked = own.sql("select stay_id from marts.cohort where split = 'test'")
+    plant(own.warehouse, "gpt_4o_mini", {"full": {stay: ("yes", 0.6) for (stay,) in asked}},
+          task=TASK)  # fmt: skip
     said = quietly(own, Options(tasks=[TASK], n_bootstrap=10))
     years, stays = own.sql(
         "select count(*) filter (where in_mimic_cxr_years), count(*) from marts.cohort"
@@ -290,6 +294,13 @@ def test_arms_that_use_images_are_compared_within_the_mimic_cxr_years_when_split
             assert populations == ["mimic_cxr_years"] and not fairness
         else:
             assert populations == ["all", "complete", "mimic_cxr_years"]
+    beside = own.sql(
+        "select distinct other_arm, n from results.learner_comparisons where metric = 'auroc'"
+        f" and task = '{TASK}' and question = 'learner_against_arm'"
+    )
+    assert {"image" in other for other, _ in beside} == {True, False}
+    for other, n in beside:
+        assert n == (years if "image" in other or other == "presence" else stays), other
 
 
 def test_no_stay_of_the_mimic_cxr_years_is_said_and_leaves_reasons(own: Bench) -> None:

@@ -1,5 +1,5 @@
 -- Are long reports of two splits near copies: are most runs of 5 words of the shorter in the longer too? Letter
--- case, line breaks and punctuation do not count. The very same text is left to report_texts_in_two_splits.
+-- case, line breaks and punctuation do not count. The very same text, if long, is left to report_texts_in_two_splits.
 -- A warning: what a template or a habit of dictation makes alike is no copy.
 -- Grain: one row per stay and report of 400 characters or more.
 
@@ -99,7 +99,7 @@ copies as (
     inner join read_closely as other on pairs.other = other.report
     where
         len(list_intersect(one.runs, other.runs)) >= {{ alike }} * least(len(one.runs), len(other.runs))
-        and one.same_text != other.same_text
+        and (one.same_text != other.same_text or length(one.same_text) < {{ length_of_a_copy() }})
 ),
 
 -- A pair blames both, also where the second was not compared with the first.

@@ -1,10 +1,7 @@
 -- Is the same report text in two splits? Letter case and blanks do not count.
--- Grain: one row per stay and report of 400 characters or more.
+-- Grain: one row per stay and report of 500 characters or more.
 
--- Shorter texts are left out: they are phrases that many patients share, such as those of a normal chest
--- X-ray. Among 69,318 synthetic reports, all of other patients, equal ones have fewer characters.
-{%- set shortest_text = 400 %}
-
+-- Shorter texts are left out: they are phrases that many patients share, such as those of a normal chest X-ray.
 with texts as (
     select
         stay_id,
@@ -17,7 +14,7 @@ items as (
         stay_id,
         md5(text) as item
     from texts
-    where length(text) >= {{ shortest_text }}
+    where length(text) >= {{ length_of_a_copy() }}
 ),
 
 final as (
