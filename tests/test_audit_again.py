@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
+import numpy as np
 import pytest
 
 from charthouse.audit import metrics, scores, vectors
@@ -14,6 +15,7 @@ from charthouse.audit.findings import Finding
 from charthouse.audit.run import show
 from charthouse.audit.workplace import workplace
 from charthouse.cohort import read_cohort
+from charthouse.embed.store import vector_hash
 from charthouse.errors import CharthouseError
 from charthouse.warehouse import open_warehouse
 from conftest import PROJECT, Bench
@@ -81,6 +83,9 @@ def test_what_the_models_do_not_give_is_found_in_just_its_stays(own: Bench) -> N
                 " limit 1", doubled)  # fmt: skip
     change(own, "update marts.vitals_hourly set value = value * (1 + 1e-7) where stay_id = ?"
                 " and hour = 5 and variable = 'heart_rate'", grid)  # fmt: skip
+    change(own, "update marts.vitals_events set value = 'nan' where stay_id = ?"
+                " and variable = 'heart_rate'", gone)  # fmt: skip
+    change(own, "update marts.cohort set los_days = 'inf' where stay_id = ?", image)
     # as another order of a sum would change it
     change(own, "update marts.vitals_hourly set value = value * (1 + 1e-15) where stay_id = ?"
                 " and hour = 5", text)  # fmt: skip
@@ -102,10 +107,10 @@ def test_what_the_models_do_not_give_is_found_in_just_its_stays(own: Bench) -> N
         " and check_name like '%not\\_as\\_replayed' escape '\\'"
     )
     assert {check.removesuffix("_not_as_replayed"): (ids, what) for check, ids, what in found} == {
-        "cohort": ([split], "marts.cohort: split"),
+        "cohort": (sorted([split, image]), "marts.cohort: split, los_days"),
         "labels": ([label], "marts.labels: label"),
         "vitals_events": (
-            sorted([event, doubled]), "marts.vitals_events: rows that should not be there, value",
+            sorted([event, doubled, gone]), "marts.vitals_events: rows that should not be there, value",
         ),
         "vitals_hourly": ([grid], "marts.vitals_hourly: value"),
         "profiles": ([text], "marts.patient_profiles: profile"),
@@ -230,8 +235,12 @@ def test_a_number_of_a_vector_that_was_changed_is_found(own: Bench, split: str) 
     assert found[vectors.WRITTEN].stay_ids == (stay,)
     assert found[vectors.WRITTEN].detail == "tfidf_svd"
     assert found[vectors.READ].failed == len(FUSIONS)
-    # with a hash that fits, its arms alone have read another
     change(own, f"update embeddings.tfidf_svd set written_hash = null where stay_id = {stay}")
+    assert again(own, vectors.hash_again)[vectors.WRITTEN].stay_ids == (stay,)
+    # with a hash that fits, its arms alone have read another
+    now = own.one(f"select embedding from embeddings.tfidf_svd where stay_id = {stay}")
+    change(own, f"update embeddings.tfidf_svd set written_hash = '{vector_hash(np.float32(now))}'"
+                f" where stay_id = {stay}")  # fmt: skip
     found = again(own, vectors.hash_again)
     assert (found[vectors.WRITTEN].failed, found[vectors.READ].failed) == (0, len(FUSIONS))
 
@@ -269,3 +278,72 @@ def test_a_metric_that_its_predictions_do_not_give_is_found(
     change(own, f"delete from results.{table} where {of_late}")
     found = again(own, metrics.measure_again)[metrics.CHECK]
     assert found.detail == f"{TASK} {ARM} by late: {detail.replace('(value)', 'missing')}"
+
+
+def test_a_metric_that_is_there_twice_or_bears_another_name_is_found(own: Bench) -> None:
+    one = f"from results.metrics where run_id = ({RUN.format('late')}) and split = 'test'" \
+          " and population = 'all' and metric = 'auroc'"  # fmt: skip
+    change(own, f"insert into results.metrics select * replace (0.99 as value) {one}")
+    found = again(own, metrics.measure_again)[metrics.CHECK]
+    assert "test all auroc should not be there twice" in str(found.detail)
+    change(own, f"delete {one} and value = 0.99")
+    change(
+        own, f"update results.metrics set fusion = 'gated' where run_id = ({RUN.format('late')})"
+    )
+    found = again(own, metrics.measure_again)[metrics.CHECK]
+    assert "test all auroc (fusion)" in str(found.detail)
+
+
+def test_an_arm_whose_metrics_are_gone_is_found(own: Bench) -> None:
+    change(own, f"delete from results.metrics where run_id = ({RUN.format('late')})")
+    found = again(own, metrics.measure_again)[metrics.CHECK]
+    assert found.detail == f"{TASK} {ARM} by late: no metrics of its evaluation"
+    change(own, "delete from results.metrics")
+    assert again(own, metrics.measure_again)[metrics.CHECK].failed == len(FUSIONS)
+
+
+def test_operating_points_of_the_evaluation_are_those_that_are_computed_again(own: Bench) -> None:
+    change(own, "update marts.cohort_definition set variables ="
+                " json_merge_patch(variables, '{\"alert_rate\": 0.25}')")  # fmt: skip
+    done = own.charthouse("evaluate", "--task", TASK, "--bootstraps", "20")
+    assert done.returncode == 0, done.stderr
+    assert again(own, metrics.measure_again)[metrics.CHECK].failed == 0
+
+
+@pytest.mark.parametrize(
+    ("spoil", "why"),
+    [
+        ("delete from results.fits where", "no fit"),
+        ("update results.runs set settings = json_merge_patch(settings,"
+         " '{\"fusion_version\": 99}') where", "fitted by another version of the fusion"),
+    ],
+)  # fmt: skip
+def test_scores_that_cannot_be_computed_again_do_not_pass(own: Bench, spoil: str, why: str) -> None:
+    change(own, f"{spoil} run_id = ({RUN.format('late')})")
+    found = again(own, scores.rescore)[scores.CHECK]
+    assert (found.failed, found.detail) == (1, f"{TASK} {ARM} by late: {why}")
+
+
+def test_predictions_that_bear_another_name_or_lost_their_hash_are_found(own: Bench) -> None:
+    of_late = f"where run_id = ({RUN.format('late')})"
+    change(own, f"update results.predictions set arm = 'presence' {of_late}")
+    change(own, f"update results.runs set counts = '{{}}', is_synthetic = false {of_late}")
+    failed = dict(own.sql("select check_name, detail from reports.audit where state = 'failed'"))
+    label = f"{TASK} {ARM} by late"
+    assert failed["predictions_of_another_outcome"] == f"{label}: named as of another arm"
+    assert failed["predictions_changed_since"] == label
+    assert failed["predictions_of_another_cohort"] == f"{label}: its run says of other data"
+
+
+def test_what_stops_a_check_is_a_finding_without_what_stands_in_it(own: Bench) -> None:
+    """No traceback, and none of the other checks is lost."""
+    with duckdb.connect(str(own.warehouse)) as db:
+        db.execute("alter table embeddings.tfidf_svd alter embedding type float[]")
+        db.execute("update results.predictions set y_score = 'nan' where split = 'test'")
+        db.execute("update results.runs set settings = '[1]' where kind = 'evaluate'")
+    done = own.charthouse("audit")
+    assert done.returncode == 1 and not done.stderr, done.stderr
+    found = dict(own.sql("select check_name, state from reports.audit"))
+    assert {found[check] for check in (scores.CHECK, metrics.CHECK, vectors.READ)} == {"failed"}
+    assert found["labels_not_as_replayed"] == "passed"
+    assert "cannot be computed again: " in done.stdout

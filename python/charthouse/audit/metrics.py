@@ -1,8 +1,11 @@
 """Metrics, computed again from the predictions by the code that computed them."""
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -14,6 +17,7 @@ from charthouse.evaluate import figures as of
 from charthouse.evaluate.figures import Bootstrap, Row
 from charthouse.evaluate.run import SPLITS
 from charthouse.evaluate.scored import read_scored, read_stays
+from charthouse.statistics.weighted import Operating
 
 CHECK = "metrics_not_of_the_predictions"
 TOLERANCE = 1e-9
@@ -25,8 +29,9 @@ KEYS = {
 VALUES = {
     "metrics": ("value", "threshold", "n", "n_positive"),
     "subgroup_metrics": ("value", "threshold", "n", "n_positive"),
-    "fairness": ("value", "threshold", "n_groups"),
+    "fairness": ("value", "threshold", "n_groups", "worst_group", "left_out"),
 }
+NAMES = ("task", "arm", "fusion")
 """What one resample gives as a thousand do; intervals `charthouse audit --full` computes again."""
 
 
@@ -45,8 +50,12 @@ def measure_again(db: duckdb.DuckDBPyConnection, project: Path, cohort: Cohort) 
         evaluated = _evaluated(db, cohort, task)
         if not evaluated:
             continue
-        attributes = sorted({name for _, names, _ in evaluated.values() for name in names})
+        attributes = sorted({name for each in evaluated.values() for name in each.attributes})
         stays = {split: read_stays(db, task, split, attributes) for split in SPLITS}
+        problems += [
+            (None, f"{words}: no metrics of its evaluation")
+            for words in _without_metrics(db, cohort, task)
+        ]
         try:
             arms = read_scored(db, cohort, task, stays, specs)
         except CharthouseError:  # audit_predictions_of_another_cohort and _outcome say which
@@ -55,63 +64,97 @@ def measure_again(db: duckdb.DuckDBPyConnection, project: Path, cohort: Cohort) 
         for each in arms:
             if each.run_id not in evaluated:
                 continue
-            seed, _, min_group = evaluated[each.run_id]
             setting = cohort.variables["decision_threshold"]
-            again = of.figures(each, stays, setting, Bootstrap(1, seed, min_group), 1)
+            again = of.figures(each, stays, setting, evaluated[each.run_id].bootstrap, 1)
             tables: dict[str, Iterable[Row]] = {
                 "metrics": of.metric_rows(again),
                 "subgroup_metrics": of.subgroup_rows(again),
                 "fairness": of.fairness_rows(again),
             }
             for table, rows in tables.items():
-                n, wrong = _compare(db, table, each.run_id, rows)
+                names = (task, each.arm.name, each.fusion)
+                n, wrong = _compare(db, table, each.run_id, names, rows)
                 checked += n
                 label = f"{task} {each.arm.name} by {each.fusion}"
                 problems += [(None, f"{label}: {words}") for words in wrong]
     return found(CHECK, checked, problems)
 
 
-def _evaluated(
-    db: duckdb.DuckDBPyConnection, cohort: Cohort, task: str
-) -> dict[str, tuple[int, Sequence[str], int]]:
-    """Runs of predict that have metrics, with seed, attributes and min_group of the evaluation."""
+@dataclass(frozen=True)
+class _Evaluation:
+    """What the run noted that evaluated an arm, as far as point values depend on it."""
+
+    attributes: Sequence[str]
+    bootstrap: Bootstrap
+
+
+def _evaluated(db: duckdb.DuckDBPyConnection, cohort: Cohort, task: str) -> dict[str, _Evaluation]:
+    """Current runs of predict that have metrics, and by what."""
     rows = db.execute(
         "select distinct metrics.run_id, runs.seed,"
         " from_json(runs.settings -> 'attributes', '[\"varchar\"]'),"
-        " cast(runs.settings ->> 'min_group' as integer)"
+        " cast(runs.settings ->> 'min_group' as integer),"
+        " cast(runs.settings ->> 'alert_rate' as double),"
+        " cast(runs.settings ->> 'at_sensitivity' as double)"
         " from results.metrics inner join results.runs as runs"
         " on metrics.evaluation_run_id = runs.run_id"
         " where metrics.task = ? and runs.cohort_hash = ?",
         [task, cohort.cohort_hash],
     ).fetchall()
-    return {run_id: (seed, attributes, min_group) for run_id, seed, attributes, min_group in rows}
+    return {
+        run_id: _Evaluation(
+            attributes, Bootstrap(1, seed, min_group, Operating(alert_rate, at_sensitivity))
+        )
+        for run_id, seed, attributes, min_group, alert_rate, at_sensitivity in rows
+        if None not in (attributes, min_group, alert_rate, at_sensitivity)
+    }
+
+
+def _without_metrics(db: duckdb.DuckDBPyConnection, cohort: Cohort, task: str) -> list[str]:
+    """Arms that the standing evaluation has scored and that have no metrics of it."""
+    rows = db.execute(
+        "select arms.settings ->> 'arm', arms.settings ->> 'fusion'"
+        " from results.latest_runs as arms inner join results.latest_runs as evaluation"
+        " on list_contains(string_split(evaluation.fingerprint, ','), arms.run_id)"
+        " where arms.kind = 'predict' and evaluation.kind = 'evaluate' and arms.task = $1"
+        " and evaluation.task = $1 and arms.cohort_hash = $2 and evaluation.cohort_hash = $2"
+        " and not exists (from results.metrics where metrics.run_id = arms.run_id"
+        " and metrics.evaluation_run_id = evaluation.run_id) order by all",
+        [task, cohort.cohort_hash],
+    ).fetchall()
+    return [f"{task} {arm} by {fusion}" for arm, fusion in rows]
 
 
 def _compare(
-    db: duckdb.DuckDBPyConnection, table: str, run_id: str, rows: Iterable[Row]
+    db: duckdb.DuckDBPyConnection,
+    table: str,
+    run_id: str,
+    names: tuple[str, str, str],
+    rows: Iterable[Row],
 ) -> tuple[int, list[str]]:
     """How many rows are kept, and what is wrong with which."""
     keys, values = KEYS[table], VALUES[table]
-    kept = {
-        row[: len(keys)]: dict(zip(values, row[len(keys) :], strict=True))
-        for row in db.execute(
-            f"select {', '.join((*keys, *values))} from results.{table} where run_id = ?", [run_id]
-        ).fetchall()
+    columns = (*keys, *values, *NAMES)
+    stored = db.execute(
+        f"select {', '.join(columns)} from results.{table} where run_id = ? order by all", [run_id]
+    ).fetchall()
+    again = {
+        tuple(row[key] for key in keys): row | dict(zip(NAMES, names, strict=True)) for row in rows
     }
-    again = {tuple(row[key] for key in keys): row for row in rows}
     wrong = []
-    for key in sorted(kept.keys() | again.keys(), key=str):
+    times = Counter(row[: len(keys)] for row in stored)
+    for row in stored:
+        kept, key = dict(zip(columns, row, strict=True)), row[: len(keys)]
         words = " ".join(map(str, key))
-        if key not in kept or key not in again:
-            wrong.append(f"{words} {'missing' if key not in kept else 'should not be there'}")
-            continue
-        differ = [name for name in values if not _close(kept[key][name], again[key][name])]
-        if differ:
+        if key not in again or times[key] > 1:
+            wrong.append(f"{words} should not be there{' twice' if key in again else ''}")
+        elif differ := [c for c in (*values, *NAMES) if not _close(kept[c], again[key][c])]:
             wrong.append(f"{words} ({', '.join(differ)})")
-    return len(kept), wrong
+    wrong += [f"{' '.join(map(str, key))} missing" for key in again if key not in times]
+    return len(stored), sorted(wrong)
 
 
-def _close(one: float | None, other: float | None) -> bool:
-    if one is None or other is None:
-        return one is other
-    return math.isclose(one, other, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
+def _close(one: Any, other: Any) -> bool:
+    if isinstance(one, float | int) and isinstance(other, float | int):
+        return math.isclose(one, other, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
+    return one is other or one == other or not (one or other)  # none left out: null or empty

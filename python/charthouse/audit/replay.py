@@ -303,8 +303,9 @@ def _nth(table: _Table) -> str:
 def _close(column: str) -> str:
     one, other = f"stored.{column}", f"replayed.{column}"
     return (
-        f"coalesce({one} is not distinct from {other} or abs({one} - {other})"
-        f" <= {TOLERANCE} * greatest(abs({one}), abs({other}), 1), false)"
+        # DuckDB holds that NaN <= NaN, and that infinity <= infinity
+        f"coalesce({one} is not distinct from {other} or (isfinite({one}) and isfinite({other})"
+        f" and abs({one} - {other}) <= {TOLERANCE} * greatest(abs({one}), abs({other}), 1)), false)"
     )
 
 

@@ -4,7 +4,7 @@ Only scores of stays that no model was fitted on: those of the others are of fol
 not kept (the check predictions_changed_since sees whether they were changed).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,7 +49,8 @@ def rescore(db: duckdb.DuckDBPyConnection, project: Path, cohort: Cohort) -> Fin
     checked = 0
     problems: list[tuple[int | None, str]] = []
     for task in cohort.tasks:
-        arms = list(_kept(db, project, cohort, specs, task))
+        arms, lost = _kept(db, project, cohort, specs, task)
+        problems += [(None, words) for words in lost]
         stays = _held_out(db, [each.run_id for each in arms])
         for first in range(0, len(stays), STAYS_AT_ONCE):
             chunk = stays[first : first + STAYS_AT_ONCE]
@@ -70,23 +71,31 @@ def _kept(
     cohort: Cohort,
     specs: Mapping[str, EncoderSpec],
     task: str,
-) -> Iterator[_Kept]:
-    """Those whose fusion is there, by the code that fitted them."""
+) -> tuple[list[_Kept], list[str]]:
+    """Arms whose scores can be computed again, and why others cannot that should."""
     runs = db.execute(
         "select run_id, settings ->> 'arm', settings ->> 'fusion',"
         " cast(settings ->> 'fusion_version' as integer) from results.latest_runs"
         " where kind = 'predict' and task = ? and cohort_hash = ? order by all",
         [task, cohort.cohort_hash],
     ).fetchall()
+    kept: list[_Kept] = []
+    lost: list[str] = []
     for run_id, arm, name, version in runs:
+        label = f"{task} {arm} by {name}"
         fusion = make_fusion(project, name) if name in fusion_names(project) else None
         if fusion is None or fusion.version != version:
+            lost.append(f"{label}: fitted by another version of the fusion")
+            continue
+        if type(fusion).rescored is Fusion.rescored:  # it keeps no coefficients
             continue
         components = db.execute(
             "select component from results.fits where run_id = ? and intercept is not null",
             [run_id],
         ).fetchall()
-        if components:
+        if not components:
+            lost.append(f"{label}: no fit")
+        else:
             models = {
                 part: read_linear(db, run_id, part)
                 for (part,) in components
@@ -95,7 +104,8 @@ def _kept(
                     [run_id, part],
                 ).fetchall()
             }
-            yield _Kept(run_id, f"{task} {arm} by {name}", parse_arm(arm, specs), fusion, models)
+            kept.append(_Kept(run_id, label, parse_arm(arm, specs), fusion, models))
+    return kept, lost
 
 
 def _held_out(db: duckdb.DuckDBPyConnection, run_ids: Sequence[str]) -> np.ndarray:
@@ -116,7 +126,7 @@ def _block(
     task: str,
     stays: np.ndarray,
 ) -> Block | None:
-    """None where there are no vectors any more: predictions_of_other_embeddings then fails."""
+    """None where there are not all vectors any more."""
     try:
         return read_block(db, cohort, specs, encoder, task, stays)
     except CharthouseError:
@@ -134,8 +144,10 @@ def _compare(
     ).fetchnumpy()
     scored = np.asarray(rows["stay_id"], np.int64)
     present = [block for block in blocks if block is not None]
-    if len(present) < len(blocks) or not len(scored):
+    if not len(scored):
         return 0, []
+    if len(present) < len(blocks):
+        return len(scored), [(None, f"{kept.label}: vectors that are not there")]
     try:
         again = kept.fusion.rescored(present, kept.models)
     except (KeyError, ValueError):  # a model or a column that is not there, or one too many

@@ -43,6 +43,7 @@ def hash_again(db: duckdb.DuckDBPyConnection, cohort: Cohort) -> list[Finding]:
             f" where cohort_hash = ? {of_task}",
             params=[cohort.cohort_hash, *parameters],
         ).to_arrow_reader(ROWS_AT_ONCE)
+        noted: dict[int, str | None] = {}
         for batch in rows:
             stays = batch.column("stay_id").to_pylist()
             flat = batch.column("embedding").flatten().to_numpy()
@@ -50,10 +51,12 @@ def hash_again(db: duckdb.DuckDBPyConnection, cohort: Cohort) -> list[Finding]:
             for stay, vector, then in zip(
                 stays, vectors, batch.column("written").to_pylist(), strict=True
             ):
-                hashes[encoder, task][stay] = now = vector_hash(vector)
-                checked += then is not None
-                if then not in (None, now):
-                    problems.append((stay, label))
+                hashes[encoder, task][stay] = vector_hash(vector)
+                noted[stay] = then
+        if any(noted.values()):  # else they are of an older clone, which noted none
+            checked += len(noted)
+            now = hashes[encoder, task]
+            problems += [(stay, label) for stay, then in noted.items() if then != now[stay]]
     return [found(WRITTEN, checked, problems), _as_read(db, cohort, hashes)]
 
 
@@ -80,10 +83,11 @@ def _as_read(
         "select distinct runs.task, runs.name, inputs.encoder, inputs.encoder_task,"
         " inputs.vectors_hash from results.run_inputs as inputs"
         " inner join results.latest_runs as runs using (run_id)"
-        " where runs.kind = 'predict' and runs.cohort_hash = ? and vectors_hash is not null"
-        " order by all",
+        " where runs.kind = 'predict' and runs.cohort_hash = ? order by all",
         [cohort.cohort_hash],
     ).fetchall()
+    if not any(then for *_, then in inputs):  # of an older clone
+        return found(READ, 0, ())
     now: dict[tuple[_Target, str], str] = {}  # several arms read the same
     problems: list[tuple[int | None, str]] = []
     for task, name, encoder, encoder_task, then in inputs:

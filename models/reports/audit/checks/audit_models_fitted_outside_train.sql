@@ -22,7 +22,7 @@ model_stays as (
     select
         arms.task || ' ' || arms.arm || ' by ' || arms.fusion as fit,
         definition.fit_splits as may_see,
-        unnest(fits.fitted_on) as stay_id
+        unnest(coalesce(nullif(fits.fitted_on, []), [null])) as stay_id
     from arms
     inner join {{ source('results', 'fits') }} as fits on arms.run_id = fits.run_id
     cross join definition

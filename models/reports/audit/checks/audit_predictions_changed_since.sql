@@ -1,5 +1,5 @@
 -- Have predictions changed since they were written? Their run noted a hash of all of them.
--- Grain: one row per current model whose run noted one.
+-- Grain: one row per current model; none where no run noted one, as runs of an older clone.
 with arms as (
     select
         *,
@@ -12,7 +12,6 @@ runs as (
         run_id,
         counts ->> 'scores_hash' as scores_hash
     from {{ source('results', 'runs') }}
-    where (counts ->> 'scores_hash') is not null
 ),
 
 predictions as (
@@ -36,6 +35,7 @@ final as (
     from arms
     inner join runs on arms.run_id = runs.run_id
     left join hashed on arms.run_id = hashed.run_id
+    qualify bool_or(runs.scores_hash is not null) over ()
 )
 
 select * from final

@@ -1,5 +1,5 @@
--- Are predictions of other stays or splits, double or missing?
--- Grain: one row per current model and stay that it scored, and one per stay that it should have scored.
+-- Are predictions of other stays or splits, double or missing, or of runs that say they were of other data?
+-- Grain: one row per current model and stay that it scored, one per stay that it should have scored, and one per model.
 with cohort as (
     select * from {{ ref('cohort') }}
 ),
@@ -13,6 +13,14 @@ arms as (
         *,
         task || ' ' || arm || ' by ' || fusion as label
     from {{ ref('report_arms') }}
+),
+
+runs as (
+    select * from {{ source('results', 'runs') }}
+),
+
+definition as (
+    select * from {{ ref('cohort_definition') }}
 ),
 
 predictions as (
@@ -47,6 +55,20 @@ final as (
     inner join cohort on labels.stay_id = cohort.stay_id
     anti join predictions on arms.run_id = predictions.run_id and labels.stay_id = predictions.stay_id
     where cohort.split in ('validation', 'test') and labels.label is not null
+
+    union all
+
+    select
+        cast(null as integer) as stay_id,
+        if(
+            runs.is_synthetic = definition.is_synthetic and runs.protocol = definition.protocol,
+            null,
+            arms.label || ': its run says of other data'
+        ) as problem,
+        false as is_chosen
+    from arms
+    inner join runs on arms.run_id = runs.run_id
+    cross join definition
 )
 
 select * from final

@@ -1,4 +1,4 @@
--- Do predictions know another outcome than marts.labels says, or one where it says none?
+-- Do predictions know another outcome than marts.labels says, or one where it says none, or bear another arm's name?
 -- Grain: one row per current model and stay that it scored.
 with labels as (
     select * from {{ ref('labels') }}
@@ -14,7 +14,8 @@ arms as (
 predictions as (
     select
         predictions.*,
-        arms.label
+        arms.label,
+        predictions.task = arms.task and predictions.arm = arms.arm and predictions.fusion = arms.fusion as is_of_the_arm
     from {{ source('results', 'predictions') }} as predictions
     inner join arms on predictions.run_id = arms.run_id
 ),
@@ -22,10 +23,13 @@ predictions as (
 final as (
     select
         predictions.stay_id,
-        if(predictions.y_true = labels.label, null, predictions.label) as problem,
+        case
+            when not coalesce(predictions.is_of_the_arm, false) then predictions.label || ': named as of another arm'
+            when labels.stay_id is not null and not coalesce(predictions.y_true = labels.label, false) then predictions.label
+        end as problem,
         false as is_chosen
     from predictions
-    inner join labels on predictions.stay_id = labels.stay_id and predictions.task = labels.task
+    left join labels on predictions.stay_id = labels.stay_id and predictions.task = labels.task
 )
 
 select * from final

@@ -36,7 +36,7 @@ transform_stays as (
     select
         concat_ws(' ', transforms.encoder, transforms.task) as fit,
         if(transforms.task is null, definition.fit_splits, ['train', 'validation']) as may_see,
-        unnest(coalesce(fitted.fitted_on, [null])) as stay_id
+        unnest(coalesce(nullif(fitted.fitted_on, []), [null])) as stay_id
     from transforms
     cross join definition
     left join {{ source('embeddings', 'fitted') }} as fitted
