@@ -4,19 +4,21 @@ import json
 import os
 import shutil
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import duckdb
 import numpy as np
 import pytest
 
-from charthouse.audit import metrics, scores, vectors
+from charthouse.audit import evaluation, metrics, scores, vectors
 from charthouse.audit.findings import Finding
 from charthouse.audit.run import show
 from charthouse.audit.workplace import workplace
 from charthouse.cohort import read_cohort
 from charthouse.embed.store import vector_hash
 from charthouse.errors import CharthouseError
+from charthouse.progress import Told
 from charthouse.warehouse import open_warehouse
 from conftest import PROJECT, Bench
 
@@ -128,13 +130,14 @@ def test_on_what_nobody_changed_every_check_passes_until_the_next_build(own: Ben
     assert {name for name, state in states.items() if state == "nothing to check"} == {
         "answers_outside_test", "shots_outside_train", "image_vectors_in_two_splits",
     }  # fmt: skip
+    assert states.pop(evaluation.CHECK) == "not run"  # it was not asked for
     assert set(states.values()) <= {"passed", "warning", "nothing to check"}
     again = own.sql("select check_name from reports.audit where checked_at is not null")
     assert {name for (name,) in again} >= {"labels_not_as_replayed", "vectors_not_as_read"}
     change(own, "update marts.cohort_definition set built_at = now() at time zone 'UTC'")
     lines: list[str] = []
     assert show(own.warehouse, lines.append) == 0
-    assert lines[-1].endswith(f", {len(again)} not run.")
+    assert lines[-1].endswith(f", {len(again) + 1} not run.")
 
 
 def test_settings_that_nobody_could_have_built_with_fail(own: Bench) -> None:
@@ -143,7 +146,7 @@ def test_settings_that_nobody_could_have_built_with_fail(own: Bench) -> None:
     done = own.charthouse("audit")
     assert done.returncode == 1
     assert "celsius: 'kelvin' is none of convert, drop" in done.stdout
-    assert "1 FAILED" in done.stdout and "8 not run" in done.stdout
+    assert "1 FAILED" in done.stdout and "9 not run" in done.stdout
 
 
 def test_two_audits_at_a_time_are_one_and_what_a_killed_one_left_goes(tmp_path: Path) -> None:
@@ -347,3 +350,118 @@ def test_what_stops_a_check_is_a_finding_without_what_stands_in_it(own: Bench) -
     assert {found[check] for check in (scores.CHECK, metrics.CHECK, vectors.READ)} == {"failed"}
     assert found["labels_not_as_replayed"] == "passed"
     assert "cannot be computed again: " in done.stdout
+
+
+# The evaluation (--full)
+
+
+def evaluated_again(bench: Bench, said: list[str] | None = None) -> Finding:
+    def watch(label: str, total: int) -> AbstractContextManager[Told]:
+        return nullcontext(lambda done, total: None)
+
+    with open_warehouse(bench.warehouse) as db:
+        cohort = read_cohort(db)
+    say = (said if said is not None else []).append
+    return evaluation.evaluate_again(PROJECT, bench.warehouse, cohort, say, watch)
+
+
+OF_ONE = f"run_id = ({RUN.format('late')})"
+A_METRIC = f"{OF_ONE} and split = 'test' and population = 'all' and metric = 'auroc'"
+A_COMPARISON = f"{A_METRIC} and other_fusion = 'concatenate_presence'"
+A_POINT = f"{OF_ONE} and curve = 'roc' and x = 0.5"
+
+
+@pytest.mark.parametrize(
+    ("statement", "detail"),
+    [
+        (f"update results.metrics set ci_low = coalesce(ci_low, 0) - 1e-6 where {A_METRIC}",
+         "metrics: {} test all auroc (ci_low)"),
+        (f"update results.comparisons set p_value = 0.01 where {A_COMPARISON}",
+         "comparisons: {} test all fusion {other} auroc (p_value)"),
+        (f"update results.comparisons set difference = -difference where {A_COMPARISON}",
+         "comparisons: {} test all fusion {other} auroc (difference)"),
+        (f"update results.comparisons set reason = null where reason is not null and {OF_ONE}"
+         " and population = 'all' and metric = 'accuracy'",
+         "comparisons: {} test all fusion {other} accuracy (reason)"),
+        (f"delete from results.comparisons where {A_COMPARISON}",
+         "comparisons: {} test all fusion {other} auroc missing"),
+        (f"insert into results.comparisons from results.comparisons where {A_COMPARISON}",
+         "comparisons: {} test all fusion {other} auroc should not be there"),
+        (f"update results.curves set y = y + 1e-6 where {A_POINT}",
+         "curves: {} test all roc 0.5 (y)"),
+        (f"delete from results.curves where {A_POINT}", "curves: {} test all roc 0.5 missing"),
+        (f"update results.fairness set worst_group = 'nobody' where {OF_ONE}"
+         " and attribute = 'gender' and metric = (select min(metric) from results.fairness)",
+         "fairness: {} test all gender {measure} (worst_group)"),
+    ],
+)  # fmt: skip
+def test_a_row_that_the_evaluation_does_not_give_is_found(
+    own: Bench, statement: str, detail: str
+) -> None:
+    change(own, statement)
+    found = evaluated_again(own)
+    words = detail.format(
+        f"{TASK} {ARM} late",
+        other=f"{ARM} concatenate_presence",
+        measure=own.one("select min(metric) from results.fairness"),
+    )
+    assert (found.failed, found.detail) == (1, words)
+
+
+def test_a_share_of_a_modality_that_was_changed_is_found(own: Bench) -> None:
+    change(own, "update results.contributions set share = share + 1e-6 where population = 'all'"
+                " and method = 'net' and modality = 'text'"
+                f" and run_id = ({RUN.format('concatenate_presence')})")  # fmt: skip
+    found = evaluated_again(own)
+    assert found.failed == 1 and found.detail and found.detail.endswith("net text (share)")
+
+
+def test_an_evaluation_that_nobody_changed_is_given_again_whatever_the_threads(
+    evaluated: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = evaluated.warehouse.read_bytes()
+    rows = sum(
+        evaluated.one(f"select count(*) from results.{table}")
+        for table in ("metrics", "subgroup_metrics", "fairness", "contributions", "curves",
+                      "comparisons")
+    )  # fmt: skip
+    for threads in ("1", "4"):
+        monkeypatch.setenv("CHARTHOUSE_THREADS", threads)
+        assert evaluated_again(evaluated) == Finding(evaluation.CHECK, rows)
+    assert evaluated.warehouse.read_bytes() == before
+
+
+def test_every_column_of_the_results_is_a_statistic_or_says_what_it_is_of(evaluated: Bench) -> None:
+    found = evaluated.sql(
+        "select distinct column_name from duckdb_columns() where schema_name = 'results'"
+        " and data_type not like 'VARCHAR' and table_name in ('metrics', 'subgroup_metrics',"
+        " 'fairness', 'contributions', 'curves', 'comparisons') or (schema_name = 'results'"
+        " and table_name like 'learner\\_%' escape '\\' and data_type not like 'VARCHAR')"
+    )
+    assert {name for (name,) in found} - evaluation.STATISTICS == {"x"}
+
+
+def test_an_evaluation_of_other_scores_or_without_its_settings_is_nothing_to_check(
+    own: Bench,
+) -> None:
+    nothing = Finding(evaluation.CHECK, 0)
+    change(own, "update results.runs set finished_at = null where name = ?", f"{ARM} by late")
+    said: list[str] = []
+    assert evaluated_again(own, said) == nothing
+    assert said == [f"{TASK}: other arms or answers than were evaluated. Run charthouse evaluate,"
+                    " then audit again."]  # fmt: skip
+    change(own, "update results.runs set settings = json_merge_patch(settings, ?)"
+                " where kind = 'evaluate'", json.dumps({"alert_rate": None}))  # fmt: skip
+    assert evaluated_again(own, said) == nothing
+    assert len(said) == 1
+
+
+def test_the_command_finds_it_with_full_alone_and_leaves_the_results(own: Bench) -> None:
+    change(own, f"update results.comparisons set p_value = 0.01 where {A_COMPARISON}")
+    state = f"select state from reports.audit where check_name = '{evaluation.CHECK}'"
+    kept = own.sql("from results.comparisons order by all")
+    done = own.charthouse("audit", "--full")
+    assert done.returncode == 1 and "1 FAILED" in done.stdout
+    assert "(p_value)" in done.stdout
+    assert own.sql(state) == [("failed",)]
+    assert own.sql("from results.comparisons order by all") == kept

@@ -15,8 +15,8 @@ from charthouse.encoders.registry import encoder_specs
 from charthouse.errors import CharthouseError
 from charthouse.evaluate import figures as of
 from charthouse.evaluate.figures import Bootstrap, Row
-from charthouse.evaluate.run import SPLITS
 from charthouse.evaluate.scored import read_scored, read_stays
+from charthouse.evaluate.task import SPLITS
 from charthouse.statistics.weighted import Operating
 
 CHECK = "metrics_not_of_the_predictions"
@@ -31,8 +31,8 @@ VALUES = {
     "subgroup_metrics": ("value", "threshold", "n", "n_positive"),
     "fairness": ("value", "threshold", "n_groups", "worst_group", "left_out"),
 }
+"""What one resample gives as a thousand do; the intervals are for evaluation.py."""
 NAMES = ("task", "arm", "fusion")
-"""What one resample gives as a thousand do; intervals `charthouse audit --full` computes again."""
 
 
 def measure_again(db: duckdb.DuckDBPyConnection, project: Path, cohort: Cohort) -> Finding:
@@ -47,15 +47,15 @@ def measure_again(db: duckdb.DuckDBPyConnection, project: Path, cohort: Cohort) 
     checked = 0
     problems: list[tuple[int | None, str]] = []
     for task in cohort.tasks:
+        problems += [
+            (None, f"{words}: no metrics of its evaluation")
+            for words in _without_metrics(db, cohort, task)
+        ]
         evaluated = _evaluated(db, cohort, task)
         if not evaluated:
             continue
         attributes = sorted({name for each in evaluated.values() for name in each.attributes})
         stays = {split: read_stays(db, task, split, attributes) for split in SPLITS}
-        problems += [
-            (None, f"{words}: no metrics of its evaluation")
-            for words in _without_metrics(db, cohort, task)
-        ]
         try:
             arms = read_scored(db, cohort, task, stays, specs)
         except CharthouseError:  # audit_predictions_of_another_cohort and _outcome say which

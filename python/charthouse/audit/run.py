@@ -5,13 +5,13 @@ from pathlib import Path
 
 import duckdb
 
-from charthouse.audit import findings, metrics, scores, vectors
+from charthouse.audit import evaluation, findings, metrics, scores, vectors
 from charthouse.audit.findings import Finding
 from charthouse.audit.replay import replay
 from charthouse.audit.workplace import workplace
 from charthouse.cohort import Cohort, read_cohort, require_cohort
 from charthouse.errors import CharthouseError
-from charthouse.progress import Say
+from charthouse.progress import Say, Watch
 from charthouse.runs import new_run_id, note_counts, start_run
 from charthouse.warehouse import open_warehouse
 
@@ -22,13 +22,14 @@ STATES = ("failed", "warning", "by a chosen setting", "passed", "nothing to chec
 Row = tuple
 
 
-def audit(project: Path, warehouse: Path, say: Say) -> int:
+def audit(project: Path, warehouse: Path, say: Say, full: Watch | None = None) -> int:
     """Computes again what the warehouse holds, keeps what it found, and prints every check.
 
     Args:
         project: folder of dbt_project.yml.
         warehouse: the DuckDB file.
         say: called with one line at a time.
+        full: also evaluates again, and shows its progress; None leaves that check out.
 
     Returns:
         How many checks failed.
@@ -41,11 +42,13 @@ def audit(project: Path, warehouse: Path, say: Say) -> int:
         cohort = read_cohort(db)
         _read(db)
     say(f"{cohort.describe()} in {warehouse}")
-    compute_again(project, warehouse, cohort, say)
+    compute_again(project, warehouse, cohort, say, full)
     return show(warehouse, say)
 
 
-def compute_again(project: Path, warehouse: Path, cohort: Cohort, say: Say) -> None:
+def compute_again(
+    project: Path, warehouse: Path, cohort: Cohort, say: Say, full: Watch | None = None
+) -> None:
     """Runs the checks that only Python can do, and keeps their findings.
 
     Args:
@@ -53,6 +56,7 @@ def compute_again(project: Path, warehouse: Path, cohort: Cohort, say: Say) -> N
         warehouse: the DuckDB file; others may read it meanwhile.
         cohort: its present cohort.
         say: called with one line at a time.
+        full: as of audit.
 
     Raises:
         CharthouseError: as audit.
@@ -71,6 +75,8 @@ def compute_again(project: Path, warehouse: Path, cohort: Cohort, say: Say) -> N
             scores.rescore(db, project, cohort),
             metrics.measure_again(db, project, cohort),
         ]
+    if full:
+        made.append(evaluation.evaluate_again(project, warehouse, cohort, say, full))
     _keep(warehouse, cohort, run_id, made)
 
 

@@ -196,7 +196,8 @@ def evaluate(
 ) -> None:
     """Scores to figures: metrics with intervals, comparisons, fairness, contributions, curves."""
     from charthouse.evaluate.leaderboard import print_leaderboard
-    from charthouse.evaluate.run import ATTRIBUTES, Options, evaluate
+    from charthouse.evaluate.run import evaluate
+    from charthouse.evaluate.task import ATTRIBUTES, Options
     from charthouse.progress import bars
     from charthouse.project import project_dir
     from charthouse.warehouse import warehouse_path
@@ -222,7 +223,16 @@ def _pair(text: str) -> tuple[str, str]:
 
 
 @app.command(epilog="Example: charthouse audit")
-def audit() -> None:
+def audit(
+    full: Annotated[
+        bool,
+        typer.Option(
+            "--full",
+            help="Evaluate again too: intervals, p-values, comparisons, curves, contributions,"
+            " learners. Takes as long as charthouse evaluate.",
+        ),
+    ] = False,
+) -> None:
     """Does the warehouse hold what it should? Computes it again, names the stays, exits 1 if not.
 
     Patients, X-rays and texts in two splits, rows past the cutoff, fits on stays that they must
@@ -230,8 +240,11 @@ def audit() -> None:
     metrics that their predictions do not give, vectors whose bytes have changed.
     """
     from charthouse.audit.run import audit
+    from charthouse.progress import bars
     from charthouse.project import project_dir
     from charthouse.warehouse import warehouse_path
 
-    if audit(project_dir(), warehouse_path(), print):
+    with bars("arms") as (say, watch):
+        failed = audit(project_dir(), warehouse_path(), say, watch if full else None)
+    if failed:
         raise typer.Exit(1)
