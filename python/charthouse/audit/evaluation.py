@@ -111,7 +111,9 @@ def _standing(db: duckdb.DuckDBPyConnection, cohort: Cohort, task: str) -> _Run 
         " where kind = 'evaluate' and task = ? and cohort_hash = ?",
         [task, cohort.cohort_hash],
     ).fetchall()
-    return _Run(*rows[0][:-1], json.loads(rows[0][-1])) if rows else None
+    for run_id, seed, fingerprint, version, settings in rows:
+        return _Run(run_id, seed, fingerprint, version, json.loads(settings))
+    return None
 
 
 def _compare(db: duckdb.DuckDBPyConnection, part: store.Part) -> tuple[int, int, Sequence[str]]:
