@@ -112,7 +112,8 @@ def test_what_the_models_do_not_give_is_found_in_just_its_stays(own: Bench) -> N
         "cohort": (sorted([split, image]), "marts.cohort: split, los_days"),
         "labels": ([label], "marts.labels: label"),
         "vitals_events": (
-            sorted([event, doubled, gone]), "marts.vitals_events: rows that should not be there, value",
+            sorted([event, doubled, gone]),
+            "marts.vitals_events: rows that should not be there, value",
         ),
         "vitals_hourly": ([grid], "marts.vitals_hourly: value"),
         "profiles": ([text], "marts.patient_profiles: profile"),
@@ -301,6 +302,12 @@ def test_an_arm_whose_metrics_are_gone_is_found(own: Bench) -> None:
     change(own, f"delete from results.metrics where run_id = ({RUN.format('late')})")
     found = again(own, metrics.measure_again)[metrics.CHECK]
     assert found.detail == f"{TASK} {ARM} by late: no metrics of its evaluation"
+    change(own, "delete from results.runs where kind = 'evaluate'")
+    found = again(own, metrics.measure_again)[metrics.CHECK]
+    assert found.failed == len(FUSIONS) - 1 and "of an unknown evaluation" in str(found.detail)
+
+
+def test_metrics_that_are_all_gone_are_found(own: Bench) -> None:
     change(own, "delete from results.metrics")
     assert again(own, metrics.measure_again)[metrics.CHECK].failed == len(FUSIONS)
 
@@ -347,7 +354,7 @@ def test_what_stops_a_check_is_a_finding_without_what_stands_in_it(own: Bench) -
     done = own.charthouse("audit")
     assert done.returncode == 1 and not done.stderr, done.stderr
     found = dict(own.sql("select check_name, state from reports.audit"))
-    assert {found[check] for check in (scores.CHECK, metrics.CHECK, vectors.READ)} == {"failed"}
+    assert {found[check] for check in (scores.CHECK, metrics.CHECK)} == {"failed"}
     assert found["labels_not_as_replayed"] == "passed"
     assert "cannot be computed again: " in done.stdout
 

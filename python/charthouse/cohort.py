@@ -40,9 +40,14 @@ def read_cohort(db: duckdb.DuckDBPyConnection) -> Cohort:
         CharthouseError: the warehouse has no marts yet.
     """
     require_result_tables(db)
-    cohort_hash, protocol, is_synthetic, variables = db.execute(
+    definitions = db.execute(
         "select cohort_hash, protocol, is_synthetic, variables from marts.cohort_definition"
-    ).fetchall()[0]
+    ).fetchall()
+    if len(definitions) != 1:
+        raise CharthouseError(
+            f"marts.cohort_definition has {len(definitions)} rows where it has one. Run dbt build."
+        )
+    ((cohort_hash, protocol, is_synthetic, variables),) = definitions
     stays = db.execute(
         "select stay_id, subject_id, split from marts.cohort order by stay_id"
     ).fetchall()

@@ -3,7 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from charthouse.evaluate import figures as of
 from charthouse.evaluate.figures import Bootstrap, Row
 from charthouse.evaluate.scored import read_scored, read_stays
 from charthouse.evaluate.task import SPLITS
-from charthouse.statistics.weighted import Operating
+from charthouse.statistics.weighted import BY_RANK
 
 CHECK = "metrics_not_of_the_predictions"
 TOLERANCE = 1e-9
@@ -51,7 +51,8 @@ def measure_again(db: duckdb.DuckDBPyConnection, project: Path, cohort: Cohort) 
             (None, f"{words}: no metrics of its evaluation")
             for words in _without_metrics(db, cohort, task)
         ]
-        evaluated = _evaluated(db, cohort, task)
+        evaluated, lost = _evaluated(db, cohort, task)
+        problems += [(None, words) for words in lost]
         if not evaluated:
             continue
         attributes = sorted({name for each in evaluated.values() for name in each.attributes})
@@ -88,26 +89,34 @@ class _Evaluation:
     bootstrap: Bootstrap
 
 
-def _evaluated(db: duckdb.DuckDBPyConnection, cohort: Cohort, task: str) -> dict[str, _Evaluation]:
-    """Current runs of predict that have metrics, and by what."""
+def _evaluated(
+    db: duckdb.DuckDBPyConnection, cohort: Cohort, task: str
+) -> tuple[dict[str, _Evaluation], list[str]]:
+    """Current runs of predict that have metrics, and by what; and those of which nobody knows."""
     rows = db.execute(
-        "select distinct metrics.run_id, runs.seed,"
-        " from_json(runs.settings -> 'attributes', '[\"varchar\"]'),"
-        " cast(runs.settings ->> 'min_group' as integer),"
-        " cast(runs.settings ->> 'alert_rate' as double),"
-        " cast(runs.settings ->> 'at_sensitivity' as double)"
-        " from results.metrics inner join results.runs as runs"
-        " on metrics.evaluation_run_id = runs.run_id"
-        " where metrics.task = ? and runs.cohort_hash = ?",
+        "select distinct arms.run_id, arms.settings ->> 'arm', arms.settings ->> 'fusion',"
+        " evaluations.seed, from_json(evaluations.settings -> 'attributes', '[\"varchar\"]'),"
+        " cast(evaluations.settings ->> 'min_group' as integer),"
+        " cast(evaluations.settings ->> 'alert_rate' as double),"
+        " cast(evaluations.settings ->> 'at_sensitivity' as double)"
+        " from results.metrics inner join results.latest_runs as arms using (run_id)"
+        " left join results.runs as evaluations on metrics.evaluation_run_id = evaluations.run_id"
+        " and arms.cohort_hash = evaluations.cohort_hash"
+        " where arms.kind = 'predict' and arms.task = ? and arms.cohort_hash = ? order by all",
         [task, cohort.cohort_hash],
     ).fetchall()
-    return {
-        run_id: _Evaluation(
-            attributes, Bootstrap(1, seed, min_group, Operating(alert_rate, at_sensitivity))
+    evaluated: dict[str, _Evaluation] = {}
+    lost = []
+    for run_id, arm, fusion, seed, attributes, min_group, alert_rate, at_sensitivity in rows:
+        if None in (seed, attributes, min_group) or run_id in evaluated:
+            lost.append(f"{task} {arm} by {fusion}: metrics of an unknown evaluation")
+            continue
+        points = {"alert_rate": alert_rate, "sensitivity": at_sensitivity}
+        noted = {name: at for name, at in points.items() if at is not None}  # older clones do not
+        evaluated[run_id] = _Evaluation(
+            attributes, Bootstrap(1, seed, min_group, replace(BY_RANK, **noted))
         )
-        for run_id, seed, attributes, min_group, alert_rate, at_sensitivity in rows
-        if None not in (attributes, min_group, alert_rate, at_sensitivity)
-    }
+    return evaluated, lost
 
 
 def _without_metrics(db: duckdb.DuckDBPyConnection, cohort: Cohort, task: str) -> list[str]:

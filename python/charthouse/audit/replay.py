@@ -7,6 +7,7 @@ definition of any rule. Rows are compared stay by stay.
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -43,6 +44,7 @@ REPLAYED = {
 TIMES = {"built_at"}  # columns of which no two builds agree
 TOLERANCE = 1e-9  # of a number: means are sums whose order may differ from one build to the next
 _SCRATCH = "replay"
+_QUOTED = re.compile(r"'[^']*'")
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,10 @@ def replay(project: Path, warehouse: Path, cohort: Cohort, folder: Path, say: Sa
         is_synthetic = _link_staged_tables(db)
     refusal = _build(project, warehouse, cohort, folder, is_synthetic=is_synthetic)
     if refusal:  # the other checks are not run
-        words = " ".join(f"the models do not run with the settings of the build: {refusal}".split())
+        if " Error: " in refusal:  # of DuckDB, which may quote what stands in a table
+            refusal = _QUOTED.sub("'...'", refusal)
+        why = " ".join(refusal.split())
+        words = f"the models do not run over the staged tables, under the build's settings: {why}"
         return [Finding("summaries_not_as_replayed", 0, 1, (), words.rstrip("."))]
     with open_copy(warehouse, scratch, _unwritten(folder)) as db:
         if changed := _changed_queries(db):

@@ -1,6 +1,6 @@
 """`charthouse audit`: what Python computes again, then reports.audit as a terminal shows it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import duckdb
@@ -70,14 +70,30 @@ def compute_again(
     with workplace(warehouse) as folder:
         made = replay(project, warehouse, cohort, folder, say)
     with open_warehouse(warehouse) as db:
-        made += [
-            *vectors.hash_again(db, cohort),
-            scores.rescore(db, project, cohort),
-            metrics.measure_again(db, project, cohort),
-        ]
-    if full:
-        made.append(evaluation.evaluate_again(project, warehouse, cohort, say, full))
+        made += _found_or_why_not(vectors.READ, lambda: vectors.hash_again(db, cohort))
+        made += _found_or_why_not(scores.CHECK, lambda: [scores.rescore(db, project, cohort)])
+        made += _found_or_why_not(
+            metrics.CHECK, lambda: [metrics.measure_again(db, project, cohort)]
+        )
+    if watch := full:
+        made += _found_or_why_not(
+            evaluation.CHECK,
+            lambda: [evaluation.evaluate_again(project, warehouse, cohort, say, watch)],
+        )
     _keep(warehouse, cohort, run_id, made)
+
+
+def _found_or_why_not(check: str, compute: Callable[[], Sequence[Finding]]) -> Sequence[Finding]:
+    """What a check finds; or that it cannot be run on what is stored.
+
+    By the kind of the error alone: its words may be values of the database.
+    """
+    try:
+        return compute()
+    except Exception as error:
+        if "interrupt" in str(error).lower():  # Ctrl-C during a query
+            raise
+        return [Finding(check, 0, 1, (), f"cannot be computed again: {type(error).__name__}")]
 
 
 def _keep(warehouse: Path, cohort: Cohort, run_id: str, made: Sequence[Finding]) -> None:
@@ -138,7 +154,10 @@ def _read(db: duckdb.DuckDBPyConnection) -> list[tuple]:
             " from reports.audit order by position"
         ).fetchall()
     except (duckdb.CatalogException, duckdb.BinderException):
-        raise missing from None
+        raise CharthouseError(
+            "reports.audit cannot be read: a table or view under it is of an older clone, was"
+            " changed, or is gone. Run dbt build."
+        ) from None
 
 
 def _named(stay_ids: Sequence[int], stays: int) -> str:
