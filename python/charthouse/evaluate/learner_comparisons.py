@@ -116,7 +116,7 @@ def _against_arm(
         metrics = ("auroc", "auprc", "brier")
         theirs = measured_on(stays, rows, y_score, metrics, bootstrap)
         ours = measured_on(stays, rows, full.p_yes, metrics, bootstrap)
-        yield from _differences(common, P_YES, ours, theirs, UNTESTED)
+        yield from _differences(common, P_YES, ours, theirs, untested=UNTESTED)
 
 
 def _against_condition(
@@ -178,6 +178,7 @@ def _differences(
     counting: str,
     ours: Resampled,
     theirs: Resampled,
+    *,
     untested: Mapping[str, str] | None = None,
 ) -> Iterator[Row]:
     for metric, found in ours.minus(theirs, untested).items():
