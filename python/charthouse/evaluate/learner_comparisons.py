@@ -40,7 +40,7 @@ from charthouse.statistics.weighted import Operating
 WITHOUT_THE_PICTURE = ("text_only", "blank_image", "other_image")
 OF_ALERTS = ("sensitivity_at_alert_rate", "ppv_at_alert_rate")
 UNTESTED = {"auprc": NOT_SHOWN}
-"""Of P(yes) against a score: of 11,600 stays equal ones differed too often (benchmarks/README.md)."""
+"""P(yes) against a score: of 11,600 stays equal ones differed too often (benchmarks/README.md)."""
 FAMILY = ("question", "metric")
 """Comparisons of one task that share these are corrected together."""
 
