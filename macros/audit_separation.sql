@@ -95,7 +95,7 @@
             greatest(auroc, 1 - auroc) as separation,
             (separation - 0.5) * positives * negatives as excess
         from {{ aurocs }}
-        where least(positives, negatives) >= 10
+        where least(positives, negatives) >= 10  -- charthouse.statistics.bootstrap.MIN_PATIENTS
     ),
 
     suspects as (

@@ -14,6 +14,7 @@ from charthouse.cohort import read_cohort
 from charthouse.embed import store
 from charthouse.embed.store import Target
 from charthouse.encoders.base import Encoded
+from charthouse.statistics.bootstrap import MIN_PATIENTS
 from charthouse.warehouse import open_warehouse
 from conftest import Bench
 
@@ -140,7 +141,7 @@ def test_of_thousands_of_components_some_are_over_0_9_by_chance_and_pass(db: Db)
 
 
 def test_fewer_than_10_patients_of_a_class_say_nothing(db: Db) -> None:
-    for n_positive, checked in ((9, 0), (10, 8)):
+    for n_positive, checked in ((MIN_PATIENTS - 1, 0), (MIN_PATIENTS, 8)):
         truth = patients(db, n_positive, 80)
         vectors = noise(len(truth))
         vectors[:, 0] = list(truth.values())
