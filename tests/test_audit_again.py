@@ -298,6 +298,14 @@ def test_a_metric_that_is_there_twice_or_bears_another_name_is_found(own: Bench)
     assert "test all auroc (fusion)" in str(found.detail)
 
 
+def test_a_zero_that_became_null_is_found(own: Bench) -> None:
+    zero = f"run_id = ({RUN.format('late')}) and value = 0"
+    ((n,),) = own.sql(f"select count(*) from results.metrics where {zero}")
+    assert n > 0
+    change(own, f"update results.metrics set value = null where {zero}")
+    assert again(own, metrics.measure_again)[metrics.CHECK].failed == n
+
+
 def test_an_arm_whose_metrics_are_gone_is_found(own: Bench) -> None:
     change(own, f"delete from results.metrics where run_id = ({RUN.format('late')})")
     found = again(own, metrics.measure_again)[metrics.CHECK]
@@ -383,6 +391,8 @@ A_POINT = f"{OF_ONE} and curve = 'roc' and x = 0.5"
     [
         (f"update results.metrics set ci_low = coalesce(ci_low, 0) - 1e-6 where {A_METRIC}",
          "metrics: {} test all auroc (ci_low)"),
+        (f"update results.metrics set value = 'nan' where {A_METRIC}",
+         "metrics: {} test all auroc (value)"),
         (f"update results.comparisons set p_value = 0.01 where {A_COMPARISON}",
          "comparisons: {} test all fusion {other} auroc (p_value)"),
         (f"update results.comparisons set difference = -difference where {A_COMPARISON}",

@@ -12,6 +12,7 @@ from typing import Any
 
 import duckdb
 
+from charthouse.audit.close import close_in_sql
 from charthouse.audit.findings import Finding
 from charthouse.cohort import Cohort, require_cohort
 from charthouse.encoders.registry import encoder_specs
@@ -23,7 +24,6 @@ from charthouse.provenance import code_version
 from charthouse.warehouse import open_warehouse
 
 CHECK = "results_not_as_evaluated"
-TOLERANCE = 1e-9  # of a number, relative where it is above 1: the order of a sum may differ
 NAMED = 20  # rows that a finding names of a task; all are counted
 NOTED = {"n_bootstrap", "attributes", "min_group", "compare", "alert_rate", "at_sensitivity"}
 STATISTICS = {
@@ -169,5 +169,4 @@ def _differs(name: str, kind: str) -> str:
     one, other = f"kept.{name}", f"again.{name}"
     if kind != "DOUBLE":
         return f"{one} is distinct from {other}"
-    close = f"abs({one} - {other}) <= {TOLERANCE} * greatest(abs({one}), abs({other}), 1)"
-    return f"not coalesce({one} is not distinct from {other} or {close}, false)"
+    return f"not {close_in_sql(one, other)}"

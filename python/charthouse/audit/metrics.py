@@ -1,14 +1,13 @@
 """Metrics, computed again from the predictions by the code that computed them."""
 
-import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import duckdb
 
+from charthouse.audit.close import is_close
 from charthouse.audit.findings import Finding, found
 from charthouse.cohort import Cohort
 from charthouse.encoders.registry import encoder_specs
@@ -20,7 +19,6 @@ from charthouse.evaluate.task import SPLITS
 from charthouse.statistics.weighted import BY_RANK
 
 CHECK = "metrics_not_of_the_predictions"
-TOLERANCE = 1e-9
 KEYS = {
     "metrics": ("split", "population", "metric"),
     "subgroup_metrics": ("split", "population", "attribute", "subgroup", "metric"),
@@ -157,13 +155,7 @@ def _compare(
         words = " ".join(map(str, key))
         if key not in again or times[key] > 1:
             wrong.append(f"{words} should not be there{' twice' if key in again else ''}")
-        elif differ := [c for c in (*values, *NAMES) if not _close(kept[c], again[key][c])]:
+        elif differ := [c for c in (*values, *NAMES) if not is_close(kept[c], again[key][c])]:
             wrong.append(f"{words} ({', '.join(differ)})")
     wrong += [f"{' '.join(map(str, key))} missing" for key in again if key not in times]
     return len(stored), sorted(wrong)
-
-
-def _close(one: Any, other: Any) -> bool:
-    if isinstance(one, float | int) and isinstance(other, float | int):
-        return math.isclose(one, other, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
-    return one is other or one == other or not (one or other)  # none left out: null or empty

@@ -17,6 +17,7 @@ from pathlib import Path
 import duckdb
 import yaml
 
+from charthouse.audit.close import close_in_sql
 from charthouse.audit.findings import Finding
 from charthouse.build import what_failed
 from charthouse.cohort import Cohort
@@ -42,7 +43,6 @@ REPLAYED = {
 """Checks <name>_not_as_replayed, and the tables that each compares."""
 
 TIMES = {"built_at"}  # columns of which no two builds agree
-TOLERANCE = 1e-9  # of a number: means are sums whose order may differ from one build to the next
 _SCRATCH = "replay"
 _QUOTED = re.compile(r"'[^']*'")
 
@@ -306,12 +306,7 @@ def _nth(table: _Table) -> str:
 
 
 def _close(column: str) -> str:
-    one, other = f"stored.{column}", f"replayed.{column}"
-    return (
-        # DuckDB holds that NaN <= NaN, and that infinity <= infinity
-        f"coalesce({one} is not distinct from {other} or (isfinite({one}) and isfinite({other})"
-        f" and abs({one} - {other}) <= {TOLERANCE} * greatest(abs({one}), abs({other}), 1)), false)"
-    )
+    return close_in_sql(f"stored.{column}", f"replayed.{column}")
 
 
 def _quoted(column: str) -> str:

@@ -1,0 +1,28 @@
+"""Whether a number that is kept is the one that was computed again."""
+
+import math
+from typing import Any
+
+TOLERANCE = 1e-9
+"""Relative where a number is above 1: the order of a sum may differ from one run to the next."""
+
+
+def is_close(one: Any, other: Any) -> bool:
+    """Numbers by the tolerance, all else by equality; NaN is close to nothing.
+
+    Example:
+        >>> is_close(0.5, 0.5 + 1e-12), is_close(0.0, None)
+        (True, False)
+    """
+    if isinstance(one, float | int) and isinstance(other, float | int):
+        return math.isclose(one, other, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
+    return bool(one == other)
+
+
+def close_in_sql(one: str, other: str) -> str:
+    """The same of two expressions of DuckDB, where NaN is close to NaN alone."""
+    # DuckDB holds that NaN <= NaN, and that infinity <= infinity
+    return (
+        f"coalesce({one} is not distinct from {other} or (isfinite({one}) and isfinite({other})"
+        f" and abs({one} - {other}) <= {TOLERANCE} * greatest(abs({one}), abs({other}), 1)), false)"
+    )
