@@ -235,7 +235,7 @@ def test_killed_a_hundred_times_it_ends_like_one_that_was_not(own: Bench, chat: 
     # what was on its way at the kill is all that can have been asked twice
     assert sum(asked.values()) - n <= 3 * killed
     assert not list(own.warehouse.parent.glob("*.journal"))
-    # each that came is logged, of killed runs too; a kill between the log and the socket leaves more
+    # each that came is logged, of killed runs too; a kill before the socket leaves a line more
     sends = own.one("select count(*) from results.sends")
     assert len(chat.bodies) <= sends <= len(chat.bodies) + 3 * killed
 
