@@ -1,12 +1,16 @@
 """`dbt build` for those who want one line at its end: what it said, then what failed, exit 1."""
 
-import re
+import signal
+import socket
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
+from charthouse.dbt_runner import GRACE_SECONDS
 from charthouse.errors import CharthouseError
+from charthouse.interrupts import how
 
 
 def run_dbt_build(project: Path, arguments: Sequence[str] = ()) -> None:
@@ -17,34 +21,70 @@ def run_dbt_build(project: Path, arguments: Sequence[str] = ()) -> None:
         arguments: passed on to dbt, such as ("--vars", "{protocol: paper}").
 
     Raises:
-        CharthouseError: something failed; the message says what, and how to mend it.
+        CharthouseError: something failed, or it was interrupted; the message says what, and how to
+            mend it.
     """
-    command = [
-        sys.executable, "-c", "from dbt.cli.main import cli; cli()", "build",
-        "--project-dir", str(project), "--profiles-dir", str(project / "profiles"), *arguments,
-    ]  # fmt: skip
-    lines = []
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    ) as process:
-        assert process.stdout is not None
+    words = ["--project-dir", str(project), "--profiles-dir", str(project / "profiles")]
+    try:
+        failed = run_dbt(["build", *words, *arguments])
+    except KeyboardInterrupt as interrupt:
+        raise CharthouseError(
+            f"{how(interrupt)}, and dbt with it. The next build first undoes this one."
+        ) from None
+    if failed:
+        raise CharthouseError(failed)
+
+
+def run_dbt(
+    words: Sequence[str], *, environment: Mapping[str, str] | None = None, quiet: bool = False
+) -> str | None:
+    """Runs dbt until it ends; it ends with this process, however that ends.
+
+    Args:
+        words: of its command line.
+        environment: its whole environment, if it is not ours.
+        quiet: drop what it prints.
+
+    Returns:
+        Why it failed, in a line, or None.
+
+    Raises:
+        KeyboardInterrupt: as it came; dbt has ended then.
+    """
+    ours, theirs = socket.socketpair()
+    sys.stdout.flush()
+    with (
+        ours,
+        subprocess.Popen(
+            [sys.executable, "-P", "-m", "charthouse.dbt_runner", *words],
+            stdin=theirs.fileno(),
+            stdout=subprocess.DEVNULL if quiet else None,
+            stderr=subprocess.STDOUT,
+            env=environment,
+        ) as process,
+    ):
         try:
-            for line in process.stdout:
-                print(line, end="", flush=True)
-                lines.append(re.sub(r"\x1b\[\d*m", "", line).rstrip())
+            theirs.close()
+            reason = ours.makefile(encoding="utf-8").read()  # until it ends
+            process.wait()
         except KeyboardInterrupt:
-            process.communicate()  # dbt has been interrupted too; what it says of that is dropped
-            raise CharthouseError("interrupted. The next build first undoes this one.") from None
-    if process.returncode:
-        raise CharthouseError(what_failed(lines))
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # impatience would leave it behind
+            ours.shutdown(socket.SHUT_WR)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(2 * GRACE_SECONDS)
+            process.kill()
+            raise
+    if process.returncode < 0:
+        return _killed(signal.Signals(-process.returncode))
+    if process.returncode and not reason:
+        return f"dbt ended with exit code {process.returncode} and said nothing. Run it again."
+    return reason or None
 
 
-def what_failed(lines: Sequence[str]) -> str:
-    """The line of dbt's output that matters: our summary's first, else dbt's own error."""
-    for line in lines:
-        if found := re.search(r"FAILED \S+: (.*)", line):
-            return found[1]
-    for number, line in enumerate(lines):
-        if line.endswith("Encountered an error:"):
-            return " ".join(lines[number + 1 : number + 3]).split(" Error", 1)[-1].strip(" :")
-    return "dbt build failed: the lines above say where."
+def _killed(by: signal.Signals) -> str:
+    if by == signal.SIGKILL:
+        return (
+            "dbt was killed by SIGKILL: out of memory? Give DuckDB less (CHARTHOUSE_MEMORY,"
+            " CHARTHOUSE_THREADS) or the machine more, then run again."
+        )
+    return f"dbt was killed by {by.name}. Run it again."

@@ -22,6 +22,7 @@ import duckdb
 
 from charthouse.cohort import require_result_tables
 from charthouse.errors import CharthouseError
+from charthouse.interrupts import how
 from charthouse.progress import Say
 from charthouse.provenance import code_version
 from charthouse.warehouse import Unwritten, open_copy, text_literal
@@ -137,8 +138,8 @@ def publish(warehouse: Path, options: Options, *, say: Say) -> Path:
                 _switch(out, version)
             finally:
                 _sweep(out)
-    except KeyboardInterrupt:
-        raise CharthouseError("interrupted. A former copy is as it was.") from None
+    except KeyboardInterrupt as interrupt:
+        raise CharthouseError(f"{how(interrupt)}. A former copy is as it was.") from None
     except (duckdb.CatalogException, duckdb.BinderException) as error:
         raise CharthouseError(
             f"{warehouse}: a table or view of it is of an older clone"

@@ -8,8 +8,6 @@ definition of any rule. Rows are compared stay by stay.
 import json
 import os
 import re
-import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +17,7 @@ import yaml
 
 from charthouse.audit.close import close_in_sql
 from charthouse.audit.findings import Finding
-from charthouse.build import what_failed
+from charthouse.build import run_dbt
 from charthouse.cohort import Cohort
 from charthouse.errors import CharthouseError
 from charthouse.progress import Say
@@ -143,18 +141,15 @@ def _build(
     environment |= {
         "CHARTHOUSE_MIMICIV": str(raw),
         "CHARTHOUSE_WAREHOUSE": str(folder / f"{_SCRATCH}.duckdb"),
-        "DBT_USE_COLORS": "false",
     }
-    command = [
-        sys.executable, "-c", "from dbt.cli.main import cli; cli()", "build",
-        "--project-dir", str(project), "--profiles-dir", str(folder),
+    words = [
+        "build", "--project-dir", str(project), "--profiles-dir", str(folder),
         "--target-path", str(folder / "target"), "--log-path", str(folder / "logs"),
         "--vars", json.dumps(variables),
         "--select", "+path:models/marts", "--exclude", "path:models/staging",
         "--exclude-resource-type", "test", "--exclude-resource-type", "unit_test",
     ]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, env=environment)
-    return what_failed(done.stdout.splitlines()) if done.returncode else None
+    return run_dbt(words, environment=environment, quiet=True)
 
 
 def _changed_queries(db: duckdb.DuckDBPyConnection) -> list[str]:

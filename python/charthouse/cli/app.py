@@ -7,6 +7,7 @@ from contextlib import contextmanager
 import typer
 
 from charthouse.errors import CharthouseError
+from charthouse.interrupts import how, interrupt_on_signals
 
 app = typer.Typer(
     help="From raw MIMIC files to stay-level marts, and a benchmark of foundation models on them.",
@@ -18,6 +19,7 @@ app = typer.Typer(
 
 def main() -> None:
     """Entry point of `charthouse`: a user's mistake is one line and exit 1, never a traceback."""
+    interrupt_on_signals()
     try:
         app()
     except CharthouseError as error:
@@ -27,10 +29,11 @@ def main() -> None:
 
 @contextmanager
 def kept_when_interrupted(parts: str) -> Iterator[None]:
-    """Ctrl-C is one line: what it leaves, and how to go on."""
+    """Ctrl-C, SIGTERM and SIGHUP are one line: what it leaves, and how to go on."""
     try:
         yield
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
         raise CharthouseError(
-            f"interrupted. Finished {parts} are kept: run the same command again and it goes on."
+            f"{how(interrupt)}. Finished {parts} are kept: run the same command again and it goes"
+            " on."
         ) from None

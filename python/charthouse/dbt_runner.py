@@ -1,0 +1,89 @@
+"""dbt in a process of its own; charthouse.build starts it, at the other end of a socket.
+
+The socket is its standard input. When the other end is closed, by whoever is tired of it or because
+that process is no more, it ends too. Before it ends it sends why it failed, if it did; not by what
+dbt prints, which --quiet and --log-level cut.
+"""
+
+import os
+import re
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from types import FrameType
+from typing import Any
+
+from charthouse.interrupts import how
+
+GRACE_SECONDS = 5.0
+"""From being asked to end until it is killed: a query of DuckDB may overlook an interrupt."""
+_SAID = re.compile(r"FAILED \S+: (.*)", re.DOTALL)  # by macros/summary.sql
+
+
+def main(words: Sequence[str]) -> int:
+    """Runs dbt; returns 1 if it failed, and sends why."""
+    asker = socket.socket(fileno=os.dup(0))
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(each) != signal.SIG_IGN:
+            signal.signal(each, _interrupt)
+    threading.Thread(target=_end_with, args=(asker,), daemon=True).start()
+    try:
+        reason = _run(words)
+    except KeyboardInterrupt as interrupt:
+        reason = f"dbt was {how(interrupt)}. Run it again."
+    if reason is not None:
+        asker.sendall(reason.encode())
+    return int(reason is not None)
+
+
+def _run(words: Sequence[str]) -> str | None:
+    """Why dbt failed, or None."""
+    from dbt.cli.main import dbtRunner  # takes seconds, in which it may be asked to end
+
+    failed: list[str] = []
+
+    def keep(event: Any) -> None:
+        if found := _SAID.match(event.info.msg):
+            failed.append(found[1])
+
+    done = dbtRunner(callbacks=[keep]).invoke(list(words))
+    if isinstance(done.exception, KeyboardInterrupt):
+        raise done.exception
+    if done.success:
+        return None
+    if failed:
+        return failed[0]
+    if done.exception:
+        return _words(done.exception)
+    return "dbt failed: what it printed says where, and so does its log (logs/dbt.log)."
+
+
+def _words(error: BaseException) -> str:
+    """What an exception of dbt's says, without its heading (Runtime Error and the like)."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    said = [line for line in lines if not re.search(r" Error( in .*)?$", line)]
+    return (said or lines or [type(error).__name__])[0]
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """The first signal only; what dbt says of it, a traceback, is dropped."""
+    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(each, signal.SIG_IGN)
+    for output in (1, 2):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), output)
+    raise KeyboardInterrupt(*(() if number == signal.SIGINT else (signal.Signals(number).name,)))
+
+
+def _end_with(asker: socket.socket) -> None:
+    asker.recv(1)  # nothing is ever sent: it returns when the other end is closed
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(GRACE_SECONDS)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

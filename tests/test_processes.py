@@ -1,0 +1,120 @@
+"""Processes end together: whoever ends `charthouse build` ends dbt, and the lock is free."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from charthouse.cli.app import kept_when_interrupted
+from charthouse.errors import CharthouseError
+from conftest import Bench
+
+
+@pytest.fixture
+def building(bench: Bench) -> Iterator[subprocess.Popen[str]]:
+    """`charthouse build` in the middle of it; what it leaves running is ended."""
+    run = bench.start_charthouse("build", "--full-refresh")
+    assert run.stdout is not None
+    while "START sql table model" not in run.stdout.readline():
+        pass
+    yield run
+    with suppress(ProcessLookupError):
+        os.killpg(run.pid, signal.SIGKILL)
+
+
+def dbt_of(run: subprocess.Popen[str]) -> int:
+    """The process that `charthouse build` has started."""
+    (child,) = Path(f"/proc/{run.pid}/task/{run.pid}/children").read_text().split()
+    assert "charthouse.dbt_runner" in Path(f"/proc/{child}/cmdline").read_text()
+    return int(child)
+
+
+def assert_ended(bench: Bench, dbt: int) -> None:
+    """dbt is no more, and with it the lock."""
+    deadline = time.monotonic() + 30
+    while Path(f"/proc/{dbt}").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    duckdb.connect(str(bench.warehouse)).close()
+
+
+def test_an_interrupted_charthouse_build_ends_with_one_line(
+    built: Bench, bench: Bench, building: subprocess.Popen[str]
+) -> None:
+    os.killpg(building.pid, signal.SIGINT)  # as a terminal does
+    _, errors = building.communicate(timeout=60)
+    line = "charthouse: interrupted, and dbt with it. The next build first undoes this one.\n"
+    assert (building.returncode, errors) == (1, line)
+    assert bench.build("--vars", "{min_age: 150}").code == 1
+    assert bench.contents() == built.contents()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP], ids=lambda each: each.name)
+def test_a_signal_that_ends_charthouse_build_ends_dbt_too(
+    bench: Bench, building: subprocess.Popen[str], number: signal.Signals
+) -> None:
+    """Sent to it alone, and twice, as timeout does."""
+    dbt = dbt_of(building)
+    for _ in range(2):
+        building.send_signal(number)
+    _, errors = building.communicate(timeout=60)
+    assert_ended(bench, dbt)
+    line = f"ended by {number.name}, and dbt with it. The next build first undoes this one.\n"
+    assert (building.returncode, errors) == (1, f"charthouse: {line}")
+    assert not list(bench.warehouse.parent.glob("*.reserve"))
+
+
+def test_dbt_ends_with_a_charthouse_build_that_was_killed(
+    bench: Bench, building: subprocess.Popen[str]
+) -> None:
+    dbt = dbt_of(building)
+    building.kill()
+    assert_ended(bench, dbt)
+
+
+def test_a_dbt_that_was_killed_is_named_with_its_signal(
+    bench: Bench, building: subprocess.Popen[str]
+) -> None:
+    os.kill(dbt_of(building), signal.SIGKILL)
+    _, errors = building.communicate(timeout=60)
+    line = "charthouse: dbt was killed by SIGKILL: out of memory? Give DuckDB less"
+    assert building.returncode == 1
+    assert errors.startswith(line) and errors.count("\n") == 1
+
+
+def test_a_dbt_that_is_ended_alone_says_by_what(
+    bench: Bench, building: subprocess.Popen[str]
+) -> None:
+    os.kill(dbt_of(building), signal.SIGTERM)
+    _, errors = building.communicate(timeout=60)
+    assert (building.returncode, errors) == (
+        1, "charthouse: dbt was ended by SIGTERM. Run it again.\n",
+    )  # fmt: skip
+
+
+def test_what_was_ignored_stays_ignored() -> None:
+    """A job that nohup has started outlives its terminal."""
+    script = (
+        "import os, signal\n"
+        "from charthouse.interrupts import interrupt_on_signals\n"
+        "signal.signal(signal.SIGHUP, signal.SIG_IGN)\n"
+        "interrupt_on_signals()\n"
+        "os.kill(os.getpid(), signal.SIGHUP)\n"
+        "try: os.kill(os.getpid(), signal.SIGTERM)\n"
+        "except KeyboardInterrupt as interrupt: print(interrupt)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.stdout == "SIGTERM\n"
+
+
+def test_any_command_that_is_ended_says_by_what_and_what_it_leaves() -> None:
+    ended = pytest.raises(CharthouseError, match=r"^ended by SIGTERM\. Finished batches are kept")
+    with ended, kept_when_interrupted("batches"):
+        raise KeyboardInterrupt(signal.SIGTERM.name)
