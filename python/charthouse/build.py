@@ -1,11 +1,11 @@
 """`dbt build` for those who want one line at its end: what it said, then what failed, exit 1."""
 
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from multiprocessing import Pipe
 from pathlib import Path
 
 from charthouse.dbt_runner import GRACE_SECONDS
@@ -51,13 +51,15 @@ def run_dbt(
     Raises:
         KeyboardInterrupt: as it came; dbt has ended then.
     """
-    ours, theirs = socket.socketpair()
+    ours, theirs = Pipe()
+    reason = None
     sys.stdout.flush()
     with (
         ours,
         subprocess.Popen(
-            [sys.executable, "-P", "-m", "charthouse.dbt_runner", *words],
-            stdin=theirs.fileno(),
+            [sys.executable, "-P", "-m", "charthouse.dbt_runner", str(theirs.fileno()), *words],
+            pass_fds=[theirs.fileno()],
+            stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL if quiet else None,
             stderr=subprocess.STDOUT,
             env=environment,
@@ -65,11 +67,12 @@ def run_dbt(
     ):
         try:
             theirs.close()
-            reason = ours.makefile(encoding="utf-8").read()  # until it ends
+            with suppress(EOFError):  # where it has no reason to tell
+                reason = ours.recv_bytes().decode()
             process.wait()
         except KeyboardInterrupt:
             signal.signal(signal.SIGINT, signal.SIG_IGN)  # impatience would leave it behind
-            ours.shutdown(socket.SHUT_WR)
+            ours.close()
             with suppress(subprocess.TimeoutExpired):
                 process.wait(2 * GRACE_SECONDS)
             process.kill()
@@ -78,7 +81,7 @@ def run_dbt(
         return _killed(signal.Signals(-process.returncode))
     if process.returncode and not reason:
         return f"dbt ended with exit code {process.returncode} and said nothing. Run it again."
-    return reason or None
+    return reason
 
 
 def _killed(by: signal.Signals) -> str:

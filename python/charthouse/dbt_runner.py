@@ -1,18 +1,19 @@
-"""dbt in a process of its own; charthouse.build starts it, at the other end of a socket.
+"""dbt in a process of its own; charthouse.build starts it, at the other end of a pipe.
 
-The socket is its standard input. When the other end is closed, by whoever is tired of it or because
-that process is no more, it ends too. Before it ends it sends why it failed, if it did; not by what
-dbt prints, which --quiet and --log-level cut.
+When the other end is closed, by whoever is tired of it or because that process is no more, it ends
+too. Before it ends it sends why it failed, if it did; not by what dbt prints, which --quiet and
+--log-level cut.
 """
 
 import os
 import re
 import signal
-import socket
 import sys
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
+from multiprocessing.connection import Connection
 from types import FrameType
 from typing import Any
 
@@ -20,13 +21,11 @@ from charthouse.interrupts import how
 
 GRACE_SECONDS = 5.0
 """From being asked to end until it is killed: a query of DuckDB may overlook an interrupt."""
-_SAID = re.compile(r"FAILED \S+: (.*)", re.DOTALL)  # by macros/summary.sql
+_SAID = re.compile(r"FAILED \S+: (.*)")  # by macros/summary.sql
 
 
-def main(words: Sequence[str]) -> int:
+def main(asker: Connection, words: Sequence[str]) -> int:
     """Runs dbt; returns 1 if it failed, and sends why."""
-    asker = socket.socket(fileno=os.dup(0))
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(each) != signal.SIG_IGN:
             signal.signal(each, _interrupt)
@@ -36,7 +35,8 @@ def main(words: Sequence[str]) -> int:
     except KeyboardInterrupt as interrupt:
         reason = f"dbt was {how(interrupt)}. Run it again."
     if reason is not None:
-        asker.sendall(reason.encode())
+        with suppress(BrokenPipeError):
+            asker.send_bytes(reason.encode())
     return int(reason is not None)
 
 
@@ -78,12 +78,12 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt(*(() if number == signal.SIGINT else (signal.Signals(number).name,)))
 
 
-def _end_with(asker: socket.socket) -> None:
-    asker.recv(1)  # nothing is ever sent: it returns when the other end is closed
+def _end_with(asker: Connection) -> None:
+    asker.poll(None)  # nothing is ever sent: it returns when the other end is closed
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(GRACE_SECONDS)
     os.kill(os.getpid(), signal.SIGKILL)
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main(Connection(int(sys.argv[1])), sys.argv[2:]))
