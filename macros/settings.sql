@@ -168,9 +168,7 @@
     {%- if not (models and left_out) -%}{{ return('') }}{%- endif -%}
 
     {%- set definition = graph.nodes['model.' ~ project_name ~ '.cohort_definition'] -%}
-    {%- set marts = run_query(
-        "select table_name from duckdb_tables() where database_name = current_database() and schema_name = '" ~ definition.schema ~ "'"
-    ).rows | map(attribute=0) | list -%}
+    {%- set marts = tables_of(definition.schema) -%}
     {%- if definition.alias not in marts -%}
         {%- if marts and definition in models -%}
             {{ stop('The warehouse holds marts without a cohort_definition: nothing says what they were built from. Build all (dbt build without --select).') }}
@@ -193,6 +191,35 @@
     {%- endfor -%}
     {%- if (stored['is_synthetic'] | string | lower) != is_synthetic() or (unread and is_synthetic() == 'true') -%}
         {{ stop('The warehouse holds ' ~ ('synthetic' if stored['is_synthetic'] and not unread else 'other than synthetic') ~ ' data, and CHARTHOUSE_MIMICIV, _NOTE and _CXR do not name the like. Build all (dbt build without --select), or name the folders that it was built from.') }}
+    {%- endif -%}
+{% endmacro %}
+
+
+{% macro tables_of(schema) %}
+    {{ return(run_query(
+        "select table_name from duckdb_tables() where database_name = current_database() and schema_name = '" ~ schema ~ "'"
+    ).rows | map(attribute=0) | list) }}
+{% endmacro %}
+
+
+{#- on-run-start: a build under other settings than the last says so in a line, and which. Of another
+    protocol only itself is named, and what does not follow from it. -#}
+{% macro say_changed_settings() %}
+    {%- if not execute -%}{{ return('') }}{%- endif -%}
+    {%- set definition = graph.nodes['model.' ~ project_name ~ '.cohort_definition'] -%}
+    {%- if definition.unique_id not in selected_resources or definition.alias not in tables_of(definition.schema) -%}
+        {{ return('') }}
+    {%- endif -%}
+    {%- set stored = fromjson(run_query('select variables from ' ~ definition.relation_name).rows[0]['variables']) -%}
+    {%- set changed = [] -%}
+    {%- for name, value in effective_settings().items() if name in stored and tojson(stored[name]) != tojson(value) -%}
+        {%- set usual = var('settings').get(name, {}) -%}
+        {%- if name == 'protocol' or usual[var('protocol')] != value or usual[stored['protocol']] != stored[name] -%}
+            {%- do changed.append(name ~ ' ' ~ tojson(value) ~ ' (was ' ~ tojson(stored[name]) ~ ')') -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {%- if changed -%}
+        {%- do log('Other settings than those that the warehouse was built with: ' ~ changed | join(', ') ~ '.', info=True) -%}
     {%- endif -%}
 {% endmacro %}
 

@@ -171,6 +171,16 @@ def test_pages_of_the_cohort_need_no_results(bare: Bench, name: str) -> None:
     assert not app.code and not app.info and facts(app).keys() & {"Stays", "Passed"}
 
 
+def test_pages_name_the_cohort_that_has_been_evaluated(shown: Bench, tmp_path: Path) -> None:
+    """The marts are of another by now: nothing is shown, and why."""
+    bench = cloned(shown, tmp_path)
+    former = str(bench.one("select cohort_hash from marts.cohort_definition"))[:12]
+    write(bench, "update marts.cohort_definition set cohort_hash = md5('another')")
+    app = page(with_copy(bench), "leaderboard")
+    assert f"cohort {former} (protocol strict" in app.info[0].value
+    assert "Nothing has been evaluated" in app.info[1].value
+
+
 def test_without_a_copy_it_says_how_to_make_one(built: Bench, tmp_path: Path) -> None:
     bench = cloned(built, tmp_path)
     (code,) = page(bench, None).code

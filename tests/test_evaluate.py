@@ -574,6 +574,10 @@ def test_a_pair_of_the_users_choice_is_compared_and_an_unknown_one_refused(own: 
     done = own.charthouse("evaluate", "--compare", f"structured[gru] - {ALL}")
     assert done.returncode == 1
     assert "structured[gru] by concatenate_presence has not scored" in done.stderr
+    done = own.charthouse("evaluate", "--compare", f"{ALL} - {ALL}")
+    assert (done.returncode, done.stderr.strip()) == (
+        1, f"charthouse: --compare: {ALL} with itself. Name two arms.",
+    )  # fmt: skip
 
 
 # Fairness

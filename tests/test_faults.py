@@ -257,7 +257,9 @@ def test_a_study_date_that_does_not_exist(bench: Bench) -> None:
 
 def test_no_stay_left_after_the_rules(bench: Bench) -> None:
     before = bench.contents()
-    outcome = bench.build("--vars", "{min_age: 150}")
+    outcome = bench.build("--vars", "{protocol: paper, min_age: 150}")
+    changed = 'built with: protocol "paper" (was "strict"), min_age 150 (was 18).'
+    assert changed in outcome.output
     line = 'No stay is left after the rules of the cohort: "age at least 150" drops 300. Loosen'
     assert_refused(bench, before, outcome, line)
 

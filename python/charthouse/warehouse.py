@@ -47,7 +47,11 @@ def scratch() -> Iterator[duckdb.DuckDBPyConnection]:
 
 @contextmanager
 def open_warehouse(
-    path: Path, *, read_only: bool = True, gives_up: Callable[[], bool] = lambda: False
+    path: Path,
+    *,
+    read_only: bool = True,
+    whole: bool = True,
+    gives_up: Callable[[], bool] = lambda: False,
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """The warehouse, for as short a time as can be: while it is open nobody else can write.
 
@@ -56,6 +60,7 @@ def open_warehouse(
     Args:
         path: the DuckDB file.
         read_only: whether others may read meanwhile.
+        whole: refuse what a killed build has left.
         gives_up: asked again and again while the lock is held: whether to wait no longer.
 
     Raises:
@@ -67,7 +72,8 @@ def open_warehouse(
         _require_file(path)
     opened = _connect(path, read_only=read_only, gives_up=gives_up)
     with _faults_told(path, partial(_unwritten, path)), _closed_after(opened) as connection:
-        _require_whole(connection, path)
+        if whole:
+            _require_whole(connection, path)
         yield connection
 
 

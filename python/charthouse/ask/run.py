@@ -90,8 +90,11 @@ def ask(
     if not options.dry_run:
         recover(warehouse, say)
         with open_warehouse(warehouse, read_only=False) as db:
-            if again := parse_again(db):
-                say(f"  {again} answers were read again by a newer parser.")
+            again = parse_again(db)
+        if again:
+            say(f"  {again} answers were read again by a newer parser.")
+        elif options.parse_only:
+            say("  no answer is kept that this parser has not read: nothing is to be done.")
     if options.parse_only:
         return
     specs = _chosen(project, options)

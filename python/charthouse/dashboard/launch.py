@@ -1,5 +1,7 @@
 """`charthouse dashboard`: starts Streamlit on this machine; it calls nobody."""
 
+import asyncio
+import errno
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -37,7 +39,7 @@ def launch(
         say: told one line at a time.
 
     Raises:
-        CharthouseError: Streamlit is not installed.
+        CharthouseError: Streamlit is not installed, or the port is in use.
     """
     if not find_spec("streamlit"):
         raise CharthouseError(
@@ -46,13 +48,34 @@ def launch(
         )
     import_module("streamlit.logger").set_log_level("ERROR")  # it warns of the next line
     app = import_module("charthouse.dashboard.app")  # now, not when the first page is asked for
+    try:
+        asyncio.run(_listen(address, port))
+    except OSError as error:
+        busy = error.errno == errno.EADDRINUSE
+        why = (
+            "is in use"
+            if busy
+            else f"cannot be listened on ({str(error.strerror).rsplit(': ')[-1]})"
+        )
+        raise CharthouseError(
+            f"{address}:{port} {why}. Name another: --port {port % 65535 + 1}"
+            + ("." if busy else ", or --address 127.0.0.1.")
+        ) from None
     options = OPTIONS | {"server.address": address, "server.port": str(port)}
     told = [app.FOLDER, str(folder), app.WAREHOUSE, str(warehouse)]
     told += [app.SHOW_STAYS] * show_stays
-    say(f"Dashboard of {folder}: http://{address}:{port} (Ctrl-C ends it)")
+    host = f"[{address}]" if ":" in address else address
+    say(f"Dashboard of {folder}: http://{host}:{port} (Ctrl-C ends it)")
     cli = import_module("streamlit.web.cli")
     cli.main(
         ["run", *(f"--{name}={value}" for name, value in options.items()), app.__file__,
          "--", *told],
         standalone_mode=False,
     )  # fmt: skip
+
+
+async def _listen(address: str, port: int) -> None:
+    """Listens there for a moment; Streamlit would meet what is in the way with more than a line."""
+    server = await asyncio.start_server(lambda reader, writer: None, address, port)
+    server.close()
+    await server.wait_closed()

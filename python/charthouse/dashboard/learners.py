@@ -66,7 +66,7 @@ def show(site: Site, copy: Copy) -> None:
     task = parts.choose_task(tasks(copy))
     found = parts.rows_of(
         copy, "reports.learners", task,
-        f"No learner has been asked and evaluated for {task} yet.", *COMMANDS,
+        f"No learner has been asked and evaluated for {task} on this cohort.", *COMMANDS,
     )  # fmt: skip
     if found is None:
         return
@@ -308,4 +308,6 @@ def _found(copy: Copy, table: str, task: str) -> pd.DataFrame | None:
     """Rows of a task; says so where there are none."""
     shapley = "charthouse ask --learner llava_1_5_7b --shapley 200"
     asked = (shapley, *COMMANDS[1:]) if "contributions" in table else COMMANDS
-    return parts.rows_of(copy, table, task, f"{table} has nothing for {task} yet.", *asked)
+    return parts.rows_of(
+        copy, table, task, f"{table} has nothing for {task} on this cohort.", *asked
+    )

@@ -9,6 +9,7 @@ import streamlit as st
 
 from charthouse.dashboard.data import Copy, Site, frame
 from charthouse.evaluate.comparisons import PRIMARY
+from charthouse.evaluate.elsewhere import EVALUATED_COHORTS, other_evaluated
 from charthouse.report.style import POPULATIONS, WARNING
 
 METRICS = {
@@ -62,6 +63,18 @@ def head(site: Site, copy: Copy, title: str, words: str) -> None:
             "The warehouse has been written to since. Run `charthouse publish` to see it here.",
             icon=":material/update:",
         )
+    if not copy.lacks("reports.leaderboard", "results.runs") and (
+        why := _evaluated_elsewhere(copy)
+    ):
+        st.info(why, icon=":material/history:")
+
+
+def _evaluated_elsewhere(copy: Copy) -> str | None:
+    """What has been evaluated, where pages of results have nothing to show."""
+    if len(frame(copy, "select 1 from reports.leaderboard where run_id is not null limit 1")):
+        return None
+    found = frame(copy, EVALUATED_COHORTS)
+    return other_evaluated(list(found.itertuples(index=False)), copy.cohort_hash)
 
 
 def empty(words: str, *commands: str) -> None:

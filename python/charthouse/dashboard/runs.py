@@ -57,7 +57,7 @@ def _provenance(site: Site, copy: Copy) -> None:
     )
     if board.empty:
         parts.empty(
-            f"Nothing has been evaluated for {task} yet.",
+            f"Nothing has been evaluated for {task} on this cohort.",
             *parts.EVALUATED,
         )  # fmt: skip
         return

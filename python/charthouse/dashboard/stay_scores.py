@@ -32,7 +32,7 @@ def show_scores(copy: Copy, task: str, stay_id: int) -> None:
     )
     if found.empty:
         parts.empty(
-            f"No arm has scored this stay for {task} yet.",
+            f"No arm has scored this stay for {task} on this cohort.",
             "charthouse predict", "charthouse publish",
         )  # fmt: skip
         return

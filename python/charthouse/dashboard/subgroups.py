@@ -26,7 +26,7 @@ def show(site: Site, copy: Copy) -> None:
     task = parts.choose_task(tasks(copy))
     found = _with_labels(groups_of(copy, "reports.subgroups", task))
     if found.empty:
-        parts.empty(f"No subgroup has been measured for {task} yet.", *parts.EVALUATED)
+        parts.empty(f"No subgroup has been measured for {task} on this cohort.", *parts.EVALUATED)
         return
     metric = parts.choose_long("Metric", _first("auroc", found["metric"]), key="metric")
     attributes = drawn_attributes(found, "reports.subgroups")

@@ -85,6 +85,9 @@ def _embed_with(
             device=options.device,
             precision=options.precision,
         )
+        used = plan.encoder.settings().get("precision", "float32")
+        if options.encoders and used != options.precision:
+            say(f"  {plan.target.label}: --precision is not for it; its vectors are {used}")
         if options.dry_run:
             say(f"  {_intention(plan, options.limit)}")
             continue

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from charthouse.cohort import read_cohort
 from charthouse.encoders.registry import encoder_specs
-from charthouse.errors import CharthouseError
+from charthouse.errors import CharthouseError, require_known
 from charthouse.evaluate.attribution import read_linear
 from charthouse.fusions.registry import make_fusion
 from charthouse.predict.arms import parse_arm
@@ -70,12 +70,13 @@ def explain(
         fusion_name: by which fusion; by the default one if None.
 
     Raises:
-        CharthouseError: there is no such stay, fusion or prediction; or the fusion has no
+        CharthouseError: there is no such task, stay, fusion or prediction; or the fusion has no
             contributions; or the vectors are not those that the score is of.
     """
     specs = encoder_specs(project)
     with open_warehouse(warehouse) as db:
         cohort = read_cohort(db)
+        require_known("--task", task, cohort.tasks)
         if stay_id not in cohort.stays:
             raise CharthouseError(
                 f"Stay {stay_id} is not in the cohort. See select stay_id from marts.cohort."
@@ -100,9 +101,10 @@ def explain(
             [task, cohort.cohort_hash, wanted, by],
         ).fetchall()
         if not runs:
+            which = f" --arm '{wanted}'" if wanted else ""
             raise CharthouseError(
                 f"{task}: {wanted or 'no arm'} has {'not ' if wanted else ''}scored this cohort by"
-                f" {by}. Run charthouse predict --fusion {by} first."
+                f" {by}. Run charthouse predict{which} --fusion {by} first."
             )
         run_id, arm = runs[0]
         scores = db.execute(

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from charthouse.cohort import read_cohort
 from charthouse.errors import CharthouseError
+from charthouse.evaluate.elsewhere import nothing_evaluated
 from charthouse.warehouse import open_warehouse
 
 METRICS = ("auroc", "auprc", "accuracy")
@@ -42,11 +43,11 @@ def print_leaderboard(warehouse: Path) -> None:
             raise CharthouseError(
                 "The warehouse lacks reports.leaderboard. Run dbt build."
             ) from None
+        if not rows and not learners:
+            raise CharthouseError(nothing_evaluated(db))
     if learners:
         print("No arm has been evaluated: learners stand in reports.learners.")
         return
-    if not rows:
-        raise CharthouseError("Nothing has been evaluated yet. Run charthouse evaluate.")
     console = Console(width=max(WIDTH, Console().width))
     for task in dict.fromkeys(row[0] for row in rows):
         of_task = [row for row in rows if row[0] == task]

@@ -220,6 +220,8 @@ class Task:
             for first, second in self.options.compare
         ]
         for names in dict.fromkeys(pairs):
+            if names[0] == names[1]:
+                raise CharthouseError(f"--compare: {names[0]} with itself. Name two arms.")
             for name in names:
                 if name not in by_name:
                     raise CharthouseError(

@@ -10,6 +10,7 @@ import duckdb
 
 from charthouse.cohort import require_result_tables
 from charthouse.errors import CharthouseError
+from charthouse.evaluate.elsewhere import nothing_evaluated
 from charthouse.evaluate.scored import POPULATIONS
 from charthouse.warehouse import open_warehouse
 
@@ -137,7 +138,7 @@ def _nothing(db: duckdb.DuckDBPyConnection) -> str:
             "No arm has been evaluated, and the report is of arms; learners stand in"
             " reports.learners. Run charthouse predict and charthouse evaluate."
         )
-    return "Nothing has been evaluated yet. Run charthouse evaluate."
+    return nothing_evaluated(db)
 
 
 def rows(db: duckdb.DuckDBPyConnection, query: str, *values: Any) -> list[Row]:
