@@ -23,7 +23,7 @@ import numpy as np
 import PIL.Image
 import torch
 
-from charthouse.encoders.ahead import ahead
+from charthouse.ahead import ahead
 from charthouse.encoders.base import Context, Image, ItemEncoder, Report, Stay
 from charthouse.encoders.radbert import Radbert, batches
 from charthouse.encoders.registry import encoder_class, encoder_spec

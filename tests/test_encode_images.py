@@ -17,7 +17,7 @@ import PIL.Image
 import pytest
 import torch
 
-from charthouse.encoders.ahead import ahead
+from charthouse.ahead import ahead
 from charthouse.encoders.base import Context, Image, Stay
 from charthouse.encoders.registry import encoder_class, encoder_spec
 from charthouse.encoders.swin import Swin, normalised, read_picture

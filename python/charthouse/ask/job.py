@@ -11,6 +11,7 @@ from pathlib import Path
 from signal import SIGINT, default_int_handler, getsignal, signal
 from typing import Any
 
+from charthouse.ahead import ahead
 from charthouse.ask.budget import Budget
 from charthouse.ask.journal import Journal
 from charthouse.ask.parse import PARSER_VERSION, parse
@@ -19,7 +20,6 @@ from charthouse.ask.profile import Section, read_profiles
 from charthouse.ask.prompt import Prompt
 from charthouse.ask.questions import Made, Maker
 from charthouse.cohort import Cohort, require_cohort
-from charthouse.encoders.ahead import ahead
 from charthouse.errors import CharthouseError
 from charthouse.learners.base import ANSWER_TOKENS, Failed, Question, Reply, Respondent
 from charthouse.learners.registry import LearnerSpec

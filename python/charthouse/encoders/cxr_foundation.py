@@ -21,8 +21,8 @@ from typing import Any, NoReturn
 import numpy as np
 from PIL import Image as Pillow
 
+from charthouse.ahead import ahead
 from charthouse.encoders import cxr_foundation_runner as runner
-from charthouse.encoders.ahead import ahead
 from charthouse.encoders.base import Context, Image, ItemEncoder
 from charthouse.encoders.registry import EncoderSpec
 from charthouse.encoders.tfrecord import DamagedRecord, read_examples

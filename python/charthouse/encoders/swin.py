@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from charthouse.encoders.ahead import ahead
+from charthouse.ahead import ahead
 from charthouse.encoders.base import Context, Image, ItemEncoder
 from charthouse.encoders.torch_models import (
     checkpoint_of,
