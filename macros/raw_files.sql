@@ -1,4 +1,5 @@
-{#- How raw MIMIC files become tables: found by name, read by declared column, never sniffed.
+{#- How raw MIMIC files become tables: found by name, and let in by
+    the gate (python/charthouse/raw): by declared column and type, never sniffed.
     What is declared stands in models/staging/_staging__sources.yml: the columns that we need with
     their types, and in each source's meta the environment variable of its root folder, the folder
     below it, and whether the whole source may be absent. -#}
@@ -40,61 +41,12 @@
 {% endmacro %}
 
 
-{#- The names of a file's columns, in the file's order. -#}
-{% macro raw_header(path) %}
-    {%- set literal = text_literal(path) -%}
-    {%- if path.endswith('.parquet') -%}
-        {{ return(run_query('describe select * from read_parquet(' ~ literal ~ ')').columns[0].values() | list) }}
-    {%- endif -%}
-    {#- in Python: DuckDB's error about a first line that it cannot read would quote it -#}
-    {%- set found = run_query('select unnest(csv_header(' ~ literal ~ ')) as name').rows -%}
-    {%- if not found | length -%}
-        {{ stop(path ~ ' is empty, damaged or not readable by you: it has no first line. Fetch it again, or correct its rights.') }}
-    {%- endif -%}
-    {{ return(found | map(attribute='name') | list) }}
-{% endmacro %}
+{#- The view that the gate (python/charthouse/raw) gives for a source: each scan reads the file that
+    open_raw names. -#}
+{% macro raw_view(node) %}{{ return('raw__' ~ raw_table(node)) }}{% endmacro %}
 
 
-{#- The declared columns of a raw table as a FROM item: by name, without case, in any order; a column
-    that is declared optional and absent is null; an absent optional source has no rows.
-    Faulty rows go to DuckDB's table of rejects, which stop_at_rejects looks at. -#}
-{% macro raw_reader(node, path, model_name) %}
-    {%- set in_file = {} -%}
-    {%- set header = raw_header(path) if path is not none else [] -%}
-    {%- for name in header -%}{%- do in_file.update({name | lower: name}) -%}{%- endfor -%}
-
-    {%- set wanted = [] -%}
-    {%- set types = {} -%}
-    {%- for column in node.columns.values() -%}
-        {%- set name = in_file.get(column.name | lower) -%}
-        {%- if name is none and path is not none and not column.meta.optional -%}
-            {{ stop(path ~ ': column ' ~ column.name ~ ' is missing. Fetch the file again, or rename the column back.') }}
-        {%- endif -%}
-        {%- do types.update({name: column.data_type}) -%}
-        {%- do wanted.append(
-            'cast(' ~ ('null' if name is none else '"' ~ name ~ '"') ~ ' as ' ~ column.data_type ~ ') as ' ~ column.name | lower
-        ) -%}
-    {%- endfor -%}
-    {%- set select_wanted = 'select ' ~ wanted | join(', ') -%}
-
-    {%- if path is none -%}{{ return('(' ~ select_wanted ~ ' where false)') }}{%- endif -%}
-    {%- set literal = text_literal(path) -%}
-    {%- if path.endswith('.parquet') -%}
-        {%- do stop_at_parquet_text(node, path) -%}
-        {{ return('(' ~ select_wanted ~ ' from read_parquet(' ~ literal ~ '))') }}
-    {%- endif -%}
-    {%- set columns = [] -%}
-    {%- for name in header -%}
-        {%- do columns.append('"' ~ name ~ "\": '" ~ types.get(name, 'VARCHAR') ~ "'") -%}
-    {%- endfor -%}
-    {{ return(
-        '(' ~ select_wanted ~ ' from read_csv(' ~ literal
-        ~ ", auto_detect = false, header = true, delim = ',', quote = '\"', escape = '\"'"
-        ~ ", columns = {" ~ columns | join(', ') ~ "}"
-        ~ ", store_rejects = true, rejects_table = 'rejects_" ~ model_name ~ "'"
-        ~ ", rejects_scan = 'reject_scans_" ~ model_name ~ "', rejects_limit = 100))"
-    ) }}
-{% endmacro %}
+{% macro raw_table(node) %}{{ return(node.source_name ~ '__' ~ node.name) }}{% endmacro %}
 
 
 {#- true where all data that a run reads say that they are synthetic: `charthouse synth` leaves a

@@ -35,3 +35,9 @@
     cast({{ 'floor(' ~ bins ~ ')' if setting('window_closed') == 'left' else 'ceil(' ~ bins ~ ') - 1' }} as integer)
 {%- endmacro %}
 
+
+{#- Whether one of some moments is of no year that MIMIC shifts its dates to. -#}
+{% macro outside_shifted_years() -%}
+    {%- set years = var('mimic_shifted_years') -%}
+    ({% for moment in varargs %}year({{ moment }}) not between {{ years[0] }} and {{ years[1] }}{{ ' or ' if not loop.last }}{% endfor %})
+{%- endmacro %}

@@ -9,9 +9,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from charthouse import doctor, raw_files
+from charthouse import doctor
 from charthouse.doctor import Finding, examine, show
-from charthouse.raw_files import BackgroundCheck, gzip_fault
 from conftest import PROJECT, Bench, rewrite
 
 
@@ -78,9 +77,9 @@ def test_a_missing_file_and_a_missing_column(folders: dict[str, Path]) -> None:
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lambda data: data[:-1000], "is cut short: fetch it again"),
+        (lambda data: data[:-1000], "is cut short. Fetch it again."),
         (lambda data: data[:-6] + bytes([data[-6] ^ 0xFF]) + data[-5:], "its checksum is wrong"),
-        (lambda data: b"", "is empty, cut or damaged: fetch it again"),
+        (lambda data: b"", "is empty, damaged or not readable by you: it has no first line."),
     ],
 )
 def test_a_damaged_file(
@@ -124,36 +123,6 @@ def test_a_bracket_in_a_path_is_shown_as_it_is(capsys: pytest.CaptureFixture[str
         assert path in capsys.readouterr().out
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_a_check_that_breaks_off_has_not_passed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = tmp_path / "whole.csv.gz"
-    path.write_bytes(gzip.compress(b"a,b"))
-    assert BackgroundCheck(path).result() is None
-
-    def break_off(path: Path) -> None:
-        raise MemoryError
-
-    monkeypatch.setattr(raw_files, "gzip_fault", break_off)
-    assert "broke off" in str(BackgroundCheck(path).result())
-
-
-def test_several_gz_in_one_file_are_whole(tmp_path: Path) -> None:
-    """As pigz and cat write them; each has a checksum of its own."""
-    path = tmp_path / "chartevents.csv.gz"
-    members = [gzip.compress(text) for text in (b"a,b\n", b"1,2\n" * 100_000, b"3,4\n")]
-    path.write_bytes(b"".join(members))
-    assert gzip_fault(path) is None
-    path.write_bytes(b"".join(members)[:-1])
-    assert gzip_fault(path) == "cut short"
-    damaged = bytearray(b"".join(members))
-    damaged[len(members[0]) + len(members[1]) - 6] ^= 1
-    path.write_bytes(damaged)
-    assert gzip_fault(path) == "damaged: its checksum is wrong"
-    assert gzip_fault(tmp_path / "gone.csv.gz") == "not readable (No such file or directory)"
-
-
 def test_what_you_may_not_read_is_said(
     folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -176,7 +145,11 @@ def test_parquet_is_looked_at_too(folders: dict[str, Path]) -> None:
     assert findings("icu/icustays") == [Finding("good", "icu/icustays", "300 rows")]
     path.write_bytes(path.read_bytes()[:-100])
     assert findings("icu/icustays") == [
-        Finding("bad", "icu/icustays", f"{path} is empty, cut or damaged: fetch it again")
+        Finding(
+            "bad",
+            "icu/icustays",
+            f"{path} is cut, damaged or no Parquet file. Write or fetch the file again.",
+        )
     ]
 
 

@@ -7,6 +7,7 @@ looks at all three. What each proves is listed in docs/faults.md.
 import gzip
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -69,11 +70,20 @@ def spoil_checksum(path: Path) -> None:
     path.write_bytes(bytes(data))
 
 
-def as_parquet_text(path: Path) -> None:
+def as_parquet(path: Path, columns: str, options: str = "") -> None:
     target = str(path).replace(".csv.gz", ".parquet")
     with duckdb.connect() as database:
-        database.execute(f"copy (from read_csv('{path}', all_varchar = true)) to '{target}'")
+        database.execute(f"copy (select {columns} from read_csv('{path}'{options})) to '{target}'")
     path.unlink()
+
+
+def as_parquet_text(path: Path) -> None:
+    as_parquet(path, "*", ", all_varchar = true")
+
+
+def every_admission_in(year: str) -> Callable[[str], str]:
+    """Their admittime, as the third column has it, in that year."""
+    return lambda text: re.sub(r"(?m)^(\d+,\d+,)\d{4}", rf"\g<1>{year}", text)
 
 
 # name: (what is done to the folder of MIMIC-IV, the line that must be printed)
@@ -92,7 +102,7 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "gz cut short": (
         lambda root: (root / CHARTEVENTS).write_bytes((root / CHARTEVENTS).read_bytes()[:-50000]),
-        "icu/chartevents.csv.gz. The file is cut or damaged: fetch it again.",
+        "icu/chartevents.csv.gz is cut short. Fetch it again.",
     ),
     "gz damaged in the middle": (
         lambda root: flip_bytes(root / CHARTEVENTS),
@@ -118,7 +128,7 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda root: [
             rewrite(root / PATIENTS, in_line(line, with_field(2, SECRET))) for line in (3, 9)
         ],
-        "line 3, column anchor_age: text where a number belongs; 2 faulty lines. Correct",
+        "line 3, column anchor_age: text where a number belongs; 2 faulty lines up to line ",
     ),
     "a group of years of another form": (
         lambda root: rewrite(root / PATIENTS, in_line(2, with_field(4, "2008-2010"))),
@@ -131,6 +141,50 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
     "an impossible date": (
         lambda root: rewrite(root / ICUSTAYS, in_line(2, with_field(5, "2150-02-30 12:00:00"))),
         "icu/icustays.csv.gz, line 2, column intime: a date or time that does not exist.",
+    ),
+    "an id that is not whole": (
+        lambda root: rewrite(root / ICUSTAYS, in_line(3, with_field(1, "29999999.6"))),
+        "icu/icustays.csv.gz, line 3, column hadm_id: a number where a whole one belongs, in plain",
+    ),
+    "a flag that is not whole": (
+        lambda root: rewrite(root / ADMISSIONS, in_line(3, lambda fields: [*fields[:-1], "0.4"])),
+        "line 3, column hospital_expire_flag: a number where a whole one belongs, in plain digits.",
+    ),
+    "a flag of another number": (
+        lambda root: rewrite(root / ADMISSIONS, in_line(3, lambda fields: [*fields[:-1], "2"])),
+        "hosp/admissions: a hospital_expire_flag is neither 0 nor 1 (1 of them, the first 2",
+    ),
+    "a time with an offset": (
+        lambda root: rewrite(
+            root / CHARTEVENTS, in_line(9, with_field(4, "2150-01-31 10:00:00+05:00"))
+        ),
+        "icu/chartevents.csv.gz, line 9, column charttime: a time with a zone or offset. MIMIC's",
+    ),
+    "a Parquet file with times of a zone": (
+        lambda root: as_parquet(
+            root / ICUSTAYS, "* replace (timezone('America/New_York', intime) as intime)"
+        ),
+        "icu/icustays.parquet, column intime: times with a zone (",
+    ),
+    "a Parquet file with dates for times": (
+        lambda root: as_parquet(root / ICUSTAYS, "* replace (intime::date as intime)"),
+        "icu/icustays.parquet, column intime: DATE where TIMESTAMP belongs. Write the file again",
+    ),
+    "a column twice": (
+        lambda root: rewrite(root / ICUSTAYS, lambda text: text.replace("los", "intime", 1)),
+        "icu/icustays.csv.gz: column intime stands 2 times. Keep one of them",
+    ),
+    "outtime years after intime": (
+        lambda root: rewrite(root / ICUSTAYS, in_line(4, with_field(6, "9999-01-01 00:00:00"))),
+        "icu/icustays: a stay has its outtime more than a year after its intime (1 of them",
+    ),
+    "an age that cannot be": (
+        lambda root: rewrite(root / PATIENTS, in_line(4, with_field(2, "-5"))),
+        "hosp/patients: an anchor_age is below 0 or above 120 (1 of them, the first 1",
+    ),
+    "a year of birth that cannot be": (
+        lambda root: rewrite(root / ADMISSIONS, every_admission_in("9150")),
+        "hosp/admissions: an admittime makes an age below 0 or above 120 of the anchor_age and",
     ),
     "outtime before intime": (
         lambda root: rewrite(root / ICUSTAYS, in_line(4, with_field(6, "2001-01-01 00:00:00"))),
@@ -450,7 +504,9 @@ def test_a_setting_that_makes_no_sense(
     built: Bench, tmp_path: Path, settings: str, line: str
 ) -> None:
     """Settings are looked at first; and without models, dbt has less to parse again."""
-    for part in ("dbt_project.yml", "macros", "profiles", "seeds"):
+    (tmp_path / "models/staging").mkdir(parents=True)
+    sources = "models/staging/_staging__sources.yml"
+    for part in ("dbt_project.yml", "macros", "profiles", "seeds", sources):
         (tmp_path / part).symlink_to(PROJECT / part)
     before = built.contents()
     outcome = replace(built, logs=tmp_path, project=tmp_path).build("--vars", settings)

@@ -14,13 +14,10 @@
         {%- endcall -%}
         {%- do log('  unchanged, not read again: ' ~ (path or node.source_meta.root ~ ' (not set)'), info=True) -%}
     {%- else -%}
-        {%- set reader = raw_reader(node, path, model.name) -%}
-        {%- set is_gz = path is not none and path.endswith('.gz') and not flags.EMPTY -%}
-        {%- if is_gz -%}{%- do run_query('select start_gzip_check(' ~ text_literal(path) ~ ')') -%}{%- endif -%}
-        {%- set relation = replace_relation('table', sql | replace(node.relation_name, reader)) -%}
-        {%- if is_gz -%}{%- do stop_at_damage(path) -%}{%- endif -%}
+        {%- do run_query('select open_raw(' ~ text_literal(raw_table(node)) ~ ', ' ~ text_literal(path or '') ~ ')') -%}
+        {%- set relation = replace_relation('table', sql | replace(node.relation_name, raw_view(node))) -%}
         {%- if path is not none and not flags.EMPTY -%}
-            {%- do stop_at_rejects(model.name, node, path) -%}
+            {%- do stop_at_refusal(node) -%}
             {%- do stop_at_no_rows(relation, node, path) -%}
         {%- endif -%}
     {%- endif -%}

@@ -3,7 +3,8 @@
 -- counts as available when it was taken.
 -- Grain: one row per stay and image; an image may belong to two stays of one admission.
 with images as (
-    select * from {{ ref('stg_mimic_cxr__metadata') }}
+    select * replace (nullif(upper(trim(view_position)), '') as view_position)
+    from {{ ref('stg_mimic_cxr__metadata') }}
 ),
 
 stays as (

@@ -5,6 +5,8 @@
         'icu/icustays: a stay has a subject_id that hosp/patients does not have', 'The two files are of different releases, or one is cut: fetch both again.') }}",
     "{{ stop_at_rows('select stay_id from ' ~ this ~ ' where admission_id is null',
         'icu/icustays: a stay has a hadm_id that hosp/admissions does not have', 'The two files are of different releases, or one is cut: fetch both again.') }}",
+    "{{ stop_at_rows('select stay_id from ' ~ this ~ ' where age not between 0 and 120',
+        'hosp/admissions: an admittime makes an age below 0 or above 120 of the anchor_age and anchor_year', 'Correct the three, or fetch both files again.') }}",
 ]) }}
 
 with stays as (

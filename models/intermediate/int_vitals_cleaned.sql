@@ -36,6 +36,7 @@ judged as (
         events.is_intubated,
         case
             when events.valuenum is null or isnan(events.valuenum) then 'no number'
+            when isinf(events.valuenum) then 'infinite, removed'
             {%- if setting('intubated_verbal') == 'missing' %}
             when events.is_intubated then 'intubated, missing'
             {%- endif %}

@@ -31,14 +31,16 @@ findings as (
             'dischtime before admittime',
             'deathtime, but hospital_expire_flag is 0: label negative',
             'hospital_expire_flag is 1 without deathtime: dischtime counts as the death',
-            'hospital_expire_flag is 1 without deathtime or dischtime: not alive at the landmark'
+            'hospital_expire_flag is 1 without deathtime or dischtime: not alive at the landmark',
+            'a time outside the years that MIMIC shifts to'
         ]) as finding,
         unnest([
             count(*) filter (where admittime is null),
             count(*) filter (where dischtime < admittime),
             count(*) filter (where deathtime is not null and hospital_expire_flag = 0),
             count(*) filter (where hospital_expire_flag = 1 and deathtime is null and dischtime is not null),
-            count(*) filter (where hospital_expire_flag = 1 and deathtime is null and dischtime is null)
+            count(*) filter (where hospital_expire_flag = 1 and deathtime is null and dischtime is null),
+            count(*) filter (where {{ outside_shifted_years('admittime', 'dischtime', 'deathtime', 'edregtime') }})
         ]) as found,
         count(*) as of_rows
     from {{ ref('stg_mimiciv__admissions') }}
@@ -50,12 +52,17 @@ findings as (
         unnest([
             'no intime or outtime, dropped',
             'intime before admittime',
-            'intime after the death'
+            'intime after the death',
+            'los is not outtime - intime: the times count',
+            'intime or outtime outside the years that MIMIC shifts to'
         ]) as finding,
         unnest([
             count(*) filter (where intime is null or outtime is null),
             count(*) filter (where intime < admittime),
-            count(*) filter (where died_at < intime)
+            count(*) filter (where died_at < intime),
+            -- los is in days; its four decimals, or seconds cut off, are no contradiction
+            count(*) filter (where abs(los - los_days) > 0.01),
+            count(*) filter (where {{ outside_shifted_years('intime', 'outtime') }})
         ]) as found,
         count(*) as of_rows
     from {{ ref('int_stays') }}
@@ -77,12 +84,14 @@ findings as (
         unnest([
             'stay_id is null or unknown',
             'stored before it was charted',
-            'never stored: counts as available when charted'
+            'never stored: counts as available when charted',
+            'a time outside the years that MIMIC shifts to'
         ]) as finding,
         unnest([
             count(*) filter (where stays.stay_id is null),
             count(*) filter (where events.storetime < events.charttime),
-            count(*) filter (where events.storetime is null)
+            count(*) filter (where events.storetime is null),
+            count(*) filter (where {{ outside_shifted_years('events.charttime', 'events.storetime') }})
         ]) as found,
         count(*) as of_rows
     from {{ ref('stg_mimiciv__chartevents') }} as events
@@ -109,13 +118,15 @@ findings as (
             'hadm_id is null: {{ 'not matched' if setting('report_match') == 'admission' else 'matched by time' }}',
             'never stored: counts as available when charted',
             'empty text, dropped',
-            'no charttime, dropped'
+            'no charttime, dropped',
+            'a time outside the years that MIMIC shifts to'
         ]) as finding,
         unnest([
             count(*) filter (where hadm_id is null),
             count(*) filter (where storetime is null),
             count(*) filter (where not coalesce(regexp_matches(text, '\S'), false)),
-            count(*) filter (where charttime is null)
+            count(*) filter (where charttime is null),
+            count(*) filter (where {{ outside_shifted_years('charttime', 'storetime') }})
         ]) as found,
         count(*) as of_rows
     from {{ ref('stg_mimiciv__radiology') }}
@@ -124,10 +135,17 @@ findings as (
 
     select
         'metadata' as source,
-        unnest(['no study time, dropped', 'no view position']) as finding,
+        unnest([
+            'no study time, dropped',
+            'no view position',
+            'view position in small letters or with blanks: read as without',
+            'a time outside the years that MIMIC shifts to'
+        ]) as finding,
         unnest([
             count(*) filter (where study_at is null),
-            count(*) filter (where view_position is null)
+            count(*) filter (where coalesce(trim(view_position), '') = ''),
+            count(*) filter (where view_position <> upper(trim(view_position)) and trim(view_position) <> ''),
+            count(*) filter (where {{ outside_shifted_years('study_at') }})
         ]) as found,
         count(*) as of_rows
     from {{ ref('stg_mimic_cxr__metadata') }}

@@ -4,6 +4,8 @@
     "{{ stop_at_bad_keys(this, 'stay_id', 'icu/icustays') }}",
     "{{ stop_at_rows('select stay_id from ' ~ this ~ ' where outtime < intime',
         'icu/icustays: a stay has its outtime before its intime', 'Correct the times, or fetch the file again.') }}",
+    "{{ stop_at_rows('select stay_id from ' ~ this ~ ' where outtime > intime + interval 1 year',
+        'icu/icustays: a stay has its outtime more than a year after its intime', 'Correct the times, or fetch the file again.') }}",
 ]) }}
 
 select
@@ -12,5 +14,6 @@ select
     stay_id,
     first_careunit,
     intime,
-    outtime
+    outtime,
+    los
 from {{ source('mimiciv_icu', 'icustays') }}

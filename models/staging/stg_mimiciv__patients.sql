@@ -3,6 +3,8 @@
 {{ config(post_hook=[
     "{{ stop_at_bad_keys(this, 'subject_id', 'hosp/patients') }}",
     "{{ stop_at_bad_year_groups(this) }}",
+    "{{ stop_at_rows('select subject_id from ' ~ this ~ ' where anchor_age not between 0 and 120',
+        'hosp/patients: an anchor_age is below 0 or above 120', 'Correct it, or fetch the file again.') }}",
 ]) }}
 
 select

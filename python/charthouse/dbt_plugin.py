@@ -8,17 +8,18 @@ gives SQL what it lacks to read raw files safely.
 import atexit
 import errno
 import os
-import zlib
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
 import duckdb
 from dbt.adapters.duckdb.credentials import DuckDBCredentials
 from dbt.adapters.duckdb.plugins import BasePlugin
+from dbt.flags import get_flags
 
 from charthouse.errors import CharthouseError
-from charthouse.raw_files import BackgroundCheck, csv_header
+from charthouse.project import raw_tables
+from charthouse.raw.stream import RawStream
 from charthouse.warehouse import duckdb_limits, wait_for_lock
 
 RESERVE_BYTES = 4_000_000  # many times what putting every table back writes to the log
@@ -51,30 +52,31 @@ class Plugin(BasePlugin):
             config["threads"] = limits["threads"]
 
     def configure_connection(self, conn: duckdb.DuckDBPyConnection) -> None:
-        """Gives macros/raw_files.sql and raw_copy.sql what SQL cannot do, as functions of a path.
+        """Gives macros/raw_files.sql and raw_copy.sql what SQL cannot do, as functions.
 
-        csv_header: the names of the columns, none if it cannot be read. start_gzip_check begins;
-        gzip_fault waits and says what is wrong, or ''.
+        open_raw(table, path): the next scan of raw__<table> reads that file; '' for no rows.
+        raw_refusal(table): why that scan does not count, or ''.
         """
-        checks: dict[str, BackgroundCheck] = {}
 
-        def start_gzip_check(path: str) -> bool:
-            checks[path] = BackgroundCheck(Path(path))
+        def open_raw(table: str, path: str) -> bool:
+            self._streams[table].open(Path(path) if path else None)
             return True
 
-        def gzip_fault(path: str) -> str:
-            return checks.pop(path).result() or ""
+        def raw_refusal(table: str) -> str:
+            return self._streams[table].refusal() or ""
 
-        def header(path: str) -> list[str]:
-            try:
-                return csv_header(Path(path))
-            except (OSError, EOFError, zlib.error):
-                return []
+        conn.create_function("open_raw", open_raw, side_effects=True)
+        conn.create_function("raw_refusal", raw_refusal, side_effects=True)
 
-        text, texts = duckdb.sqltypes.VARCHAR, duckdb.list_type(duckdb.sqltypes.VARCHAR)
-        conn.create_function("csv_header", header, [text], texts, side_effects=True)
-        conn.create_function("start_gzip_check", start_gzip_check, side_effects=True)
-        conn.create_function("gzip_fault", gzip_fault, side_effects=True)
+    def configure_cursor(self, cursor: duckdb.DuckDBPyConnection) -> None:
+        """Each declared raw table can be selected from, as raw__<source>__<table>."""
+        for table, stream in self._streams.items():
+            cursor.register(f"raw__{table}", stream)
+
+    @cached_property
+    def _streams(self) -> dict[str, RawStream]:
+        project = Path(get_flags().PROJECT_DIR)
+        return {table.relation: RawStream(table.columns) for table in raw_tables(project)}
 
 
 @cache  # dbt tries several times; one wait, one message

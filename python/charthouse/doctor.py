@@ -1,20 +1,17 @@
 """`charthouse doctor`: are the raw files there, whole, and of a release that we know?"""
 
 import os
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import duckdb
-
 from charthouse.errors import CharthouseError
 from charthouse.project import RawTable, known_row_counts, raw_tables
-from charthouse.raw_files import csv_header, gzip_fault
+from charthouse.raw.gate import ENDINGS, header_of, missing_columns, rows_of
+from charthouse.raw.stream import RawStream
 from charthouse.warehouse import open_warehouse, scratch, warehouse_path
 
-ENDINGS = (".csv.gz", ".csv", ".parquet")  # in the order in which macros/raw_files.sql tries them
 # A file up to this many bytes is counted at once; a larger one, only with --full.
 COUNTED_AT_ONCE = 50_000_000
 SAMPLED_IMAGES = 20
@@ -45,8 +42,8 @@ def examine(project: Path, *, full: bool = False) -> list[Finding]:
         if folder is not None:
             for table in of_root:
                 findings.extend(_examine_table(folder, table, rows, full=full))
-            if root == "CHARTHOUSE_CXR":
-                findings.extend(_examine_images(folder))
+                if table.relation == "mimic_cxr__metadata":
+                    findings.extend(_examine_images(folder, table))
     findings.extend(_compare_with_releases(rows, known_row_counts(project)))
     findings.append(_examine_warehouse())
     return findings
@@ -126,50 +123,22 @@ def _examine_table(
         yield Finding("bad", table.file, f"{path} is not readable by you: chmod or ask its owner")
         return
     try:
-        header = _header(path)
-        if not header:
-            yield Finding("bad", table.file, f"{path} is empty, cut or damaged: fetch it again")
-            return
-        missing = {name.lower() for name in table.columns} - {name.lower() for name in header}
+        missing = missing_columns(header_of(path), table.columns)
         if missing:
-            names = ", ".join(sorted(missing))
-            yield Finding("bad", table.file, f"lacks the column {names}: fetch the file again")
+            yield Finding(
+                "bad", table.file, f"lacks the column {', '.join(missing)}: fetch the file again"
+            )
             return
-        if not full and path.stat().st_size > COUNTED_AT_ONCE and path.suffix != ".parquet":
+        if not full and path.stat().st_size > COUNTED_AT_ONCE:
             size = path.stat().st_size / 1e9
             yield Finding(
                 "good", table.file, f"columns are there; {size:.1f} GB, counted with --full"
             )
             return
-        if full and path.suffix == ".gz" and (fault := gzip_fault(path)):
-            yield Finding("bad", table.file, f"{path} is {fault}: fetch it again")
-            return
-        rows[table.file] = _count(path, header)
+        rows[table.file] = sum(batch.num_rows for batch in rows_of(path, table.columns))
         yield Finding("good", table.file, f"{rows[table.file]:,} rows")
-    except (EOFError, OSError, zlib.error, duckdb.Error):
-        # what the reader says may quote a row, so it is not repeated
-        yield Finding("bad", table.file, f"{path} is empty, cut or damaged: fetch it again")
-
-
-def _header(path: Path) -> list[str]:
-    if path.suffix != ".parquet":
-        return csv_header(path)
-    with scratch() as database:
-        described = database.execute("describe select * from read_parquet(?)", [str(path)])
-        return [row[0] for row in described.fetchall()]
-
-
-def _count(path: Path, header: list[str]) -> int:
-    with scratch() as database:
-        if path.suffix == ".parquet":
-            query = "select count(*) from read_parquet(?)"
-        else:
-            columns = ", ".join(f"\"{name}\": 'VARCHAR'" for name in header)
-            query = (
-                "select count(*) from read_csv(?, auto_detect = false, header = true, delim = ',',"
-                f" quote = '\"', escape = '\"', columns = {{{columns}}})"
-            )
-        return int(database.execute(query, [str(path)]).fetchall()[0][0])
+    except CharthouseError as error:
+        yield Finding("bad", table.file, str(error))
 
 
 def _compare_with_releases(
@@ -201,21 +170,21 @@ def _compare_with_releases(
             yield Finding("note", file, f"{found:,} rows, release {release} has {expected:,}")
 
 
-def _examine_images(folder: Path) -> Iterator[Finding]:
+def _examine_images(folder: Path, table: RawTable) -> Iterator[Finding]:
     """Are the JPGs there that the metadata name? A sample, spread over the file."""
-    path = _raw_file(folder, "mimic-cxr-2.0.0-metadata")
+    path = _raw_file(folder, table.file)
     if path is None:
         return
-    reader = "read_parquet(?)" if path.suffix == ".parquet" else "read_csv(?, all_varchar = true)"
-    try:
-        with scratch() as database:
-            sampled = database.execute(
-                f"select subject_id, study_id, dicom_id from {reader}"
-                " order by md5(dicom_id) limit ?",
-                [str(path), SAMPLED_IMAGES],
-            ).fetchall()
-    except duckdb.Error:
-        return  # the table's own finding says so
+    stream = RawStream(table.columns)
+    stream.open(path)
+    with scratch() as database:
+        database.register("metadata", stream)
+        sampled = database.execute(
+            "select subject_id, study_id, dicom_id from metadata order by md5(dicom_id) limit ?",
+            [SAMPLED_IMAGES],
+        ).fetchall()
+    if stream.refusal():
+        return  # the table's own finding says why
     there = sum(
         (folder / f"files/p{str(subject)[:2]}/p{subject}/s{study}/{dicom}.jpg").exists()
         for subject, study, dicom in sampled

@@ -28,14 +28,24 @@ def project_dir() -> Path:
 
 
 @dataclass(frozen=True)
+class RawColumn:
+    """A column of a raw table."""
+
+    name: str
+    data_type: str  # as SQL calls it
+    optional: bool  # it may be absent
+
+
+@dataclass(frozen=True)
 class RawTable:
     """A raw table that the models read, as models/staging/_staging__sources.yml declares it."""
 
+    relation: str  # source and table as dbt names them: mimiciv_hosp__patients
     root: str  # environment variable of the folder, such as CHARTHOUSE_MIMICIV
     title: str  # what PhysioNet calls that folder
     folder: str  # below the root: "hosp", "icu", "note" or ""
     name: str  # file name without its ending
-    columns: tuple[str, ...]  # those that must be there
+    columns: tuple[RawColumn, ...]
     optional: bool  # the whole source may be absent
 
     @property
@@ -51,18 +61,22 @@ def raw_tables(project: Path) -> list[RawTable]:
     for source in declared["sources"]:
         meta = source["config"]["meta"]
         for table in source["tables"]:
-            required = [
-                column["name"]
+            columns = tuple(
+                RawColumn(
+                    name=column["name"],
+                    data_type=column["data_type"],
+                    optional=bool(column.get("config", {}).get("meta", {}).get("optional")),
+                )
                 for column in table["columns"]
-                if not column.get("config", {}).get("meta", {}).get("optional")
-            ]
+            )
             tables.append(
                 RawTable(
+                    relation=f"{source['name']}__{table['name']}",
                     root=meta["root"],
                     title=meta["title"],
                     folder=meta["folder"].strip("/"),
                     name=table.get("identifier", table["name"]),
-                    columns=tuple(required),
+                    columns=columns,
                     optional=meta["optional"],
                 )
             )

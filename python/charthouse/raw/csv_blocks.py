@@ -1,0 +1,110 @@
+"""A csv as blocks of whole records, in the strict form of RFC 4180, its quotes checked."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+LARGEST_RECORD = 256 << 20
+"""Bytes. What goes on for longer is taken for a quote that is never closed."""
+
+_NEWLINE, _RETURN, _QUOTE, _COMMA = b"\n"[0], b"\r"[0], b'"'[0], b","[0]
+
+
+@dataclass(frozen=True)
+class Block:
+    """Consecutive records of a csv, whole ones."""
+
+    data: bytes
+    first_line: int  # that of the file, from 1
+    has_quotes: bool
+    records: int  # line ends outside of quotes, blank lines among them
+    fault: tuple[int, str] | None
+    """The first place where the quotes are not those of a csv: position in data, and what it is."""
+
+
+def blocks(pieces: Iterable[bytes], first_line: int = 1) -> Iterator[Block]:
+    """Cuts a csv, which comes in pieces of any size, into blocks of whole records.
+
+    A block is about as large as a piece, or as its one record; memory is that of a few blocks. A
+    block with a fault is the last one.
+
+    Args:
+        pieces: the file's bytes, in order.
+        first_line: the number of the line that the first piece begins with.
+    """
+    rest = b""
+    for piece in pieces:
+        data = rest + piece
+        quotes = _positions(data, _QUOTE)
+        end = _end_of_records(data, quotes)
+        if not end and len(data) < LARGEST_RECORD:
+            rest = data
+            continue
+        # a record of endless length becomes a block by itself, whose fault is its open quote
+        block = _block(data[:end] if end else data, quotes, first_line)
+        yield block
+        if block.fault:
+            return
+        first_line += block.data.count(b"\n")
+        rest = data[end:]
+    if rest:
+        yield _block(rest, _positions(rest, _QUOTE), first_line)
+
+
+def _positions(data: bytes, byte: int) -> np.ndarray:
+    if (
+        data.find(byte) < 0
+    ):  # most blocks of numbers have none, and this is the fastest way to see it
+        return np.empty(0, np.int64)
+    return np.flatnonzero(np.frombuffer(data, np.uint8) == byte)
+
+
+def _end_of_records(data: bytes, quotes: np.ndarray) -> int:
+    """Where the last whole record ends; 0 where none does."""
+    end = data.rfind(b"\n") + 1
+    before = int(np.searchsorted(quotes, end))
+    if before % 2:  # that line end stands inside of quotes; the one before these does not
+        end = data.rfind(b"\n", 0, int(quotes[before - 1])) + 1
+    return end
+
+
+def _block(data: bytes, quotes: np.ndarray, first_line: int) -> Block:
+    quotes = quotes[: np.searchsorted(quotes, len(data))]
+    if quotes.size:
+        ends = _positions(data, _NEWLINE)
+        records = int(np.count_nonzero(np.searchsorted(quotes, ends) % 2 == 0))
+    else:
+        records = data.count(b"\n")
+    return Block(
+        data=data,
+        first_line=first_line,
+        has_quotes=bool(quotes.size),
+        records=records + (not data.endswith(b"\n")),
+        fault=_fault(np.frombuffer(data, np.uint8), quotes, _positions(data, _RETURN)),
+    )
+
+
+def _fault(data: np.ndarray, quotes: np.ndarray, returns: np.ndarray) -> tuple[int, str] | None:
+    """The first place where quotes, or a carriage return, are not those of a csv."""
+    # opening, closing, opening ... where "" inside of quotes closes and opens again
+    opening, closing = quotes[::2], quotes[1::2]
+    before = data[np.maximum(opening - 1, 0)]
+    begins = (opening == 0) | np.isin(before, (_COMMA, _NEWLINE, _RETURN, _QUOTE))
+    after = data[np.minimum(closing + 1, len(data) - 1)]
+    ends = (closing == len(data) - 1) | np.isin(after, (_COMMA, _NEWLINE, _RETURN, _QUOTE))
+    # outside of quotes a carriage return belongs to a line end
+    bare = data[np.minimum(returns + 1, len(data) - 1)] != _NEWLINE
+    bare &= np.searchsorted(quotes, returns) % 2 == 0
+    bare &= returns != len(data) - 1
+    found = [
+        (int(places[0]), what)
+        for places, what in (
+            (opening[~begins], "a quote inside a value that is not quoted"),
+            (closing[~ends], "a quote inside a quoted value that is not doubled"),
+            (quotes[-1:] if quotes.size % 2 else quotes[:0], "a quote that is never closed"),
+            (returns[bare], "a carriage return inside a line"),
+        )
+        if places.size
+    ]
+    return min(found, default=None)

@@ -1,0 +1,468 @@
+"""The gate for raw files: what is as declared comes in unchanged, all else is one line."""
+
+import bz2
+import gzip
+import io
+import lzma
+import zipfile
+from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from charthouse.errors import CharthouseError
+from charthouse.project import RawColumn
+from charthouse.raw import csv_blocks, damage
+from charthouse.raw.gate import rows_of
+from charthouse.raw.stream import RawStream
+from charthouse.warehouse import scratch
+from fake_openai import SECRET
+
+COLUMNS = [
+    RawColumn("id", "INTEGER", optional=False),
+    RawColumn("At", "TIMESTAMP", optional=False),
+    RawColumn("number", "DOUBLE", optional=False),
+    RawColumn("text", "VARCHAR", optional=False),
+    RawColumn("extra", "INTEGER", optional=True),
+]
+HEADER = "id,other,at,number,text"
+GOOD = "634,x,2150-01-31 08:05:00,98.6,calm"
+
+
+def read(path: Path) -> list[dict[str, Any]]:
+    return [row for batch in rows_of(path, COLUMNS) for row in batch.to_pylist()]
+
+
+def refusal(path: Path) -> str:
+    with pytest.raises(CharthouseError) as caught:
+        read(path)
+    message = str(caught.value)
+    assert message.startswith(str(path)) and "\n" not in message and SECRET not in message
+    return message.removeprefix(str(path))
+
+
+def as_csv(path: Path, *lines: str, header: str = HEADER, end: str = "\n") -> Path:
+    path.write_bytes(gzip.compress((end.join([header, *lines]) + end).encode()))
+    return path
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "events.csv.gz"
+
+
+# What comes in
+
+
+@pytest.mark.parametrize(
+    ("column", "text", "value"),
+    [
+        ("id", "634", 634),
+        ("id", "-5", -5),
+        ("id", "007", 7),
+        ("id", "2147483647", 2**31 - 1),
+        ("id", "", None),
+        ("id", '""', None),
+        ("id", '"634"', 634),
+        ("at", "2150-01-31 08:05:00", datetime(2150, 1, 31, 8, 5)),
+        ("at", "2150-01-31T08:05", datetime(2150, 1, 31, 8, 5)),
+        ("at", "2150-01-31 08:05:00.250000", datetime(2150, 1, 31, 8, 5, 0, 250_000)),
+        ("at", "2096-02-29 00:00:00", datetime(2096, 2, 29)),
+        ("at", "", None),
+        ("number", "98.6", 98.6),
+        ("number", "1e3", 1000.0),
+        ("number", "-.5", -0.5),
+        ("number", "inf", float("inf")),
+        ("number", "0080556.875", 80556.875),
+        ("number", "", None),
+        ("text", "634", "634"),
+        ("text", "2150-01-31 08:05:00+05:00", "2150-01-31 08:05:00+05:00"),
+        ("text", '"a ""quote"", a comma\nand\r\na line"', 'a "quote", a comma\nand\r\na line'),
+        ("text", "NA", "NA"),
+        ("text", " blanks ", " blanks "),
+        ("text", "naïve ½", "naïve ½"),
+        ("text", "", None),
+    ],
+)  # fmt: skip
+def test_a_value_of_its_type_comes_in_unchanged(
+    file: Path, column: str, text: str, value: object
+) -> None:
+    fields = dict(zip(HEADER.split(","), GOOD.split(","), strict=True)) | {column: text}
+    rows = read(as_csv(file, GOOD, ",".join(fields.values()), GOOD))
+    assert [row[column] for row in rows] == [rows[0][column], value, rows[0][column]]
+    assert rows[0] | {column: None} == rows[1] | {column: None}
+
+
+def test_columns_are_found_by_name_and_an_optional_one_may_be_absent(file: Path) -> None:
+    expected = {"id": 1, "at": datetime(2150, 1, 1, 8), "number": 2.0, "text": "x", "extra": None}
+    assert read(as_csv(file, "x,2,1,2150-01-01 08:00:00", header="TEXT,Number,ID,at")) == [expected]
+    line = "x,2,1,2150-01-01 08:00:00,5"
+    with_extra = as_csv(file, line, header='\ufefftext,"number",id,at,extra', end="\r\n")
+    assert read(with_extra) == [expected | {"extra": 5}]
+
+
+def test_blank_lines_and_a_last_line_without_an_end_are_no_fault(file: Path) -> None:
+    file.write_bytes(gzip.compress(f"{HEADER}\n\n{GOOD}\n\n{GOOD}".encode()))
+    assert len(read(file)) == 2
+    plain = file.with_name("events.csv")
+    plain.write_text(f"{HEADER}\n{GOOD}\n\n")
+    assert len(read(plain)) == 1
+
+
+def test_a_file_with_a_header_only_has_no_rows(file: Path) -> None:
+    assert read(as_csv(file)) == []
+    file.write_bytes(gzip.compress(HEADER.encode()))
+    assert read(file) == []
+
+
+def test_a_value_over_32_mb_comes_in_whole(file: Path) -> None:
+    """DuckDB 2.0.1's own reader leaves such a row out, without a word."""
+    large = "a line of a report, and more\n" * 1_500_000
+    rows = read(as_csv(file, GOOD, f'1,x,2150-01-01 08:00:00,2,"{large}"', GOOD))
+    assert [len(row["text"]) for row in rows] == [4, len(large), 4]
+
+
+def test_whatever_the_size_of_the_pieces_the_rows_are_the_same(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = [
+        f'{n},x,2150-01-31 08:05:00,{n / 8},"{"a b, c" * (n % 3)}\n{n}"' if n % 2 else GOOD
+        for n in range(50)
+    ]
+    expected = read(as_csv(file, *lines))
+    assert len(expected) == 50
+    for size in (1, 7, 64, 1000):
+        monkeypatch.setattr(damage, "CHUNK_BYTES", size)
+        assert read(file) == expected
+    plain = file.with_suffix("")
+    plain.write_bytes(gzip.decompress(file.read_bytes()))
+    assert read(plain) == expected
+
+
+def test_several_gz_in_one_file_are_whole(file: Path) -> None:
+    """As pigz and cat write them; zeros behind the last are tar's."""
+    rows = "".join(f"{GOOD}\n" for _ in range(100_000))
+    members = [gzip.compress(text.encode()) for text in (HEADER + "\n", rows, GOOD)]
+    file.write_bytes(b"".join(members) + bytes(512))
+    assert len(read(file)) == 100_001
+    damaged = bytearray(b"".join(members))
+    damaged[len(members[0]) + len(members[1]) - 6] ^= 1
+    file.write_bytes(damaged)
+    assert refusal(file) == " is damaged: its checksum is wrong. Fetch it again."
+
+
+# What does not
+
+
+WHOLE = "a number where a whole one belongs, in plain digits. Nothing is rounded"
+NO_DATE = "a date or time that does not exist. Correct"
+ZONE = "a time with a zone or offset. MIMIC's times have no zone: write them without one"
+
+
+@pytest.mark.parametrize(
+    ("column", "text", "line"),
+    [
+        ("id", "45.5", WHOLE),
+        ("id", "634.0", WHOLE),
+        ("id", "0.4", WHOLE),
+        ("id", "1e3", WHOLE),
+        ("id", "0x1F", WHOLE),
+        ("id", "+5", WHOLE),
+        ("id", SECRET, "text where a number belongs. Correct"),
+        ("id", " 5", "text where a number belongs. Correct"),
+        ("id", "1_000", "text where a number belongs. Correct"),
+        ("id", "1٣", "text where a number belongs. Correct"),
+        ("id", "2147483648", "a whole number that is too large. Correct"),
+        ("id", "9" * 45, "a whole number that is too large. Correct"),
+        ("number", SECRET, "text where a number belongs. Correct"),
+        ("number", '"1,5"', "text where a number belongs. Correct"),
+        ("number", "0x1F", "text where a number belongs. Correct"),
+        ("number", "1e400", "a number that is too large. Correct"),
+        ("number", "9" * 400, "a number that is too large. Correct"),
+        ("at", "2150-01-31 08:05:00+05:00", ZONE),
+        ("at", "2150-01-31 08:05:00-0500", ZONE),
+        ("at", "2150-01-31T08:05:00Z", ZONE),
+        ("at", "2150-01-31 08:05:00 UTC", ZONE),
+        ("at", "2150-01-31 08:05:00 EST", ZONE),
+        ("at", "2150-01-31 08:05:00 America/New_York", ZONE),
+        ("at", "2150-01-31", "a date where a date and a time belong. Write the time too"),
+        ("at", "2150-01-31 08", "no date and time. Correct"),
+        ("at", "2150-02-30 08:05:00", NO_DATE),
+        ("at", "2150-01-31 24:05:00", NO_DATE),
+        ("at", "01/31/2150 08:05", "no date and time. Correct"),
+        ("at", "5680000000", "no date and time. Correct"),
+        ("at", SECRET, "no date and time. Correct"),
+    ],
+)  # fmt: skip
+def test_a_value_of_another_type_is_named_by_line_and_column(
+    file: Path, column: str, text: str, line: str
+) -> None:
+    fields = dict(zip(HEADER.split(","), GOOD.split(","), strict=True)) | {column: text}
+    as_csv(file, GOOD, GOOD, ",".join(fields.values()), GOOD)
+    assert refusal(file).startswith(f", line 4, column {column}: {line}")
+
+
+def test_the_line_is_that_of_an_editor_and_faulty_lines_are_counted(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quoted = '1,x,2150-01-31 08:05:00,2,"two\nlines"'
+    as_csv(file, quoted, "", quoted, GOOD, GOOD.replace("98.6", "x"), GOOD.replace("98.6", "y"))
+    line = ", line 8, column number: text where a number belongs"
+    assert refusal(file).startswith(f"{line}; 2 faulty lines up to line 9. Correct")
+    monkeypatch.setattr(damage, "CHUNK_BYTES", 20)  # each of these lines in a block of its own
+    assert refusal(file).startswith(f"{line}. Correct")
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("634,x", "a row with too few fields"),
+        (f"{GOOD},x", "a row with too many fields"),
+        ("   ", "a row with too few fields"),
+        (GOOD.replace("calm", 'ca"lm'), "a quote inside a value that is not quoted"),
+        (GOOD.replace("calm", 'ca"l"m'), "a quote inside a value that is not quoted"),
+        (GOOD.replace("calm", '"ca"lm'), "a quote inside a quoted value that is not doubled"),
+        (GOOD.replace("calm", '"calm'), "a quote that is never closed"),
+        (GOOD.replace("calm", "ca\rlm"), "a carriage return inside a line"),
+        (f"634,x\r{GOOD}", "a carriage return inside a line"),
+    ],
+)  # fmt: skip
+def test_a_row_that_is_not_that_of_a_csv_is_named_by_line(file: Path, text: str, line: str) -> None:
+    as_csv(file, GOOD, text, GOOD)
+    assert refusal(file) == f", line 3: {line}. Correct the file or fetch it again."
+
+
+def test_a_quote_that_is_never_closed_does_not_fill_the_memory(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(csv_blocks, "LARGEST_RECORD", 10_000)
+    monkeypatch.setattr(damage, "CHUNK_BYTES", 1000)
+    longest = 0
+    cut = csv_blocks._end_of_records
+
+    def watched(data: bytes, quotes: Any) -> int:
+        nonlocal longest
+        longest = max(longest, len(data))
+        return cut(data, quotes)
+
+    monkeypatch.setattr(csv_blocks, "_end_of_records", watched)
+    as_csv(file, GOOD, GOOD.replace("calm", '"calm'), *[GOOD] * 10_000)
+    assert refusal(file).startswith(", line 3: a quote that is never closed.")
+    assert longest <= 11_000
+
+
+def test_text_that_is_not_utf8_is_named_by_line_and_column(file: Path) -> None:
+    line = GOOD.encode().replace(b"calm", SECRET.encode() + b"\xe9")
+    file.write_bytes(gzip.compress(f"{HEADER}\n{GOOD}\n".encode() + line + b"\n"))
+    assert refusal(file).startswith(", line 3, column text: bytes that are not UTF-8. Write")
+
+
+@pytest.mark.parametrize("header", ["id,at,number,text,id", "id,at,number,text,ID,other"])
+def test_a_column_twice_is_refused(file: Path, header: str) -> None:
+    as_csv(file, ",".join(["1"] * header.count(",")), header=header)
+    assert refusal(file).startswith(": column id stands 2 times. Keep one of them")
+
+
+def test_a_missing_column_is_refused(file: Path) -> None:
+    as_csv(file, "1,2,x", header="id,number,text")
+    assert refusal(file).startswith(": column At is missing. Fetch the file again")
+
+
+def zipped(data: bytes) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("events.csv", data)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("made", "line"),
+    [
+        (zipped, " is a zip and no gz."),
+        (lambda data: pa.compress(data, "zstd", asbytes=True), " is a zstd and no gz."),
+        (bz2.compress, " is a bzip2 and no gz."),
+        (lzma.compress, " is an xz and no gz."),
+        (lambda data: data, " is something else and no gz."),
+        (lambda data: gzip.compress(data) + b"rubbish",
+         " is damaged: something else stands behind the end of its gz. Fetch it again."),
+        (lambda data: gzip.compress(data) + data * 99,
+         " is damaged: something else stands behind the end of its gz. Fetch it again."),
+        (lambda data: gzip.compress(data)[:-4], " is cut short. Fetch it again."),
+        (lambda data: gzip.compress(data)[:-12], " is cut short. Fetch it again."),
+        (lambda data: gzip.compress(data, mtime=0)[:-8] + bytes(8), " is damaged: its checksum is"),
+        (lambda data: gzip.compress(gzip.compress(data)), " has a first line that is none of a"),
+        (lambda data: b"", " is empty, damaged or not readable by you: it has no first line."),
+        (lambda data: gzip.compress(b""), " is empty, damaged or not readable by you: it has no"),
+    ],
+)  # fmt: skip
+def test_a_gz_that_is_none_or_not_whole_is_refused(
+    file: Path, made: Callable[[bytes], bytes], line: str
+) -> None:
+    file.write_bytes(made(f"{HEADER}\n{GOOD}\n{SECRET}".encode()))
+    assert refusal(file).startswith(line)
+
+
+def test_a_row_that_damage_made_is_called_damage(file: Path) -> None:
+    """Its checksum is known only at the end, which then explains more than the row does."""
+    text = f"{HEADER}\n{GOOD}\n" + f"{GOOD}\n" * 1000
+    file.write_bytes(gzip.compress(text.replace("calm", "calm,", 1).encode()))
+    assert refusal(file).startswith(", line 2: a row with too many fields")
+    data = bytearray(file.read_bytes())
+    data[-8] ^= 1
+    file.write_bytes(data)
+    assert refusal(file) == " is damaged: its checksum is wrong. Fetch it again."
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "line"),
+    [
+        ("events.csv", gzip.compress(HEADER.encode()), " is a gz and no csv."),
+        ("events.csv", HEADER.encode("utf-16"), " is UTF-16 text and no csv."),
+        ("events.parquet", HEADER.encode(), " is something else and no Parquet file."),
+        ("events.parquet", gzip.compress(b"x"), " is a gz and no Parquet file."),
+        ("events.parquet", b"PAR1 and rubbish", " is cut, damaged or no Parquet file."),
+    ],
+)  # fmt: skip
+def test_a_file_of_another_kind_than_its_ending_says_is_refused(
+    tmp_path: Path, name: str, data: bytes, line: str
+) -> None:
+    (tmp_path / name).write_bytes(data)
+    assert refusal(tmp_path / name).startswith(line)
+
+
+# Parquet, by the same rules
+
+AT = [datetime(2150, 1, 31, 8, 5), None]
+
+
+def as_parquet(path: Path, **columns: Any) -> Path:
+    good = {
+        "id": pa.array([1, None], pa.int32()),
+        "At": pa.array(AT, pa.timestamp("us")),
+        "number": pa.array([98.6, None], pa.float64()),
+        "text": pa.array(["calm", None], pa.string()),
+    }
+    pq.write_table(pa.table(good | columns), path)
+    return path
+
+
+@pytest.fixture
+def parquet(tmp_path: Path) -> Path:
+    return tmp_path / "events.parquet"
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {},
+        {"id": pa.array([1, None], pa.int64())},
+        {"id": pa.array([1, None], pa.uint8())},
+        {"id": pa.array([1.0, None], pa.float64())},
+        {"id": pa.array([Decimal("1"), None], pa.decimal128(9, 0))},
+        {"At": pa.array(AT, pa.timestamp("ms"))},
+        {"At": pa.array(AT, pa.timestamp("ns"))},
+        {"text": pa.array(["calm", None], pa.large_string())},
+        {"text": pa.array(["calm", None], pa.string()).dictionary_encode()},
+        {"extra": pa.array([None, None], pa.null())},
+        {"other": pa.array([b"\xff", b""], pa.binary())},
+    ],
+)  # fmt: skip
+def test_a_column_of_parquet_whose_values_are_of_the_type_comes_in(
+    parquet: Path, columns: dict[str, pa.Array]
+) -> None:
+    none = {"id": None, "at": None, "number": None, "text": None, "extra": None}
+    first = {"id": 1, "at": AT[0], "number": 98.6, "text": "calm", "extra": None}
+    assert read(as_parquet(parquet, **columns)) == [first, none]
+
+
+@pytest.mark.parametrize(
+    ("columns", "line"),
+    [
+        ({"id": pa.array(["1", "2"])}, ", column id: text where INTEGER belongs. Write the file"),
+        ({"id": pa.array([True, None])}, ", column id: BOOLEAN where INTEGER belongs."),
+        ({"id": pa.array([1.0, 45.5])}, ", row 2, column id: a number that is not whole. Correct"),
+        ({"id": pa.array([1.0, float("nan")])}, ", row 2, column id: a number that is not whole."),
+        ({"id": pa.array([1, 2**31])}, ", row 2, column id: a number that is no INTEGER."),
+        ({"id": pa.array([1.0, 1e300])}, ", row 2, column id: a number that is no INTEGER."),
+        ({"number": pa.array(["1", "2"])}, ", column number: text where DOUBLE belongs."),
+        ({"At": pa.array([AT[0], None], pa.timestamp("us", "America/New_York"))},
+         ", column At: times with a zone (America/New_York). MIMIC's times have no zone"),
+        ({"At": pa.array([datetime(2150, 1, 1, tzinfo=UTC), None])}, ", column At: times with a"),
+        ({"At": pa.array([date(2150, 1, 1), None])}, ", column At: DATE where TIMESTAMP belongs."),
+        ({"At": pa.array(["2150-01-01 08:00:00", None])}, ", column At: text where TIMESTAMP"),
+        ({"At": pa.array([1, 2], pa.int64())}, ", column At: INTEGER where TIMESTAMP belongs."),
+        ({"At": pa.array([1, 2], pa.int64()).cast(pa.timestamp("ns"))},
+         ", row 1, column At: a time finer than a microsecond"),
+        ({"text": pa.array([634, 2])}, ", column text: INTEGER where VARCHAR belongs. Write"),
+        ({"text": pa.array([b"x", b"y"])}, ", column text: BLOB where VARCHAR belongs."),
+        ({"text": pa.array([["x"], ["y"]])}, ", column text: LIST"),
+        ({"text": pa.array([1, 1]).dictionary_encode()}, ", column text: INTEGER where VARCHAR"),
+        ({"ID": pa.array([1, 2])}, ": column id stands 2 times."),
+    ],
+)  # fmt: skip
+def test_a_column_of_parquet_of_another_type_is_refused(
+    parquet: Path, columns: dict[str, pa.Array], line: str
+) -> None:
+    assert refusal(as_parquet(parquet, **columns)).startswith(line)
+
+
+def test_text_of_parquet_that_is_not_utf8_is_named_by_row(parquet: Path) -> None:
+    values = pa.array([b"x", SECRET.encode() + b"\xff"])
+    text = pa.Array.from_buffers(pa.string(), 2, values.buffers())
+    line = ", row 2, column text: bytes that are not UTF-8. Correct"
+    assert refusal(as_parquet(parquet, text=text)).startswith(line)
+
+
+def test_damage_in_the_middle_of_a_parquet_file_is_refused(parquet: Path) -> None:
+    """Pages have a checksum where the writer gave them one."""
+    n = 100_000
+    table = pa.table({
+        "id": pa.array(range(n), pa.int32()), "at": pa.array([AT[0]] * n, pa.timestamp("us")),
+        "number": pa.array([float(i) for i in range(n)]), "text": ["calm"] * n,
+    })  # fmt: skip
+    pq.write_table(table, parquet, use_dictionary=False, write_page_checksum=True)
+    data = bytearray(parquet.read_bytes())
+    data[len(data) // 2] ^= 4
+    parquet.write_bytes(data)
+    assert refusal(parquet) == " is damaged. Write or fetch the file again."
+
+
+# As a table of DuckDB
+
+
+@pytest.fixture
+def stream() -> Iterator[tuple[RawStream, Any]]:
+    made = RawStream(COLUMNS)
+    with scratch() as database:
+        database.register("raw", made)
+        yield made, database
+
+
+def test_what_duckdb_reads_are_all_rows_and_only_a_whole_scan_counts(
+    file: Path, stream: tuple[RawStream, Any]
+) -> None:
+    made, database = stream
+    made.open(as_csv(file, *[GOOD] * 300_000))
+    assert made.refusal() is not None
+    assert database.execute("select count(*), sum(id) from raw").fetchall() == [
+        (300_000, 634 * 300_000)
+    ]
+    assert made.refusal() is None
+    made.open(as_csv(file, *[GOOD] * 300_000, GOOD.replace("634", "634.5")))
+    database.execute("select count(*) from raw").fetchall()
+    assert ", line 300002, column id: a number where" in str(made.refusal())
+    made.open(file)
+    database.execute("select * from raw limit 0").fetchall()
+    assert "was not read to its end" in str(made.refusal())
+
+
+def test_no_file_is_no_rows(stream: tuple[RawStream, Any]) -> None:
+    made, database = stream
+    made.open(None)
+    assert database.execute("select count(*) from raw").fetchall() == [(0,)]
+    assert made.refusal() is None
