@@ -485,11 +485,23 @@ def test_blank_demographics_are_unknown_and_odd_times_counted(bench: Bench, buil
     metadata = Path(bench.raw["CHARTHOUSE_CXR"]) / "mimic-cxr-2.0.0-metadata.csv.gz"
     frame = pd.read_csv(metadata, dtype=str)
     frame.loc[0, "StudyTime"] = None
+    (in_other_letters,) = frame.index[frame.ViewPosition == "AP"][:1]
+    frame.loc[in_other_letters, "ViewPosition"] = " ap"
     frame.to_csv(metadata, index=False)
     reports = Path(bench.raw["CHARTHOUSE_NOTE"]) / "note/radiology.csv.gz"
     frame = pd.read_csv(reports, dtype=str)
     frame.loc[0, "text"] = "\n \n"
+    frame.loc[1, "charttime"] = "1990-01-01 00:00:00"
     frame.to_csv(reports, index=False)
+    stays = Path(bench.raw["CHARTHOUSE_MIMICIV"]) / "icu/icustays.csv.gz"
+    frame = pd.read_csv(stays, dtype=str)
+    frame.loc[0, "los"] = str(float(frame.loc[0, "los"]) + 0.5)
+    frame.to_csv(stays, index=False)
+    events = Path(bench.raw["CHARTHOUSE_MIMICIV"]) / "icu/chartevents.csv.gz"
+    frame = pd.read_csv(events, dtype=str)
+    (beats,) = frame.index[(frame.itemid == "220045") & (frame.valuenum == "80")][:1]
+    frame.loc[beats, "valuenum"] = "inf"
+    frame.to_csv(events, index=False)
     ended = built.sql(
         "select hadm_id, stay_id, deathtime is not null from marts.cohort"
         " inner join staging.stg_mimiciv__admissions as admissions using (hadm_id)"
@@ -525,7 +537,12 @@ def test_blank_demographics_are_unknown_and_odd_times_counted(bench: Bench, buil
         "dischtime before admittime",
         "intime before admittime",
         "intime after the death",
+        "los is not outtime - intime: the times count",
+        "view position in small letters or with blanks: read as without",
+        "infinite, removed",
     }
+    assert ("a time outside the years that MIMIC shifts to", 1) in found  # the report's
+    assert not bench.one("select count(*) from marts.vitals_events where isinf(value)")
     assert bench.sql(
         f"select dropped_for_not from intermediate.int_stays_screened where stay_id = {died[0][1]}"
     ) == [("alive at hour 24",)]
