@@ -13,8 +13,7 @@ import statistics
 import sys
 from pathlib import Path
 
-import duckdb
-
+from charthouse.warehouse import open_warehouse
 from measure import PROJECT, dbt_build, run, synthetic
 
 SIZES = (7_318, 24_394)
@@ -22,7 +21,7 @@ SIZES = (7_318, 24_394)
 
 def largest_difference(warehouse: Path, grid: Path) -> float:
     """Between the two grids; infinite where one lacks a cell of the other."""
-    with duckdb.connect(str(warehouse), read_only=True) as database:
+    with open_warehouse(warehouse) as database:
         return database.execute(
             """
             select max(coalesce(abs(ours.value - theirs.value), 'infinity'::double))

@@ -20,13 +20,12 @@ import time
 from contextlib import nullcontext
 from pathlib import Path
 
-import duckdb
-
 from charthouse.ask.profile import read_profiles, render
 from charthouse.ask.prompt import read_prompt
 from charthouse.ask.run import Options, ask
 from charthouse.encoders.xray_file import files_below
 from charthouse.learners.served import data_url
+from charthouse.warehouse import open_warehouse
 
 PROJECT = Path(__file__).resolve().parents[1]
 LOOP_QUESTIONS = 100
@@ -75,7 +74,7 @@ def serve(latency: float, port: "multiprocessing.Queue[int]") -> None:
 
 def multiply(warehouse: Path, stays: int) -> int:
     """Copies test stays under new numbers until there are so many; returns how many there are."""
-    with duckdb.connect(str(warehouse)) as db:
+    with open_warehouse(warehouse, read_only=False) as db:
         there = [
             row[0]
             for row in db.execute(
@@ -105,7 +104,7 @@ def one_at_a_time(warehouse: Path, url: str) -> float:
 
     prompt = read_prompt("paper")
     place = files_below("CHARTHOUSE_CXR")
-    with duckdb.connect(str(warehouse), read_only=True) as db:
+    with open_warehouse(warehouse) as db:
         rows = db.execute(
             "select stay_id, path from marts.cohort"
             " inner join marts.patient_profiles using (stay_id)"
@@ -173,7 +172,7 @@ def main() -> None:
         )
         wall, cpu = time.monotonic() - began, time.process_time() - cpu
         is_over.set()
-        with duckdb.connect(str(warehouse), read_only=True) as db:
+        with open_warehouse(warehouse) as db:
             [(asked, seconds)] = db.execute(
                 "select counts ->> 'asked', counts ->> 'seconds' from results.runs"
                 " where kind = 'ask'"

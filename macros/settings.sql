@@ -2,18 +2,18 @@
     wherever it is read, so that nonsense stops with one line before it becomes SQL; and written in one
     way only (24.0 is 24, 1 is true), since the cohort's hash stands for it. -#}
 {% macro setting(name) %}
-    {%- if var('protocol') not in ['strict', 'paper'] -%}
-        {{ stop("protocol: '" ~ var('protocol') ~ "' is neither strict nor paper. Set one of them.") }}
-    {%- endif -%}
-    {%- set value = var(name, var('settings')[name][var('protocol')]) -%}
+    {%- set of_protocol = var('settings')[name][protocol()] -%}
+    {%- set value = var(name, of_protocol) -%}
     {%- set kind = setting_kinds()[name] -%}
     {#- infinity and NaN leave something when they are taken from themselves -#}
     {%- set is_number = value is number and value is not boolean and value - value == 0 -%}
     {%- set is_whole = is_number and value == value | int -%}
-    {%- if kind == 'number' and not is_number -%}
+    {%- if is_number and value | abs > 1000000 and name != 'split_seed' -%}
+        {{ stop(name ~ ": '" ~ value ~ "' is beyond 1,000,000 either way. Give another.") }}
+    {%- elif kind == 'number' and not is_number -%}
         {{ stop(name ~ ": '" ~ value ~ "' is not a number. Give one.") }}
-    {%- elif kind == 'whole' and not is_whole -%}
-        {{ stop(name ~ ": '" ~ value ~ "' is not a whole number. Give one.") }}
+    {%- elif kind == 'seed' and not (is_whole and -(2 ** 63) <= value < 2 ** 63) -%}
+        {{ stop(name ~ ": '" ~ value ~ "' is not a whole number of 64 bits (from -(2^63) to 2^63 - 1). Give one.") }}
     {%- elif kind == 'positive' and not (is_number and value > 0) -%}
         {{ stop(name ~ ": '" ~ value ~ "' is not a number above 0. Give one.") }}
     {%- elif kind == 'not negative' and not (is_number and value >= 0) -%}
@@ -35,6 +35,26 @@
         {{ return(kind[kind.index(value)]) }}
     {%- endif -%}
     {{ return(value | int if is_whole else value) }}
+{% endmacro %}
+
+
+{#- strict or paper. The first that is asked of the settings, so what stands in --vars is looked at here:
+    dbt evaluates Jinja in them, and a text that is passed on by a script could then read the environment. -#}
+{% macro protocol() %}
+    {%- set known = var('settings').keys() | list if 'settings' not in invocation_args_dict.get('vars', {}) else [] -%}
+    {%- for name, value in invocation_args_dict.get('vars', {}).items() -%}
+        {%- if modules.re.search('[{][{%#]', name ~ ' ' ~ value) -%}
+            {{ stop('--vars: Jinja is not evaluated there. Write the value itself.') }}
+        {%- elif name == 'settings' -%}
+            {{ stop("--vars: 'settings' are all of them at once. Give those that you mean by their names.") }}
+        {%- elif name not in known + ['protocol'] -%}
+            {{ stop("--vars: no setting is called '" ~ name ~ "'. Known: protocol, " ~ known | join(', ') ~ ".") }}
+        {%- endif -%}
+    {%- endfor -%}
+    {%- if var('protocol') not in ['strict', 'paper'] -%}
+        {{ stop("protocol: '" ~ var('protocol') ~ "' is neither strict nor paper. Set one of them.") }}
+    {%- endif -%}
+    {{ return(var('protocol')) }}
 {% endmacro %}
 
 
@@ -70,7 +90,7 @@
         'split_era_cut': 'year',
         'split_unit': ['patient', 'stay'],
         'split_fractions': 'list',
-        'split_seed': 'whole',
+        'split_seed': 'seed',
         'fusion': 'text',
         'fit_splits': 'list',
         'baseline_chosen_on': ['validation', 'test'],
@@ -101,7 +121,7 @@
 
 {#- All settings in force, as a dictionary: marts.cohort_definition stores it. -#}
 {% macro effective_settings() %}
-    {%- set effective = {'protocol': var('protocol')} -%}
+    {%- set effective = {'protocol': protocol()} -%}
     {%- for name in var('settings') -%}
         {%- do effective.update({name: setting(name)}) -%}
     {%- endfor -%}
@@ -109,19 +129,14 @@
 {% endmacro %}
 
 
-{#- on-run-start: stops at a name that is misspelt (dbt ignores a variable that nobody reads) and at
-    settings that do not fit together. -#}
+{#- on-run-start: stops at settings that make no sense, or do not fit together. -#}
 {% macro check_settings() %}
     {%- if not execute -%}{{ return('') }}{%- endif -%}
-    {%- set known = var('settings').keys() | list -%}
-    {%- for name in invocation_args_dict.get('vars', {}) if name not in known + ['protocol', 'settings'] -%}
-        {{ stop("--vars: no setting is called '" ~ name ~ "'. Known: protocol, " ~ known | join(', ') ~ ".") }}
-    {%- endfor -%}
     {%- do effective_settings() -%}
     {%- for modality in setting('required_modalities') if modality not in ['vitals', 'image', 'text'] -%}
         {{ stop("required_modalities: '" ~ modality ~ "' is none of vitals, image, text. Name one of them.") }}
     {%- endfor -%}
-    {%- for view in setting('image_views') if view is not string or view != view | upper -%}
+    {%- for view in setting('image_views') if view is not string or not modules.re.fullmatch('[A-Z0-9][A-Z0-9 _-]*', view) -%}
         {{ stop("image_views: '" ~ view ~ "' is no view position: MIMIC-CXR writes them in capitals. Write AP, PA, LATERAL, LL or the like.") }}
     {%- endfor -%}
     {%- set fusions = rows_of_seed('fusions') | map(attribute='fusion') | list -%}
@@ -139,6 +154,9 @@
     {%- if bins | round < 1 or (bins - bins | round) | abs > 1e-6 -%}
         {{ stop("window: " ~ setting('window_start_hours') ~ " h to " ~ setting('window_end_hours') ~ " h is not a whole number of bins of " ~ setting('bin_hours') ~ " h. Change window_start_hours, window_end_hours or bin_hours.") }}
     {%- endif -%}
+    {%- if bins > 10000 -%}
+        {{ stop('bin_hours: the window has ' ~ bins | round | int ~ ' bins of it, and 10,000 are the most. Widen them, or shorten the window.') }}
+    {%- endif -%}
     {%- set by_era, cut = setting('split_by') == 'era', setting('split_era_cut') -%}
     {%- if by_era and cut is none -%}
         {{ stop('split_by: era needs the year from which stays are tested. Set split_era_cut, or split_by: hash.') }}
@@ -148,7 +166,7 @@
         {{ stop('split_era_cut: ' ~ cut ~ ' cuts nothing under split_by: hash. Set split_by: era, or leave it out.') }}
     {%- endif -%}
     {%- set fractions = setting('split_fractions') -%}
-    {%- if fractions | length != 3 or fractions | reject('number') | list or fractions | select('<', 0) | list or (fractions | sum - 1) | abs > 1e-9 -%}
+    {%- if fractions | length != 3 or fractions | reject('number') | list or fractions | select('<', 0) | list or not (fractions | sum - 1) | abs <= 1e-9 -%}
         {{ stop("split_fractions: " ~ fractions ~ " are not three shares (train, validation, test) that sum to 1. Correct them.") }}
     {%- elif fractions[0] <= 0 or fractions[2] <= 0 or (fractions[1] <= 0 and 'validation' in [setting('baseline_chosen_on'), setting('decision_threshold')]) -%}
         {{ stop("split_fractions: " ~ fractions ~ " leave a split empty that is needed: train, test, or validation, where baseline_chosen_on or decision_threshold name it. Give each a share.") }}

@@ -315,8 +315,8 @@ def test_what_a_journal_cannot_hold_is_set_aside_and_the_rest_goes_on(
     assert own.one("select count(*) from results.answers") == 2
 
 
-def test_the_journal_may_be_read_by_those_who_may_read_the_warehouse(own: Bench) -> None:
-    own.warehouse.chmod(0o600)
+def test_the_journal_is_for_its_owner_alone(own: Bench) -> None:
+    own.warehouse.chmod(0o664)
     journal = Journal(own.warehouse, "ask-new")
     assert journal._page.path.stat().st_mode & 0o777 == 0o600
     journal.close()

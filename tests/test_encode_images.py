@@ -378,6 +378,7 @@ def spoiled(folder: Path) -> dict[Image, str]:
     for name, data in content.items():
         (folder / name).write_bytes(data)
     (folder / "folder.jpg").mkdir()
+    (folder / "loop.jpg").symlink_to(folder / "loop.jpg")
     reasons = {
         "cut.jpg": "damaged or cut short",
         "empty.jpg": "empty",
@@ -388,6 +389,9 @@ def spoiled(folder: Path) -> dict[Image, str]:
         "deep.png": "8 bits",
         "huge.png": "more than 50,000,000 pixels",
         "other.bmp": "neither a JPEG nor a PNG",
+        "loop.jpg": "its path is a loop of links",
+        f"{'long' * 100}.jpg": "its path is longer than the disk allows",
+        "no\0name.jpg": "damaged or cut short",
     }
     return {Image(name, folder / name): reason for name, reason in reasons.items()}
 

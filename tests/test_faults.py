@@ -455,7 +455,11 @@ def test_a_damaged_warehouse_is_one_line(built: Bench, tmp_path: Path, damage: s
     [
         ("CHARTHOUSE_LOCK_SECONDS", "soon", "CHARTHOUSE_LOCK_SECONDS: 'soon' is not a number"),
         ("CHARTHOUSE_MEMORY", "lots", "CHARTHOUSE_MEMORY: 'lots' is no size such as 1500MB"),
-        ("CHARTHOUSE_THREADS", "all", "CHARTHOUSE_THREADS: 'all' is not a number of threads."),
+        (
+            "CHARTHOUSE_THREADS",
+            "all",
+            "CHARTHOUSE_THREADS: 'all' is not a number of threads from 1",
+        ),
         ("CHARTHOUSE_WAREHOUSE", "/no/block/w.duckdb", "/no/block/w.duckdb: cannot be opened"),
     ],
 )
@@ -494,7 +498,13 @@ def test_an_environment_that_makes_no_sense(
             "split_by: era keeps patients whole, and split_unit: stay does not. Set split",
         ),
         ("{split_era_cut: soon}", "split_era_cut: 'soon' is not a year. Give one, or null"),
-        ("{split_seed: 0.5}", "split_seed: '0.5' is not a whole number. Give one."),
+        ("{split_seed: 0.5}", "split_seed: '0.5' is not a whole number of 64 bits (from"),
+        ("{split_seed: 9223372036854775808}", "split_seed: '9223372036854775808' is not a whole"),
+        ("{split_fractions: [.nan, 0.5, 0.5]}", "split_fractions: [nan, 0.5, 0.5] are not three"),
+        ("{window_end_hours: 1.0e+12}", "window_end_hours: '1000000000000.0' is beyond 1,000,000"),
+        ("{bin_hours: 0.001}", "bin_hours: the window has 24000 bins of it, and 10,000 are the"),
+        ("{image_views: [\"AP' OR 1\"]}", "image_views: 'AP' OR 1' is no view position"),
+        ("{settings: 3}", "--vars: 'settings' are all of them at once. Give those that you mean"),
         ("{split_fractions: [1, 0, 0]}", "[1, 0, 0] leave a split empty that is needed: train"),
         ("{image_views: [ap]}", "image_views: 'ap' is no view position: MIMIC-CXR writes them in"),
         ("{fusion: late_}", "fusion: 'late_' is none of concatenate, concatenate_presence, late,"),

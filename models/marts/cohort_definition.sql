@@ -26,7 +26,7 @@ final as (
             {%- endfor %}
             {{ is_synthetic() }}
         )) as cohort_hash,
-        '{{ var("protocol") }}' as protocol,
+        '{{ protocol() }}' as protocol,
         json_merge_patch(variables.variables, json_object('vital_signs_hash', vital_signs.rows_hash)) as variables,
         {{ is_synthetic() }} as is_synthetic,
         cast('{{ run_started_at }}' as timestamp) as built_at

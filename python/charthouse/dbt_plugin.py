@@ -17,10 +17,11 @@ from dbt.adapters.duckdb.credentials import DuckDBCredentials
 from dbt.adapters.duckdb.plugins import BasePlugin
 from dbt.flags import get_flags
 
+from charthouse.dbt_private import begin, call_database
 from charthouse.errors import CharthouseError
 from charthouse.project import raw_tables
 from charthouse.raw.stream import RawStream
-from charthouse.warehouse import duckdb_limits, wait_for_lock
+from charthouse.warehouse import duckdb_config, wait_for_lock
 
 RESERVE_BYTES = 4_000_000  # many times what putting every table back writes to the log
 
@@ -28,28 +29,29 @@ RESERVE_BYTES = 4_000_000  # many times what putting every table back writes to 
 class Plugin(BasePlugin):
     """Waits for the warehouse's lock when dbt makes its environment, and reserves disk."""
 
+    _renamed = False  # whether the warehouse is a link of another name
+
     def initialize(self, plugin_config: dict[str, Any]) -> None:
         """Called by dbt-duckdb before it connects.
 
         Raises:
-            RuntimeError: the lock was not let go, or the disk is full; the one class that dbt
-                reports in one line.
+            RuntimeError: the path makes no sense, the lock was not let go, or the disk is full; the
+                one class that dbt reports in one line.
         """
-        if self.creds is not None and self.creds.path != ":memory:":
-            refusal = _waited_in_vain(self.creds.path) or _reserve_disk(
-                Path(f"{self.creds.path}.reserve")
+        if self.creds is not None:
+            path = self.creds.path
+            refusal = (
+                _refused(path) or _waited_in_vain(path) or _reserve_disk(Path(f"{path}.reserve"))
             )
             if refusal:
                 raise RuntimeError(refusal)
 
     def update_connection_config(self, creds: DuckDBCredentials, config: dict[str, Any]) -> None:
-        """CHARTHOUSE_THREADS bounds DuckDB's threads; a profile cannot say "else every core"."""
+        """No door of DuckDB's own, and the threads of CHARTHOUSE_THREADS, whatever the profile."""
         try:
-            limits = duckdb_limits()
+            config.update(duckdb_config())
         except CharthouseError as error:
             raise RuntimeError(str(error)) from None
-        if "threads" in limits:
-            config["threads"] = limits["threads"]
 
     def configure_connection(self, conn: duckdb.DuckDBPyConnection) -> None:
         """Gives macros/raw_files.sql and raw_copy.sql what SQL cannot do, as functions.
@@ -57,6 +59,8 @@ class Plugin(BasePlugin):
         open_raw(table, path): the next scan of raw__<table> reads that file; '' for no rows.
         raw_refusal(table): why that scan does not count, or ''.
         """
+        if self.creds is not None:
+            self._renamed = call_database(conn, self.creds.path, self.creds.database)
 
         def open_raw(table: str, path: str) -> bool:
             self._streams[table].open(Path(path) if path else None)
@@ -69,7 +73,12 @@ class Plugin(BasePlugin):
         conn.create_function("raw_refusal", raw_refusal, side_effects=True)
 
     def configure_cursor(self, cursor: duckdb.DuckDBPyConnection) -> None:
-        """Each declared raw table can be selected from, as raw__<source>__<table>."""
+        """Each declared raw table can be selected from, as raw__<source>__<table>.
+
+        Of a link each begins at the name that dbt knows.
+        """
+        if self._renamed and self.creds is not None:
+            cursor.execute(f'use "{self.creds.database}"')
         for table, stream in self._streams.items():
             cursor.register(f"raw__{table}", stream)
 
@@ -77,6 +86,15 @@ class Plugin(BasePlugin):
     def _streams(self) -> dict[str, RawStream]:
         project = Path(get_flags().PROJECT_DIR)
         return {table.relation: RawStream(table.columns) for table in raw_tables(project)}
+
+
+@cache
+def _refused(path: str) -> str | None:
+    try:
+        begin(path)
+    except CharthouseError as error:
+        return str(error)
+    return None
 
 
 @cache  # dbt tries several times; one wait, one message

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from charthouse.errors import CharthouseError
+from charthouse.local_paths import require_local
 from charthouse.project import RawTable, known_row_counts, raw_tables
 from charthouse.raw.gate import ENDINGS, header_of, missing_columns, rows_of
 from charthouse.raw.stream import RawStream
@@ -83,8 +84,13 @@ def _root_folder(root: str, tables: list[RawTable], findings: list[Finding]) -> 
             else Finding("bad", root, f"not set: export {root}=/path/to/{title}")
         )
         return None
+    try:
+        require_local(root, named)
+    except CharthouseError as error:
+        findings.append(Finding("bad", root, str(error)))
+        return None
     folder = Path(named)
-    if not folder.is_dir():
+    if not os.path.isdir(folder):  # as Path.is_dir, but for a name that is too long
         findings.append(Finding("bad", root, f"{folder} is not a folder: correct {root}"))
         return None
     if not os.access(folder, os.R_OK | os.X_OK):
@@ -200,9 +206,12 @@ def _examine_images(folder: Path, table: RawTable) -> Iterator[Finding]:
 
 
 def _examine_warehouse() -> Finding:
-    path = warehouse_path()
+    try:
+        path = warehouse_path()
+    except CharthouseError as error:
+        return Finding("bad", "CHARTHOUSE_WAREHOUSE", str(error))
     folder = path.absolute().parent
-    if not folder.is_dir() or not os.access(folder, os.W_OK):
+    if not os.path.isdir(folder) or not os.access(folder, os.W_OK):
         return Finding(
             "bad", "CHARTHOUSE_WAREHOUSE", f"{folder} is no folder that you may write to"
         )

@@ -15,3 +15,14 @@ def require_known(option: str, asked: str, known: Iterable[str]) -> None:
         near = get_close_matches(asked, names, n=1)
         advice = f" Did you mean '{near[0]}'?" if near else ""
         raise CharthouseError(f"{option} '{asked}' is none of {', '.join(names)}.{advice}")
+
+
+def require_between(option: str, asked: float, least: int, most: int) -> None:
+    """Stops at a number that is too small or too large, or is none."""
+    if not least <= asked <= most:
+        raise CharthouseError(f"{option} {asked} is not between {least} and {most:,}.")
+
+
+def require_seed(seed: int) -> None:
+    """Stops at a seed that numpy, scikit-learn or torch would not take."""
+    require_between("--seed", seed, 0, 2**32 - 1)

@@ -23,6 +23,7 @@ import duckdb
 from charthouse.cohort import require_result_tables
 from charthouse.errors import CharthouseError
 from charthouse.interrupts import how
+from charthouse.local_paths import require_local
 from charthouse.progress import Say
 from charthouse.provenance import code_version
 from charthouse.warehouse import Unwritten, open_copy, text_literal
@@ -128,6 +129,7 @@ def publish(warehouse: Path, options: Options, *, say: Say) -> Path:
             something else. A former copy is then still whole.
     """
     out = options.out or published_dir(warehouse)
+    require_local("--out", out)
     try:
         with _claimed(out):
             version = out / _VERSIONS / f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}"

@@ -2,11 +2,13 @@
 
 import os
 import re
+import stat
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -14,35 +16,53 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
+from charthouse.duckdb_errors import values_left_out, without_values
 from charthouse.errors import CharthouseError
+from charthouse.local_paths import SCHEMAS, require_warehouse_path
 
 DEFAULT_WAREHOUSE = "warehouse.duckdb"  # the same default stands in profiles/profiles.yml
 DEFAULT_LOCK_SECONDS = 60.0
 DEFAULT_MEMORY = "1500MB"  # there too
-SCHEMAS = ("seeds", "staging", "intermediate", "marts", "embeddings", "results", "reports")
+LEAST_MEMORY, MOST_MEMORY = 100e6, 1e18  # bytes; with less DuckDB builds nothing
+MOST_THREADS = 1024
+NO_DOORS: dict[str, str | bool | int | float | list[str]] = {
+    "autoinstall_known_extensions": False,
+    "autoload_known_extensions": False,
+    "allow_community_extensions": False,
+    "python_enable_replacements": False,  # or a table that is not there is sought in our variables
+}
+"""DuckDB loads no extension by itself, so it reads files alone (the same in profiles.yml)."""
 
 # What DuckDB says, of whichever class its error is: it has no class of its own for either.
 _DAMAGED = ("Corrupt database file", "not a valid DuckDB", "Could not read enough bytes")
 _NO_ROOM = ("No space left", "max_temp_directory_size")
 _UNWRITTEN = (duckdb.IOException, duckdb.FatalException, duckdb.TransactionException)
 
+_BESIDE = (".wal", ".wal.*", ".tmp", ".reserve", ".*.journal", ".*.unreadable", ".audit")
+
 Unwritten = Callable[[str], CharthouseError]
 """What to say of a file that cannot be written, for a reason."""
 
 
 def warehouse_path() -> Path:
-    """The warehouse's file: CHARTHOUSE_WAREHOUSE, or warehouse.duckdb in the current folder."""
-    return Path(os.environ.get("CHARTHOUSE_WAREHOUSE") or DEFAULT_WAREHOUSE)
+    """The warehouse's file: CHARTHOUSE_WAREHOUSE, or warehouse.duckdb in the current folder.
+
+    Of a link it is the file itself: what stands beside it belongs to it by whichever name.
+
+    Raises:
+        CharthouseError: it is no file of this machine, or cannot be called so.
+    """
+    named = os.environ.get("CHARTHOUSE_WAREHOUSE") or DEFAULT_WAREHOUSE
+    require_warehouse_path(named)
+    path = Path(named)
+    return Path(os.path.realpath(path)) if path.is_symlink() else path
 
 
 @contextmanager
 def scratch() -> Iterator[duckdb.DuckDBPyConnection]:
     """A database in memory, for reading files that are not in the warehouse."""
-    connection = duckdb.connect(config=duckdb_limits())
-    try:
+    with values_left_out(), _closed_after(duckdb.connect(config=duckdb_config())) as connection:
         yield connection
-    finally:
-        connection.close()
 
 
 @contextmanager
@@ -71,7 +91,11 @@ def open_warehouse(
     if read_only:
         _require_file(path)
     opened = _connect(path, read_only=read_only, gives_up=gives_up)
-    with _faults_told(path, partial(_unwritten, path)), _closed_after(opened) as connection:
+    with (
+        values_left_out(),
+        _faults_told(path, partial(_unwritten, path)),
+        _closed_after(opened) as connection,
+    ):
         if whole:
             _require_whole(connection, path)
         yield connection
@@ -95,9 +119,10 @@ def open_copy(
         CharthouseError: as open_warehouse.
     """
     _require_file(warehouse)
-    config = duckdb_limits() | {"storage_compatibility_version": "v1.2.0"}
+    config = duckdb_config() | {"storage_compatibility_version": "v1.2.0"}
     attach = f"attach {text_literal(warehouse)} as source (read_only)"
     with (
+        values_left_out(),
         _faults_told(warehouse, unwritten),
         _closed_after(duckdb.connect(str(copy), config=config)) as connection,
     ):
@@ -112,7 +137,8 @@ def _closed_after(connection: duckdb.DuckDBPyConnection) -> Iterator[duckdb.Duck
     try:
         yield connection
     except (RuntimeError, duckdb.Error) as error:
-        if "interrupt" in str(error).lower():  # what DuckDB makes of Ctrl-C during a query
+        # what DuckDB makes of Ctrl-C during a query; any other of its errors may quote the word
+        if isinstance(error, duckdb.InterruptException) or str(error) == "Query interrupted":
             raise KeyboardInterrupt from None
         raise
     finally:
@@ -185,6 +211,26 @@ def insert_columns(
     db.unregister("batch")
 
 
+def keep_private(warehouse: Path) -> None:
+    """Closes to others what stands beside the warehouse and holds its rows, whatever its own mode.
+
+    What is made from now on the umask closes, which the command line and dbt's plugin set; this is
+    for what an earlier version, or another program, has left.
+    """
+    file = Path(os.path.realpath(warehouse))
+    for ending in _BESIDE:
+        for path in file.parent.glob(escape(file.name) + ending):
+            close_to_others(path)
+
+
+def close_to_others(path: Path) -> None:
+    """For its owner alone, if it is there and ours."""
+    with suppress(OSError):  # not there, or another's, who may have opened it to us
+        mode = path.lstat().st_mode
+        if not stat.S_ISLNK(mode) and mode & 0o077:
+            path.chmod(stat.S_IMODE(mode) & 0o700)
+
+
 def text_literal(text: object) -> str:
     """Text as SQL writes it, for statements that take no parameters."""
     return "'" + str(text).replace("'", "''") + "'"
@@ -202,15 +248,11 @@ def wait_for_lock(path: Path) -> None:
 def _connect(
     path: Path, *, read_only: bool, gives_up: Callable[[], bool] = lambda: False
 ) -> duckdb.DuckDBPyConnection:
-    # DuckDB names the database after its file, up to the first dot, and does not mind case
-    if path.name.lower().lstrip(".").split(".")[0] in SCHEMAS:
-        raise CharthouseError(
-            f"{path}: a warehouse cannot be called as one of its schemas ({', '.join(SCHEMAS)})."
-            " Rename the file."
-        )
-    limits = duckdb_limits()
+    require_warehouse_path(path)
+    keep_private(path)
+    config = duckdb_config()
     return _waited_for(
-        path, lambda: duckdb.connect(str(path), read_only=read_only, config=limits), gives_up
+        path, lambda: duckdb.connect(str(path), read_only=read_only, config=config), gives_up
     )
 
 
@@ -221,7 +263,7 @@ def _waited_for(
 ) -> duckdb.DuckDBPyConnection:
     """Tries until nobody else holds the warehouse; CHARTHOUSE_LOCK_SECONDS bounds the wait."""
     seconds = os.environ.get("CHARTHOUSE_LOCK_SECONDS") or str(DEFAULT_LOCK_SECONDS)
-    if not re.fullmatch(r"\d+(\.\d+)?", seconds):
+    if not re.fullmatch(r"[0-9]+(\.[0-9]+)?", seconds):
         raise CharthouseError(f"CHARTHOUSE_LOCK_SECONDS: '{seconds}' is not a number of seconds.")
     deadline = time.monotonic() + float(seconds)
     told = False
@@ -245,21 +287,31 @@ def _waited_for(
         time.sleep(0.1)
 
 
-def duckdb_limits() -> dict[str, str | bool | int | float | list[str]]:
-    """DuckDB's settings of CHARTHOUSE_MEMORY and CHARTHOUSE_THREADS.
+def duckdb_config() -> dict[str, str | bool | int | float | list[str]]:
+    """DuckDB's settings: no door of its own, CHARTHOUSE_MEMORY and CHARTHOUSE_THREADS.
 
     Raises:
         CharthouseError: one of them makes no sense.
     """
     memory = os.environ.get("CHARTHOUSE_MEMORY") or DEFAULT_MEMORY
-    if not re.fullmatch(r"\d+(\.\d+)? ?[KMGT]i?B", memory, flags=re.IGNORECASE):
+    size = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?) ?([KMGT])(i?)B", memory, flags=re.IGNORECASE)
+    if not size:
         raise CharthouseError(f"CHARTHOUSE_MEMORY: '{memory}' is no size such as 1500MB or 4GB.")
-    limits: dict[str, str | bool | int | float | list[str]] = {"memory_limit": memory}
+    unit = (1024 if size[3] else 1000) ** ("KMGT".index(size[2].upper()) + 1)
+    if not LEAST_MEMORY <= float(size[1]) * unit <= MOST_MEMORY:
+        raise CharthouseError(
+            f"CHARTHOUSE_MEMORY: '{memory}' is not between {LEAST_MEMORY / 1e6:.0f}MB and"
+            f" {MOST_MEMORY / 1e12:.0f}TB."
+        )
+    config = NO_DOORS | {"memory_limit": memory}
     if threads := os.environ.get("CHARTHOUSE_THREADS"):
-        if not threads.isdigit() or int(threads) < 1:
-            raise CharthouseError(f"CHARTHOUSE_THREADS: '{threads}' is not a number of threads.")
-        limits["threads"] = int(threads)
-    return limits
+        if not re.fullmatch("[0-9]{1,9}", threads) or not 1 <= int(threads) <= MOST_THREADS:
+            raise CharthouseError(
+                f"CHARTHOUSE_THREADS: '{threads}' is not a number of threads from 1 to"
+                f" {MOST_THREADS}."
+            )
+        config["threads"] = int(threads)
+    return config
 
 
 def _lock_holder(error: Exception) -> str:
@@ -267,5 +319,5 @@ def _lock_holder(error: Exception) -> str:
     return f"{Path(found[1]).name}, process {found[2]}" if found else "another process"
 
 
-def _reason(error: Exception) -> str:
-    return str(error).splitlines()[0].rsplit(": ", maxsplit=1)[-1].rstrip(".")
+def _reason(error: duckdb.Error) -> str:
+    return without_values(error).splitlines()[0].rsplit(": ", maxsplit=1)[-1].rstrip(".")

@@ -2,8 +2,8 @@
 
 DuckDB takes its time for each transaction and may be in use by somebody else; a line at the end of
 a file takes neither. A killed process leaves the file behind, and the next run moves what it holds:
-no answer that has come is ever asked for twice. The file stands beside the warehouse and needs the
-same protection.
+no answer that has come is ever asked for twice. The file stands beside the warehouse, for its owner
+alone.
 """
 
 import json
@@ -69,7 +69,6 @@ class Journal:
 
     def __init__(self, warehouse: Path, run_id: str) -> None:
         self._warehouse, self._run_id = warehouse, run_id
-        self._mode = warehouse.stat().st_mode & 0o666  # who may read the one may read the other
         self._numbers = count(1)
         self._writing, self._moving = Lock(), Lock()
         self._full: list[_Page] = []
@@ -126,7 +125,7 @@ class Journal:
         name = f"{self._warehouse.name}.{self._run_id}.{next(self._numbers)}.journal"
         path = self._warehouse.with_name(name)
         try:
-            file = create_locked(path, self._mode)
+            file = create_locked(path, 0o600)
         except OSError as error:
             raise CharthouseError(
                 f"{path}: cannot be written ({error.strerror}). Mend the folder's rights."
@@ -143,7 +142,11 @@ def recover(warehouse: Path, say: Callable[[str], None]) -> None:
     """Moves what killed runs have left behind; leaves alone those of runs that still go on."""
     found = 0
     for path in sorted(warehouse.parent.glob(f"{escape(warehouse.name)}.*.journal")):
-        file = open_locked(path)
+        try:
+            file = open_locked(path)
+        except PermissionError:
+            say(f"  {path}: is of another user, who moves it to the warehouse by charthouse ask.")
+            continue
         if file is None:
             continue
         with file:

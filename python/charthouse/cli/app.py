@@ -1,6 +1,9 @@
 """The application that the commands belong to, and how it ends."""
 
+import os
 import sys
+import threading
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -18,13 +21,39 @@ app = typer.Typer(
 
 
 def main() -> None:
-    """Entry point of `charthouse`: a user's mistake is one line and exit 1, never a traceback."""
+    """Entry point of `charthouse`: a user's mistake is one line and exit 1, never a traceback.
+
+    What is made is for its owner alone. An error that nobody foresaw shows where it came from, but
+    not what it says.
+    """
+    os.umask(0o077)
+    threading.excepthook = lambda failed: _show_where(failed.exc_value)
     interrupt_on_signals()
     try:
         app()
     except CharthouseError as error:
         print(f"charthouse: {error}", file=sys.stderr)
         raise SystemExit(1) from None
+    except Exception as error:
+        _show_where(error)
+        raise SystemExit(1) from None
+
+
+def _show_where(error: BaseException | None) -> None:
+    """A fault of ours, without its words: pandas, say, quotes the value that it stumbles on."""
+    if error is None or isinstance(error, SystemExit):
+        return
+    words = "what it says is left out, as it may quote a patient's data"
+    if type(error).__module__.endswith("duckdb"):  # which is then imported already
+        from charthouse.duckdb_errors import without_values
+
+        words = without_values(error).splitlines()[0]
+    print("".join(traceback.format_tb(error.__traceback__)), end="", file=sys.stderr)
+    print(
+        f"charthouse: unexpected {type(error).__name__} ({words}). Please report the lines above:"
+        " they are of the program alone.",
+        file=sys.stderr,
+    )
 
 
 @contextmanager

@@ -55,8 +55,10 @@ def synth(
     """Write a synthetic MIMIC-IV, MIMIC-IV-Note and MIMIC-CXR: true in form, no real patient."""
     from rich.progress import Progress
 
+    from charthouse.local_paths import require_local
     from charthouse.synth import write_synthetic_mimic
 
+    require_local("--out", out)
     with Progress(transient=True) as bars:
         tasks = {}
 

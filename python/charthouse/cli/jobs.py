@@ -5,7 +5,9 @@ from typing import Annotated
 import typer
 
 from charthouse.cli.app import app, kept_when_interrupted
-from charthouse.errors import CharthouseError
+from charthouse.errors import CharthouseError, require_between, require_seed
+
+MOST_BOOTSTRAPS = 100_000  # each is a number a patient, in memory
 
 
 @app.command(epilog="Example: charthouse embed --encoder radbert --limit 100 --dry-run")
@@ -43,6 +45,7 @@ def embed(
     from charthouse.project import project_dir
     from charthouse.warehouse import warehouse_path
 
+    require_seed(seed)
     options = Options(
         encoders=encoder or (),
         tasks=task or (),
@@ -82,6 +85,7 @@ def predict(
     from charthouse.project import project_dir
     from charthouse.warehouse import warehouse_path
 
+    require_seed(seed)
     options = Options(
         arms=arm or (), tasks=task or (), fusions=fusion or (), seed=seed, dry_run=dry_run
     )
@@ -150,6 +154,7 @@ def ask(
     from charthouse.project import project_dir
     from charthouse.warehouse import warehouse_path
 
+    require_seed(seed)
     default = [] if shapley or controls else [FULL]
     options = Options(
         learners=learner or (),
@@ -188,7 +193,7 @@ def evaluate(
         list[str] | None,
         typer.Option(help="One more pair of arms, as 'structured[gru] - structured[moment]'."),
     ] = None,
-    bootstraps: Annotated[int, typer.Option(min=2, help="Resamples of the patients.")] = 1000,
+    bootstraps: Annotated[int, typer.Option(help="Resamples of the patients, 2 or more.")] = 1000,
     min_group: Annotated[
         int, typer.Option(min=1, help="Stays; smaller groups get no figure.")
     ] = 10,
@@ -202,6 +207,8 @@ def evaluate(
     from charthouse.project import project_dir
     from charthouse.warehouse import warehouse_path
 
+    require_seed(seed)
+    require_between("--bootstraps", bootstraps, 2, MOST_BOOTSTRAPS)
     options = Options(
         tasks=task or (),
         attributes=by or ATTRIBUTES,

@@ -74,9 +74,11 @@ def report(
     ] = None,
 ) -> None:
     """Figures to a page: one self-contained HTML file, and its pictures as PNG."""
+    from charthouse.local_paths import require_local
     from charthouse.report.run import write_report
     from charthouse.warehouse import warehouse_path
 
+    require_local("--out", out)
     write_report(warehouse_path(), out, arms=arm or (), say=print)
 
 
@@ -120,8 +122,10 @@ def dashboard(
 ) -> None:
     """The published copy in a browser; it never blocks a job."""
     from charthouse.dashboard.launch import launch
+    from charthouse.local_paths import require_local
     from charthouse.publish import published_dir
     from charthouse.warehouse import warehouse_path
 
+    require_local("--published", published or "")
     folder = published or published_dir(warehouse_path())
     launch(folder, warehouse_path(), address=address, port=port, show_stays=show_stays, say=print)

@@ -11,6 +11,7 @@ import duckdb
 import pandas as pd
 import streamlit as st
 
+from charthouse.duckdb_errors import values_left_out
 from charthouse.publish import FILE, OWN, modified_ns
 from charthouse.warehouse import open_warehouse
 
@@ -117,7 +118,8 @@ def frame(copy: Copy, query: str, *values: Any) -> pd.DataFrame:
 
 @st.cache_data(max_entries=200, show_spinner=False)
 def _frame(path: Path, mtime_ns: int, query: str, values: Sequence[Any]) -> pd.DataFrame:
-    return _opened(path, mtime_ns).cursor().execute(query, list(values)).fetch_df()
+    with values_left_out():
+        return _opened(path, mtime_ns).cursor().execute(query, list(values)).fetch_df()
 
 
 def rows(
@@ -129,7 +131,8 @@ def rows(
 
 @st.cache_data(max_entries=50, show_spinner=False)
 def _rows(path: Path, mtime_ns: int, name: str, of: str, _read: Callable) -> list[Row]:
-    return list(_read(_opened(path, mtime_ns).cursor(), of))
+    with values_left_out():
+        return list(_read(_opened(path, mtime_ns).cursor(), of))
 
 
 def tasks(copy: Copy) -> list[str]:

@@ -109,13 +109,14 @@ def _choose(copy: Copy, task: str) -> int | None:
         named = st.text_input("Or any stay, by its number", placeholder="stay_id")
     if not named.strip():
         return chosen
-    known = named.strip().isdigit() and len(
-        frame(copy, "select 1 from marts.cohort where stay_id = ?", int(named))
+    # as text: it may be longer than any number of DuckDB's
+    found = frame(
+        copy, "select stay_id from marts.cohort where cast(stay_id as varchar) = ?", named.strip()
     )
-    if not known:
+    if found.empty:
         parts.empty(f"The cohort has no stay '{named.strip()}'.")
         return None
-    return int(named)
+    return int(found["stay_id"][0])
 
 
 def _facts(copy: Copy, stay_id: int) -> None:
@@ -228,7 +229,7 @@ def _pictures(copy: Copy, stay_id: int) -> None:
         words = f"{row.hours:.1f} h, {row.view_position or 'view unknown'}, {row.dicom_id[:12]}"
         file = Path(root or "", row.path)
         with columns[at % 2]:
-            if root and file.is_file():
+            if root and os.path.isfile(file):  # also of a name that is too long
                 st.image(str(file), caption=words, width="stretch", alt=f"Chest X-ray at {words}")
             else:
                 st.caption(words + ("" if not root else ": the file is missing"))

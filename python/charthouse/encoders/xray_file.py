@@ -8,9 +8,14 @@ from pathlib import Path
 import PIL.Image
 
 from charthouse.errors import CharthouseError
+from charthouse.local_paths import require_local
 
 MOST_PIXELS = 50_000_000  # the largest X-rays of MIMIC-CXR-JPG have about 16 million
 FORMATS = ("JPEG", "PNG")  # no others: Pillow hands some to outside programs
+_OF_THE_PATH = {
+    errno.ELOOP: "its path is a loop of links",
+    errno.ENAMETOOLONG: "its path is longer than the disk allows",
+}
 EIGHT_BITS = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr")
 
 
@@ -21,7 +26,7 @@ def files_below(root: str) -> Callable[[str], Path]:
         root: the variable that names their folder.
 
     Raises:
-        CharthouseError: it is not set.
+        CharthouseError: it is not set, or no folder of this machine.
     """
     folder = os.environ.get(root)
     if not folder:
@@ -29,6 +34,7 @@ def files_below(root: str) -> Callable[[str], Path]:
             f"{root} is not set: it names the folder where the files of marts.images are. Set it as"
             " for dbt build."
         )
+    require_local(root, folder)
     return lambda path: Path(folder, path).absolute()
 
 
@@ -36,7 +42,7 @@ def stat_of(path: Path) -> tuple[int, int] | None:
     """Size and time of last change, by which a file is known; None if it is not there."""
     try:
         status = path.stat()
-    except OSError:
+    except (OSError, ValueError):  # ValueError: of a path with a NUL byte
         return None
     return status.st_size, status.st_mtime_ns
 
@@ -86,6 +92,8 @@ def read_grayscale(path: Path, pixels: int | None = None, *, fast: bool = False)
         raise
     except OSError as error:
         require_about_the_file(error)
+        if error.errno in _OF_THE_PATH:
+            raise Unreadable(_OF_THE_PATH[error.errno]) from None
         raise Unreadable(f"the picture is damaged or cut short ({type(error).__name__})") from None
     except Exception as error:  # decoders raise all sorts of things on damaged files
         raise Unreadable(f"the picture is damaged or cut short ({type(error).__name__})") from None
@@ -100,7 +108,7 @@ def require_about_the_file(error: OSError) -> None:
     Raises:
         CharthouseError: rights, a disk or a network share are at fault.
     """
-    if error.errno not in (None, errno.ENOENT, errno.ENOTDIR, errno.EISDIR):
+    if error.errno not in (None, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, *_OF_THE_PATH):
         raise CharthouseError(
             f"An image file cannot be read: {error.strerror}. Mend its rights or the disk, then run"
             " again: finished batches are kept."
