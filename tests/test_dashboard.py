@@ -6,6 +6,7 @@ import shutil
 import socket
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -20,6 +21,7 @@ from asking import write
 from charthouse.dashboard import launch as launching
 from charthouse.dashboard.app import PAGES
 from charthouse.dashboard.charts import LABELS
+from charthouse.dashboard.stay import _file_below
 from charthouse.errors import CharthouseError
 from charthouse.publish import Options, publish, published_dir
 from charthouse.report.style import MINUS
@@ -401,10 +403,10 @@ def test_a_stay_is_shown_with_outliers_and_where_its_score_came_from(shown: Benc
         f"select printf('%.4f', y_score) from results.predictions where run_id = '{taken_apart}'"
         f" and stay_id = {stay_id}"
     )
-    assert f"Score **{score}**" in said
+    assert f"<b>Score {score}</b>" in said
     assert "log odds" in said and "@" in said  # feature by feature: variable and hour
     app.text_input[0].set_value("1")
-    assert "has no stay '1'" in words(checked(app.run()))
+    assert "has no stay 1." in words(checked(app.run()))
 
 
 def test_misses_can_be_looked_for(shown: Bench) -> None:
@@ -493,10 +495,16 @@ def test_it_listens_on_this_machine_only_and_calls_nobody(
 @pytest.fixture(scope="module")
 def address(shown: Bench) -> Iterator[str]:
     """A dashboard as a user starts it."""
+    with served(shown) as address:
+        yield address
+
+
+@contextmanager
+def served(bench: Bench) -> Iterator[str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    process = shown.start_charthouse("dashboard", "--port", str(port))
+    process = bench.start_charthouse("dashboard", "--port", str(port))
     assert process.stdout is not None
     process.stdout.readline()
     yield f"http://127.0.0.1:{port}"
@@ -597,3 +605,132 @@ def test_in_a_browser_labels_are_whole_and_filters_work(browser: Any, address: s
     other.page.wait_for_function(f"document.querySelectorAll('{charts}').length == 1")
     tab.page.close()
     other.page.close()
+
+
+# What comes from data is text
+
+EVIL = (
+    "<img src=http://evil.test/h.png onerror=alert(1)><script>alert(2)</script>"
+    " ![p](http://evil.test/m.png) [l](javascript:alert(3)) **b** _i_ `c` $x^2$ :red[r] :smile:"
+    " :material/home: www.evil.test -> &lt; C:\\x"
+)
+HOSTILE = """
+    update marts.cohort set first_careunit = $evil, race = $evil, insurance = $evil,
+        language = $evil, marital_status = $evil;
+    update marts.cohort_attrition set criterion = $evil || step;
+    update marts.data_quality set finding = $evil || finding;
+    insert into marts.labels by name select * replace ($evil as task) from marts.labels
+        where task = 'in_hospital_mortality';
+    update marts.images set dicom_id = $evil || dicom_id, view_position = $evil;
+    update marts.reports set note_id = $evil || note_id, text = $evil;
+    update marts.patient_profiles set profile = $evil;
+    update seeds.tasks set question = $evil;
+    update results.runs set name = name || $evil where kind in ('embed', 'evaluate');
+    update results.runs set code_version = $evil, device = $evil, revision = $evil,
+        settings = json_merge_patch(settings, json_object('more', $evil));
+    update results.metrics set reason = $evil where reason is not null;
+    update results.comparisons set reason = $evil where reason is not null;
+    update results.subgroup_metrics set subgroup = $evil || subgroup;
+    update results.fairness set worst_group = $evil, reason = $evil;
+    update results.contributions set reason = $evil;
+    update results.learner_metrics set subgroup = $evil || subgroup where subgroup is not null;
+    update results.answers set image_note = $evil
+"""
+
+
+@pytest.fixture(scope="module")
+def hostile(shown: Bench, tmp_path_factory: pytest.TempPathFactory) -> Bench:
+    """The same, with Markdown, HTML and addresses wherever a text comes from data."""
+    bench = cloned(shown, tmp_path_factory.mktemp("hostile"))
+    evil = "'" + EVIL.replace("'", "''") + "'"
+    for statement in HOSTILE.replace("$evil", evil).split(";\n"):
+        write(bench, statement)
+    return with_copy(bench, embeddings=True)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_comes_from_data_is_shown_as_written(hostile: Bench, name: str) -> None:
+    """Whatever Streamlit would read as Markdown stands between backticks, or is escaped HTML."""
+    app = page(hostile, name)
+    kinds = ("title", "subheader", "markdown", "caption", "info", "warning", "error")
+    said = [str(element.value) for kind in kinds for element in app.get(kind)]
+    said += [expander.label for expander in app.expander]
+    for words in said:
+        beside = re.sub(r"(`+)[^`].*?(?<!`)\1(?!`)", "", words)
+        assert "evil" not in beside, words
+    for element in app.get("html"):
+        assert not re.search("<(?!/?(div|span|b)\\b)", element.proto.body), element.proto.body
+
+
+@pytest.fixture(scope="module")
+def hostile_address(hostile: Bench) -> Iterator[str]:
+    with served(hostile) as address:
+        yield address
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_in_a_browser_hostile_text_is_text_and_asks_nobody(
+    browser: Any, hostile_address: str, name: str
+) -> None:
+    tab = Tab(browser, hostile_address)
+    said: list[str] = []
+    tab.page.on("dialog", lambda dialog: (said.append(dialog.message), dialog.dismiss()))
+    tab.go("" if name == NAMES[0] else name)
+    tabs = tab.page.locator('[role="tab"]')
+    for place in range(max(tabs.count(), 1)):
+        if tabs.count():
+            tabs.nth(place).click()
+            tab.settled()
+        closed = tab.page.locator("details:not([open]) > summary:visible")
+        while closed.count():
+            closed.first.click()
+            tab.settled()
+        for mark in tab.page.locator('[data-testid="stVegaLiteChart"] path').all()[:40]:
+            mark.hover(force=True, timeout=500) if mark.is_visible() else None
+        found = tab.page.evaluate(
+            "[...document.querySelectorAll('img, a, script, iframe')]"
+            ".map(each => each.src || each.href || each.textContent)"
+        )
+        assert not [each for each in found if "evil" in each or "alert" in each]
+        assert not tab.page.locator(".katex").count()
+        shown = tab.page.locator("body").inner_text()
+        if name in ("overview", "stay", "runs"):
+            assert EVIL in shown
+        tab.settled()
+    assert not said
+    tab.page.close()
+
+
+def test_no_file_outside_the_folder_of_the_pictures_is_opened(tmp_path: Path) -> None:
+    """By a path that leads out of it, or a link; files/ itself may lie on another disk."""
+    root, disk = tmp_path / "cxr", tmp_path / "disk"
+    (root / "p10").mkdir(parents=True)
+    disk.mkdir()
+    for file in (tmp_path / "mine.jpg", root / "p10/a.jpg", disk / "b.jpg"):
+        file.write_bytes(b"a picture")
+    (root / "files").symlink_to(disk)
+    (root / "p10/link.jpg").symlink_to(tmp_path / "mine.jpg")
+    (root / "p10/loop.jpg").symlink_to(root / "p10/loop.jpg")
+    (root / "out").symlink_to(tmp_path)
+    assert _file_below(str(root), "p10/a.jpg") == root / "p10/a.jpg"
+    assert _file_below(str(root), "files/b.jpg") == disk / "b.jpg"
+    for path in (
+        "../mine.jpg", "p10/../../mine.jpg", "p10/../p10/a.jpg", str(tmp_path / "mine.jpg"),
+        "p10/link.jpg", "p10/loop.jpg", "out/mine.jpg", "p10", "p10/none.jpg", "x" * 5000,
+        "a\0b", "",
+    ):  # fmt: skip
+        assert _file_below(str(root), path) is None, path
+
+
+def test_a_picture_whose_path_leads_out_is_not_shown(
+    shown: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = cloned(shown, tmp_path)
+    stay_id = bench.one("select min(stay_id) from marts.images")
+    monkeypatch.setenv("CHARTHOUSE_CXR", shown.raw["CHARTHOUSE_CXR"])
+    for out in (False, True):
+        if out:
+            write(bench, "update marts.images set path = 'files/../' || path")
+        app = page(with_copy(bench), "stay")
+        app.text_input[0].set_value(str(stay_id))
+        assert (": the file is missing" in words(checked(app.run()))) == out

@@ -6,6 +6,7 @@ import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -279,6 +280,27 @@ def test_the_page_is_self_contained(report: Path) -> None:
         f"fairness-{DEATH}.png", f"fairness-{LONG}.png", f"shares-{DEATH}.png",
         f"shares-{LONG}.png", f"curves-{DEATH}.png", f"curves-{LONG}.png",
     }  # fmt: skip
+
+
+def test_what_comes_from_data_is_text_on_the_page(found: Found) -> None:
+    evil = """<script>alert(1)</script><img src="http://evil.test/x" onerror='a()'> & {{ 7 * 7 }}"""
+    first = found.tasks[0]
+    cohort = replace(
+        found.cohort, variables=dict(found.cohort.variables) | {evil: evil}, protocol=evil
+    )
+    results = replace(
+        first, cohort=cohort, question=evil, task=evil,
+        leaderboard=[row | {"arm": evil, "auroc_reason": evil} for row in first.leaderboard],
+        runs=[run | {"arm": evil, "run_id": evil, "not_converged": evil} for run in first.runs],
+    )  # fmt: skip
+    picture = Picture("a.png", b"", evil, evil)
+    hostile = replace(found, cohort=cohort, tasks=[results], not_evaluated=[evil])
+    page = render(hostile, picture, [TaskPart(results, [picture], [evil])])
+    parsed = links(page)
+    assert "script" not in parsed.tags
+    assert all(link.startswith(("data:image/png;base64,", "#")) for link in parsed.fetched)
+    assert {image["alt"] for image in parsed.images} == {evil}
+    assert unescape(page).count(evil) > 10
 
 
 def test_pictures_are_whole_and_not_blank(report: Path) -> None:

@@ -60,15 +60,19 @@ def run(site: Site, only: str | None = None) -> None:
     except CharthouseError as error:
         if copy and not copy.path.exists():  # another version has come meanwhile
             st.rerun()
-        st.error(str(error))
+        st.error(parts.as_written(error))
 
 
 def _run(site: Site, copy: Copy | None, only: str | None) -> None:
     if copy is None:
         st.title("Charthouse", anchor=False)
         parts.empty(
-            f"Nothing has been published in {site.folder} yet."
-            + ("" if site.warehouse.exists() else f" {site.warehouse} is not there either."),
+            f"Nothing has been published in {parts.as_written(site.folder)} yet."
+            + (
+                ""
+                if site.warehouse.exists()
+                else f" {parts.as_written(site.warehouse)} is not there either."
+            ),
             *(() if site.warehouse.exists() else ("charthouse run",)),
             "charthouse publish",
         )

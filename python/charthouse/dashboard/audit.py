@@ -47,8 +47,8 @@ def show(site: Site, copy: Copy) -> None:
 
 def _finding(row: pd.Series, *, with_stays: bool) -> None:
     with st.container(border=True):
-        st.markdown(f"**{row['check_name']}**: {row['question']}")
-        st.markdown(f"Yes: {row['failing']:,} of {row['checked']:,} rows. {row['detail']}.")
+        parts.text(f": {row['question']}", bold=row["check_name"])
+        parts.text(f"Yes: {row['failing']:,} of {row['checked']:,} rows. {row['detail']}.")
         if row["stays"] and with_stays:
             named = ", ".join(str(stay_id) for stay_id in row["stay_ids"][:20])
             more = f" and {row['stays'] - 20:,} more" if row["stays"] > 20 else ""
@@ -56,4 +56,4 @@ def _finding(row: pd.Series, *, with_stays: bool) -> None:
         elif row["stays"]:
             st.caption(f"{row['stays']:,} stays; --show-stays names them.")
         if row["state"] in ("failed", "warning"):
-            st.markdown(f"To do: {row['mend']}")
+            parts.text(f"To do: {row['mend']}")

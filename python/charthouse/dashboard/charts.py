@@ -9,6 +9,7 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
+from charthouse.dashboard import parts
 from charthouse.evaluate.comparisons import SIGNIFICANT
 from charthouse.report import style
 from charthouse.report.rows import limits_of, without_interval
@@ -133,7 +134,7 @@ def differences(found: pd.DataFrame, metric: str, questions: Mapping[str, str]) 
     for question, title in questions.items():
         of = long[long["question"] == question].drop(columns="question")
         if len(of):
-            st.markdown(f"**{title}**")
+            parts.text(bold=title)
             whiskers(
                 Whiskers(of, f"{metric} difference", ends, series, 0.0,
                          f"Differences of {metric}: {title}.")
@@ -145,7 +146,7 @@ def say_without_interval(found: pd.DataFrame) -> None:
     told = found[["value", "low", "note"]].astype(object)
     rows = told.where(told.notna(), None).to_dict("records")
     if words := without_interval((row["value"], row["low"], row["note"]) for row in rows):
-        st.warning(words)
+        st.warning(parts.as_written(words))
 
 
 def _completed(found: pd.DataFrame, series: Mapping[str, tuple[str, str]]) -> pd.DataFrame:
@@ -228,13 +229,13 @@ def bars(found: Sequence[Bar]) -> None:
     """Bars in plain HTML: they are there with the text, before any chart can be."""
     lines = []
     for bar in found:
-        parts = "".join(
+        pieces = "".join(
             f'<span style="flex:0 0 {70 * share:.2f}%;background:{colour};height:1rem"></span>'
             for share, colour in bar.parts
         )
         lines.append(
             f'<span style="text-align:right">{escape(bar.label)}</span>'
-            f'<span style="display:flex;align-items:center">{parts}'
+            f'<span style="display:flex;align-items:center">{pieces}'
             f'<span style="margin-left:0.5rem;white-space:nowrap">{escape(bar.words)}</span></span>'
         )
     st.html(

@@ -22,7 +22,7 @@ def show(site: Site, copy: Copy) -> None:
     task = parts.choose_task(tasks(copy))
     found = parts.rows_of(
         copy, "reports.comparisons", task,
-        f"No two arms have been compared for {task} on this cohort: it takes arms that differ in"
+        "No two arms have been compared for {task} on this cohort: it takes arms that differ in"
         " one thing, or a pair named by --compare.",
         *parts.EVALUATED,
     )  # fmt: skip

@@ -21,7 +21,7 @@ def show(site: Site, copy: Copy) -> None:
     task = parts.choose_task(tasks(copy))
     found = parts.rows_of(
         copy, "reports.contributions", task,
-        f"No contributions for {task} on this cohort: they are of logistic regressions that"
+        "No contributions for {task} on this cohort: they are of logistic regressions that"
         " have been evaluated.",
         *parts.EVALUATED,
     )  # fmt: skip

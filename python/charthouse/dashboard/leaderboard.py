@@ -30,7 +30,7 @@ def show(site: Site, copy: Copy) -> None:
     found = pd.DataFrame(rows(copy, leaderboard_rows, task))
     if found.empty or found["run_id"].isna().all():
         parts.empty(
-            f"Nothing has been evaluated for {task} on this cohort.",
+            f"Nothing has been evaluated for {parts.as_written(task)} on this cohort.",
             "charthouse embed", "charthouse predict", "charthouse evaluate", "charthouse publish",
         )  # fmt: skip
         return

@@ -66,7 +66,7 @@ def show(site: Site, copy: Copy) -> None:
     task = parts.choose_task(tasks(copy))
     found = parts.rows_of(
         copy, "reports.learners", task,
-        f"No learner has been asked and evaluated for {task} on this cohort.", *COMMANDS,
+        "No learner has been asked and evaluated for {task} on this cohort.", *COMMANDS,
     )  # fmt: skip
     if found is None:
         return
@@ -106,9 +106,10 @@ def _beside(copy: Copy, found: pd.DataFrame) -> None:
         Whiskers(long, FIGURES[figure], charts.domain(long), KINDS, None,
                  f"{FIGURES[figure]} of each learner, with intervals.")
     )  # fmt: skip
+    seen = parts.as_written(_seen(full["best_arm_saw_mimic"]))
     st.caption(
         "The arm is shown on all test stays. On the same stays as a learner: see *Comparisons*."
-        f" Was it trained on MIMIC before? {_seen(full['best_arm_saw_mimic'])}"
+        f" Was it trained on MIMIC before? {seen}"
     )
     parts.table(
         pd.DataFrame(
@@ -275,7 +276,7 @@ def _subgroups(copy: Copy, task: str) -> None:
     ends = charts.domain(long, within=(0, 1))
     charts.legend(series)
     for attribute, of in long.groupby("attribute"):
-        st.markdown(f"**{parts.worded(str(attribute))}**")
+        parts.text(bold=parts.worded(str(attribute)))
         charts.whiskers(
             Whiskers(of.drop(columns="attribute"), kind, ends, series, None, f"{kind} by group.")
         )
@@ -309,5 +310,9 @@ def _found(copy: Copy, table: str, task: str) -> pd.DataFrame | None:
     shapley = "charthouse ask --learner llava_1_5_7b --shapley 200"
     asked = (shapley, *COMMANDS[1:]) if "contributions" in table else COMMANDS
     return parts.rows_of(
-        copy, table, task, f"{table} has nothing for {task} on this cohort.", *asked
+        copy,
+        table,
+        task,
+        f"{table} has nothing for {{task}} on this cohort.",
+        *asked,
     )

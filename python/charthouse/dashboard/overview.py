@@ -80,7 +80,7 @@ def _attrition(copy: Copy) -> None:
     words = _stays(last.stays, last.patients)
     charts.bars([*shown, Bar("in the cohort", [(last.stays / most, style.BLUE)], words)])
     if silent := [rule.criterion for rule in rules if not rule.stays_dropped]:
-        st.caption(f"Rules that dropped none: {'; '.join(silent)}.")
+        parts.text(f"Rules that dropped none: {'; '.join(silent)}.", small=True)
 
 
 def _stays(stays: int, patients: int) -> str:
@@ -98,7 +98,7 @@ def _label_rates(copy: Copy) -> None:
     )
     asked = dict(frame(copy, "select task, question from seeds.tasks").itertuples(index=False))
     for task in tasks(copy):
-        st.caption(f"**{parts.worded(task)}**: {asked.get(task, '')}")
+        parts.text(f": {asked.get(task, '')}", bold=parts.worded(task), small=True)
         charts.bars(
             [
                 Bar(row.split, [(row.rate, style.BLUE)],

@@ -1,6 +1,8 @@
-"""What pages have in common: the head with its banner, empty states, filters, tables."""
+"""What pages have in common: the head with its banner, text as it is written, filters, tables."""
 
+import re
 from collections.abc import Collection, Mapping, Sequence
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -48,15 +50,44 @@ _BANNER = (
 )
 
 
+# What is no Markdown, nor an emoji, a colour or an arrow of Streamlit's.
+_PLAIN = re.compile(
+    r"(?!\d+[.)](?: |$))[^\W_](?:"
+    r"[^\W_]|(?<=\w)_(?=\w)|[ (),/%;!?'\u00b7\u2212]|(?<! )-(?=\w)|(?<=\d)\.(?=\d)|[.:](?= |$)"
+    r")*"
+)
+
+
+def as_written(text: object) -> str:
+    """What comes from data, for where Streamlit reads Markdown: it shows just these letters.
+
+    Between backticks nothing has a meaning; what has none anyway goes without.
+    """
+    words = re.sub(r"\s", " ", str(text))
+    if not words.strip() or _PLAIN.fullmatch(words):
+        return words
+    fence = "`" * (max(map(len, re.findall("`+", words)), default=0) + 1)
+    edge = " " if words.startswith("`") or words.endswith("`") else ""
+    return f"{fence}{edge}{words}{edge}{fence}"
+
+
+def text(words: str = "", *, bold: str = "", small: bool = False) -> None:
+    """A line with what comes from data in it, as it is written; `bold` stands before it."""
+    look = "font-size:0.875rem;opacity:0.7" if small else "line-height:1.6"
+    first = f"<b>{escape(bold)}</b>" if bold else ""
+    st.html(f'<div style="overflow-wrap:anywhere;{look}">{first}{escape(words)}</div>')
+
+
 def head(site: Site, copy: Copy, title: str, words: str) -> None:
     """Title, what the page shows, the mark of synthetic data, and how old the copy is."""
     if copy.is_synthetic:
         st.html(_BANNER.format(colour=WARNING))
     st.title(title, anchor=False)
     st.markdown(words)
-    st.caption(
+    text(
         f"Cohort {copy.cohort_hash[:12]}, protocol {copy.protocol}. Published"
-        f" {copy.published_at:%d %B %Y, %H:%M} UTC."
+        f" {copy.published_at:%d %B %Y, %H:%M} UTC.",
+        small=True,
     )
     if copy.is_older_than(site.warehouse):
         st.info(
@@ -66,7 +97,7 @@ def head(site: Site, copy: Copy, title: str, words: str) -> None:
     if not copy.lacks("reports.leaderboard", "results.runs") and (
         why := _evaluated_elsewhere(copy)
     ):
-        st.info(why, icon=":material/history:")
+        st.info(as_written(why), icon=":material/history:")
 
 
 def _evaluated_elsewhere(copy: Copy) -> str | None:
@@ -78,7 +109,7 @@ def _evaluated_elsewhere(copy: Copy) -> str | None:
 
 
 def empty(words: str, *commands: str) -> None:
-    """Nothing to show: why, and the commands that mend it, in their order."""
+    """Nothing to show: why, in Markdown, and the commands that mend it, in their order."""
     st.info(words, icon=":material/inbox:")
     if commands:
         st.code("\n".join(commands), language="sh")
@@ -97,12 +128,15 @@ def has_tables(copy: Copy, *tables: str) -> bool:
 
 
 def rows_of(copy: Copy, table: str, task: str, nothing: str, *commands: str) -> pd.DataFrame | None:
-    """Rows of a table that are of a task; None: says that there is `nothing`, and what mends it."""
+    """Rows of a table that are of a task; None: says that there is `nothing`, and what mends it.
+
+    `nothing` is Markdown, in which {task} stands for the task.
+    """
     if not has_tables(copy, table):
         return None
     found = frame(copy, f"select * from {table} where task = ? order by all", task)
     if found.empty:
-        empty(nothing, *commands)
+        empty(nothing.format(task=as_written(task)), *commands)
         return None
     return found
 
@@ -113,7 +147,7 @@ def choose(
     """One of a few, all of them in sight, kept in the page's address; first: the first."""
     picked: str | None = st.segmented_control(
         label, options, default=options[0], required=True, key=key, bind="query-params",
-        format_func=lambda name: worded(name, names), wrap=True,
+        format_func=lambda name: as_written(worded(name, names)), wrap=True,
     )  # fmt: skip
     return picked or options[0]
 

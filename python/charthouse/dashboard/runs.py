@@ -9,11 +9,12 @@ import streamlit as st
 from charthouse.dashboard import parts
 from charthouse.dashboard.data import Copy, Site, frame, tasks
 from charthouse.dashboard.leaderboard import labels
+from charthouse.warehouse import text_literal
 
 ROWS = """select predictions.stay_id, predictions.y_true, predictions.y_score, cohort.split,
     cohort.has_vitals, cohort.has_image, cohort.has_text
 from results.predictions inner join marts.cohort using (stay_id)
-where predictions.run_id = '{run_id}' and predictions.split = 'test'
+where predictions.run_id = {run_id} and predictions.split = 'test'
 order by predictions.y_score desc"""
 
 
@@ -57,7 +58,7 @@ def _provenance(site: Site, copy: Copy) -> None:
     )
     if board.empty:
         parts.empty(
-            f"Nothing has been evaluated for {task} on this cohort.",
+            f"Nothing has been evaluated for {parts.as_written(task)} on this cohort.",
             *parts.EVALUATED,
         )  # fmt: skip
         return
@@ -65,13 +66,14 @@ def _provenance(site: Site, copy: Copy) -> None:
     run_id = parts.choose_long("Arm", list(names), names, key="arm_run")
     cell = board[board["run_id"] == run_id].iloc[0]
     fit = frame(copy, "select * from reports.arms where run_id = ?", run_id).iloc[0]
-    st.markdown(
-        f"AUROC **{cell['auroc']}** on {cell['n']:,} test stays, {cell['n_positive']:,} positive"
-        f" · fitted by `{run_id}` (code {fit['code_version']}, seed {fit['seed']})"
-        f" · evaluated by `{cell['evaluation_run_id']}`"
+    parts.text(
+        f" on {cell['n']:,} test stays, {cell['n_positive']:,} positive"
+        f" · fitted by {run_id} (code {fit['code_version']}, seed {fit['seed']})"
+        f" · evaluated by {cell['evaluation_run_id']}",
+        bold=f"AUROC {cell['auroc']}",
     )
     penalty = "" if pd.isna(fit["penalty"]) else f", penalty {fit['penalty']}, C {fit['c']:g}"
-    st.markdown(
+    parts.text(
         f"Fitted on {fit['fitted_on']:,} stays, {fit['features']:,} features{penalty};"
         f" {'converged' if fit['converged'] else 'NOT converged: ' + str(fit['not_converged'])}."
     )
@@ -87,8 +89,8 @@ def _provenance(site: Site, copy: Copy) -> None:
     parts.table(inputs)
     if site.show_stays or copy.is_synthetic:
         st.caption("The stays that the figure is of, as this query gives them")
-        st.code(ROWS.format(run_id=run_id), language="sql")
-        parts.table(frame(copy, ROWS.format(run_id=run_id)))
+        st.code(ROWS.format(run_id=text_literal(run_id)), language="sql")
+        parts.table(frame(copy, ROWS.format(run_id="?"), run_id))
     else:
         st.caption("The stays that the figure is of: hidden, unless asked for by --show-stays")
 

@@ -104,7 +104,7 @@ def _choose(copy: Copy, task: str) -> int | None:
             "Stay of the test split", list(words), format_func=lambda stay_id: words[stay_id]
         )
         if len(best):
-            st.caption(f"Scores of {best['arm'][0]}, the best on validation")
+            parts.text(f"Scores of {best['arm'][0]}, the best on validation", small=True)
     with right:
         named = st.text_input("Or any stay, by its number", placeholder="stay_id")
     if not named.strip():
@@ -114,7 +114,7 @@ def _choose(copy: Copy, task: str) -> int | None:
         copy, "select stay_id from marts.cohort where cast(stay_id as varchar) = ?", named.strip()
     )
     if found.empty:
-        parts.empty(f"The cohort has no stay '{named.strip()}'.")
+        parts.empty(f"The cohort has no stay {parts.as_written(named.strip())}.")
         return None
     return int(found["stay_id"][0])
 
@@ -131,7 +131,8 @@ def _facts(copy: Copy, stay_id: int) -> None:
         **{parts.worded(name): "yes" if label else "no"
            for name, label in labels.itertuples(index=False)},
     }  # fmt: skip
-    st.caption(f"{row['first_careunit'] or 'unit unknown'}; the outcomes are what is predicted.")
+    unit = "unit unknown" if pd.isna(row["first_careunit"]) else row["first_careunit"]
+    parts.text(f"{unit}; the outcomes are what is predicted.", small=True)
     charts.facts(told)
 
 
@@ -226,15 +227,29 @@ def _pictures(copy: Copy, stay_id: int) -> None:
         st.caption("Set CHARTHOUSE_CXR to the folder of MIMIC-CXR to see them.")
     columns = st.columns(2)
     for at, row in enumerate(found.head(PICTURES).itertuples()):
-        words = f"{row.hours:.1f} h, {row.view_position or 'view unknown'}, {row.dicom_id[:12]}"
-        file = Path(root or "", row.path)
+        view = "view unknown" if pd.isna(row.view_position) else row.view_position
+        words = f"{row.hours:.1f} h, {view}, {row.dicom_id}"
         with columns[at % 2]:
-            if root and os.path.isfile(file):  # also of a name that is too long
-                st.image(str(file), caption=words, width="stretch", alt=f"Chest X-ray at {words}")
-            else:
-                st.caption(words + ("" if not root else ": the file is missing"))
+            if root and (file := _file_below(root, row.path)):
+                st.image(str(file), width="stretch", alt=f"Chest X-ray at {words}")
+            parts.text(words + (": the file is missing" if root and not file else ""), small=True)
     if len(found) > PICTURES:
         st.caption(f"and {len(found) - PICTURES} earlier")
+
+
+def _file_below(root: str, path: str) -> Path | None:
+    """The file of a picture; None if there is none, or if its path or a link in it leads out.
+
+    The folder files/ itself may be a link: where the pictures are is for the owner to say.
+    """
+    if Path(path).is_absolute() or ".." in Path(path).parts:
+        return None
+    try:
+        file = Path(root, path).resolve(strict=True)
+    except (OSError, RuntimeError, ValueError):  # not there, a loop of links, no name of a file
+        return None
+    homes = (Path(root).resolve(), Path(root, "files").resolve())
+    return file if file.is_file() and any(map(file.is_relative_to, homes)) else None
 
 
 def _reports(copy: Copy, stay_id: int) -> None:
@@ -252,5 +267,5 @@ def _reports(copy: Copy, stay_id: int) -> None:
         )
     else:
         for row in found.itertuples():
-            with st.expander(f"{row.hours:.1f} h, {row.note_id}"):
+            with st.expander(f"{row.hours:.1f} h, {parts.as_written(row.note_id)}"):
                 st.text(row.text)

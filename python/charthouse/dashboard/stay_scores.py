@@ -32,12 +32,12 @@ def show_scores(copy: Copy, task: str, stay_id: int) -> None:
     )
     if found.empty:
         parts.empty(
-            f"No arm has scored this stay for {task} on this cohort.",
+            f"No arm has scored this stay for {parts.as_written(task)} on this cohort.",
             "charthouse predict", "charthouse publish",
         )  # fmt: skip
         return
     outcome = "positive" if found["y_true"][0] else "negative"
-    st.markdown(f"{parts.worded(task)}: the outcome is **{outcome}**.")
+    parts.text(f": the outcome is {outcome}.", bold=parts.worded(task))
     left, right = st.columns(2, gap="large")
     with left:
         _scores(found)
@@ -86,7 +86,9 @@ def _taken_apart(copy: Copy, task: str, stay_id: int, row: pd.Series) -> None:
         " on inputs.input_run_id = runs.run_id where inputs.run_id = ? order by 1, 2",
         row["run_id"],
     )
-    st.markdown(f"Score **{row['y_score']:.4f}**, by run `{row['run_id']}`, from the vectors of:")
+    parts.text(
+        f", by run {row['run_id']}, from the vectors of:", bold=f"Score {row['y_score']:.4f}"
+    )
     parts.table(inputs)
     if not copy.has_embeddings:
         st.caption(
@@ -99,7 +101,7 @@ def _taken_apart(copy: Copy, task: str, stay_id: int, row: pd.Series) -> None:
             str(copy.path), copy.mtime_ns, stay_id, task, row["arm"], row["fusion"], copy
         )
     except CharthouseError as error:
-        st.caption(str(error))
+        parts.text(str(error), small=True)
         return
     _contributions(found)
 

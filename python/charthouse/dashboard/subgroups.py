@@ -26,7 +26,10 @@ def show(site: Site, copy: Copy) -> None:
     task = parts.choose_task(tasks(copy))
     found = _with_labels(groups_of(copy, "reports.subgroups", task))
     if found.empty:
-        parts.empty(f"No subgroup has been measured for {task} on this cohort.", *parts.EVALUATED)
+        parts.empty(
+            f"No subgroup has been measured for {parts.as_written(task)} on this cohort.",
+            *parts.EVALUATED,
+        )
         return
     metric = parts.choose_long("Metric", _first("auroc", found["metric"]), key="metric")
     attributes = drawn_attributes(found, "reports.subgroups")
@@ -68,7 +71,7 @@ def drawn_attributes(found: pd.DataFrame, table: str) -> list[str]:
         name for name, size in sizes.items() if size <= MOST_GROUPS and not name.endswith("_id")
     ]
     if hidden := sorted(set(sizes.index) - set(drawn)):
-        st.caption(f"Too many groups to draw: {', '.join(hidden)}; see {table}.")
+        parts.text(f"Too many groups to draw: {', '.join(hidden)}; see {table}.", small=True)
     return drawn
 
 
@@ -105,7 +108,7 @@ def _groups(
     charts.say_without_interval(long[long["attribute"].isin(attributes)])
     ends = charts.domain(long, *([0.5] if reference else []), within=(0, 1))
     for attribute in attributes:
-        st.markdown(f"**{parts.worded(attribute)}**")
+        parts.text(bold=parts.worded(attribute))
         charts.whiskers(
             Whiskers(
                 long[long["attribute"] == attribute].drop(columns="attribute"),
