@@ -80,7 +80,9 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 def _end_with(asker: Connection) -> None:
     asker.poll(None)  # nothing is ever sent: it returns when the other end is closed
-    os.kill(os.getpid(), signal.SIGTERM)
+    # To the main thread by name: the kernel may give a signal of the process to one of DuckDB's
+    # threads, and Python acts on it in the main one only, when that wakes up.
+    signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
     time.sleep(GRACE_SECONDS)
     os.kill(os.getpid(), signal.SIGKILL)
 
