@@ -47,20 +47,3 @@
 
 
 {% macro raw_table(node) %}{{ return(node.source_name ~ '__' ~ node.name) }}{% endmacro %}
-
-
-{#- true where all data that a run reads say that they are synthetic: `charthouse synth` leaves a
-    SYNTHETIC.txt in each of its folders. One folder without it, and nothing may leave the machine. -#}
-{% macro is_synthetic() %}
-    {%- if not execute -%}{{ return('false') }}{%- endif -%}
-    {%- set unmarked = [] -%}
-    {%- for root in ['CHARTHOUSE_MIMICIV', 'CHARTHOUSE_NOTE', 'CHARTHOUSE_CXR'] if env_var(root, '') -%}
-        {%- if not is_marked(env_var(root)) -%}{%- do unmarked.append(root) -%}{%- endif -%}
-    {%- endfor -%}
-    {{ return('false' if unmarked or not env_var('CHARTHOUSE_MIMICIV', '') else 'true') }}
-{% endmacro %}
-
-
-{% macro is_marked(folder) %}
-    {{ return(run_query('select 1 from glob(' ~ text_literal(folder ~ '/SYNTHETIC.txt') ~ ')').rows | length > 0) }}
-{% endmacro %}

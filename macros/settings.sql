@@ -176,7 +176,7 @@
 
 {#- on-run-start: a run of some models must not leave marts that contradict marts.cohort_definition:
     other settings, other rows than its hash says, or rows of real patients called synthetic, which
-    would be let out. -#}
+    would be let out. (stop_at_another_kind says the same of the files that the run reads anew.) -#}
 {% macro check_partial_run() %}
     {%- if not execute -%}{{ return('') }}{%- endif -%}
     {%- set models, left_out = [], [] -%}
@@ -186,14 +186,13 @@
     {%- if not (models and left_out) -%}{{ return('') }}{%- endif -%}
 
     {%- set definition = graph.nodes['model.' ~ project_name ~ '.cohort_definition'] -%}
-    {%- set marts = tables_of(definition.schema) -%}
-    {%- if definition.alias not in marts -%}
-        {%- if marts and definition in models -%}
+    {%- set stored = stored_definition() -%}
+    {%- if stored is none -%}
+        {%- if tables_of(definition.schema) and definition in models -%}
             {{ stop('The warehouse holds marts without a cohort_definition: nothing says what they were built from. Build all (dbt build without --select).') }}
         {%- endif -%}
         {{ return('') }}
     {%- endif -%}
-    {%- set stored = run_query('select variables, is_synthetic from ' ~ definition.relation_name).rows[0] -%}
     {%- if definition not in models -%}
         {%- set variables = fromjson(stored['variables']) -%}
         {%- for name, value in effective_settings().items() if tojson(variables.get(name)) != tojson(value) -%}
@@ -203,13 +202,26 @@
             {{ stop(node.name ~ " is part of what the cohort's hash stands for. Build cohort_definition with it (--select " ~ node.name ~ '+), or all.') }}
         {%- endfor -%}
     {%- endif -%}
-    {%- set unread = [] -%}
-    {%- for node in left_out if node.config.materialized == 'raw_copy' and not is_synthetic_copy(node) -%}
-        {%- do unread.append(node.name) -%}
-    {%- endfor -%}
-    {%- if (stored['is_synthetic'] | string | lower) != is_synthetic() or (unread and is_synthetic() == 'true') -%}
-        {{ stop('The warehouse holds ' ~ ('synthetic' if stored['is_synthetic'] and not unread else 'other than synthetic') ~ ' data, and CHARTHOUSE_MIMICIV, _NOTE and _CXR do not name the like. Build all (dbt build without --select), or name the folders that it was built from.') }}
+    {%- if tables_left_out() and stored['data_kind'] != data_kind() -%}
+        {{ stop('The marts are of ' ~ stored['data_kind'] ~ ' data, and the copies of the raw files now hold ' ~ data_kind() ~ ' data. Build all (dbt build without --select).') }}
     {%- endif -%}
+{% endmacro %}
+
+
+{#- Whether this run leaves tables as they are. -#}
+{% macro tables_left_out() %}
+    {%- for node in graph.nodes.values() if node.resource_type == 'model' and node.config.materialized in ['table', 'raw_copy'] -%}
+        {%- if node.unique_id not in selected_resources -%}{{ return(true) }}{%- endif -%}
+    {%- endfor -%}
+    {{ return(false) }}
+{% endmacro %}
+
+
+{#- The row of marts.cohort_definition as the last build left it; none where there is none. -#}
+{% macro stored_definition() %}
+    {%- set definition = graph.nodes['model.' ~ project_name ~ '.cohort_definition'] -%}
+    {%- if definition.alias not in tables_of(definition.schema) -%}{{ return(none) }}{%- endif -%}
+    {{ return(run_query('select * from ' ~ definition.relation_name).rows[0]) }}
 {% endmacro %}
 
 

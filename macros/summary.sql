@@ -14,6 +14,12 @@
         {%- do log('', info=True) -%}
         {%- if definition['is_synthetic'] -%}
             {%- do log('SYNTHETIC DATA: nothing below is about real patients.', info=True) -%}
+        {%- elif definition['data_kind'] == 'open' -%}
+            {%- do log('OPEN DATA of real patients, de-identified: ' ~ definition['data_source'] ~ '.', info=True) -%}
+        {%- endif -%}
+        {%- set why = kind_of_copies().why -%}
+        {%- if why -%}
+            {%- do log('NOT SYNTHETIC, counted as ' ~ definition['data_kind'] ~ ' data: ' ~ why ~ '.', info=True) -%}
         {%- endif -%}
         {%- do log('Cohort ' ~ definition['cohort_hash'][:12] ~ ', protocol ' ~ definition['protocol'] ~ ', in ' ~ target.path, info=True) -%}
         {%- set attrition = run_query('select * from ' ~ ref_of('cohort_attrition') ~ ' order by step').rows -%}

@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -22,6 +23,7 @@ from fake_chat import Chat
 from fake_openai import KEY
 
 PROJECT = Path(__file__).resolve().parents[1]
+FAKE = "records.example"  # a name that the tests resolve to this machine
 DBT = "from dbt.cli.main import cli; cli()"
 PARTS = ("dbt_project.yml", "macros", "models", "profiles", "seeds", "tests")
 UNTESTED = ("--exclude-resource-type", "test")
@@ -241,6 +243,36 @@ def chat(chat_server: HTTPServer, monkeypatch: pytest.MonkeyPatch) -> Chat:
     for path in ("/v1/chat/completions", re.compile("/openai/.*")):
         chat_server.expect_request(path, method="POST").respond_with_handler(chat.handle)
     return chat
+
+
+@pytest.fixture
+def resolved(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The fake name leads here, as a hostile or mistaken name of the real world leads elsewhere."""
+    resolve = socket.getaddrinfo
+
+    def to_this_machine(host: str, *rest: object, **named: object) -> list:
+        return resolve("127.0.0.1" if host == FAKE else host, *rest, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(socket, "getaddrinfo", to_this_machine)
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of FAKE, signed by itself."""
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl makes the certificate; it is not here")
+    path = tmp_path_factory.mktemp("certificate") / "both.pem"
+    subprocess.run(
+        [
+            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-batch"),
+            *("-subj", f"/CN={FAKE}", "-addext", f"subjectAltName=DNS:{FAKE}"),
+            *("-keyout", str(path.with_name("key.pem")), "-out", str(path.with_name("cert.pem"))),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    path.write_text(path.with_name("key.pem").read_text() + path.with_name("cert.pem").read_text())
+    return path
 
 
 @pytest.fixture

@@ -466,7 +466,7 @@ def test_no_key_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AZURE_OPENAI_ENDPOINT", "https://hospital.openai.azure.com")
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     with pytest.raises(CharthouseError, match="set AZURE_OPENAI_API_KEY"):
-        encoder(guard=Guard(is_synthetic=True))
+        encoder(guard=Guard("synthetic"))
 
 
 def test_a_server_on_this_machine_may_want_no_key(
@@ -594,7 +594,7 @@ def test_credentialed_reports_stop_before_any_is_read(monkeypatch: pytest.Monkey
     monkeypatch.setenv("AZURE_OPENAI_API_KEY", "azure-key")
     with pytest.raises(CharthouseError, match=r"hospital\.openai\.azure\.com: refused"):
         encoder(guard=Guard())
-    encoder(guard=Guard(is_synthetic=True))
+    encoder(guard=Guard("synthetic"))
 
 
 def test_a_client_that_is_turned_elsewhere_is_stopped_too(service: Api) -> None:
@@ -647,7 +647,7 @@ def test_an_address_that_cannot_be_meant(url: str, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("OPENAI_BASE_URL", url)
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     with pytest.raises(CharthouseError, match=r"must begin with https|user name"):
-        encoder(guard=Guard(is_synthetic=True))
+        encoder(guard=Guard("synthetic"))
 
 
 def test_an_unknown_report_encoding_is_one_line(service: Api) -> None:

@@ -1,10 +1,8 @@
 """Nothing of credentialed data leaves, by real sockets; and every send is logged before it goes."""
 
 import ast
-import shutil
 import socket
 import ssl
-import subprocess
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,14 +15,14 @@ import pytest
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
+from charthouse.data_kind import DataKind
 from charthouse.errors import CharthouseError
 from charthouse.guard import Guard, Send, guarded_client, sending
 from charthouse.patience import Patience
-from conftest import PROJECT
+from conftest import FAKE, PROJECT
 from listener import Listener, address_of_this_machine
 
 TEXT = "Mr. Doe has a large left pleural effusion."
-FAKE = "records.example"  # a name that the tests resolve to this machine
 
 
 @pytest.fixture(autouse=True)
@@ -47,17 +45,6 @@ def server(one_server: HTTPServer) -> HTTPServer:
     one_server.clear()
     one_server.expect_request("/").respond_with_data("fine")
     return one_server
-
-
-@pytest.fixture
-def resolved(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The fake name leads here, as a hostile or mistaken name of the real world leads elsewhere."""
-    resolve = socket.getaddrinfo
-
-    def to_this_machine(host: str, *rest: object, **named: object) -> list:
-        return resolve("127.0.0.1" if host == FAKE else host, *rest, **named)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(socket, "getaddrinfo", to_this_machine)
 
 
 @pytest.fixture
@@ -121,35 +108,6 @@ def test_not_a_byte_reaches_another_name(scheme: str) -> None:
         assert listener.saw_nothing()
 
 
-@pytest.mark.usefixtures("resolved")
-def test_the_same_way_is_open_to_synthetic_data() -> None:
-    # the control of the two above: without the refusal the bytes do arrive
-    sends: list[Send] = []
-    with Listener() as listener, pytest.raises(httpx2.TransportError):
-        post(Guard(is_synthetic=True, log=sends.append), f"http://{FAKE}:{listener.port}/")
-    assert TEXT.encode() in listener.received
-    assert [(send.host, send.allowed_because) for send in sends] == [(FAKE, "synthetic")]
-
-
-@pytest.fixture(scope="session")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Of FAKE, signed by itself."""
-    if shutil.which("openssl") is None:
-        pytest.skip("openssl makes the certificate; it is not here")
-    path = tmp_path_factory.mktemp("certificate") / "both.pem"
-    subprocess.run(
-        [
-            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-batch"),
-            *("-subj", f"/CN={FAKE}", "-addext", f"subjectAltName=DNS:{FAKE}"),
-            *("-keyout", str(path.with_name("key.pem")), "-out", str(path.with_name("cert.pem"))),
-        ],
-        check=True,
-        capture_output=True,
-    )
-    path.write_text(path.with_name("key.pem").read_text() + path.with_name("cert.pem").read_text())
-    return path
-
-
 @pytest.fixture
 def tls_server(certificate: Path) -> Iterator[HTTPServer]:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -173,6 +131,51 @@ def test_an_approved_host_is_reached_by_https(
         post(Guard(), f"http://{place}/")
     with pytest.raises(CharthouseError, match="not approved"):
         post(Guard(), f"https://{FAKE}:{tls_server.port + 1}/")
+
+
+@pytest.mark.usefixtures("resolved")
+def test_synthetic_data_may_go_anywhere_by_https(
+    tls_server: HTTPServer, certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # the control of the refusals above: without them the bytes do arrive
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    sends: list[Send] = []
+    url = f"https://{FAKE}:{tls_server.port}/"
+    assert post(Guard("synthetic", log=sends.append), url).text == "fine"
+    assert tls_server.log[0][0].data == TEXT.encode()
+    assert [(send.host, send.allowed_because) for send in sends] == [(FAKE, "synthetic")]
+
+
+@pytest.mark.usefixtures("resolved")
+@pytest.mark.parametrize("kind", ["synthetic", "open", "credentialed"])
+@pytest.mark.parametrize("is_approved", [False, True])
+def test_no_data_leave_in_plain_http(kind: DataKind, is_approved: bool) -> None:
+    sends: list[Send] = []
+    with Listener() as listener:
+        place = f"{FAKE}:{listener.port}"
+        guard = Guard(kind, frozenset({place}) if is_approved else frozenset(), sends.append)
+        with pytest.raises(CharthouseError, match="refused, nothing was sent") as refusal:
+            post(guard, f"http://{place}/")
+        assert listener.saw_nothing() and not sends
+    assert "\n" not in str(refusal.value) and "https" in str(refusal.value)
+    if is_approved or kind == "synthetic":
+        assert f"by https only, {kind} data too" in str(refusal.value)
+
+
+@pytest.mark.usefixtures("resolved")
+def test_open_data_are_called_so_and_go_where_the_user_says(
+    tls_server: HTTPServer, certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = f"{FAKE}:{tls_server.port}"
+    with pytest.raises(CharthouseError, match="the data are open data and this host") as refusal:
+        post(Guard("open"), f"https://{place}/")
+    assert "credentialed" not in str(refusal.value) and "zero" not in str(refusal.value)
+    assert f"CHARTHOUSE_APPROVED_HOSTS={place}" in str(refusal.value) and not tls_server.log
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    sends: list[Send] = []
+    guard = Guard("open", frozenset({place}), sends.append)
+    assert post(guard, f"https://{place}/").text == "fine"
+    assert [send.allowed_because for send in sends] == ["approved"]
 
 
 @pytest.mark.usefixtures("resolved")
@@ -280,7 +283,7 @@ def test_an_entry_that_is_no_exact_name_approves_nothing(
 
 
 def test_a_user_name_in_the_address_is_refused_and_never_shown() -> None:
-    for guard in (Guard(), Guard(is_synthetic=True)):
+    for guard in (Guard(), Guard("synthetic")):
         with pytest.raises(CharthouseError, match="user name") as refusal:
             post(guard, "http://sam:hunter2@127.0.0.1:9/")
         assert "hunter2" not in str(refusal.value)
@@ -349,13 +352,11 @@ def set_proxies(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
         monkeypatch.setenv(name.upper(), url)
 
 
-@pytest.mark.usefixtures("resolved")
 def test_a_proxy_never_sees_plain_http(server: HTTPServer, monkeypatch: pytest.MonkeyPatch) -> None:
     with Listener() as proxy:
         set_proxies(monkeypatch, f"http://127.0.0.1:{proxy.port}")
         for host in ("127.0.0.1", "localhost"):
             assert post(Guard(), f"http://{host}:{server.port}/").text == "fine"
-        assert post(Guard(is_synthetic=True), f"http://{FAKE}:{server.port}/").text == "fine"
         assert proxy.saw_nothing()
 
 
@@ -374,7 +375,7 @@ def test_no_proxy_is_respected(monkeypatch: pytest.MonkeyPatch) -> None:
         set_proxies(monkeypatch, f"http://127.0.0.1:{proxy.port}")
         monkeypatch.setenv("no_proxy", FAKE)
         with pytest.raises(httpx2.TransportError):
-            post(Guard(is_synthetic=True), f"https://{FAKE}:{host.port}/")
+            post(Guard("synthetic"), f"https://{FAKE}:{host.port}/")
         assert proxy.saw_nothing()
     assert host.connections == 1
 
@@ -382,7 +383,7 @@ def test_no_proxy_is_respected(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_useless_proxy_is_one_line_without_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
     set_proxies(monkeypatch, "ftp://sam:hunter2@proxy.example")
     with pytest.raises(CharthouseError, match="HTTPS_PROXY") as refusal:
-        post(Guard(is_synthetic=True), f"https://{FAKE}/")
+        post(Guard("synthetic"), f"https://{FAKE}/")
     assert "hunter2" not in str(refusal.value)
 
 
@@ -494,7 +495,7 @@ def test_a_server_that_nobody_runs_is_a_connection_error_whatever_its_addresses(
         asked = answers("127.0.0.1", "127.0.0.2")
         monkeypatch.setattr(socket, "getaddrinfo", lambda *given, **more: asked)
         with pytest.raises(httpx2.ConnectError):
-            post(Guard(is_synthetic=False), f"http://localhost:{port}/")
+            post(Guard(), f"http://localhost:{port}/")
 
 
 def test_a_certificate_that_is_not_trusted_says_what_to_set() -> None:

@@ -204,7 +204,7 @@ def test_it_says_when_it_was_made_and_of_what(own: Bench) -> None:
     assert modified == modified_ns(own.warehouse)
     assert (has_text, has_vectors) == (True, False)
     assert abs(at.timestamp() - time.mktime(time.gmtime())) < 300
-    assert said[0].startswith("SYNTHETIC data: ") and str(out / FILE) in said[-1]
+    assert said[0].startswith("SYNTHETIC DATA: ") and str(out / FILE) in said[-1]
     write(own, "create table seeds.newer as select 1 as one")
     assert modified_ns(own.warehouse) > modified
 

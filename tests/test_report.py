@@ -258,7 +258,7 @@ def of_task(found: Found, task: str) -> TaskResults:
 
 
 def as_real(found: Found) -> Found:
-    cohort = replace(found.cohort, is_synthetic=False)
+    cohort = replace(found.cohort, data_kind="credentialed")
     return replace(
         found, cohort=cohort, tasks=[replace(each, cohort=cohort) for each in found.tasks]
     )

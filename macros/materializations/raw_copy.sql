@@ -1,14 +1,17 @@
 {#- A table read from a raw file, once: it is read again only when the file (path, bytes, time of last
     change) or what we want of it (the compiled SQL, the declared columns) has changed. The fingerprint
-    of both ends the table's comment, so it goes wherever the table goes.
+    of both stands in the table's comment, so it goes wherever the table goes; after it the SHA-256 of
+    what was read, and what kind of data that is (data_kind.sql).
     The model selects from its source as any other would; here the source becomes the file. -#}
 {% materialization raw_copy, adapter='duckdb' %}
     {%- set existing = load_cached_relation(this) -%}
     {%- set node = raw_source(model) -%}
     {%- set path = raw_path(node) -%}
     {%- set origin = raw_origin(node, path, sql) -%}
+    {%- set before = table_comment(this) if existing is not none else '' -%}
+    {%- set sha256 = sha256_in(before) -%}
 
-    {%- if existing is not none and origin in table_comment(existing) and not should_full_refresh() -%}
+    {%- if origin in before and (sha256 or path is none) and not should_full_refresh() -%}
         {%- call statement('main') -%}
             select 1 as unchanged
         {%- endcall -%}
@@ -20,11 +23,13 @@
             {%- do stop_at_refusal(node) -%}
             {%- do stop_at_no_rows(relation, node, path) -%}
         {%- endif -%}
+        {%- set sha256 = file_sha256(path) -%}
     {%- endif -%}
     {%- set relation = this.incorporate(type='table') -%}
     {%- do persist_docs(relation, model) -%}
-    {%- set mark = synthetic_mark() if path is none or is_marked(env_var(node.source_meta.root)) else '' -%}
-    {%- do run_query(alter_relation_comment(relation, (model.description ~ '\n\n' ~ origin ~ mark) | trim)) -%}
+    {%- set kind = kind_of_copy(node, path, sha256, relation) -%}
+    {%- do stop_at_another_kind(before, kind, path or node.source_meta.root) -%}
+    {%- do run_query(alter_relation_comment(relation, (model.description ~ '\n\n' ~ origin ~ sha256_words(sha256) ~ '\n' ~ kind) | trim)) -%}
     {{ adapter.commit() }}
 
     {{ return({'relations': [relation]}) }}
@@ -49,24 +54,13 @@
 {% endmacro %}
 
 
+{#- Of a view too: the audit has views in place of the copies. -#}
 {% macro table_comment(relation) %}
     {%- set found = run_query(
         "select comment from duckdb_tables() where database_name = current_database() and schema_name = '" ~ relation.schema
         ~ "' and table_name = '" ~ relation.identifier ~ "'"
+        ~ " union all select comment from duckdb_views() where database_name = current_database() and schema_name = '"
+        ~ relation.schema ~ "' and view_name = '" ~ relation.identifier ~ "'"
     ).rows -%}
     {{ return(found[0][0] or '' if found | length else '') }}
-{% endmacro %}
-
-
-{#- Ends the comment of a copy without a row of a real patient. -#}
-{% macro synthetic_mark() %}{{ return(' Synthetic.') }}{% endmacro %}
-
-
-{#- Whether a copy that this run does not make holds nothing else; one that is not there does. -#}
-{% macro is_synthetic_copy(node) %}
-    {%- set relation = api.Relation.create(schema=node.schema, identifier=node.alias) -%}
-    {%- set there = run_query(
-        "select 1 from duckdb_tables() where database_name = current_database() and schema_name = '" ~ node.schema ~ "' and table_name = '" ~ node.alias ~ "'"
-    ).rows -%}
-    {{ return(not there or table_comment(relation).endswith(synthetic_mark())) }}
 {% endmacro %}

@@ -29,6 +29,8 @@ final as (
         '{{ protocol() }}' as protocol,
         json_merge_patch(variables.variables, json_object('vital_signs_hash', vital_signs.rows_hash)) as variables,
         {{ is_synthetic() }} as is_synthetic,
+        '{{ data_kind() }}' as data_kind,
+        {{ text_literal(data_source()) if data_source() else 'cast(null as varchar)' }} as data_source,
         cast('{{ run_started_at }}' as timestamp) as built_at
     from variables, {{ hashed | join(', ') }}
 )

@@ -7,6 +7,7 @@ from typing import Any
 
 import duckdb
 
+from charthouse.data_kind import DataKind, kind_of
 from charthouse.errors import CharthouseError
 
 
@@ -16,7 +17,8 @@ class Cohort:
 
     cohort_hash: str
     protocol: str
-    is_synthetic: bool
+    data_kind: DataKind
+    data_source: str | None  # name and licence of open data
     variables: Mapping[str, Any]
     stays: Mapping[int, tuple[int, str]]  # stay_id to (subject_id, split), in order of stay_id
     tasks: tuple[str, ...]
@@ -24,12 +26,17 @@ class Cohort:
     tabular_variables: tuple[tuple[str, str], ...]
     bins: int
 
+    @property
+    def is_synthetic(self) -> bool:
+        """Whether it is of no real patient."""
+        return self.data_kind == "synthetic"
+
     def describe(self) -> str:
         """For people, in a line."""
-        synthetic = "SYNTHETIC, " if self.is_synthetic else ""
+        kind = {"synthetic": "SYNTHETIC, ", "open": f"OPEN DATA: {self.data_source}, "}
         return (
-            f"Cohort {self.cohort_hash[:12]} ({synthetic}protocol {self.protocol},"
-            f" {len(self.stays)} stays)"
+            f"Cohort {self.cohort_hash[:12]} ({kind.get(self.data_kind, '')}"
+            f"protocol {self.protocol}, {len(self.stays)} stays)"
         )
 
 
@@ -40,22 +47,22 @@ def read_cohort(db: duckdb.DuckDBPyConnection) -> Cohort:
         CharthouseError: the warehouse has no marts yet.
     """
     require_result_tables(db)
-    definitions = db.execute(
-        "select cohort_hash, protocol, is_synthetic, variables from marts.cohort_definition"
-    ).fetchall()
+    columns = ("cohort_hash", "protocol", "variables", "is_synthetic", "data_kind", "data_source")
+    definitions = db.execute(f"select {', '.join(columns)} from marts.cohort_definition").fetchall()
     if len(definitions) != 1:
         raise CharthouseError(
             f"marts.cohort_definition has {len(definitions)} rows where it has one. Run dbt build."
         )
-    ((cohort_hash, protocol, is_synthetic, variables),) = definitions
+    definition = dict(zip(columns, definitions[0], strict=True))
     stays = db.execute(
         "select stay_id, subject_id, split from marts.cohort order by stay_id"
     ).fetchall()
     return Cohort(
-        cohort_hash=cohort_hash,
-        protocol=protocol,
-        is_synthetic=is_synthetic,
-        variables=json.loads(variables),
+        cohort_hash=definition["cohort_hash"],
+        protocol=definition["protocol"],
+        data_kind=kind_of(definition),
+        data_source=definition["data_source"],
+        variables=json.loads(definition["variables"]),
         stays={stay_id: (subject_id, split) for stay_id, subject_id, split in stays},
         tasks=_column(db, "select distinct task from marts.labels order by task"),
         vital_signs=_column(db, "select distinct variable from marts.vitals_hourly order by 1"),
@@ -93,9 +100,9 @@ def require_result_tables(db: duckdb.DuckDBPyConnection) -> None:
         " column_name in ('marts.cohort_definition.cohort_hash', 'results.runs.run_id',"
         " 'results.predictions.run_id', 'embeddings.fitted.fitted_on', 'results.answers.run_id',"
         " 'marts.patient_profiles.sections', 'results.comparisons.is_primary',"
-        " 'marts.cohort.in_mimic_cxr_years')"
+        " 'marts.cohort.in_mimic_cxr_years', 'marts.cohort_definition.data_kind')"
     ).fetchall()[0][0]
-    if found < 8:
+    if found < 9:
         raise CharthouseError(
             "The warehouse lacks the marts or the tables of results. Run dbt build first."
         )

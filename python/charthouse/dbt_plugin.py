@@ -16,11 +16,13 @@ import duckdb
 from dbt.adapters.duckdb.credentials import DuckDBCredentials
 from dbt.adapters.duckdb.plugins import BasePlugin
 from dbt.flags import get_flags
+from duckdb.func import SPECIAL
 
 from charthouse.dbt_private import begin, call_database
 from charthouse.errors import CharthouseError
 from charthouse.project import raw_tables
 from charthouse.raw.stream import RawStream
+from charthouse.synthetic_marker import has_marker, sha256_of, why_not_synthetic
 from charthouse.warehouse import duckdb_config, wait_for_lock
 
 RESERVE_BYTES = 4_000_000  # many times what putting every table back writes to the log
@@ -58,6 +60,9 @@ class Plugin(BasePlugin):
 
         open_raw(table, path): the next scan of raw__<table> reads that file; '' for no rows.
         raw_refusal(table): why that scan does not count, or ''.
+        file_sha256(path): in hex, '' where it cannot be read.
+        why_not_synthetic(folder, path, sha256): of a table that was read; null where it is synthetic,
+        '' where nothing says that it were.
         """
         if self.creds is not None:
             self._renamed = call_database(conn, self.creds.path, self.creds.database)
@@ -69,8 +74,24 @@ class Plugin(BasePlugin):
         def raw_refusal(table: str) -> str:
             return self._streams[table].refusal() or ""
 
+        def file_sha256(path: str) -> str:
+            try:
+                return sha256_of(Path(path))
+            except OSError:
+                return ""
+
+        def not_synthetic(root: str, path: str, sha256: str) -> str | None:
+            if not has_marker(Path(root)):
+                return ""
+            name = Path(path).relative_to(root).as_posix()
+            return why_not_synthetic(Path(root), {name: sha256})
+
         conn.create_function("open_raw", open_raw, side_effects=True)
         conn.create_function("raw_refusal", raw_refusal, side_effects=True)
+        conn.create_function("file_sha256", file_sha256, side_effects=True)
+        conn.create_function(
+            "why_not_synthetic", not_synthetic, side_effects=True, null_handling=SPECIAL
+        )
 
     def configure_cursor(self, cursor: duckdb.DuckDBPyConnection) -> None:
         """Each declared raw table can be selected from, as raw__<source>__<table>.

@@ -11,6 +11,7 @@ from charthouse.local_paths import require_local
 from charthouse.project import RawTable, known_row_counts, raw_tables
 from charthouse.raw.gate import ENDINGS, header_of, missing_columns, rows_of
 from charthouse.raw.stream import RawStream
+from charthouse.synthetic_marker import has_marker, why_not_synthetic
 from charthouse.warehouse import open_warehouse, scratch, warehouse_path
 
 # A file up to this many bytes is counted at once; a larger one, only with --full.
@@ -98,8 +99,12 @@ def _root_folder(root: str, tables: list[RawTable], findings: list[Finding]) -> 
             Finding("bad", root, f"{folder} is not readable by you: chmod or ask its owner")
         )
         return None
-    if (folder / "SYNTHETIC.txt").exists():
-        findings.append(Finding("note", root, f"{folder} is SYNTHETIC: no real patient in it"))
+    if has_marker(folder):
+        why = why_not_synthetic(folder, {})
+        words = f"{why}; until then it is not synthetic" if why else None
+        findings.append(
+            Finding("note", root, words or f"{folder} is SYNTHETIC: no real patient in it")
+        )
     expected = tables[0].folder
     if expected and not (folder / expected).is_dir():
         nested = next((path.parent for path in sorted(folder.glob(f"*/{expected}"))), None)

@@ -1,7 +1,9 @@
-"""What may leave this machine: nothing of credentialed data, unless its host was approved.
+"""What may leave this machine: nothing of real patients, unless its host was approved.
 
 PhysioNet's terms allow MIMIC only at services that keep nothing. A user who has such an agreement
-names the host in CHARTHOUSE_APPROVED_HOSTS. Loopback is always allowed, synthetic data anywhere.
+names the host in CHARTHOUSE_APPROVED_HOSTS. Open data may be shared by their licence, but they are
+of people: where they go is named in the same way. Loopback is always allowed; synthetic data may go
+anywhere, but beyond loopback nothing goes without TLS.
 Encoders and learners reach the network through `guarded_client` alone (charthouse.guarded_http
 checks every request; a test proves that no module goes around it). docs/security.md is for users.
 """
@@ -18,6 +20,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
+from charthouse.data_kind import DataKind
 from charthouse.errors import CharthouseError
 
 if TYPE_CHECKING:
@@ -58,11 +61,11 @@ class Route:
 class Guard:
     """Stands between an encoder or learner and the network; may be shared between threads."""
 
-    is_synthetic: bool = False
-    """The data were made by `charthouse synth`: they may go anywhere."""
+    data_kind: DataKind = "credentialed"
+    """Synthetic data may go anywhere."""
 
     approved_hosts: frozenset[str] | None = None
-    """Where credentialed data may go; None: what CHARTHOUSE_APPROVED_HOSTS says."""
+    """Where other data may go; None: what CHARTHOUSE_APPROVED_HOSTS says."""
 
     log: Callable[[Send], None] | None = None
     """Told of each request before it leaves, one at a time; if it raises, nothing is sent."""
@@ -99,12 +102,15 @@ class Guard:
         addresses = loopback_addresses(host)
         if addresses is not None:
             return Route(host, "loopback", addresses)
-        if self.is_synthetic:
-            return Route(host, "synthetic")
         approved = {entry for entry in self.approved_hosts or () if _EXACT.fullmatch(entry)}
-        if place in approved and url.scheme == "https":
-            return Route(host, "approved")
-        raise CharthouseError(self._refusal(place, approved))
+        if self.data_kind != "synthetic" and place not in approved:
+            raise CharthouseError(self._refusal(place, approved))
+        if url.scheme != "https":
+            raise CharthouseError(
+                f"{place}: refused, nothing was sent: beyond this machine data leave by https only,"
+                f" {self.data_kind} data too. Begin its address with https://."
+            )
+        return Route(host, "synthetic" if self.data_kind == "synthetic" else "approved")
 
     def record(self, send: Send) -> None:
         """Tells `log`, before the request leaves."""
@@ -113,16 +119,23 @@ class Guard:
                 self.log(send)
 
     def _refusal(self, place: str, approved: set[str]) -> str:
-        why = "the data are credentialed and this host is not approved"
-        if place in approved:
-            why = "credentialed data leave by https only"
+        """Why data that are not synthetic do not go there."""
+        is_open = self.data_kind == "open"
+        kind = "open data" if is_open else "credentialed"
+        why = f"the data are {kind} and this host is not approved"
         if unclear := sorted((self.approved_hosts or frozenset()) - approved):
             entry = unclear[0].rpartition("@")[2]  # what stands before may be a password
             why += f"; {entry!a} in {APPROVED_HOSTS} is not an exact host name"
+        terms = (
+            "Their licence lets you share them, but they are of real patients: if they shall go"
+            " there, declare it:"
+            if is_open
+            else "PhysioNet's terms ask for a service that keeps nothing (zero retention); where"
+            " you have that in writing, declare it:"
+        )
         return (
-            f"{place}: refused, nothing was sent: {why}. PhysioNet's terms ask for a service that"
-            f" keeps nothing (zero retention); where you have that in writing, declare it:"
-            f" {APPROVED_HOSTS}={place}, with https (docs/security.md)."
+            f"{place}: refused, nothing was sent: {why}. {terms} {APPROVED_HOSTS}={place}, with"
+            " https (docs/security.md)."
         )
 
 

@@ -21,6 +21,7 @@ from pathlib import Path
 import duckdb
 
 from charthouse.cohort import require_result_tables
+from charthouse.data_kind import kind_of, tag
 from charthouse.errors import CharthouseError
 from charthouse.interrupts import how
 from charthouse.local_paths import require_local
@@ -204,10 +205,11 @@ def _write(warehouse: Path, version: Path, options: Options, unwritten: Unwritte
     began = time.monotonic()
     with open_copy(warehouse, version / FILE, unwritten) as db:
         require_result_tables(db)
-        ((is_synthetic,),) = db.execute(
-            "select is_synthetic from marts.cohort_definition"
+        ((is_synthetic, data_kind),) = db.execute(
+            "select is_synthetic, data_kind from marts.cohort_definition"
         ).fetchall()
-        keeps_text = is_synthetic or options.with_text
+        kind = kind_of({"is_synthetic": is_synthetic, "data_kind": data_kind})
+        keeps_text = kind == "synthetic" or options.with_text
         schemas = (*COPIED, *([EMBEDDINGS] * options.embeddings))
         tables = _tables(db, options, schemas, of_cohort=keeps_text)
         less = [] if options.with_text else _left_out(db, schemas, of_cohort=keeps_text)
@@ -223,7 +225,7 @@ def _write(warehouse: Path, version: Path, options: Options, unwritten: Unwritte
                 f"copy {table.full_name} to {text_literal(file)} (format parquet, compression zstd)"
             )
         db.execute("checkpoint")  # closing would, and keep silent where the disk is full
-    mark = "SYNTHETIC data: " if is_synthetic else ""
+    mark = f"{words}: " if (words := tag(kind)) else ""
     lines = [
         f"{mark}{len(tables)} tables in {time.monotonic() - began:.1f} s; the warehouse was held"
         f" for {held:.1f} s of these"

@@ -14,6 +14,7 @@ from charthouse.ask.shots import Shots
 from charthouse.encoders.xray_file import Unreadable, stat_of
 from charthouse.errors import CharthouseError
 from charthouse.learners.base import ANSWER_TOKENS, Message, Question, Respondent
+from charthouse.synthetic_marker import SyntheticPictures
 
 NO_PICTURE = "no X-ray in the window"
 
@@ -50,6 +51,7 @@ class Maker:
         prompt: the words.
         questions: task to its question.
         shots: task to its examples.
+        synthetic: checks each picture, where being synthetic is why they may leave this machine.
     """
 
     def __init__(
@@ -58,8 +60,9 @@ class Maker:
         prompt: Prompt,
         questions: Mapping[str, str],
         shots: Mapping[str, Shots],
+        synthetic: SyntheticPictures | None = None,
     ) -> None:
-        self._respondent, self._prompt = respondent, prompt
+        self._respondent, self._prompt, self._synthetic = respondent, prompt, synthetic
         self._questions, self._shots = questions, shots
         self._counting = threading.Lock()  # tokenizers and processors promise nothing
 
@@ -91,7 +94,8 @@ class Maker:
         """What is shown, or why nothing is.
 
         Raises:
-            CharthouseError: the file is not what it was when the question was planned.
+            CharthouseError: the file is not what it was when the question was planned, or not
+                synthetic where it must be.
         """
         if asked.condition.picture == "none":
             return None, "withheld"
@@ -103,6 +107,8 @@ class Maker:
                 f"{asked.shown.path} has gone or changed since this run began. Mount the disk, then"
                 " run again: answers are kept."
             )
+        if self._synthetic is not None and asked.shown.stat is not None:
+            self._synthetic.require(asked.shown.path)
         try:
             picture = at_size_of(asked.shown.path, self._respondent.family.picture_size)
         except Unreadable as error:

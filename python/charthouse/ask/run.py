@@ -1,5 +1,6 @@
 """`charthouse ask`: which learners, how they are reached, and what is said about it."""
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -12,7 +13,7 @@ from charthouse.ask.conditions import COALITIONS, FULL, condition_named
 from charthouse.ask.job import Job, Tally
 from charthouse.ask.journal import Journal, recover
 from charthouse.ask.locked import create_locked
-from charthouse.ask.plan import Plan, Wanted, make_plan
+from charthouse.ask.plan import ROOT, Plan, Wanted, make_plan
 from charthouse.ask.prompt import Prompt, read_prompt
 from charthouse.ask.questions import Maker
 from charthouse.ask.shots import Shots, draw_shots
@@ -26,10 +27,11 @@ from charthouse.guard import Guard
 from charthouse.learners.base import ANSWER_TOKENS, Respondent
 from charthouse.learners.registry import LearnerSpec, family_of, learner_spec, learner_specs
 from charthouse.learners.served import Served
-from charthouse.openai_api import Usage, connect
+from charthouse.openai_api import Usage, connect, named_address
 from charthouse.patience import Patience
 from charthouse.progress import Say, Watch
 from charthouse.runs import new_run_id, note_counts, note_cut_short, start_run
+from charthouse.synthetic_marker import SyntheticPictures
 from charthouse.warehouse import open_warehouse
 
 DEPLOYMENT = "AZURE_OPENAI_CHAT_DEPLOYMENT"
@@ -195,7 +197,7 @@ class _Asking:
         if self.options.dry_run and (absent := _absent(spec, self.options)):
             self.say(f"  {spec.learner}: not ready, {absent}")
             return
-        guard = Guard(is_synthetic=self.cohort.is_synthetic)
+        guard = Guard(self.cohort.data_kind)
         respondent = reach(
             spec,
             self.options,
@@ -238,7 +240,13 @@ class _Asking:
             fingerprint=fingerprint,
             respondent=respondent,
             prompt=self.prompt,
-            maker=Maker(respondent, self.prompt, self.questions, self.shots),
+            maker=Maker(
+                respondent,
+                self.prompt,
+                self.questions,
+                self.shots,
+                self._only_synthetic(guard, respondent),
+            ),
             journal=journal,
             budget=self.budget,
         )
@@ -261,6 +269,15 @@ class _Asking:
         finally:
             if job.tally.asked or is_done:
                 self.say(f"  {spec.learner}: {_summary(job.tally, plan)}")
+
+    def _only_synthetic(self, guard: Guard, respondent: Respondent) -> SyntheticPictures | None:
+        """What checks each picture, where that they are synthetic is why they may leave."""
+        if respondent.sends_to() is None:
+            return None
+        route = guard.check(named_address(self.options.base_url).url)
+        if route.because != "synthetic":
+            return None
+        return SyntheticPictures(Path(os.environ.get(ROOT, "")))
 
     def _fingerprint(self, spec: LearnerSpec, respondent: Respondent) -> str:
         """Of the settings: of all that an answer depends on, whatever is asked about whom."""

@@ -21,7 +21,7 @@ from charthouse.build import run_dbt
 from charthouse.cohort import Cohort
 from charthouse.errors import CharthouseError
 from charthouse.progress import Say
-from charthouse.warehouse import Unwritten, open_copy
+from charthouse.warehouse import Unwritten, open_copy, text_literal
 
 REPLAYED = {
     "cohort": ("marts.cohort",),
@@ -79,8 +79,8 @@ def replay(project: Path, warehouse: Path, cohort: Cohort, folder: Path, say: Sa
     """
     scratch = folder / f"{_SCRATCH}.duckdb"
     with open_copy(warehouse, scratch, _unwritten(folder)) as db:
-        is_synthetic = _link_staged_tables(db)
-    refusal = _build(project, warehouse, cohort, folder, is_synthetic=is_synthetic)
+        _link_staged_tables(db)
+    refusal = _build(project, warehouse, cohort, folder)
     if refusal:  # the other checks are not run
         if " Error: " in refusal:  # of DuckDB, which may quote what stands in a table
             refusal = _QUOTED.sub("'...'", refusal)
@@ -105,41 +105,33 @@ def _unwritten(folder: Path) -> Unwritten:
     )
 
 
-def _link_staged_tables(db: duckdb.DuckDBPyConnection) -> bool:
-    """Makes a view of each staged table in the scratch database.
+def _link_staged_tables(db: duckdb.DuckDBPyConnection) -> None:
+    """Makes a view of each staged table in the scratch database, with its comment.
 
-    Returns:
-        Whether every one is of synthetic data (macros/materializations/raw_copy.sql marks them).
+    That says which kind of data it holds (macros/data_kind.sql).
     """
     staged = db.execute(
-        "select table_name, coalesce(ends_with(comment, ' Synthetic.'), false)"
+        "select table_name, coalesce(comment, '')"
         " from duckdb_tables() where database_name = 'source' and schema_name = 'staging'"
     ).fetchall()
     db.execute(f"create schema {_SCRATCH}.staging")
-    for name, _ in staged:
-        db.execute(
-            f'create view {_SCRATCH}.staging."{name}" as select * from source.staging."{name}"'
-        )
-    return bool(staged) and all(marked for _, marked in staged)
+    for name, comment in staged:
+        view = f'{_SCRATCH}.staging."{name}"'
+        db.execute(f'create view {view} as select * from source.staging."{name}"')
+        db.execute(f"comment on view {view} is {text_literal(comment)}")
 
 
-def _build(
-    project: Path, warehouse: Path, cohort: Cohort, folder: Path, *, is_synthetic: bool
-) -> str | None:
+def _build(project: Path, warehouse: Path, cohort: Cohort, folder: Path) -> str | None:
     """Runs dbt; returns what failed, in a line, if anything did."""
     profile = yaml.safe_load((project / "profiles/profiles.yml").read_text("utf-8"))
     (output,) = profile["charthouse"]["outputs"].values()
     output["attach"] = [{"path": str(warehouse.absolute()), "alias": "source", "read_only": True}]
     (folder / "profiles.yml").write_text(yaml.safe_dump(profile), "utf-8")
-    raw = folder / "raw"  # no raw file is read; only whether they are synthetic is asked of it
-    raw.mkdir()
-    if is_synthetic:
-        (raw / "SYNTHETIC.txt").touch()
     variables = {k: v for k, v in cohort.variables.items() if k != "vital_signs_hash"}
     roots = ("CHARTHOUSE_MIMICIV", "CHARTHOUSE_NOTE", "CHARTHOUSE_CXR")
     environment = {name: value for name, value in os.environ.items() if name not in roots}
     environment |= {
-        "CHARTHOUSE_MIMICIV": str(raw),
+        "CHARTHOUSE_MIMICIV": str(folder),  # no raw file is read
         "CHARTHOUSE_WAREHOUSE": str(folder / f"{_SCRATCH}.duckdb"),
     }
     words = [

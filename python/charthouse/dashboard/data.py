@@ -11,8 +11,10 @@ import duckdb
 import pandas as pd
 import streamlit as st
 
+from charthouse.data_kind import DataKind, kind_of
 from charthouse.duckdb_errors import values_left_out
 from charthouse.publish import FILE, OWN, modified_ns
+from charthouse.report.read import rows as read_rows
 from charthouse.warehouse import open_warehouse
 
 Row = dict[str, Any]
@@ -47,7 +49,8 @@ class Copy:
         has_embeddings: Whether the vectors are in it.
         cohort_hash: Of the cohort.
         protocol: strict or paper.
-        is_synthetic: Whether it is of no real patient.
+        data_kind: synthetic, open or credentialed.
+        data_source: Name and licence of open data, else None.
     """
 
     path: Path
@@ -59,7 +62,13 @@ class Copy:
     has_embeddings: bool
     cohort_hash: str
     protocol: str
-    is_synthetic: bool
+    data_kind: DataKind
+    data_source: str | None
+
+    @property
+    def is_synthetic(self) -> bool:
+        """Whether it is of no real patient."""
+        return self.data_kind == "synthetic"
 
     def lacks(self, *tables: str) -> list[str]:
         """Those of the tables that are not in it."""
@@ -103,12 +112,15 @@ def _opened(path: Path, mtime_ns: int) -> _Open:
 @st.cache_resource(max_entries=2, show_spinner=False)
 def _facts(path: Path, mtime_ns: int) -> Copy:
     db = _opened(path, mtime_ns).cursor()
-    (found,) = db.execute(
+    (about,) = db.execute(
         "select published_at, warehouse_modified_ns, has_text, has_embeddings, cohort_hash,"
-        f" protocol, is_synthetic from {OWN}.copy cross join marts.cohort_definition"
+        f" protocol from {OWN}.copy cross join marts.cohort_definition"
     ).fetchall()
+    (definition,) = read_rows(db, "from marts.cohort_definition")
     names = db.execute("select schema_name || '.' || table_name from duckdb_tables()").fetchall()
-    return Copy(path, mtime_ns, frozenset(name for (name,) in names), *found)
+    tables = frozenset(name for (name,) in names)
+    kind, source = kind_of(definition), definition.get("data_source")
+    return Copy(path, mtime_ns, tables, *(*about, kind, source))
 
 
 def frame(copy: Copy, query: str, *values: Any) -> pd.DataFrame:

@@ -10,9 +10,10 @@ import pandas as pd
 import streamlit as st
 
 from charthouse.dashboard.data import Copy, Site, frame
+from charthouse.data_kind import headline
 from charthouse.evaluate.comparisons import PRIMARY
 from charthouse.evaluate.elsewhere import EVALUATED_COHORTS, other_evaluated
-from charthouse.report.style import POPULATIONS, WARNING
+from charthouse.report.style import POPULATIONS, SOFT, WARNING
 
 METRICS = {
     "auroc": "AUROC",
@@ -46,7 +47,7 @@ EVALUATED = ("charthouse predict", "charthouse evaluate", "charthouse publish")
 
 _BANNER = (
     '<div role="alert" style="background:{colour};color:white;font-weight:600;padding:0.35rem'
-    ' 0.9rem;border-radius:0.3rem">SYNTHETIC DATA: nothing here is about real patients.</div>'
+    ' 0.9rem;border-radius:0.3rem">{words}</div>'
 )
 
 
@@ -79,9 +80,10 @@ def text(words: str = "", *, bold: str = "", small: bool = False) -> None:
 
 
 def head(site: Site, copy: Copy, title: str, words: str) -> None:
-    """Title, what the page shows, the mark of synthetic data, and how old the copy is."""
-    if copy.is_synthetic:
-        st.html(_BANNER.format(colour=WARNING))
+    """Title, what the page shows, what kind of data it is, and how old the copy is."""
+    if banner := headline(copy.data_kind, copy.data_source):
+        colour = WARNING if copy.is_synthetic else SOFT
+        st.html(_BANNER.format(colour=colour, words=escape(banner)))
     st.title(title, anchor=False)
     st.markdown(words)
     text(

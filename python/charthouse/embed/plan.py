@@ -1,5 +1,7 @@
 """What there is to do: which stays an encoder must still encode, and what each depends on."""
 
+import itertools
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,7 +10,7 @@ from typing import Any
 import duckdb
 
 from charthouse.cohort import Cohort, require_cohort
-from charthouse.embed.inputs import READERS, Reader
+from charthouse.embed.inputs import READERS, Images, Reader
 from charthouse.embed.store import Items, Target, answered, encoded_hashes, refused
 from charthouse.encoders.base import Context, Encoder, FittedEncoder, Stay, digest
 from charthouse.encoders.registry import EncoderSpec, encoder_class
@@ -17,6 +19,7 @@ from charthouse.guard import Guard
 from charthouse.openai_api import named_address
 from charthouse.runs import new_run_id
 from charthouse.sends import log_to
+from charthouse.synthetic_marker import SyntheticPictures
 from charthouse.warehouse import open_warehouse
 
 STAYS_READ_AT_ONCE = 1024  # while fitting
@@ -42,6 +45,7 @@ class Plan:
     skipped: int  # stays known to have none, those that are absent among them
     refused: Mapping[int, Items]  # of stays to do, what a service would not take the last time
     refusal: str | None  # why the guard would let nothing leave for where the encoder sends
+    synthetic: SyntheticPictures | None  # checks each X-ray, where only such may be sent
     warehouse: Path = field(repr=False)
 
     def read(self, stay_ids: Sequence[int], *, with_labels: bool = False) -> list[Stay]:
@@ -50,11 +54,15 @@ class Plan:
         Labels are for fitting alone: what encodes never sees one.
 
         Raises:
-            CharthouseError: the marts were built again since the plan was made.
+            CharthouseError: the marts were built again since the plan was made, or an X-ray that
+                would be sent as synthetic is not.
         """
         with open_warehouse(self.warehouse) as db:
             require_cohort(db, self.cohort)
             content = self.reader.read(db, self.encoder.context, stay_ids)
+        if self.synthetic is not None:
+            for image in itertools.chain.from_iterable(content.values()):
+                self.synthetic.require(image.path)
         return [
             Stay(
                 stay_id,
@@ -124,7 +132,7 @@ def make_plan(
         seed=seed,
         device=device,
         precision=precision,
-        guard=Guard(is_synthetic=cohort.is_synthetic, log=log_to(warehouse, run_id)),
+        guard=Guard(cohort.data_kind, log=log_to(warehouse, run_id)),
     )
     if reason := cls.unsuited(context):
         raise CharthouseError(reason)
@@ -173,6 +181,7 @@ def make_plan(
         skipped=len((current - embedded) | set(absent)),
         refused={stay: not_taken[stay, h] for stay, h in not_taken.keys() & input_hashes.items()},
         refusal=_refusal(encoder),
+        synthetic=_only_synthetic(encoder, reader),
         warehouse=warehouse,
     )
 
@@ -186,6 +195,14 @@ def _refusal(encoder: Encoder) -> str | None:
     except CharthouseError as error:
         return str(error)
     return None
+
+
+def _only_synthetic(encoder: Encoder, reader: Reader) -> SyntheticPictures | None:
+    if encoder.sends_to() is None or not isinstance(reader, Images) or _refusal(encoder):
+        return None
+    if encoder.context.guard.check(named_address().url).because != "synthetic":
+        return None
+    return SyntheticPictures(Path(os.environ[reader.root]))
 
 
 def _frame(encoder: Encoder) -> Any:

@@ -31,7 +31,7 @@ def attrition_picture(cohort: CohortFacts) -> Sheet:
     body = _BOX + sum(heights) + len(steps) * _BOX + _ARROW * 1.4 + 0.2 + most * _LINE + 0.15
     sheet = Sheet(
         _WIDTH, body, title="From all ICU stays to the cohort and its splits",
-        footer=style.cohort_footer(cohort), synthetic=cohort.is_synthetic,
+        footer=style.cohort_footer(cohort), kind=cohort.data_kind,
     )  # fmt: skip
     axes = sheet.axes(0, 0, _WIDTH, body)
     axes.set_xlim(0, _WIDTH)

@@ -70,7 +70,7 @@ def _sheet(
         title=f"Differences of AUROC, {results.task}{which}",
         footer=style.footer(results, "AUROC is the primary metric; same stays and resamples for"
                             " both arms; p corrected within a question and fusion (Holm)"),
-        synthetic=results.cohort.is_synthetic,
+        kind=results.cohort.data_kind,
     )  # fmt: skip
     sheet.legend(
         [

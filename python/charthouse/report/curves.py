@@ -44,7 +44,7 @@ def curve_picture(results: TaskResults, arms: Sequence[Row]) -> Sheet:
             "bands are pointwise; grey: the other arms",
             ", ".join(arm["run_id"] for arm in arms),
         ),
-        synthetic=results.cohort.is_synthetic,
+        kind=results.cohort.data_kind,
     )
     for down, arm in enumerate(arms):
         top = down * (_SIDE + _DOWN)

@@ -48,7 +48,7 @@ def leaderboard_picture(results: TaskResults) -> Sheet:
         height + 1.0,
         title=f"Leaderboard, {results.task}",
         footer=style.footer(results),
-        synthetic=results.cohort.is_synthetic,
+        kind=results.cohort.data_kind,
     )
     keys = [style.key("ours, 95 % interval", OURS)]
     if published:

@@ -9,6 +9,7 @@ from typing import Any
 import duckdb
 
 from charthouse.cohort import require_result_tables
+from charthouse.data_kind import DataKind, kind_of
 from charthouse.errors import CharthouseError
 from charthouse.evaluate.elsewhere import nothing_evaluated
 from charthouse.evaluate.scored import POPULATIONS
@@ -42,7 +43,8 @@ class CohortFacts:
 
     cohort_hash: str
     protocol: str
-    is_synthetic: bool
+    data_kind: DataKind
+    data_source: str | None  # name and licence of open data
     variables: Mapping[str, Any]
     attrition: Sequence[Row]  # marts.cohort_attrition
     splits: Sequence[Row]  # split, stays, patients
@@ -150,7 +152,9 @@ def rows(db: duckdb.DuckDBPyConnection, query: str, *values: Any) -> list[Row]:
 
 def _cohort(db: duckdb.DuckDBPyConnection) -> CohortFacts:
     (definition,) = rows(
-        db, "select cohort_hash, protocol, variables, is_synthetic from marts.cohort_definition"
+        db,
+        "select cohort_hash, protocol, variables, is_synthetic, data_kind, data_source"
+        " from marts.cohort_definition",
     )
     by_split = "case split when 'train' then 1 when 'validation' then 2 when 'test' then 3 end"
     (modalities,) = rows(
@@ -161,7 +165,8 @@ def _cohort(db: duckdb.DuckDBPyConnection) -> CohortFacts:
     return CohortFacts(
         cohort_hash=definition["cohort_hash"],
         protocol=definition["protocol"],
-        is_synthetic=definition["is_synthetic"],
+        data_kind=kind_of(definition),
+        data_source=definition["data_source"],
         variables=json.loads(definition["variables"]),
         attrition=rows(db, "select * from marts.cohort_attrition order by step"),
         splits=rows(

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from charthouse.data_kind import tag
 from charthouse.errors import CharthouseError
 from charthouse.progress import Say
 from charthouse.report import style
@@ -61,9 +62,9 @@ def write_report(warehouse: Path, out: Path, *, arms: Sequence[str] = (), say: S
             f"{out}: the report cannot be written there ({error.strerror}). Free space, or name"
             " another folder by --out."
         ) from error
-    synthetic = "SYNTHETIC data: " if found.cohort.is_synthetic else ""
+    mark = f"{words}: " if (words := tag(found.cohort.data_kind)) else ""
     names = ", ".join(results.task for results in found.tasks)
-    say(f"{synthetic}{out / PAGE}, {len(pictures)} pictures, of {names}")
+    say(f"{mark}{out / PAGE}, {len(pictures)} pictures, of {names}")
     return out / PAGE
 
 

@@ -40,7 +40,7 @@ def share_picture(results: TaskResults) -> Sheet:
         title=f"What moves the scores: shares of the modalities, {results.task}",
         footer=style.footer(results, "bars are point estimates, the shares' intervals are in"
                             " reports.contributions", *without),
-        synthetic=results.cohort.is_synthetic,
+        kind=results.cohort.data_kind,
     )  # fmt: skip
     sheet.legend(
         [

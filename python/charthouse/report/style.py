@@ -1,4 +1,4 @@
-"""How every picture looks: fonts, colours, title, footer, the mark of synthetic data."""
+"""How every picture looks: fonts, colours, title, footer, what kind of data it is of."""
 
 import io
 import textwrap
@@ -13,6 +13,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from charthouse.data_kind import DataKind, tag
 from charthouse.evaluate.scored import ALL, COMPLETE, CXR_YEARS
 from charthouse.report.read import CohortFacts, TaskResults
 
@@ -76,7 +77,7 @@ def footer(results: TaskResults, *more: str) -> str:
         f"{n:,}" for n in sorted({run["n_bootstrap"] for run in results.evaluations})
     )
     parts = [
-        *_synthetic(results.cohort),
+        *_kind(results.cohort),
         f"task {results.task}",
         *_of_cohort(results.cohort),
         "; ".join(
@@ -92,12 +93,16 @@ def footer(results: TaskResults, *more: str) -> str:
 
 def cohort_footer(cohort: CohortFacts) -> str:
     """What a picture of the cohort is of."""
-    facts = [*_synthetic(cohort), *_of_cohort(cohort)]
+    facts = [*_kind(cohort), *_of_cohort(cohort)]
     return " · ".join([*facts, "counts, without intervals", "marts.cohort_attrition"])
 
 
-def _synthetic(cohort: CohortFacts) -> list[str]:
-    return ["SYNTHETIC data, no real patient"] if cohort.is_synthetic else []
+def _kind(cohort: CohortFacts) -> list[str]:
+    words = {
+        "synthetic": "SYNTHETIC data, no real patient",
+        "open": f"OPEN DATA: {cohort.data_source}",
+    }
+    return [words[cohort.data_kind]] if cohort.data_kind in words else []
 
 
 def _of_cohort(cohort: CohortFacts) -> list[str]:
@@ -108,9 +113,10 @@ class Sheet:
     """A figure with a title above its body and a footer below; all measures are inches."""
 
     def __init__(
-        self, width: float, body: float, *, title: str, footer: str, synthetic: bool
+        self, width: float, body: float, *, title: str, footer: str, kind: DataKind
     ) -> None:
-        room = width - 2 * _MARGIN - (_TAG_WIDTH if synthetic else 0)
+        mark = tag(kind)
+        room = width - 2 * _MARGIN - (_TAG_WIDTH if mark else 0)
         titles = textwrap.wrap(title, int(room * 10.5))
         lines = textwrap.wrap(footer, int((width - 2 * _MARGIN) * 20), break_on_hyphens=False)
         self._top = _MARGIN + _TITLE_LINE * len(titles) + 0.12
@@ -124,11 +130,12 @@ class Sheet:
                    color=FAINT, linewidth=0.8)
         )  # fmt: skip
         self.text(_MARGIN, body + 0.12, "\n".join(lines), size=SMALL, color=SOFT, linespacing=1.3)
-        if synthetic:
+        if mark:
+            colour = WARNING if kind == "synthetic" else SOFT
             self.text(
-                width - _MARGIN - 0.06, _MARGIN + 0.02 - self._top, "SYNTHETIC DATA", size=8,
+                width - _MARGIN - 0.06, _MARGIN + 0.02 - self._top, mark, size=8,
                 weight="bold", color="white", ha="right",
-                bbox={"facecolor": WARNING, "edgecolor": "none", "pad": 3.5},
+                bbox={"facecolor": colour, "edgecolor": "none", "pad": 3.5},
             )  # fmt: skip
 
     def _y(self, down: float) -> float:

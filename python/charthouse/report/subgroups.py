@@ -52,7 +52,7 @@ def subgroup_picture(results: TaskResults, arms: Sequence[Row]) -> Sheet:
         height + _legend_height(arms) + 0.7,
         title=f"AUROC by subgroup, {results.task}",
         footer=style.footer(results, f"no figure for fewer than {smallest} stays", _runs(arms)),
-        synthetic=results.cohort.is_synthetic,
+        kind=results.cohort.data_kind,
     )
     _legend(sheet, arms)
     axes = sheet.axes(_LABELS, _legend_height(arms) + 0.2, _PANEL, height)
@@ -87,7 +87,7 @@ def fairness_picture(results: TaskResults, arms: Sequence[Row]) -> Sheet:
         height + _legend_height(arms) + 0.85,
         title=f"Fairness ratios, {results.task}",
         footer=style.footer(results, _runs(arms)),
-        synthetic=results.cohort.is_synthetic,
+        kind=results.cohort.data_kind,
     )
     _legend(sheet, arms)
     for side, (metric, title) in enumerate(RATIOS.items()):

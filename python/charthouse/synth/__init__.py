@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-GENERATOR_VERSION = "1.1"
+GENERATOR_VERSION = "1.2"
 
 Progress = Callable[[str, int, int], None]
 """Called as ``progress(label, done, total)``."""

@@ -14,7 +14,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 
-HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x04\xff"  # deflate, mtime 0, fastest, unknown OS
+from charthouse.synthetic_marker import GZIP_NAME
+
+# deflate, a name follows, mtime 0, fastest, unknown OS
+HEADER = b"\x1f\x8b\x08\x08\x00\x00\x00\x00\x04\xff"
 BLOCK_BYTES = 4 << 20
 LEVEL = 1
 
@@ -28,9 +31,12 @@ class GzipWriter:
     """A gzip file that deflates in a pool and writes in order, a few blocks ahead at most."""
 
     def __init__(self, path: Path, pool: ThreadPoolExecutor, ahead: int = 6) -> None:
-        """Open ``path`` for writing; ``ahead`` bounds the blocks in flight (memory)."""
+        """Open ``path`` for writing; ``ahead`` bounds the blocks in flight (memory).
+
+        The header says that what was packed is synthetic, whatever the file is called later.
+        """
         self._file = path.open("wb")
-        self._file.write(HEADER)
+        self._file.write(HEADER + f"{GZIP_NAME}{path.stem}\0".encode())
         self._pool = pool
         self._ahead = ahead
         self._flying: deque[Future[bytes]] = deque()

@@ -21,6 +21,7 @@ from charthouse.synth.tables import write_items, write_population
 from charthouse.synth.truth import gather_truth
 from charthouse.synth.vitals import plan_charting
 from charthouse.synth.xrays import write_cxr_tables, write_pictures
+from charthouse.synthetic_marker import MARKER, write_marker
 
 FOLDERS = ("mimic-iv/hosp", "mimic-iv/icu", "mimic-iv-note/note", "mimic-cxr")
 LEAST_PIXELS = 32  # below this the picture cannot hold the word in its corner
@@ -113,11 +114,14 @@ def _write_parts(
         population, charted, has_vitals, studies, images, reports, summaries, rows, settings
     )
     for folder in ("mimic-iv", "mimic-iv-note", "mimic-cxr"):
-        (root / folder / "SYNTHETIC.txt").write_text(
+        write_marker(
+            root / folder,
             "Synthetic data: nothing in this folder is, or is derived from, a real patient.\n"
             f"Made by the Charthouse synthetic MIMIC generator {GENERATOR_VERSION} with "
-            f"{stays} ICU stays and seed {seed}.\n",
-            encoding="utf-8",
+            f"{stays} ICU stays and seed {seed}.\n"
+            "Files that are added or changed are not synthetic, and all here then count as real;"
+            f" to see which: sha256sum -c {MARKER}",
+            pool,
         )
     (root / "SYNTHETIC.json").write_text(json.dumps(truth, indent=2) + "\n", encoding="utf-8")
     return truth

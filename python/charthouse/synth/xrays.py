@@ -15,6 +15,7 @@ from charthouse.synth.population import Ints, Objects, Patients
 from charthouse.synth.streams import Stream, rng_for
 from charthouse.synth.studies import FEATURES, VIEWS, Images, Studies
 from charthouse.synth.tablefile import write_table
+from charthouse.synthetic_marker import PICTURE_COMMENT
 
 FINDINGS = (
     "Atelectasis",
@@ -188,7 +189,7 @@ def write_pictures(
         target.parent.mkdir(parents=True, exist_ok=True)
         rng = rng_for(seed, Stream.PICTURES, place)
         picture = draw_chest(rng, image_pixels, studies.content[study], images.view[place])
-        picture.save(target, quality=JPEG_QUALITY)
+        picture.save(target, quality=JPEG_QUALITY, comment=PICTURE_COMMENT)
 
     batch = 128
     for start in range(0, len(images), batch):

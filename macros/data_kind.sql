@@ -1,0 +1,116 @@
+{#- What kind of data the marts hold, which decides what may leave the machine (docs/security.md):
+    synthetic: every file that was read is one that `charthouse synth` wrote; open: every other file is
+    one of seeds/open_data.csv; else credentialed. A copy of a raw file says in its comment which it is,
+    by its SHA-256 when it was read; that is looked at again at every run of the copy, since the marker
+    and the folder around it may change. -#}
+
+{% macro data_kind() %}{{ return(kind_of_copies().kind if execute else 'credentialed') }}{% endmacro %}
+
+
+{#- 'true' or 'false'. -#}
+{% macro is_synthetic() %}{{ return('true' if data_kind() == 'synthetic' else 'false') }}{% endmacro %}
+
+
+{#- Name and licence of open data; none where they are not. -#}
+{% macro data_source() %}{{ return(kind_of_copies().source if execute else none) }}{% endmacro %}
+
+
+{#- kind; source, where it is open; why, where something says that data are synthetic or open, and not
+    all are. Of the copies that are in the warehouse now. -#}
+{% macro kind_of_copies() %}
+    {%- set kinds, sources, reasons, unknown = [], [], [], [] -%}
+    {%- for node in graph.nodes.values() | sort(attribute='unique_id') if node.config.materialized == 'raw_copy' -%}
+        {%- set relation = api.Relation.create(schema=node.schema, identifier=node.alias) -%}
+        {%- set comment = table_comment(relation) -%}
+        {%- set kind = kind_in(comment) -%}
+        {%- for line in comment.split('\n') if line.startswith('Open data: ') -%}{%- do sources.append(line[11:-1]) -%}{%- endfor -%}
+        {%- for line in comment.split('\n') if line.startswith('Not synthetic: ') -%}{%- do reasons.append(line[15:-1]) -%}{%- endfor -%}
+        {%- if kind == 'credentialed' -%}{%- do unknown.append((raw_source(node).source_meta.folder ~ '/' ~ raw_source(node).identifier).lstrip('/')) -%}{%- endif -%}
+        {%- if comment and kind != 'none' -%}{%- do kinds.append(kind) -%}{%- endif -%}
+    {%- endfor -%}
+    {%- if unknown or not kinds -%}
+        {%- set why = reasons or (
+            [unknown[0] ~ ' is neither listed by a SYNTHETIC.txt beside it nor open data (seeds/open_data.csv), and one such file is enough']
+            if kinds | reject('equalto', 'credentialed') | list else []
+        ) -%}
+        {{ return({'kind': 'credentialed', 'source': none, 'why': why | first}) }}
+    {%- endif -%}
+    {{ return({
+        'kind': 'open' if 'open' in kinds else 'synthetic',
+        'source': sources | unique | join('; ') if 'open' in kinds else none,
+        'why': reasons | first,
+    }) }}
+{% endmacro %}
+
+
+{#- What a copy holds, as the lines that end its comment. -#}
+{% macro kind_of_copy(node, path, sha256, relation) %}
+    {%- if path is none -%}{{ return('No rows.') }}{%- endif -%}
+    {%- set root = env_var(node.source_meta.root) -%}
+    {%- set why = run_query(
+        'select why_not_synthetic(' ~ text_literal(root) ~ ', ' ~ text_literal(path) ~ ', ' ~ text_literal(sha256) ~ ')'
+    ).rows[0][0] -%}
+    {%- if why is none -%}{%- set why = unsigned_rows(node, path, relation) -%}{%- endif -%}
+    {%- if why is none -%}{{ return('Synthetic.') }}{%- endif -%}
+    {%- set lines = [] -%}
+    {%- for known in rows_of_seed('open_data') if known['sha256'] == sha256 -%}
+        {%- do lines.append('Open data: ' ~ known['name'] ~ ' (' ~ known['licence'] ~ ').') -%}
+    {%- endfor -%}
+    {%- set lines = lines or ['Credentialed.'] -%}
+    {{ return((lines + (['Not synthetic: ' ~ why ~ '.'] if why else [])) | join('\n')) }}
+{% endmacro %}
+
+
+{#- Why the rows of a table are not all synthetic, by the words with which a column of such rows begins
+    (models/staging/_staging__sources.yml); none where they are. -#}
+{% macro unsigned_rows(node, path, relation) %}
+    {%- for column in node.columns.values() if column.meta.synthetic_words -%}
+        {%- set rows = run_query(
+            'select count(*) from ' ~ relation ~ ' where starts_with(' ~ column.name ~ ', '
+            ~ text_literal(column.meta.synthetic_words) ~ ') is distinct from true'
+        ).rows[0][0] -%}
+        {%- if rows -%}
+            {{ return(path ~ ': ' ~ rows ~ ' rows whose ' ~ column.name ~ ' does not begin with the words of a synthetic one. Make the data again with charthouse synth') }}
+        {%- endif -%}
+    {%- endfor -%}
+    {{ return(none) }}
+{% endmacro %}
+
+
+{#- Stops a run of some models at a copy whose kind is neither what it was nor that of the whole: the marts
+    that are not made again hold the rows of before. -#}
+{% macro stop_at_another_kind(before, now, what) %}
+    {%- if kind_in(before) != kind_in(now) and tables_left_out() -%}
+        {%- set stored = stored_definition() -%}
+        {%- if stored is not none and stored['data_kind'] != kind_in(now) -%}
+            {{ stop(what ~ ' now holds ' ~ kind_in(now) ~ ' data; the marts are of ' ~ stored['data_kind'] ~ ' data, which some models alone would leave beside it. Build all (dbt build without --select), or name the folders that it was built from.') }}
+        {%- endif -%}
+    {%- endif -%}
+{% endmacro %}
+
+
+{#- synthetic, open, credentialed, or none (a source that is not set): what a copy's comment says of it. -#}
+{% macro kind_in(comment) %}
+    {%- for line in comment.split('\n') -%}
+        {%- if line == 'Synthetic.' -%}{{ return('synthetic') }}{%- endif -%}
+        {%- if line == 'No rows.' -%}{{ return('none') }}{%- endif -%}
+        {%- if line.startswith('Open data: ') -%}{{ return('open') }}{%- endif -%}
+    {%- endfor -%}
+    {{ return('credentialed') }}
+{% endmacro %}
+
+
+{#- The SHA-256 of the file that was read; '' where there is none. -#}
+{% macro file_sha256(path) %}
+    {{ return('' if path is none else run_query('select file_sha256(' ~ text_literal(path) ~ ')').rows[0][0]) }}
+{% endmacro %}
+
+
+{#- How a copy's comment says so; and what it says. -#}
+{% macro sha256_words(sha256) %}{{ return(' SHA-256 ' ~ sha256 ~ '.' if sha256 else '') }}{% endmacro %}
+
+
+{% macro sha256_in(comment) %}
+    {%- set found = modules.re.search(' SHA-256 ([0-9a-f]{64})\\.', comment) -%}
+    {{ return(found.group(1) if found else '') }}
+{% endmacro %}
