@@ -77,15 +77,17 @@
 {% endmacro %}
 
 
-{#- Stops a run of some models at a copy whose kind is neither what it was nor that of the whole: the marts
-    that are not made again hold the rows of before. -#}
-{% macro stop_at_another_kind(before, now, what) %}
-    {%- if kind_in(before) != kind_in(now) and tables_left_out() -%}
-        {%- set stored = stored_definition() -%}
-        {%- if stored is not none and stored['data_kind'] != kind_in(now) -%}
-            {{ stop(what ~ ' now holds ' ~ kind_in(now) ~ ' data; the marts are of ' ~ stored['data_kind'] ~ ' data, which some models alone would leave beside it. Build all (dbt build without --select), or name the folders that it was built from.') }}
-        {%- endif -%}
-    {%- endif -%}
+{#- At the end of a run of some models: why its copies may not stand beside the marts that it has not made
+    again, since those hold the rows of before; '' where they may. -#}
+{% macro of_another_kind() %}
+    {%- set stored = stored_definition('__previous') or stored_definition() -%}
+    {%- if not tables_left_out() or stored is none or stored['data_kind'] == data_kind() -%}{{ return('') }}{%- endif -%}
+    {%- set why = kind_of_copies().why -%}
+    {{ return(
+        'The raw files now hold ' ~ data_kind() ~ ' data, and the marts are of ' ~ stored['data_kind'] ~ ' data'
+        ~ (' (' ~ why ~ ')' if why else '')
+        ~ '. Build all (dbt build without --select), or name the folders that the warehouse was built from.'
+    ) }}
 {% endmacro %}
 
 

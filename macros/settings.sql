@@ -176,7 +176,7 @@
 
 {#- on-run-start: a run of some models must not leave marts that contradict marts.cohort_definition:
     other settings, other rows than its hash says, or rows of real patients called synthetic, which
-    would be let out. (stop_at_another_kind says the same of the files that the run reads anew.) -#}
+    would be let out. (keep_or_restore asks the same of the files that the run has read.) -#}
 {% macro check_partial_run() %}
     {%- if not execute -%}{{ return('') }}{%- endif -%}
     {%- set models, left_out = [], [] -%}
@@ -217,11 +217,13 @@
 {% endmacro %}
 
 
-{#- The row of marts.cohort_definition as the last build left it; none where there is none. -#}
-{% macro stored_definition() %}
+{#- The row of marts.cohort_definition, or of the one that this run has set aside ('__previous'); none
+    where there is none. -#}
+{% macro stored_definition(suffix='') %}
     {%- set definition = graph.nodes['model.' ~ project_name ~ '.cohort_definition'] -%}
-    {%- if definition.alias not in tables_of(definition.schema) -%}{{ return(none) }}{%- endif -%}
-    {{ return(run_query('select * from ' ~ definition.relation_name).rows[0]) }}
+    {%- set name = definition.alias ~ suffix -%}
+    {%- if name not in tables_of(definition.schema) -%}{{ return(none) }}{%- endif -%}
+    {{ return(run_query('select * from ' ~ full_name(definition.schema, name)).rows[0]) }}
 {% endmacro %}
 
 

@@ -83,13 +83,19 @@
 {% endmacro %}
 
 
-{#- on-run-end: what a run made stays only if all of it succeeded, tests included. -#}
+{#- on-run-end: what a run made stays only if all of it succeeded, tests included, and if it can stand
+    beside what the run has not made. -#}
 {% macro keep_or_restore(results) %}
     {%- if execute -%}
         {%- if results | selectattr('status', 'in', ['error', 'fail', 'runtime error']) | list -%}
             {%- do release_reserve() -%}
             {%- do restore_previous(results) -%}
         {%- else -%}
+            {%- set refusal = of_another_kind() -%}
+            {%- if refusal -%}
+                {%- do restore_previous(results) -%}
+                {{ stop(refusal) }}
+            {%- endif -%}
             {%- do drop_previous() -%}
         {%- endif -%}
     {%- endif -%}

@@ -28,7 +28,6 @@
     {%- set relation = this.incorporate(type='table') -%}
     {%- do persist_docs(relation, model) -%}
     {%- set kind = kind_of_copy(node, path, sha256, relation) -%}
-    {%- do stop_at_another_kind(before, kind, path or node.source_meta.root) -%}
     {%- do run_query(alter_relation_comment(relation, (model.description ~ '\n\n' ~ origin ~ sha256_words(sha256) ~ '\n' ~ kind) | trim)) -%}
     {{ adapter.commit() }}
 

@@ -84,7 +84,7 @@ class Options:
 
     out: Path | None = None  # None: beside the warehouse
     embeddings: bool = False
-    with_text: bool = False  # of credentialed data too
+    with_text: bool = False  # of real patients too
 
 
 @dataclass(frozen=True)

@@ -93,7 +93,7 @@ def publish(
         bool,
         typer.Option(
             "--with-text",
-            help="Copy reports, profiles and answers of credentialed data too: mind who can read"
+            help="Copy reports, profiles and answers of real patients too: mind who can read"
             " the copy.",
         ),
     ] = False,
@@ -117,7 +117,7 @@ def dashboard(
     port: Annotated[int, typer.Option(min=1, max=65535)] = 8501,
     show_stays: Annotated[
         bool,
-        typer.Option("--show-stays", help="Show single stays of credentialed data too."),
+        typer.Option("--show-stays", help="Show single stays of real patients too."),
     ] = False,
 ) -> None:
     """The published copy in a browser; it never blocks a job."""

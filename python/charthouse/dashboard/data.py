@@ -27,7 +27,7 @@ class Site:
     Attributes:
         folder: Of the published copy.
         warehouse: What it is a copy of; looked at only for its age.
-        show_stays: Whether single stays are shown, of credentialed data too.
+        show_stays: Whether single stays are shown, of real patients too.
     """
 
     folder: Path

@@ -35,7 +35,7 @@ def launch(
         warehouse: what it is a copy of.
         address: where to listen; only this machine can reach 127.0.0.1.
         port: likewise.
-        show_stays: show single stays of credentialed data too.
+        show_stays: show single stays of real patients too.
         say: told one line at a time.
 
     Raises:

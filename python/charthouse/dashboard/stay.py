@@ -35,15 +35,15 @@ ORDERS = {
 
 
 def show(site: Site, copy: Copy) -> None:
-    """The page; hidden for credentialed data unless asked for."""
+    """The page; hidden for real patients unless asked for."""
     parts.head(
         site, copy, "One stay",
         "Vital signs of the window, X-rays and reports, and where the prediction came from.",
     )  # fmt: skip
     if not (copy.is_synthetic or site.show_stays):
         parts.empty(
-            "Single stays are hidden: these are credentialed data. If all who can reach this page"
-            " may see them, start it so:",
+            f"Single stays are hidden: these are {copy.data_kind} data. If all who can reach this"
+            " page may see them, start it so:",
             "charthouse dashboard --show-stays",
         )
         return
