@@ -66,8 +66,13 @@ def test_labels_are_plausible_and_never_all_one_class(demo: Bench) -> None:
     assert rates == [("icu_stay_over_3_days", 55, 117), ("in_hospital_mortality", 14, 117)]
 
 
-def test_it_is_not_called_synthetic(demo: Bench) -> None:
-    assert demo.one("select is_synthetic from marts.cohort_definition") is False
+NAME = "MIMIC-IV Clinical Database Demo 2.2 (ODbL 1.0)"
+
+
+def test_it_is_called_open_data_and_neither_synthetic_nor_credentialed(demo: Bench) -> None:
+    kind = "select is_synthetic, data_kind, data_source from marts.cohort_definition"
+    assert demo.sql(kind) == [(False, "open", NAME)]
+    assert f"OPEN DATA: {NAME}" in demo.charthouse("embed", "--dry-run").stdout
 
 
 def test_real_stays_are_encoded_and_absent_modalities_are_reasons(demo: Bench) -> None:
@@ -123,10 +128,12 @@ def test_real_stays_are_scored_and_nothing_is_claimed_that_so_few_do_not_carry(
     assert "0.8500" in board  # what always saying no gets
     page = (tmp_path / "report/report.html").read_text()
     assert "SYNTHETIC" not in page and few in page and "(no interval)" in page
+    assert f"OPEN DATA of real patients, de-identified: {NAME}." in page
+    assert said["report"].startswith("OPEN DATA: ")
 
 
 def test_real_profiles_are_asked_about_on_this_machine_only(demo: Bench, chat: Chat) -> None:
-    with pytest.raises(CharthouseError, match="refused, nothing was sent: the data are credential"):
+    with pytest.raises(CharthouseError, match="refused, nothing was sent: the data are open data"):
         put(demo, learners=["gpt_4o_mini"])
     said = put(demo, chat, tasks=())
     test_stays = demo.one("select count(*) from marts.cohort where split = 'test'")
