@@ -61,7 +61,7 @@ class Plugin(BasePlugin):
         open_raw(table, path): the next scan of raw__<table> reads that file; '' for no rows.
         raw_refusal(table): why that scan does not count, or ''.
         file_sha256(path): in hex, '' where it cannot be read.
-        why_not_synthetic(folder, path, sha256): of a table that was read; null where it is synthetic,
+        why_not_synthetic(folder, path, sha256): of a table as read; null where it is synthetic,
         '' where nothing says that it were.
         """
         if self.creds is not None:
