@@ -12,7 +12,7 @@ demo: export CHARTHOUSE_WAREHOUSE := data/demo.duckdb
 
 TENSORFLOW ?= tensorflow-cpu==2.21.0
 
-.PHONY: demo test faults lint lint-types lint-rest docs cxr-env clean
+.PHONY: demo test check faults lint lint-types lint-rest docs cxr-env clean
 .DEFAULT_GOAL := demo
 
 # Encoders that need no weights.
@@ -32,6 +32,15 @@ $(DEMO)/SYNTHETIC.json: | .venv/installed
 ## all tests: clinical rules, promises of the marts, faults, the real demo where it is at hand
 test: .venv/installed
 	$(BIN)/python -m pytest
+
+# Files of which the tests that take no build are quick.
+CHECKS := cli docs first_token guard parse_answers processes project said
+
+## for while you work, an answer within a minute: lint, and tests that need no build (CONTRIBUTING.md)
+check: .venv/installed
+	$(BIN)/ruff check python tests benchmarks
+	$(BIN)/ruff format --check python tests benchmarks
+	$(BIN)/python -m pytest -m unit $(CHECKS:%=tests/test_%.py)
 
 ## kill, lock, full disk, corrupt input, server faults: the tests that docs/faults.md names
 faults: .venv/installed

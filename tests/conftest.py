@@ -40,12 +40,18 @@ def fault_tests() -> set[str]:
     return set(re.findall(r"`(test_\w+)`", (PROJECT / "docs/faults.md").read_text()))
 
 
+WAREHOUSE = {"built", "synthetic", "real_demo", "mimic_iii_demo"}
+"""Fixtures that take a build, or the data of one."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """`make faults` runs the tests that the page on faults names."""
+    """`make faults` runs what the page on faults names, `make check` what takes no build."""
     named = fault_tests()
     for item in items:
         if getattr(item, "originalname", item.name) in named:
             item.add_marker("fault")
+        if not WAREHOUSE & set(getattr(item, "fixturenames", ())):
+            item.add_marker("unit")
 
 
 @dataclass(frozen=True)

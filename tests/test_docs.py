@@ -6,11 +6,14 @@ from pathlib import Path
 
 import pytest
 import typer.main
+import yaml
 
+import charthouse
 from charthouse.cli import app
 from conftest import PROJECT, Bench, fault_tests
 
-PAGES = [PROJECT / "README.md", PROJECT / "benchmarks/README.md", *(PROJECT / "docs").glob("*.md")]
+BESIDE = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "benchmarks/README.md")
+PAGES = [*(PROJECT / name for name in BESIDE), *(PROJECT / "docs").glob("*.md")]
 BLOCK = re.compile(r"```(\w*)\n(.*?)```", re.S)
 PREFIX = re.compile(r"^(\.venv/bin/)?(charthouse|dbt) ")
 
@@ -34,6 +37,22 @@ def test_every_link_leads_to_a_file(page: Path) -> None:
     links = re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text())
     missing = [link for link in links if "://" not in link and not (page.parent / link).exists()]
     assert not missing
+
+
+def test_how_to_cite_is_of_this_version() -> None:
+    """The keys that CFF 1.2.0 requires, and no other version than the package's."""
+    cited = yaml.safe_load((PROJECT / "CITATION.cff").read_text())
+    assert cited["cff-version"] == "1.2.0" and cited["type"] == "software"
+    assert cited["title"] and cited["message"] and cited["authors"][0]["name"]
+    assert cited["version"] == charthouse.__version__
+
+
+def test_what_contributors_are_told_to_run_is_there() -> None:
+    targets = set(re.findall(r"^(\w+):", (PROJECT / "Makefile").read_text(), re.M))
+    told = re.findall(r"^make (\w+)", (PROJECT / "CONTRIBUTING.md").read_text(), re.M)
+    assert "check" in told and set(told) <= targets
+    (checked,) = re.findall(r"^CHECKS := (.*)$", (PROJECT / "Makefile").read_text(), re.M)
+    assert all((PROJECT / f"tests/test_{name}.py").exists() for name in checked.split())
 
 
 def test_the_tests_that_the_page_on_faults_names_are_there() -> None:
