@@ -405,8 +405,9 @@ def test_a_stay_is_shown_with_outliers_and_where_its_score_came_from(shown: Benc
     )
     assert f"<b>Score {score}</b>" in said
     assert "log odds" in said and "@" in said  # feature by feature: variable and hour
-    app.text_input[0].set_value("1")
-    assert "has no stay 1." in words(checked(app.run()))
+    for unknown in ("1", "1" * 45, "²"):
+        app.text_input[0].set_value(unknown)
+        assert f"has no stay {unknown}." in words(checked(app.run()))
 
 
 def test_misses_can_be_looked_for(shown: Bench) -> None:

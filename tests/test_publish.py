@@ -513,8 +513,15 @@ def test_who_may_not_read_the_warehouse_may_not_read_the_copy(own: Bench) -> Non
         if path.is_file() and path.name != "lock":
             assert path.stat().st_mode & 0o777 == 0o400, path
     assert (out / ".current").resolve().stat().st_mode & 0o077 == 0
+    assert out.stat().st_mode & 0o777 == 0o700
     own.warehouse.chmod(0o644)
-    published(own)
+    before = os.umask(0o077)  # as the command line has it
+    try:
+        published(own)
+    finally:
+        os.umask(before)
+    for folder in (out, out / ".versions"):
+        assert folder.stat().st_mode & 0o777 == 0o755
     assert (out / FILE).stat().st_mode & 0o777 == 0o444
     assert (out / ".current").resolve().stat().st_mode & 0o777 == 0o755
 

@@ -12,7 +12,7 @@ import re
 import shutil
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -132,7 +132,7 @@ def publish(warehouse: Path, options: Options, *, say: Say) -> Path:
     out = options.out or published_dir(warehouse)
     require_local("--out", out)
     try:
-        with _claimed(out):
+        with _claimed(out, warehouse):
             version = out / _VERSIONS / f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}"
             version.mkdir(mode=0o700)
             try:
@@ -164,11 +164,16 @@ def _unwritten(out: Path, reason: str) -> CharthouseError:
 
 
 @contextmanager
-def _claimed(out: Path) -> Iterator[None]:
+def _claimed(out: Path, warehouse: Path) -> Iterator[None]:
     """The folder is ours alone; what a killed publish left there is gone."""
     for path in _not_ours(out):
         raise CharthouseError(f"{path} is not of a published copy. Name another folder by --out.")
+    is_own = not out.exists() or out == published_dir(warehouse)
     (out / _VERSIONS).mkdir(parents=True, exist_ok=True)
+    for folder in (out / _VERSIONS, *([out] * is_own)):
+        with suppress(PermissionError):  # another's, who has let us write there
+            # the umask keeps out those who may read the warehouse, and so the copy
+            folder.chmod(_passable(_readable(warehouse)))
     with (out / _VERSIONS / _LOCK).open("a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -353,13 +358,18 @@ def _describe_itself(
 
 def _seal(version: Path, warehouse: Path) -> None:
     """Nobody can write to the files, those who may read the warehouse may read them; on disk."""
-    readable = warehouse.stat().st_mode & 0o444
+    readable = _readable(warehouse)
     for path in sorted(version.rglob("*"), reverse=True):
         path.chmod(_passable(readable) if path.is_dir() else readable)
         _sync(path)
     version.chmod(_passable(readable))
     for folder in (version, version.parent):
         _sync(folder)
+
+
+def _readable(warehouse: Path) -> int:
+    """Who may read the warehouse, as a mode; its owner alone, if it is not there."""
+    return warehouse.stat().st_mode & 0o444 if warehouse.exists() else 0o400
 
 
 def _passable(readable: int) -> int:
