@@ -148,7 +148,7 @@ def test_parquet_is_looked_at_too(folders: dict[str, Path]) -> None:
         Finding(
             "bad",
             "icu/icustays",
-            f"{path} is cut, damaged or no Parquet file. Write or fetch the file again.",
+            f"{path} is cut, damaged or no Parquet file. Write or fetch it again.",
         )
     ]
 

@@ -4,6 +4,7 @@ import bz2
 import gzip
 import io
 import lzma
+import os
 import zipfile
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
@@ -78,6 +79,7 @@ def file(tmp_path: Path) -> Path:
         ("number", "1e3", 1000.0),
         ("number", "-.5", -0.5),
         ("number", "inf", float("inf")),
+        ("number", "-2.5e-7", -2.5e-7),
         ("number", "0080556.875", 80556.875),
         ("number", "", None),
         ("text", "634", "634"),
@@ -130,13 +132,13 @@ def test_a_value_over_32_mb_comes_in_whole(file: Path) -> None:
 def test_whatever_the_size_of_the_pieces_the_rows_are_the_same(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lines = [
-        f'{n},x,2150-01-31 08:05:00,{n / 8},"{"a b, c" * (n % 3)}\n{n}"' if n % 2 else GOOD
-        for n in range(50)
-    ]
+    quoted = [f'{n},"o\n{n}",2150-01-31 08:05:00,{n / 8},"' for n in range(50)]
+    text = 'a ""b""\n, ""c""'
+    lines = [f'{line}{text * (n % 4)}\n"' for n, line in enumerate(quoted)]
+    lines[::3] = [GOOD.replace("calm", "\ufeffcalm")] * len(lines[::3])
     expected = read(as_csv(file, *lines))
     assert len(expected) == 50
-    for size in (1, 7, 64, 1000):
+    for size in (1, 7, 64, 250, 1000):
         monkeypatch.setattr(damage, "CHUNK_BYTES", size)
         assert read(file) == expected
     plain = file.with_suffix("")
@@ -179,6 +181,8 @@ ZONE = "a time with a zone or offset. MIMIC's times have no zone: write them wit
         ("id", "1٣", "text where a number belongs. Correct"),
         ("id", "2147483648", "a whole number that is too large. Correct"),
         ("id", "9" * 45, "a whole number that is too large. Correct"),
+        ("id", "0" * 5000 + "9" * 11, "a whole number that is too large. Correct"),
+        ("id", "-2147483649", "a whole number that is too large. Correct"),
         ("number", SECRET, "text where a number belongs. Correct"),
         ("number", '"1,5"', "text where a number belongs. Correct"),
         ("number", "0x1F", "text where a number belongs. Correct"),
@@ -194,6 +198,7 @@ ZONE = "a time with a zone or offset. MIMIC's times have no zone: write them wit
         ("at", "2150-01-31 08", "no date and time. Correct"),
         ("at", "2150-02-30 08:05:00", NO_DATE),
         ("at", "2150-01-31 24:05:00", NO_DATE),
+        ("at", "0000-01-31 08:05:00", NO_DATE),
         ("at", "01/31/2150 08:05", "no date and time. Correct"),
         ("at", "5680000000", "no date and time. Correct"),
         ("at", SECRET, "no date and time. Correct"),
@@ -252,8 +257,10 @@ def test_a_quote_that_is_never_closed_does_not_fill_the_memory(
 
     monkeypatch.setattr(csv_blocks, "_end_of_records", watched)
     as_csv(file, GOOD, GOOD.replace("calm", '"calm'), *[GOOD] * 10_000)
-    assert refusal(file).startswith(", line 3: a quote that is never closed.")
+    assert refusal(file).startswith(", line 3: a quote that is never closed, or ")
     assert longest <= 11_000
+    as_csv(file, GOOD, GOOD.replace("calm", '"calm' + '""' * 20_000 + '"'))
+    assert refusal(file).startswith(", line 3: a quote that is never closed, or ")
 
 
 def test_text_that_is_not_utf8_is_named_by_line_and_column(file: Path) -> None:
@@ -262,10 +269,19 @@ def test_text_that_is_not_utf8_is_named_by_line_and_column(file: Path) -> None:
     assert refusal(file).startswith(", line 3, column text: bytes that are not UTF-8. Write")
 
 
-@pytest.mark.parametrize("header", ["id,at,number,text,id", "id,at,number,text,ID,other"])
-def test_a_column_twice_is_refused(file: Path, header: str) -> None:
+@pytest.mark.parametrize(
+    ("header", "line"),
+    [
+        ("id,at,number,text,id", ": column id stands 2 times. Keep one of them"),
+        ("id,at,number,text,ID,other", ": column id stands 2 times. Keep one of them"),
+        (f"id,at,number,text,{SECRET},{SECRET}", ": a column stands 2 times. Keep one of them"),
+        (f"{SECRET},{SECRET}", ": column id is missing. Fetch the file again"),
+    ],
+)
+def test_a_column_twice_is_refused(file: Path, header: str, line: str) -> None:
+    """By its name only where that was declared: a first line may be missing."""
     as_csv(file, ",".join(["1"] * header.count(",")), header=header)
-    assert refusal(file).startswith(": column id stands 2 times. Keep one of them")
+    assert refusal(file).startswith(line)
 
 
 def test_a_missing_column_is_refused(file: Path) -> None:
@@ -289,6 +305,10 @@ def zipped(data: bytes) -> bytes:
         (lzma.compress, " is an xz and no gz."),
         (lambda data: data, " is something else and no gz."),
         (lambda data: gzip.compress(data) + b"rubbish",
+         " is damaged: something else stands behind the end of its gz. Fetch it again."),
+        (lambda data: gzip.compress(data) + b"\n",
+         " is damaged: something else stands behind the end of its gz. Fetch it again."),
+        (lambda data: gzip.compress(data) + bytes(9) + b"A",
          " is damaged: something else stands behind the end of its gz. Fetch it again."),
         (lambda data: gzip.compress(data) + data * 99,
          " is damaged: something else stands behind the end of its gz. Fetch it again."),
@@ -367,6 +387,7 @@ def parquet(tmp_path: Path) -> Path:
         {"At": pa.array(AT, pa.timestamp("ms"))},
         {"At": pa.array(AT, pa.timestamp("ns"))},
         {"text": pa.array(["calm", None], pa.large_string())},
+        {"text": pa.array(["calm", ""], pa.string())},
         {"text": pa.array(["calm", None], pa.string()).dictionary_encode()},
         {"extra": pa.array([None, None], pa.null())},
         {"other": pa.array([b"\xff", b""], pa.binary())},
@@ -403,6 +424,15 @@ def test_a_column_of_parquet_whose_values_are_of_the_type_comes_in(
         ({"text": pa.array([["x"], ["y"]])}, ", column text: LIST"),
         ({"text": pa.array([1, 1]).dictionary_encode()}, ", column text: INTEGER where VARCHAR"),
         ({"ID": pa.array([1, 2])}, ": column id stands 2 times."),
+        ({"id": pa.array([1.0, float("inf")])}, ", row 2, column id: a number that is not whole."),
+        ({"id": pa.array([Decimal("1.5"), None])}, ", row 1, column id: a number that is not who"),
+        ({"At": pa.array([0, 2**63 - 1], pa.int64()).cast(pa.timestamp("us"))},
+         ", row 2, column At: a time finer than a microsecond, or of no year from 1 to 9999."),
+        ({"At": pa.array([0, -(2**56)], pa.int64()).cast(pa.timestamp("us"))},
+         ", row 2, column At: a time finer than a microsecond, or of no year from 1 to 9999."),
+        ({"At": pa.array([datetime(2150, 1, 1), None], pa.timestamp("us", f"{SECRET}\n"))},
+         ", column At: times with a zone. MIMIC's"),
+        ({"text": pa.array([{f"{SECRET}\n": 1}, None])}, ", column text: STRUCT where VARCHAR"),
     ],
 )  # fmt: skip
 def test_a_column_of_parquet_of_another_type_is_refused(
@@ -418,6 +448,55 @@ def test_text_of_parquet_that_is_not_utf8_is_named_by_row(parquet: Path) -> None
     assert refusal(as_parquet(parquet, text=text)).startswith(line)
 
 
+def test_old_times_of_parquet_are_refused(parquet: Path) -> None:
+    """INT96 says nothing of its zone; Spark and pyarrow wrote instants of UTC in it."""
+    at = pa.array([datetime(2150, 1, 1, 8, tzinfo=UTC)], pa.timestamp("us", "America/New_York"))
+    table = pa.table({"id": [1], "at": at, "number": [1.0], "text": ["x"]})
+    pq.write_table(table, parquet, use_deprecated_int96_timestamps=True)
+    line = ", column at: times of the old type INT96, which are those of a zone. MIMIC's times"
+    assert refusal(parquet).startswith(line)
+
+
+def test_rows_of_parquet_that_its_footer_does_not_count_are_damage(parquet: Path) -> None:
+    table = pa.table({
+        "id": pa.array(range(40), pa.int32()), "at": pa.array([AT[0]] * 40, pa.timestamp("us")),
+        "number": [1.5] * 40, "text": ["x"] * 40,
+    })  # fmt: skip
+    pq.write_table(table, parquet, row_group_size=10, write_page_checksum=True)
+    data = parquet.read_bytes()
+    expected = read(parquet)
+    for position in range(len(data)):
+        parquet.write_bytes(data[:position] + bytes([data[position] ^ 1]) + data[position + 1 :])
+        try:
+            rows = read(parquet)
+        except CharthouseError as error:
+            assert "\n" not in str(error) and "disk" not in str(error)
+        else:
+            assert len(rows) == len(expected)
+
+
+def test_a_file_that_changes_while_it_is_read_is_refused(file: Path) -> None:
+    as_csv(file, *[GOOD] * 300_000)
+    rows = rows_of(file, COLUMNS)
+    next(rows)
+    as_csv(file.with_name("other"), GOOD).replace(file)
+    with pytest.raises(CharthouseError, match="was changed while it was read"):
+        list(rows)
+
+
+def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "events.csv")
+    (tmp_path / "events.csv.gz").mkdir()
+    for name in ("events.csv", "events.csv.gz", "gone.csv"):
+        assert refusal(tmp_path / name) == " is missing, or no file. Correct its folder."
+
+
+def test_a_block_that_was_looked_at_row_by_row_leaves_the_next_file_readable(file: Path) -> None:
+    """csv's largest field is one for the whole process."""
+    assert read(as_csv(file, "1,x,,nan,", header=HEADER))
+    assert len(read(as_csv(file, GOOD.replace("calm", "c" * 200_000)))) == 1
+
+
 def test_damage_in_the_middle_of_a_parquet_file_is_refused(parquet: Path) -> None:
     """Pages have a checksum where the writer gave them one."""
     n = 100_000
@@ -429,7 +508,7 @@ def test_damage_in_the_middle_of_a_parquet_file_is_refused(parquet: Path) -> Non
     data = bytearray(parquet.read_bytes())
     data[len(data) // 2] ^= 4
     parquet.write_bytes(data)
-    assert refusal(parquet) == " is damaged. Write or fetch the file again."
+    assert refusal(parquet) == " is cut, damaged or no Parquet file. Write or fetch it again."
 
 
 # As a table of DuckDB

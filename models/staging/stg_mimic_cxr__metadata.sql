@@ -13,11 +13,16 @@ select
     viewposition as view_position,
     studydate as study_date,
     studytime as study_time,
-    -- StudyDate is YYYYMMDD; StudyTime HHMMSS.fff as a number, so 80556.875 is 08:05:56.875.
-    try(make_timestamp(
-        studydate // 10000, studydate // 100 % 100, studydate % 100,
-        cast(floor(studytime / 10000) as bigint),
-        cast(floor(studytime / 100) as bigint) % 100,
-        round(studytime % 100, 3)
-    )) as study_at
+    -- StudyDate is YYYYMMDD; StudyTime HHMMSS.fff as a number, so 80556.875 is 08:05:56.875. The 60th
+    -- second and the 24th hour, which DuckDB would carry over, do not exist.
+    if(
+        studytime < 240000 and round(studytime % 100, 3) < 60,
+        try(make_timestamp(
+            studydate // 10000, studydate // 100 % 100, studydate % 100,
+            cast(floor(studytime / 10000) as bigint),
+            cast(floor(studytime / 100) as bigint) % 100,
+            round(studytime % 100, 3)
+        )),
+        null
+    ) as study_at
 from {{ source('mimic_cxr', 'metadata') }}

@@ -9,7 +9,7 @@ from typing import Literal
 from charthouse.errors import CharthouseError
 from charthouse.local_paths import require_local
 from charthouse.project import RawTable, known_row_counts, raw_tables
-from charthouse.raw.gate import ENDINGS, header_of, missing_columns, rows_of
+from charthouse.raw.gate import ENDINGS, require_columns, rows_of
 from charthouse.raw.stream import RawStream
 from charthouse.synthetic_marker import has_marker, why_not_synthetic
 from charthouse.warehouse import open_warehouse, scratch, warehouse_path
@@ -134,12 +134,7 @@ def _examine_table(
         yield Finding("bad", table.file, f"{path} is not readable by you: chmod or ask its owner")
         return
     try:
-        missing = missing_columns(header_of(path), table.columns)
-        if missing:
-            yield Finding(
-                "bad", table.file, f"lacks the column {', '.join(missing)}: fetch the file again"
-            )
-            return
+        require_columns(path, table.columns)
         if not full and path.stat().st_size > COUNTED_AT_ONCE:
             size = path.stat().st_size / 1e9
             yield Finding(

@@ -1,8 +1,8 @@
 """What a declared type admits, the same for csv and for Parquet: that type exactly, or nothing.
 
 Text becomes a type in two steps. Arrow converts a whole column at once; it is strict but for the
-few forms that `plain` looks for (a number in hexadecimal digits, a date where a time belongs, a
-number so large that it becomes infinite). Where a column is not plain, or does not convert, its
+few forms that `certain` looks for (a number in hexadecimal digits, a date where a time belongs, a
+number so large that it becomes infinite). Where a column is not certain, or does not convert, its
 rows are looked at one by one with `fault`, the definition, which says what is wrong.
 """
 
@@ -13,6 +13,7 @@ from datetime import datetime
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as compute
 import pyarrow.types as kinds
 
 CORRECT = "Correct the file or fetch it again."
@@ -36,8 +37,8 @@ class ColumnType:
 
     name: str  # as SQL calls it
     arrow: pa.DataType
-    plain: Callable[[pa.StringArray], bool]
-    """Whether Arrow's conversion of these texts, where it succeeds, is exact."""
+    certain: Callable[[pa.StringArray, pa.Array], bool]
+    """Whether these texts are for certain what Arrow has made of them."""
     fault: Callable[[bytes], Fault | None]
     """What is wrong with one text, which is not empty; None where nothing is."""
     column_fault: Callable[[pa.DataType], Fault | None]
@@ -60,10 +61,13 @@ def _lengths(texts: pa.StringArray) -> np.ndarray:
     return np.diff(offsets[texts.offset : texts.offset + len(texts) + 1])
 
 
-def _only_digits(texts: pa.StringArray) -> bool:
-    data = _bytes_of(texts)
-    return not data.size or bool(data.min() >= ord("0") and data.max() <= ord("9"))
+def _of_digits(texts: pa.StringArray, numbers: pa.Array) -> bool:
+    data = _bytes_of(texts)  # between - and 9 stand . and / besides, which Arrow refuses
+    return not data.size or bool(data.min() >= ord("-") and data.max() <= ord("9"))
 
+
+# microseconds since 1970
+_FIRST_MOMENT, _LAST_MOMENT = -62_135_596_800_000_000, 253_402_300_799_999_999
 
 _WHOLE = re.compile(rb"-?\d+")
 _DECIMAL = re.compile(rb"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
@@ -71,6 +75,7 @@ _NOT_FINITE = re.compile(rb"[-+]?(inf|infinity|nan)", re.IGNORECASE)
 _HEXADECIMAL = re.compile(rb"[-+]?0[xX][0-9a-fA-F]+")
 _DATE = re.compile(rb"\d{4}-\d\d-\d\d")
 _TIME = re.compile(rb"(\d{4}-\d\d-\d\d)[ T]\d\d:\d\d(:\d\d(\.\d{1,6})?)?")
+_ZONE = re.compile(r"[A-Za-z0-9_/+:-]{1,40}")
 _ZONED = re.compile(
     rb"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d(\.\d+)?)?"
     rb"\s*(Z|[A-Z]{3,4}|[A-Z]\w+/\w+|[-+]\d\d:?(\d\d)?)",
@@ -81,7 +86,8 @@ _ZONED = re.compile(
 def _whole_number_fault(largest: int) -> Callable[[bytes], Fault | None]:
     def fault(text: bytes) -> Fault | None:
         if _WHOLE.fullmatch(text):
-            too_large = not -largest - 1 <= int(text[:4000]) <= largest
+            sign, digits = text[:1] == b"-", text.lstrip(b"-").lstrip(b"0")
+            too_large = len(digits) > 19 or int(digits or b"0") > largest + sign
             return Fault("a whole number that is too large") if too_large else None
         if _DECIMAL.fullmatch(text) or _HEXADECIMAL.fullmatch(text):
             return Fault(
@@ -99,10 +105,8 @@ def _number_fault(text: bytes) -> Fault | None:
     return None if _NOT_FINITE.fullmatch(text) else Fault("text where a number belongs")
 
 
-def _no_exponent(texts: pa.StringArray) -> bool:
-    """Neither an exponent, nor inf, nor so many digits that they become infinite."""
-    data = _bytes_of(texts)
-    return not data.size or bool(data.max() <= ord("9") and _lengths(texts).max() < 300)
+def _all_finite(texts: pa.StringArray, numbers: pa.Array) -> bool:
+    return bool(compute.all(compute.is_finite(numbers), min_count=0).as_py())
 
 
 def _time_fault(text: bytes) -> Fault | None:
@@ -122,10 +126,17 @@ def _time_fault(text: bytes) -> Fault | None:
     return Fault("a date or time that does not exist" if found else "no date and time")
 
 
-def _with_minutes(texts: pa.StringArray) -> bool:
+def _with_minutes(texts: pa.StringArray, times: pa.Array) -> bool:
     lengths = _lengths(texts)
     lengths = lengths[lengths > 0]
-    return not lengths.size or bool(lengths.min() >= len("2150-01-31 08:05"))
+    return (not lengths.size or bool(lengths.min() >= len("2150-01-31 08:05"))) and in_years(times)
+
+
+def in_years(times: pa.Array) -> bool:
+    """Whether all are of the years 1 to 9999: Arrow and Parquet know others, and infinity."""
+    bounds = compute.min_max(times.cast(pa.int64()))
+    first, last = bounds["min"].as_py(), bounds["max"].as_py()
+    return first is None or (first >= _FIRST_MOMENT and last <= _LAST_MOMENT)
 
 
 def _text_fault(text: bytes) -> Fault | None:
@@ -158,7 +169,8 @@ def _numbers(name: str) -> Callable[[pa.DataType], Fault | None]:
 
 def _times(found: pa.DataType) -> Fault | None:
     if kinds.is_timestamp(found) and found.tz is not None:
-        return Fault(f"times with a zone ({found.tz})", NO_ZONE)
+        zone = f" ({found.tz})" if _ZONE.fullmatch(found.tz) else ""
+        return Fault(f"times with a zone{zone}", NO_ZONE)
     if kinds.is_timestamp(found) or kinds.is_null(found):
         return None
     mend = "Write the file again with that type, without a zone."
@@ -184,17 +196,18 @@ def _called(found: pa.DataType) -> str:
     if kinds.is_binary(found) or kinds.is_large_binary(found) or kinds.is_fixed_size_binary(found):
         return "BLOB"
     names = {"double": "DOUBLE", "float": "FLOAT", "bool": "BOOLEAN"}
-    return names.get(str(found), str(found).upper())
+    # of nested and extended types only the kind: their parts have names, which are data
+    return names.get(str(found), re.split(r"\W", str(found), maxsplit=1)[0].upper()[:20])
 
 
 _INTEGER = ColumnType(
-    "INTEGER", pa.int32(), _only_digits, _whole_number_fault(2**31 - 1), _numbers("INTEGER")
+    "INTEGER", pa.int32(), _of_digits, _whole_number_fault(2**31 - 1), _numbers("INTEGER")
 )
 _BIGINT = ColumnType(
-    "BIGINT", pa.int64(), _only_digits, _whole_number_fault(2**63 - 1), _numbers("BIGINT")
+    "BIGINT", pa.int64(), _of_digits, _whole_number_fault(2**63 - 1), _numbers("BIGINT")
 )
-_DOUBLE = ColumnType("DOUBLE", pa.float64(), _no_exponent, _number_fault, _numbers("DOUBLE"))
+_DOUBLE = ColumnType("DOUBLE", pa.float64(), _all_finite, _number_fault, _numbers("DOUBLE"))
 _TIMESTAMP = ColumnType("TIMESTAMP", pa.timestamp("us"), _with_minutes, _time_fault, _times)
-_VARCHAR = ColumnType("VARCHAR", pa.string(), lambda texts: True, _text_fault, _texts)
+_VARCHAR = ColumnType("VARCHAR", pa.string(), lambda texts, made: True, _text_fault, _texts)
 
 COLUMN_TYPES = {kind.name: kind for kind in (_INTEGER, _BIGINT, _DOUBLE, _TIMESTAMP, _VARCHAR)}

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-LARGEST_RECORD = 256 << 20
+LARGEST_RECORD = 64 << 20
 """Bytes. What goes on for longer is taken for a quote that is never closed."""
 
 _NEWLINE, _RETURN, _QUOTE, _COMMA = b"\n"[0], b"\r"[0], b'"'[0], b","[0]
@@ -38,11 +38,14 @@ def blocks(pieces: Iterable[bytes], first_line: int = 1) -> Iterator[Block]:
         data = rest + piece
         quotes = _positions(data, _QUOTE)
         end = _end_of_records(data, quotes)
-        if not end and len(data) < LARGEST_RECORD:
+        if not end:
+            if len(data) > LARGEST_RECORD:
+                what = f"a quote that is never closed, or {LARGEST_RECORD >> 20} MB in one row"
+                yield Block(data, first_line, has_quotes=True, records=0, fault=(0, what))
+                return
             rest = data
             continue
-        # a record of endless length becomes a block by itself, whose fault is its open quote
-        block = _block(data[:end] if end else data, quotes, first_line)
+        block = _block(data[:end], quotes, first_line)
         yield block
         if block.fault:
             return
@@ -53,9 +56,7 @@ def blocks(pieces: Iterable[bytes], first_line: int = 1) -> Iterator[Block]:
 
 
 def _positions(data: bytes, byte: int) -> np.ndarray:
-    if (
-        data.find(byte) < 0
-    ):  # most blocks of numbers have none, and this is the fastest way to see it
+    if data.find(byte) < 0:  # the fastest way to see it, and most blocks of numbers have none
         return np.empty(0, np.int64)
     return np.flatnonzero(np.frombuffer(data, np.uint8) == byte)
 
@@ -63,9 +64,13 @@ def _positions(data: bytes, byte: int) -> np.ndarray:
 def _end_of_records(data: bytes, quotes: np.ndarray) -> int:
     """Where the last whole record ends; 0 where none does."""
     end = data.rfind(b"\n") + 1
-    before = int(np.searchsorted(quotes, end))
-    if before % 2:  # that line end stands inside of quotes; the one before these does not
-        end = data.rfind(b"\n", 0, int(quotes[before - 1])) + 1
+    while (
+        before := int(np.searchsorted(quotes, end))
+    ) % 2:  # that line end stands inside of quotes
+        opening = before - 1
+        while opening >= 2 and quotes[opening] == quotes[opening - 1] + 1:  # a doubled one
+            opening -= 2
+        end = data.rfind(b"\n", 0, int(quotes[opening])) + 1
     return end
 
 

@@ -4,6 +4,7 @@ Arrow parses each block; whatever it may have read otherwise than it is meant is
 by row (charthouse.raw.column_types says why), and named by line and column, never by its content.
 """
 
+import codecs
 import csv
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,61 +19,65 @@ from charthouse.raw.column_types import CORRECT, ColumnType
 from charthouse.raw.csv_blocks import LARGEST_RECORD, Block, blocks
 from charthouse.raw.damage import contents
 
+csv.field_size_limit(2 * LARGEST_RECORD)  # one for the process; ours alone needs so much
+
+LARGEST_HEADER = 1 << 20
 ARROW_BLOCK_BYTES = 1 << 20  # what one of Arrow's threads parses at a time
 
 
-def csv_header(path: Path) -> list[str]:
-    """Names of the columns of a .csv or .csv.gz, in order; none where there is no first line.
+class CsvFile:
+    """A .csv or .csv.gz, opened once."""
 
-    Raises:
-        CharthouseError: the file cannot be read.
-    """
-    first = _first_line(contents(path))[0]
-    line = first.decode("utf-8-sig", errors="replace").strip()
-    try:
-        names = next(csv.reader([line], strict=True)) if line else []
-    except csv.Error:
-        names = ["\0"]
-    if "\0" in "".join(names):
-        raise CharthouseError(f"{path} has a first line that is none of a csv. Fetch it again.")
-    return [name.strip() for name in names]
+    def __init__(self, path: Path) -> None:
+        """Reads the first line.
 
+        Raises:
+            CharthouseError: the file cannot be read, or its first line is none of a csv.
+        """
+        self._path = path
+        self._pieces = contents(path)
+        taken = b""
+        for piece in self._pieces:
+            taken += piece
+            if b"\n" in piece or len(taken) > LARGEST_HEADER:
+                break
+        line, _, self._taken = taken.partition(b"\n")
+        self.header = self._names(line)
 
-def _first_line(pieces: Iterator[bytes]) -> tuple[bytes, bytes]:
-    """The first line without its end, and what of the pieces was taken besides."""
-    taken = b""
-    for piece in pieces:
-        taken += piece
-        if b"\n" in piece or len(taken) > LARGEST_RECORD:
-            break
-    line, _, rest = taken.partition(b"\n")
-    return line, rest
+    def _names(self, line: bytes) -> list[str]:
+        """Names of the columns, in order; none where there is no first line."""
+        text = line.decode("utf-8-sig", errors="replace").strip()
+        try:
+            names = next(csv.reader([text], strict=True)) if text else []
+        except csv.Error:
+            names = ["\0"]
+        if "\0" in text or "\0" in names or len(line) > LARGEST_HEADER:
+            raise CharthouseError(
+                f"{self._path} has a first line that is none of a csv. Fetch it again."
+            )
+        return [name.strip() for name in names]
 
+    def batches(self, wanted: Mapping[str, ColumnType]) -> Iterator[pa.RecordBatch]:
+        """The rows, in the file's order; once only.
 
-def csv_batches(
-    path: Path, header: Sequence[str], wanted: Mapping[str, ColumnType]
-) -> Iterator[pa.RecordBatch]:
-    """The rows of a csv, in the file's order.
+        Args:
+            wanted: columns, as the header has them, with the types that they are of.
 
-    Args:
-        path: the file.
-        header: as csv_header gives it; each name once.
-        wanted: columns of the header, as they are called there, with the types that they are of.
-
-    Raises:
-        CharthouseError: the file is damaged, or a value is not of its type: line and column.
-    """
-    pieces = contents(path)
-    _, rest = _first_line(pieces)
-    body = itertools.chain([rest], pieces)
-    read = ahead(lambda block: _typed(path, block, header, wanted), blocks(body, 2), 1, 1)
-    try:
-        for table in read:
-            yield from table.to_batches()
-    except CharthouseError:
-        for _ in pieces:  # a gz that is damaged says so at its end, which explains more than a row
-            pass
-        raise
+        Raises:
+            CharthouseError: the file is damaged, or a value is not of its type: line and column.
+        """
+        body = itertools.chain([self._taken], self._pieces)
+        path, header = self._path, self.header
+        read = ahead(lambda block: _typed(path, block, header, wanted), blocks(body, 2), 1, 1)
+        try:
+            for table in read:
+                yield from table.to_batches()
+        except CharthouseError:
+            for (
+                _
+            ) in self._pieces:  # damage is known at the end of a gz, and explains more than a row
+                pass
+            raise
 
 
 def _typed(
@@ -98,22 +103,26 @@ def _converted(
     """The block's columns, if Arrow can read them; and whether they are what is meant."""
     try:
         texts = _parsed(block, header, list(wanted))
-        plain = all(
-            kind.plain(chunk) for name, kind in wanted.items() for chunk in texts[name].chunks
-        )
-        table = pa.table({name: texts[name].cast(kind.arrow) for name, kind in wanted.items()})
+        certain, columns = True, {}
+        for name, kind in wanted.items():
+            made = [chunk.cast(kind.arrow) for chunk in texts[name].chunks]
+            certain &= all(map(kind.certain, texts[name].chunks, made))
+            columns[name] = pa.chunked_array(made, kind.arrow)
+        table = pa.table(columns)
         table.validate(full=True)  # that texts are UTF-8
     except pa.ArrowInvalid:
         return None, False
-    return table, plain and table.num_rows == block.records
+    return table, certain and table.num_rows == block.records
 
 
 def _parsed(block: Block, header: Sequence[str], names: Sequence[str]) -> pa.Table:
     """The block's columns as texts, empty ones null; whether they are UTF-8 is not looked at."""
-    for block_size in (ARROW_BLOCK_BYTES, len(block.data)):
+    # Arrow takes a byte order mark off a block's first line; behind a blank line it is text
+    data = b"\n" + block.data if block.data.startswith(codecs.BOM_UTF8) else block.data
+    for block_size in (ARROW_BLOCK_BYTES, len(data)):
         try:
             return arrow_csv.read_csv(
-                pa.py_buffer(block.data),
+                pa.py_buffer(data),
                 arrow_csv.ReadOptions(column_names=header, block_size=block_size),
                 arrow_csv.ParseOptions(newlines_in_values=block.has_quotes),
                 arrow_csv.ConvertOptions(
@@ -147,7 +156,7 @@ def _look_at_records(
                 first, rest = f"{path}, line {line}{where}: {what}", f". {mend}"
             faulty_lines.add(line)
     if first:
-        n, last_line = len(faulty_lines), block.first_line + block.data.count(b"\n") - 1
+        n, last_line = len(faulty_lines), block.first_line + block.data.rstrip(b"\n").count(b"\n")
         many = f"; {n} faulty lines up to line {last_line}" if n > 1 else ""
         raise CharthouseError(first + many + rest)
     return count
@@ -155,7 +164,6 @@ def _look_at_records(
 
 def _records(block: Block) -> Iterator[tuple[int, list[bytes]]]:
     """Each record's first line, as the file counts them, and its fields."""
-    csv.field_size_limit(len(block.data) + 1)
     # latin-1 takes each byte for a letter and gives it back
     lines = (f"{line}\n" for line in block.data.decode("latin-1").split("\n"))
     reader = csv.reader(lines, strict=True)

@@ -21,6 +21,7 @@ CHUNK_BYTES = 8 << 20
 _DAMAGE = (EOFError, gzip.BadGzipFile, zlib.error, cast("type[Exception]", IsalError))
 
 _GZ = b"\x1f\x8b"
+_BEHIND = "damaged: something else stands behind the end of its gz"
 _OTHERS = {
     b"PK\x03\x04": "a zip",
     b"\x28\xb5\x2f\xfd": "a zstd",
@@ -68,6 +69,8 @@ def require_kind(path: Path) -> None:
     Raises:
         CharthouseError: it is of another kind, or cannot be read.
     """
+    if not path.is_file():
+        raise CharthouseError(f"{path} is missing, or no file. Correct its folder.")
     try:
         with path.open("rb") as file:
             begins = file.read(16)
@@ -103,11 +106,15 @@ def gzip_fault(path: Path) -> str | None:
                     if member.eof:  # several members may follow one another, and zeros the last
                         whole += 1
                         chunk = chunk.lstrip(b"\0")
+                        if not chunk:
+                            break
+                        if chunk[0] != _GZ[0]:
+                            return _BEHIND
                         member = zlib.decompressobj(wbits=31)
                     member.decompress(chunk)
                     chunk = member.unused_data
     except zlib.error as error:
         if whole and "header" in str(error):
-            return "damaged: something else stands behind the end of its gz"
+            return _BEHIND
         return "damaged: its checksum is wrong" if "data check" in str(error) else "damaged"
     return None if member.eof else "cut short"

@@ -9,41 +9,55 @@ import pyarrow as pa
 from charthouse.errors import CharthouseError
 from charthouse.project import RawColumn
 from charthouse.raw.column_types import COLUMN_TYPES
-from charthouse.raw.csv_file import csv_batches, csv_header
-from charthouse.raw.parquet_file import parquet_batches, parquet_header
+from charthouse.raw.csv_file import CsvFile
+from charthouse.raw.parquet_file import ParquetFile
 
 ENDINGS = (".csv.gz", ".csv", ".parquet")  # in the order in which macros/raw_files.sql tries them
 
 
-def header_of(path: Path) -> list[str]:
-    """Names of a raw file's columns, in order.
+def require_columns(path: Path, columns: Sequence[RawColumn]) -> None:
+    """Looks at a raw file's columns, and at no row.
 
     Raises:
-        CharthouseError: the file cannot be read, has no first line, or has a column twice.
+        CharthouseError: the file cannot be read, or lacks a column, or has one twice.
     """
-    header = parquet_header(path) if path.suffix == ".parquet" else csv_header(path)
+    _found(path, _opened(path).header, columns)
+
+
+def _opened(path: Path) -> CsvFile | ParquetFile:
+    return ParquetFile(path) if path.suffix == ".parquet" else CsvFile(path)
+
+
+def _found(path: Path, header: Sequence[str], columns: Sequence[RawColumn]) -> dict[str, str]:
+    """What the file calls each declared column, by its name in small letters.
+
+    A name that was not declared may be a value, where a first line is missing: it is never printed.
+    """
     if not header:
         raise CharthouseError(
             f"{path} is empty, damaged or not readable by you: it has no first line. Fetch it"
             " again, or correct its rights."
         )
-    for name, times in Counter(name.lower() for name in header if name).items():
-        if times > 1:
+    found = {name.lower(): name for name in header}
+    for column in columns:
+        if not column.optional and column.name.lower() not in found:
             raise CharthouseError(
-                f"{path}: column {name} stands {times} times. Keep one of them, or fetch the file"
-                " again."
+                f"{path}: column {column.name} is missing. Fetch the file again, or rename the"
+                " column back."
             )
-    return header
-
-
-def missing_columns(header: Sequence[str], columns: Sequence[RawColumn]) -> list[str]:
-    """Names of the declared columns that must be there and are not."""
-    there = {name.lower() for name in header}
-    return [
-        column.name
+    times = Counter(name.lower() for name in header if name)
+    for name, n in times.items():
+        if n > 1:
+            declared = name in {column.name.lower() for column in columns}
+            raise CharthouseError(
+                f"{path}: {f'column {name}' if declared else 'a column'} stands {n} times. Keep one"
+                " of them, or fetch the file again."
+            )
+    return {
+        column.name.lower(): found[column.name.lower()]
         for column in columns
-        if not column.optional and column.name.lower() not in there
-    ]
+        if column.name.lower() in found
+    }
 
 
 def schema_of(columns: Sequence[RawColumn]) -> pa.Schema:
@@ -68,25 +82,28 @@ def rows_of(path: Path | None, columns: Sequence[RawColumn]) -> Iterator[pa.Reco
     """
     if path is None:
         return
-    header = header_of(path)
-    in_file = {name.lower(): name for name in header}
-    for name in missing_columns(header, columns):
-        raise CharthouseError(
-            f"{path}: column {name} is missing. Fetch the file again, or rename the column back."
-        )
-    found = [column for column in columns if column.name.lower() in in_file]
-    wanted = {in_file[column.name.lower()]: COLUMN_TYPES[column.data_type] for column in found}
-    batches = (
-        parquet_batches(path, wanted)
-        if path.suffix == ".parquet"
-        else csv_batches(path, header, wanted)
-    )
+    file = _opened(path)
+    before = _version(path)
+    found = _found(path, file.header, columns)
+    wanted = {
+        found[column.name.lower()]: COLUMN_TYPES[column.data_type]
+        for column in columns
+        if column.name.lower() in found
+    }
     schema = schema_of(columns)
-    for batch in batches:
+    for batch in file.batches(wanted):
         arrays = [
-            batch[in_file[field.name]]
-            if field.name in in_file
+            batch[found[field.name]]
+            if field.name in found
             else pa.nulls(batch.num_rows, field.type)
             for field in schema
         ]
         yield pa.record_batch(arrays, schema=schema)
+    if _version(path) != before:
+        raise CharthouseError(f"{path} was changed while it was read. Run again.")
+
+
+def _version(path: Path) -> tuple[int, int, int]:
+    """Another one for every file that was written."""
+    found = path.stat()
+    return found.st_ino, found.st_size, found.st_mtime_ns

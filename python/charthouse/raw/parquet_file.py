@@ -1,95 +1,118 @@
 """A raw Parquet file as typed columns, by the rules of csv; memory is that of a row group."""
 
+import math
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
+import pyarrow.compute as compute
 import pyarrow.parquet as pq
 
 from charthouse.errors import CharthouseError
-from charthouse.raw.column_types import CORRECT, ColumnType
+from charthouse.raw.column_types import CORRECT, NO_ZONE, ColumnType, in_years
 from charthouse.raw.damage import not_readable, require_kind
 
-BATCH_ROWS = 1 << 16
+BATCH_ROWS = 1 << 14
 
 
-def parquet_header(path: Path) -> list[str]:
-    """Names of the columns, in order.
+class ParquetFile:
+    """A .parquet, opened once."""
 
-    Raises:
-        CharthouseError: the file cannot be read.
-    """
-    return list(_opened(path).schema_arrow.names)
+    def __init__(self, path: Path) -> None:
+        """Reads the schema.
+
+        Raises:
+            CharthouseError: the file cannot be read.
+        """
+        require_kind(path)
+        self._path = path
+        try:
+            self._file = pq.ParquetFile(path, page_checksum_verification=True)
+            self.header = list(self._file.schema_arrow.names)
+        except (pa.ArrowException, UnicodeDecodeError):
+            raise self._damaged() from None
+        except OSError as error:  # Arrow has no other for a schema that it cannot decode
+            raise (not_readable(path, error) if error.errno else self._damaged()) from None
+
+    def batches(self, wanted: Mapping[str, ColumnType]) -> Iterator[pa.RecordBatch]:
+        """The rows, in the file's order.
+
+        Args:
+            wanted: columns, as the file calls them, with the types that they are of.
+
+        Raises:
+            CharthouseError: the file is damaged, a column is of another type, or a value cannot
+                become one of the declared type without a change: row and column.
+        """
+        for name, kind in wanted.items():
+            self._require_type(name, kind)
+        rows = 0
+        try:
+            for batch in self._file.iter_batches(BATCH_ROWS, columns=list(wanted)):
+                yield pa.record_batch(
+                    {
+                        name: self._converted(name, batch[name], kind, rows)
+                        for name, kind in wanted.items()
+                    }
+                )
+                rows += batch.num_rows
+        except (pa.ArrowException, OSError):
+            raise self._damaged() from None
+        finally:
+            self._file.close()
+        if rows != self._file.metadata.num_rows:
+            raise self._damaged()
+
+    def _damaged(self) -> CharthouseError:
+        return CharthouseError(
+            f"{self._path} is cut, damaged or no Parquet file. Write or fetch it again."
+        )
+
+    def _require_type(self, name: str, kind: ColumnType) -> None:
+        fault = kind.column_fault(self._file.schema_arrow.field(name).type)
+        if fault:
+            raise CharthouseError(f"{self._path}, column {name}: {fault.what}. {fault.mend}")
+        schema = self._file.schema
+        physical = {
+            schema.column(at).path: schema.column(at).physical_type for at in range(len(schema))
+        }
+        if physical.get(name) == "INT96":  # which says nothing of whose clock it shows
+            raise CharthouseError(
+                f"{self._path}, column {name}: times of the old type INT96, which are those of a"
+                f" zone. {NO_ZONE}"
+            )
+
+    def _converted(self, name: str, column: pa.Array, kind: ColumnType, rows: int) -> pa.Array:
+        made = _converted(column, kind)
+        if made is None:
+            row, what = _first_that_fails(column, kind)
+            raise CharthouseError(
+                f"{self._path}, row {rows + row + 1}, column {name}: {what}. {CORRECT}"
+            )
+        return made
 
 
-def parquet_batches(path: Path, wanted: Mapping[str, ColumnType]) -> Iterator[pa.RecordBatch]:
-    """The rows of a Parquet file, in the file's order.
-
-    Args:
-        path: the file.
-        wanted: columns, as they are called there, with the types that they are of.
-
-    Raises:
-        CharthouseError: the file is damaged, a column is of another type, or a value cannot become
-            one of the declared type without a change: row and column.
-    """
-    file = _opened(path)
-    for name, kind in wanted.items():
-        if fault := kind.column_fault(file.schema_arrow.field(name).type):
-            raise CharthouseError(f"{path}, column {name}: {fault.what}. {fault.mend}")
-    first_row = 1
+def _converted(column: pa.Array, kind: ColumnType) -> pa.Array | None:
+    """The column as the declared type; None where a value would change."""
     try:
-        for batch in file.iter_batches(BATCH_ROWS, columns=list(wanted)):
-            columns = {
-                name: _converted(path, name, batch[name], kind, first_row)
-                for name, kind in wanted.items()
-            }
-            yield pa.record_batch(columns)
-            first_row += batch.num_rows
-    except (pa.ArrowException, OSError):
-        raise CharthouseError(f"{path} is damaged. Write or fetch the file again.") from None
-    finally:
-        file.close()
-
-
-def _opened(path: Path) -> pq.ParquetFile:
-    require_kind(path)
-    try:
-        return pq.ParquetFile(path, page_checksum_verification=True)
-    except pa.ArrowException:
-        raise CharthouseError(
-            f"{path} is cut, damaged or no Parquet file. Write or fetch the file again."
-        ) from None
-    except OSError as error:
-        raise not_readable(path, error) from None
-
-
-def _converted(
-    path: Path, name: str, column: pa.Array, kind: ColumnType, first_row: int
-) -> pa.Array:
-    try:
-        converted = column.cast(kind.arrow)  # refuses what would change: a fraction, an overflow
-        converted.validate(full=True)  # that texts are UTF-8
+        made = column.cast(kind.arrow)  # refuses a fraction, and what is too large
+        made.validate(full=True)  # that texts are UTF-8
     except pa.ArrowInvalid:
-        row, what = _first_that_fails(column, kind)
-        raise CharthouseError(
-            f"{path}, row {first_row + row}, column {name}: {what}. {CORRECT}"
-        ) from None
-    return converted
+        return None
+    if pa.types.is_timestamp(kind.arrow):
+        return made if in_years(made) else None
+    if kind.arrow == pa.string():  # in a csv, what is empty is missing
+        return compute.if_else(compute.equal(made, ""), pa.scalar(None, pa.string()), made)
+    return made
 
 
 def _first_that_fails(column: pa.Array, kind: ColumnType) -> tuple[int, str]:
-    for row in range(len(column)):
-        try:
-            column.slice(row, 1).cast(kind.arrow).validate(full=True)
-        except pa.ArrowInvalid:
-            break
+    row = next(row for row in range(len(column)) if _converted(column.slice(row, 1), kind) is None)
     if kind.arrow == pa.string():
         return row, "bytes that are not UTF-8"
     if pa.types.is_timestamp(kind.arrow):
-        return row, "a time finer than a microsecond, or beyond all years"
-    is_fraction = pa.types.is_floating(column.type) and not np.equal(
-        np.mod(column[row].as_py(), 1), 0
-    )
-    return row, f"a number that {'is not whole' if is_fraction else f'is no {kind.name}'}"
+        return row, "a time finer than a microsecond, or of no year from 1 to 9999"
+    value = column[row].as_py()
+    is_whole = not isinstance(value, float | Decimal) or (math.isfinite(value) and value % 1 == 0)
+    return row, f"a number that {f'is no {kind.name}' if is_whole else 'is not whole'}"
