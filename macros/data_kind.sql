@@ -45,7 +45,7 @@
 
 {#- What a copy holds, as the lines that end its comment. -#}
 {% macro kind_of_copy(node, path, sha256, relation) %}
-    {%- if path is none -%}{{ return('No rows.') }}{%- endif -%}
+    {%- if path is none or flags.EMPTY -%}{{ return('No rows.') }}{%- endif -%}
     {%- set root = env_var(node.source_meta.root) -%}
     {%- set why = run_query(
         'select why_not_synthetic(' ~ text_literal(root) ~ ', ' ~ text_literal(path) ~ ', ' ~ text_literal(sha256) ~ ')'
@@ -102,9 +102,9 @@
 {% endmacro %}
 
 
-{#- The SHA-256 of the file that was read; '' where there is none. -#}
-{% macro file_sha256(path) %}
-    {{ return('' if path is none else run_query('select file_sha256(' ~ text_literal(path) ~ ')').rows[0][0]) }}
+{#- The SHA-256 of the file that has just been read, while it was; '' where no row was asked for. -#}
+{% macro raw_sha256(node, path) %}
+    {{ return('' if path is none or flags.EMPTY else run_query('select raw_sha256(' ~ text_literal(raw_table(node)) ~ ')').rows[0][0]) }}
 {% endmacro %}
 
 

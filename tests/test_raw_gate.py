@@ -2,6 +2,7 @@
 
 import bz2
 import gzip
+import hashlib
 import io
 import lzma
 import os
@@ -538,6 +539,23 @@ def test_what_duckdb_reads_are_all_rows_and_only_a_whole_scan_counts(
     made.open(file)
     database.execute("select * from raw limit 0").fetchall()
     assert "was not read to its end" in str(made.refusal())
+
+
+@pytest.mark.parametrize("name", ["events.csv.gz", "events.csv", "events.parquet"])
+def test_the_sum_is_that_of_the_bytes_that_were_read(
+    tmp_path: Path, stream: tuple[RawStream, Any], name: str
+) -> None:
+    made, database = stream
+    path = tmp_path / name
+    if path.suffix == ".parquet":
+        as_parquet(path)
+    else:
+        text = f"{HEADER}\n{GOOD}\n".encode()
+        path.write_bytes(gzip.compress(text) + bytes(100) if path.suffix == ".gz" else text)
+    made.open(path)
+    assert made.sha256() is None
+    database.execute("select * from raw").fetchall()
+    assert made.sha256() == hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def test_no_file_is_no_rows(stream: tuple[RawStream, Any]) -> None:

@@ -23,7 +23,7 @@
             {%- do stop_at_refusal(node) -%}
             {%- do stop_at_no_rows(relation, node, path) -%}
         {%- endif -%}
-        {%- set sha256 = file_sha256(path) -%}
+        {%- set sha256 = raw_sha256(node, path) -%}
     {%- endif -%}
     {%- set relation = this.incorporate(type='table') -%}
     {%- do persist_docs(relation, model) -%}

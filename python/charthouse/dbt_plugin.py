@@ -22,7 +22,7 @@ from charthouse.dbt_private import begin, call_database
 from charthouse.errors import CharthouseError
 from charthouse.project import raw_tables
 from charthouse.raw.stream import RawStream
-from charthouse.synthetic_marker import has_marker, sha256_of, why_not_synthetic
+from charthouse.synthetic_marker import has_marker, why_not_synthetic
 from charthouse.warehouse import duckdb_config, wait_for_lock
 
 RESERVE_BYTES = 4_000_000  # many times what putting every table back writes to the log
@@ -60,7 +60,7 @@ class Plugin(BasePlugin):
 
         open_raw(table, path): the next scan of raw__<table> reads that file; '' for no rows.
         raw_refusal(table): why that scan does not count, or ''.
-        file_sha256(path): in hex, '' where it cannot be read.
+        raw_sha256(table): in hex, of the file that this scan has read; '' where it does not count.
         why_not_synthetic(folder, path, sha256): of a table as read; null where it is synthetic,
         '' where nothing says that it were.
         """
@@ -74,11 +74,8 @@ class Plugin(BasePlugin):
         def raw_refusal(table: str) -> str:
             return self._streams[table].refusal() or ""
 
-        def file_sha256(path: str) -> str:
-            try:
-                return sha256_of(Path(path))
-            except OSError:
-                return ""
+        def raw_sha256(table: str) -> str:
+            return self._streams[table].sha256() or ""
 
         def not_synthetic(root: str, path: str, sha256: str) -> str | None:
             if not has_marker(Path(root)):
@@ -88,7 +85,7 @@ class Plugin(BasePlugin):
 
         conn.create_function("open_raw", open_raw, side_effects=True)
         conn.create_function("raw_refusal", raw_refusal, side_effects=True)
-        conn.create_function("file_sha256", file_sha256, side_effects=True)
+        conn.create_function("raw_sha256", raw_sha256, side_effects=True)
         conn.create_function(
             "why_not_synthetic", not_synthetic, side_effects=True, null_handling=SPECIAL
         )

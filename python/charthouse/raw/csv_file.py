@@ -17,7 +17,7 @@ from charthouse.ahead import ahead
 from charthouse.errors import CharthouseError
 from charthouse.raw.column_types import CORRECT, ColumnType
 from charthouse.raw.csv_blocks import LARGEST_RECORD, Block, blocks
-from charthouse.raw.damage import contents
+from charthouse.raw.damage import Digest, contents
 
 csv.field_size_limit(2 * LARGEST_RECORD)  # one for the process; ours alone needs so much
 
@@ -28,14 +28,14 @@ ARROW_BLOCK_BYTES = 1 << 20  # what one of Arrow's threads parses at a time
 class CsvFile:
     """A .csv or .csv.gz, opened once."""
 
-    def __init__(self, path: Path) -> None:
-        """Reads the first line.
+    def __init__(self, path: Path, digest: Digest) -> None:
+        """Reads the first line; the digest gets the file's bytes as they are read.
 
         Raises:
             CharthouseError: the file cannot be read, or its first line is none of a csv.
         """
         self._path = path
-        self._pieces = contents(path)
+        self._pieces = contents(path, digest)
         taken = b""
         for piece in self._pieces:
             taken += piece

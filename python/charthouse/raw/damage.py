@@ -5,10 +5,12 @@ chartevents, 8 became other values without any error. And zlib inflates at half 
 """
 
 import gzip
+import io
 import zlib
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
-from typing import cast
+from typing import Any, Protocol, cast
 
 from isal import igzip_threaded
 from isal.igzip_lib import IsalError
@@ -16,6 +18,14 @@ from isal.igzip_lib import IsalError
 from charthouse.errors import CharthouseError
 
 CHUNK_BYTES = 8 << 20
+
+
+class Digest(Protocol):
+    """As those of hashlib."""
+
+    def update(self, data: Any, /) -> None:
+        """Takes more bytes."""
+
 
 # isal declares its error as if it were no class
 _DAMAGE = (EOFError, gzip.BadGzipFile, zlib.error, cast("type[Exception]", IsalError))
@@ -37,22 +47,41 @@ _OTHERS = {
 }
 
 
-def contents(path: Path) -> Iterator[bytes]:
+class _Hashed(io.RawIOBase):
+    """A file whose bytes go through a digest as they are read."""
+
+    def __init__(self, file: io.FileIO, digest: Digest) -> None:
+        super().__init__()
+        self._file, self._digest = file, digest
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        n = self._file.readinto(buffer)
+        self._digest.update(memoryview(buffer)[:n])
+        return n
+
+
+def contents(path: Path, digest: Digest) -> Iterator[bytes]:
     """A .csv or .csv.gz as the text it holds, in pieces of CHUNK_BYTES.
 
     A gz is inflated in a thread of its own, ahead of who consumes it.
+
+    Args:
+        path: the file.
+        digest: gets every byte of the file itself, by the time that the last piece is taken.
 
     Raises:
         CharthouseError: cut, damaged, not readable, or no such file as its ending says.
     """
     require_kind(path)
     try:
-        if path.suffix != ".gz":
-            with path.open("rb") as file:
-                while chunk := file.read(CHUNK_BYTES):
-                    yield chunk
-            return
-        with igzip_threaded.open(path, "rb", threads=1, block_size=1 << 20) as file:
+        with ExitStack() as opened:
+            file: Any = _Hashed(opened.enter_context(path.open("rb", buffering=0)), digest)
+            if path.suffix == ".gz":
+                file = igzip_threaded.open(file, "rb", threads=1, block_size=1 << 20)
+                opened.enter_context(file)
             while chunk := file.read(CHUNK_BYTES):
                 yield chunk
     except _DAMAGE:

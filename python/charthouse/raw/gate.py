@@ -1,5 +1,6 @@
 """From a declared raw table and a file to its rows, or to the one line that refuses it."""
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ from charthouse.errors import CharthouseError
 from charthouse.project import RawColumn
 from charthouse.raw.column_types import COLUMN_TYPES
 from charthouse.raw.csv_file import CsvFile
+from charthouse.raw.damage import Digest, require_kind
 from charthouse.raw.parquet_file import ParquetFile
 
 ENDINGS = (".csv.gz", ".csv", ".parquet")  # in the order in which macros/raw_files.sql tries them
@@ -21,11 +23,11 @@ def require_columns(path: Path, columns: Sequence[RawColumn]) -> None:
     Raises:
         CharthouseError: the file cannot be read, or lacks a column, or has one twice.
     """
-    _found(path, _opened(path).header, columns)
+    _found(path, _opened(path, hashlib.sha256()).header, columns)
 
 
-def _opened(path: Path) -> CsvFile | ParquetFile:
-    return ParquetFile(path) if path.suffix == ".parquet" else CsvFile(path)
+def _opened(path: Path, digest: Digest) -> CsvFile | ParquetFile:
+    return ParquetFile(path, digest) if path.suffix == ".parquet" else CsvFile(path, digest)
 
 
 def _found(path: Path, header: Sequence[str], columns: Sequence[RawColumn]) -> dict[str, str]:
@@ -67,7 +69,9 @@ def schema_of(columns: Sequence[RawColumn]) -> pa.Schema:
     )
 
 
-def rows_of(path: Path | None, columns: Sequence[RawColumn]) -> Iterator[pa.RecordBatch]:
+def rows_of(
+    path: Path | None, columns: Sequence[RawColumn], digest: Digest | None = None
+) -> Iterator[pa.RecordBatch]:
     """The rows of a raw file, in the file's order; memory does not grow with it.
 
     Columns are found by name, without case, in any order; an optional one that is absent is null.
@@ -75,6 +79,7 @@ def rows_of(path: Path | None, columns: Sequence[RawColumn]) -> Iterator[pa.Reco
     Args:
         path: a .csv.gz, .csv or .parquet; None for no rows.
         columns: as _staging__sources.yml declares them.
+        digest: has had every byte of the file when the last row has come.
 
     Raises:
         CharthouseError: the file is not what was declared, or not whole. It says file, line (of
@@ -82,8 +87,8 @@ def rows_of(path: Path | None, columns: Sequence[RawColumn]) -> Iterator[pa.Reco
     """
     if path is None:
         return
-    file = _opened(path)
     before = _version(path)
+    file = _opened(path, digest or hashlib.sha256())
     found = _found(path, file.header, columns)
     wanted = {
         found[column.name.lower()]: COLUMN_TYPES[column.data_type]
@@ -105,5 +110,6 @@ def rows_of(path: Path | None, columns: Sequence[RawColumn]) -> Iterator[pa.Reco
 
 def _version(path: Path) -> tuple[int, int, int]:
     """Another one for every file that was written."""
+    require_kind(path)
     found = path.stat()
     return found.st_ino, found.st_size, found.st_mtime_ns

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from charthouse.errors import CharthouseError
 from charthouse.raw.column_types import CORRECT, NO_ZONE, ColumnType, in_years
-from charthouse.raw.damage import not_readable, require_kind
+from charthouse.raw.damage import CHUNK_BYTES, Digest, not_readable, require_kind
 
 BATCH_ROWS = 1 << 14
 
@@ -19,14 +19,14 @@ BATCH_ROWS = 1 << 14
 class ParquetFile:
     """A .parquet, opened once."""
 
-    def __init__(self, path: Path) -> None:
-        """Reads the schema.
+    def __init__(self, path: Path, digest: Digest) -> None:
+        """Reads the schema; the digest gets the file's bytes behind its last row.
 
         Raises:
             CharthouseError: the file cannot be read.
         """
         require_kind(path)
-        self._path = path
+        self._path, self._digest = path, digest
         try:
             self._file = pq.ParquetFile(path, page_checksum_verification=True)
             self.header = list(self._file.schema_arrow.names)
@@ -63,6 +63,9 @@ class ParquetFile:
             self._file.close()
         if rows != self._file.metadata.num_rows:
             raise self._damaged()
+        with self._path.open("rb") as file:
+            while chunk := file.read(CHUNK_BYTES):
+                self._digest.update(chunk)
 
     def _damaged(self) -> CharthouseError:
         return CharthouseError(

@@ -1,5 +1,6 @@
 """A raw table as an object that DuckDB scans like a table of its own."""
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -23,13 +24,19 @@ class RawStream:
         self._columns = columns
         self._schema = schema_of(columns)
         self._path: Path | None = None
+        self._digest = hashlib.sha256()
         self._refusal: str | None = None
 
     def open(self, path: Path | None) -> None:
         """Names the file for the next scan; None for no rows."""
         self._path = path
+        self._digest = hashlib.sha256()
         # until the end is reached: whatever else ends a scan must not count as the whole file
         self._refusal = f"{path} was not read to its end. Run again, or report this."
+
+    def sha256(self) -> str | None:
+        """Of the file that the last scan has read, in hex; None where its rows do not count."""
+        return None if self._refusal else self._digest.hexdigest()
 
     def refusal(self) -> str | None:
         """Why the rows of the last scan are not those of a whole, right file; None if they are."""
@@ -46,7 +53,7 @@ class RawStream:
 
     def _rows(self) -> Iterator[pa.RecordBatch]:
         try:
-            yield from rows_of(self._path, self._columns)
+            yield from rows_of(self._path, self._columns, self._digest)
         except CharthouseError as error:
             self._refusal = str(error)
         else:
