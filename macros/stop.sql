@@ -13,7 +13,10 @@
             'select count(*) as n, min(offender) as first from (' ~ query ~ ') as rows(offender)'
         ).rows[0] -%}
         {%- if offenders['n'] -%}
-            {{ stop(message ~ ' (' ~ offenders['n'] ~ ' of them, the first ' ~ offenders['first'] ~ '). ' ~ mend) }}
+            {#- a key of ours, or one with a digit: what else stands in a raw file may be a patient's words -#}
+            {%- set first = offenders['first'] | string -%}
+            {%- set is_key = message.startswith('seeds/') or modules.re.fullmatch('(?=.*[0-9])[A-Za-z0-9._-]{1,64}', first) or first.startswith('without ') -%}
+            {{ stop(message ~ ' (' ~ offenders['n'] ~ ' of them' ~ (', the first ' ~ first if is_key else '') ~ '). ' ~ mend) }}
         {%- endif -%}
     {%- endif -%}
 {% endmacro %}
@@ -28,6 +31,16 @@
     {%- do stop_at_rows(
         "select 'without " ~ key ~ "' from " ~ relation ~ ' where ' ~ key ~ ' is null',
         file ~ ': a ' ~ key ~ ' is blank', 'Remove the row, or fetch the file again.'
+    ) -%}
+{% endmacro %}
+
+
+{#- A post-hook of a raw table whose rows name files: none leads out of its folder. -#}
+{% macro stop_at_names_of_no_file(relation, column, file) %}
+    {%- do stop_at_rows(
+        'select subject_id from ' ~ relation ~ ' where ' ~ column ~ " in ('.', '..')"
+        ~ ' or contains(' ~ column ~ ", '/') or contains(" ~ column ~ ", '\\') or contains(" ~ column ~ ', chr(0))',
+        file ~ ': a ' ~ column ~ ' is no name of a file, told here by its subject_id', 'Correct it, or fetch the file again.'
     ) -%}
 {% endmacro %}
 

@@ -309,6 +309,25 @@ def test_a_study_date_that_does_not_exist(bench: Bench) -> None:
     assert_refused(bench, before, bench.build(), line)
 
 
+@pytest.mark.parametrize("dicom_id", ["../../outside", "a/b", "..", "a\\b"])
+def test_a_picture_that_its_name_would_look_for_elsewhere(bench: Bench, dicom_id: str) -> None:
+    before = bench.contents()
+    metadata = Path(bench.raw["CHARTHOUSE_CXR"]) / "mimic-cxr-2.0.0-metadata.csv.gz"
+    rewrite(metadata, in_line(2, with_field(0, dicom_id)))
+    line = "mimic-cxr-2.0.0-metadata: a dicom_id is no name of a file, told here by its"
+    assert_refused(bench, before, bench.build("--select", "stg_mimic_cxr__metadata"), line)
+
+
+@pytest.mark.parametrize("key", [SECRET, f"{SECRET} 72", "x" * 100])
+def test_a_key_that_is_none_is_not_printed(bench: Bench, key: str) -> None:
+    before = bench.contents()
+    notes = Path(bench.raw["CHARTHOUSE_NOTE"]) / "note/radiology.csv.gz"
+    row = f'{key},10000001,,RR,1,2150-01-01 00:00:00,2150-01-01 00:00:00,"SYNTHETIC"\n'
+    rewrite(notes, lambda text: text.rstrip("\n") + "\n" + 2 * row)
+    line = "note/radiology: a note_id stands in more than one row (1 of them). Keep one row of it"
+    assert_refused(bench, before, bench.build("--select", "stg_mimiciv__radiology"), line)
+
+
 def test_no_stay_left_after_the_rules(bench: Bench) -> None:
     before = bench.contents()
     outcome = bench.build("--vars", "{protocol: paper, min_age: 150}")

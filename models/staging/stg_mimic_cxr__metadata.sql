@@ -2,6 +2,7 @@
 -- Grain: one row per image.
 {{ config(post_hook=[
     "{{ stop_at_bad_keys(this, 'dicom_id', 'mimic-cxr-2.0.0-metadata') }}",
+    "{{ stop_at_names_of_no_file(this, 'dicom_id', 'mimic-cxr-2.0.0-metadata') }}",
     "{{ stop_at_rows('select dicom_id from ' ~ this ~ ' where study_at is null and study_date is not null and study_time is not null',
         'mimic-cxr-2.0.0-metadata: a StudyDate or StudyTime does not exist', 'Correct it, or fetch the file again.') }}",
 ]) }}
