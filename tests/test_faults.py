@@ -24,7 +24,7 @@ import pytest
 from charthouse.dbt_plugin import RESERVE_BYTES
 from charthouse.errors import CharthouseError
 from charthouse.warehouse import open_warehouse
-from conftest import PROJECT, UNTESTED, Bench, rewrite
+from conftest import UNTESTED, Bench, link_without_models, rewrite
 from small_disk import needs_root, small_disk
 
 SECRET = "Mrs_Smith"  # stands where patient text could; must never be printed or logged
@@ -533,10 +533,7 @@ def test_a_setting_that_makes_no_sense(
     built: Bench, tmp_path: Path, settings: str, line: str
 ) -> None:
     """Settings are looked at first; and without models, dbt has less to parse again."""
-    (tmp_path / "models/staging").mkdir(parents=True)
-    sources = "models/staging/_staging__sources.yml"
-    for part in ("dbt_project.yml", "macros", "profiles", "seeds", sources):
-        (tmp_path / part).symlink_to(PROJECT / part)
+    link_without_models(tmp_path)
     before = built.contents()
     outcome = replace(built, logs=tmp_path, project=tmp_path).build("--vars", settings)
     assert outcome.code != 0

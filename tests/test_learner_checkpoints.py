@@ -74,7 +74,7 @@ def test_a_learner_that_is_only_served_says_how_to_reach_it() -> None:
     ("options", "expected"),
     [
         ({"dtype": "int8"}, "--dtype 'int8' is none of auto, float32, bfloat16, float16, 4bit."),
-        ({"device": "tpu"}, "--device 'tpu' is none of cpu, cuda."),
+        ({"device": "tpu"}, "--device 'tpu' is none of cpu, cuda. Did you mean 'cpu'?"),
         (
             {"dtype": "4bit"},
             "--dtype 4bit needs a GPU: use --device cuda, or --dtype bfloat16.",

@@ -292,7 +292,7 @@ def test_scores_of_other_vectors_are_not_taken_apart(own: Bench) -> None:
     log_odds = found.at_mean + sum(found.by_modality.values())
     assert 1 / (1 + np.exp(-log_odds)) == pytest.approx(found.y_score, abs=1e-6)
     for fusion, reason in [
-        ("concatenate", "Run charthouse predict --fusion concatenate first"),
+        ("concatenate", "--fusion concatenate first"),
         ("gated", "gated has no contributions. Name another: --fusion concatenate_presence"),
         ("gatd", "Did you mean 'gated'"),
     ]:

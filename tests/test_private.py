@@ -28,7 +28,7 @@ from charthouse.warehouse import (
     scratch,
     warehouse_path,
 )
-from conftest import PROJECT, UNTESTED, Bench, Outcome
+from conftest import PROJECT, UNTESTED, Bench, Outcome, link_without_models
 from listener import Listener
 
 SECRET = "Mrs_Smith"
@@ -409,8 +409,7 @@ def test_other_names_are_taken(tmp_path: Path, named: str) -> None:
 @pytest.fixture
 def settings_alone(built: Bench, tmp_path: Path) -> Bench:
     """The project without its models, of which dbt parses little; a warehouse that is not there."""
-    for part in ("dbt_project.yml", "macros", "profiles", "seeds"):
-        (tmp_path / part).symlink_to(PROJECT / part)
+    link_without_models(tmp_path)
     return Bench(built.raw, tmp_path / "new/w.duckdb", tmp_path / "logs", project=tmp_path)
 
 

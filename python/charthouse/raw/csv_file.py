@@ -16,10 +16,8 @@ import pyarrow.csv as arrow_csv
 from charthouse.ahead import ahead
 from charthouse.errors import CharthouseError
 from charthouse.raw.column_types import CORRECT, ColumnType
-from charthouse.raw.csv_blocks import LARGEST_RECORD, Block, blocks
+from charthouse.raw.csv_blocks import Block, blocks
 from charthouse.raw.damage import Digest, contents
-
-csv.field_size_limit(2 * LARGEST_RECORD)  # one for the process; ours alone needs so much
 
 LARGEST_HEADER = 1 << 20
 ARROW_BLOCK_BYTES = 1 << 20  # what one of Arrow's threads parses at a time
@@ -168,10 +166,14 @@ def _records(block: Block) -> Iterator[tuple[int, list[bytes]]]:
     lines = (f"{line}\n" for line in block.data.decode("latin-1").split("\n"))
     reader = csv.reader(lines, strict=True)
     line = block.first_line
-    for fields in reader:
-        if fields:  # none: a blank line
-            yield line, [field.encode("latin-1") for field in fields]
-        line = block.first_line + reader.line_num
+    usual = csv.field_size_limit(len(block.data) + 1)  # of the whole process
+    try:
+        for fields in reader:
+            if fields:  # none: a blank line
+                yield line, [field.encode("latin-1") for field in fields]
+            line = block.first_line + reader.line_num
+    finally:
+        csv.field_size_limit(usual)
 
 
 def _faults_of(
