@@ -17,6 +17,7 @@ class Block:
 
     data: bytes
     first_line: int  # that of the file, from 1
+    lines: int  # line ends, those inside of quotes too
     has_quotes: bool
     records: int  # line ends outside of quotes, blank lines among them
     fault: tuple[int, str] | None
@@ -41,7 +42,7 @@ def blocks(pieces: Iterable[bytes], first_line: int = 1) -> Iterator[Block]:
         if not end:
             if len(data) > LARGEST_RECORD:
                 what = f"a quote that is never closed, or {LARGEST_RECORD >> 20} MB in one row"
-                yield Block(data, first_line, has_quotes=True, records=0, fault=(0, what))
+                yield Block(data, first_line, lines=0, has_quotes=True, records=0, fault=(0, what))
                 return
             rest = data
             continue
@@ -49,7 +50,7 @@ def blocks(pieces: Iterable[bytes], first_line: int = 1) -> Iterator[Block]:
         yield block
         if block.fault:
             return
-        first_line += block.data.count(b"\n")
+        first_line += block.lines
         rest = data[end:]
     if rest:
         yield _block(rest, _positions(rest, _QUOTE), first_line)
@@ -78,12 +79,14 @@ def _block(data: bytes, quotes: np.ndarray, first_line: int) -> Block:
     quotes = quotes[: np.searchsorted(quotes, len(data))]
     if quotes.size:
         ends = _positions(data, _NEWLINE)
+        lines = len(ends)
         records = int(np.count_nonzero(np.searchsorted(quotes, ends) % 2 == 0))
     else:
-        records = data.count(b"\n")
+        lines = records = int(np.count_nonzero(np.frombuffer(data, np.uint8) == _NEWLINE))
     return Block(
         data=data,
         first_line=first_line,
+        lines=lines,
         has_quotes=bool(quotes.size),
         records=records + (not data.endswith(b"\n")),
         fault=_fault(np.frombuffer(data, np.uint8), quotes, _positions(data, _RETURN)),

@@ -66,7 +66,7 @@ class CsvFile:
         """
         body = itertools.chain([self._taken], self._pieces)
         path, header = self._path, self.header
-        read = ahead(lambda block: _typed(path, block, header, wanted), blocks(body, 2), 1, 1)
+        read = ahead(lambda block: _typed(path, block, header, wanted), blocks(body, 2), 2, 3)
         try:
             for table in read:
                 yield from table.to_batches()
