@@ -13,10 +13,9 @@ _NEWLINE, _RETURN, _QUOTE, _COMMA = b"\n"[0], b"\r"[0], b'"'[0], b","[0]
 
 @dataclass(frozen=True)
 class Block:
-    """Consecutive records of a csv, whole ones."""
+    """Consecutive records of a csv, whole ones, and what its bytes say without being parsed."""
 
     data: bytes
-    first_line: int  # that of the file, from 1
     lines: int  # line ends, those inside of quotes too
     has_quotes: bool
     records: int  # line ends outside of quotes, blank lines among them
@@ -24,36 +23,27 @@ class Block:
     """The first place where the quotes are not those of a csv: position in data, and what it is."""
 
 
-def blocks(pieces: Iterable[bytes], first_line: int = 1) -> Iterator[Block]:
-    """Cuts a csv, which comes in pieces of any size, into blocks of whole records.
+def whole_records(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Cuts a csv, which comes in pieces of any size, between records.
 
-    A block is about as large as a piece, or as its one record; memory is that of a few blocks. A
-    block with a fault is the last one.
+    What comes is about as large as a piece, or as its one record; memory is that of a few. A record
+    of over LARGEST_RECORD bytes is given up: it comes as it is so far, and nothing after it.
 
     Args:
         pieces: the file's bytes, in order.
-        first_line: the number of the line that the first piece begins with.
     """
     rest = b""
     for piece in pieces:
         data = rest + piece
-        quotes = _positions(data, _QUOTE)
-        end = _end_of_records(data, quotes)
-        if not end:
-            if len(data) > LARGEST_RECORD:
-                what = f"a quote that is never closed, or {LARGEST_RECORD >> 20} MB in one row"
-                yield Block(data, first_line, lines=0, has_quotes=True, records=0, fault=(0, what))
-                return
-            rest = data
-            continue
-        block = _block(data[:end], quotes, first_line)
-        yield block
-        if block.fault:
+        end = _end_of_records(data, _positions(data, _QUOTE))
+        if not end and len(data) > LARGEST_RECORD:
+            yield data
             return
-        first_line += block.lines
+        if end:
+            yield data[:end]
         rest = data[end:]
     if rest:
-        yield _block(rest, _positions(rest, _QUOTE), first_line)
+        yield rest
 
 
 def _positions(data: bytes, byte: int) -> np.ndarray:
@@ -75,21 +65,24 @@ def _end_of_records(data: bytes, quotes: np.ndarray) -> int:
     return end
 
 
-def _block(data: bytes, quotes: np.ndarray, first_line: int) -> Block:
-    quotes = quotes[: np.searchsorted(quotes, len(data))]
+def block_of(data: bytes) -> Block:
+    """Looks at whole records."""
+    quotes = _positions(data, _QUOTE)
     if quotes.size:
         ends = _positions(data, _NEWLINE)
         lines = len(ends)
         records = int(np.count_nonzero(np.searchsorted(quotes, ends) % 2 == 0))
     else:
         lines = records = int(np.count_nonzero(np.frombuffer(data, np.uint8) == _NEWLINE))
+    fault = _fault(np.frombuffer(data, np.uint8), quotes, _positions(data, _RETURN))
+    if not records and len(data) > LARGEST_RECORD:  # given up, see whole_records
+        fault = 0, f"a quote that is never closed, or {LARGEST_RECORD >> 20} MB in one row"
     return Block(
         data=data,
-        first_line=first_line,
         lines=lines,
         has_quotes=bool(quotes.size),
         records=records + (not data.endswith(b"\n")),
-        fault=_fault(np.frombuffer(data, np.uint8), quotes, _positions(data, _RETURN)),
+        fault=fault,
     )
 
 

@@ -16,7 +16,7 @@ import pyarrow.csv as arrow_csv
 from charthouse.ahead import ahead
 from charthouse.errors import CharthouseError
 from charthouse.raw.column_types import CORRECT, ColumnType
-from charthouse.raw.csv_blocks import Block, blocks
+from charthouse.raw.csv_blocks import Block, block_of, whole_records
 from charthouse.raw.damage import Digest, contents
 
 LARGEST_HEADER = 1 << 20
@@ -65,34 +65,57 @@ class CsvFile:
             CharthouseError: the file is damaged, or a value is not of its type: line and column.
         """
         body = itertools.chain([self._taken], self._pieces)
-        path, header = self._path, self.header
-        read = ahead(lambda block: _typed(path, block, header, wanted), blocks(body, 2), 2, 3)
+        read = ahead(lambda data: _typed(data, self.header, wanted), whole_records(body), 2, 3)
+        line = 2
         try:
-            for table in read:
+            for table, lines in read:
                 yield from table.to_batches()
-        except CharthouseError:
+                line += lines
+        except _Refused as refused:
             for (
                 _
             ) in self._pieces:  # damage is known at the end of a gz, and explains more than a row
                 pass
-            raise
+            raise refused.at(self._path, line) from None
+
+
+class _Refused(Exception):
+    """What a block holds that was not declared; its lines are counted from the block's first, 0."""
+
+    def __init__(
+        self, line: int, what: str, mend: str = CORRECT, *, faulty: int = 1, last: int = 0
+    ) -> None:
+        super().__init__(what)
+        self._line, self._what, self._mend = line, what, mend
+        self._faulty, self._last = faulty, last
+
+    def at(self, path: Path, first_line: int) -> CharthouseError:
+        """As the user is told, of a block that begins with that line of the file."""
+        many = f"; {self._faulty} faulty lines up to line {first_line + self._last}"
+        return CharthouseError(
+            f"{path}, line {first_line + self._line}{self._what}"
+            f"{many if self._faulty > 1 else ''}. {self._mend}"
+        )
 
 
 def _typed(
-    path: Path, block: Block, header: Sequence[str], wanted: Mapping[str, ColumnType]
-) -> pa.Table:
+    data: bytes, header: Sequence[str], wanted: Mapping[str, ColumnType]
+) -> tuple[pa.Table, int]:
+    """The columns of whole records, and how many lines they have.
+
+    Raises:
+        _Refused: a row is none of a csv, or a value is not of its type.
+    """
+    block = block_of(data)
     if block.fault:
         position, what = block.fault
-        line = block.first_line + block.data.count(b"\n", 0, position)
-        raise CharthouseError(f"{path}, line {line}: {what}. {CORRECT}")
+        raise _Refused(data.count(b"\n", 0, position), f": {what}")
     table, is_certain = _converted(block, header, wanted)
     if not is_certain:
-        records = _look_at_records(path, block, header, wanted)
+        records = _look_at_records(block, header, wanted)
         if table is None or table.num_rows != records:
-            raise CharthouseError(
-                f"{path}: what follows line {block.first_line} cannot be read as csv. {CORRECT}"
-            )
-    return table
+            raise _Refused(0, " and what follows: this cannot be read as csv")
+    return table, block.lines
 
 
 def _converted(
@@ -137,41 +160,37 @@ def _parsed(block: Block, header: Sequence[str], names: Sequence[str]) -> pa.Tab
     raise AssertionError("one block straddles nothing")
 
 
-def _look_at_records(
-    path: Path, block: Block, header: Sequence[str], wanted: Mapping[str, ColumnType]
-) -> int:
+def _look_at_records(block: Block, header: Sequence[str], wanted: Mapping[str, ColumnType]) -> int:
     """How many records the block has.
 
     Raises:
-        CharthouseError: names the first that is not as declared, and how many there are.
+        _Refused: names the first that is not as declared, and how many there are.
     """
-    count, first, rest, faulty_lines = 0, "", "", set()
+    count, first, faulty_lines = 0, None, set()
     kinds = [(header.index(name), name, kind) for name, kind in wanted.items()]
     for line, fields in _records(block):
         count += 1
         for where, what, mend in _faults_of(fields, len(header), kinds):
-            if not first:
-                first, rest = f"{path}, line {line}{where}: {what}", f". {mend}"
+            first = first or (line, f"{where}: {what}", mend)
             faulty_lines.add(line)
     if first:
-        n, last_line = len(faulty_lines), block.first_line + block.data.rstrip(b"\n").count(b"\n")
-        many = f"; {n} faulty lines up to line {last_line}" if n > 1 else ""
-        raise CharthouseError(first + many + rest)
+        last = block.data.rstrip(b"\n").count(b"\n")
+        raise _Refused(*first, faulty=len(faulty_lines), last=last)
     return count
 
 
 def _records(block: Block) -> Iterator[tuple[int, list[bytes]]]:
-    """Each record's first line, as the file counts them, and its fields."""
+    """Each record's first line, from 0, and its fields."""
     # latin-1 takes each byte for a letter and gives it back
     lines = (f"{line}\n" for line in block.data.decode("latin-1").split("\n"))
     reader = csv.reader(lines, strict=True)
-    line = block.first_line
+    line = 0
     usual = csv.field_size_limit(len(block.data) + 1)  # of the whole process
     try:
         for fields in reader:
             if fields:  # none: a blank line
                 yield line, [field.encode("latin-1") for field in fields]
-            line = block.first_line + reader.line_num
+            line = reader.line_num
     finally:
         csv.field_size_limit(usual)
 
