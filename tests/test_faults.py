@@ -415,6 +415,11 @@ def test_some_models_alone_under_other_settings(bench: Bench) -> None:
     assert outcome.code != 0
     assert "bin_hours is 2 here, but 1 in the warehouse" in outcome.output
     assert bench.contents() == before
+    # nor with the models that say what the settings are, on a cohort of other ones
+    outcome = bench.build("--select", "cohort+", "--vars", "{min_age: 65}")
+    assert outcome.code != 0
+    assert "min_age is 65 here, but 18 in the warehouse" in outcome.output
+    assert bench.contents() == before
     same = "{bin_hours: 1.0, split_fractions: [0.7, 0.1, 0.2], landmark: 1}"
     assert bench.build("--select", "vitals_hourly", "--vars", same).code == 0
 

@@ -184,3 +184,8 @@ def test_an_address_that_is_not_of_this_machine_is_one_line(tmp_path: Path) -> N
     address = "192.0.2.1"  # for documentation: nobody's
     with pytest.raises(CharthouseError, match=r"^192\.0\.2\.1:8501 cannot be listened on \("):
         launch(tmp_path, tmp_path, address=address, port=8501, show_stays=False, say=print)
+
+
+def test_an_empty_address_is_not_every_address(tmp_path: Path) -> None:
+    with pytest.raises(CharthouseError, match="--address is empty"):
+        launch(tmp_path, tmp_path, address="", port=8501, show_stays=False, say=print)

@@ -509,7 +509,9 @@ def test_a_failure_midway_leaves_nothing(tmp_path: Path) -> None:
     ("changes", "says"),
     [
         ({"stays": 0}, "at least 1"),
+        ({"stays": 10**23}, "stays is 1e\\+23: ask for at most 10,000,000"),
         ({"seed": -1}, "seed is -1"),
+        ({"seed": 2**63}, "up to 63 bits"),
         ({"rows_per_stay": -5.0}, "rows_per_stay"),
         ({"image_pixels": 7}, "image_pixels"),
     ],

@@ -46,6 +46,8 @@ def launch(
             "The dashboard needs streamlit, which is not installed: pip install"
             " 'charthouse[dashboard]', or make .venv again."
         )
+    if not address.strip():  # Streamlit would listen to all
+        raise CharthouseError("--address is empty. Name one: --address 127.0.0.1.")
     import_module("streamlit.logger").set_log_level("ERROR")  # it warns of the next line
     app = import_module("charthouse.dashboard.app")  # now, not when the first page is asked for
     try:

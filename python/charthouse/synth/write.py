@@ -127,11 +127,16 @@ def _write_parts(
     return truth
 
 
+MOST_STAYS = 10_000_000  # some 100 times MIMIC-IV; a stay_id has eight digits
+
+
 def _check_arguments(stays: int, seed: int, rows_per_stay: float, image_pixels: int) -> None:
     if stays < 1:
         raise CharthouseError(f"stays is {stays}: ask for at least 1 ICU stay.")
-    if seed < 0:
-        raise CharthouseError(f"seed is {seed}: choose 0 or a positive whole number.")
+    if stays > MOST_STAYS:
+        raise CharthouseError(f"stays is {stays:g}: ask for at most {MOST_STAYS:,} ICU stays.")
+    if not 0 <= seed < 2**63:
+        raise CharthouseError(f"seed is {seed:g}: choose 0 or a whole number of up to 63 bits.")
     if not 0 <= rows_per_stay <= 1_000_000:
         raise CharthouseError(
             f"rows_per_stay is {rows_per_stay:g}: choose a number from 0 to 1,000,000."
