@@ -17,7 +17,7 @@ from charthouse.ahead import ahead
 from charthouse.errors import CharthouseError
 from charthouse.raw.column_types import CORRECT, ColumnType
 from charthouse.raw.csv_blocks import Block, block_of, whole_records
-from charthouse.raw.damage import Digest, contents
+from charthouse.raw.file_bytes import Digest, contents
 
 LARGEST_HEADER = 1 << 20
 ARROW_BLOCK_BYTES = 1 << 20  # what one of Arrow's threads parses at a time

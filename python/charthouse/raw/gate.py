@@ -11,7 +11,7 @@ from charthouse.errors import CharthouseError
 from charthouse.project import RawColumn
 from charthouse.raw.column_types import COLUMN_TYPES
 from charthouse.raw.csv_file import CsvFile
-from charthouse.raw.damage import Digest, require_kind
+from charthouse.raw.file_bytes import Digest, require_kind
 from charthouse.raw.parquet_file import ParquetFile
 
 ENDINGS = (".csv.gz", ".csv", ".parquet")  # in the order in which macros/raw_files.sql tries them

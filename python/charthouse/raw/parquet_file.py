@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from charthouse.errors import CharthouseError
 from charthouse.raw.column_types import CORRECT, NO_ZONE, ColumnType, in_years
-from charthouse.raw.damage import CHUNK_BYTES, Digest, not_readable, require_kind
+from charthouse.raw.file_bytes import CHUNK_BYTES, Digest, not_readable, require_kind
 
 BATCH_ROWS = 1 << 14
 
