@@ -89,7 +89,7 @@ def why_not_synthetic(root: Path, sums: Mapping[str, str]) -> str | None:
             if not _says_so(root / name):
                 raise NotSynthetic(f"{name!a} does not say itself that it is synthetic")
     except NotSynthetic as why:
-        return f"{root}: {why}. {MEND}"
+        return f"{root}: {why}. {MEND}, or take {MARKER} away where it does not belong"
     except OSError as error:
         return f"{root} cannot be looked through ({error.strerror}). Mend its rights or the disk"
     return None

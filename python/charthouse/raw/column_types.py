@@ -69,12 +69,13 @@ def _of_digits(texts: pa.StringArray, numbers: pa.Array) -> bool:
 # microseconds since 1970
 _FIRST_MOMENT, _LAST_MOMENT = -62_135_596_800_000_000, 253_402_300_799_999_999
 
+_LARGEST = 2**31 - 1  # of INTEGER
 _WHOLE = re.compile(rb"-?\d+")
 _DECIMAL = re.compile(rb"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 _NOT_FINITE = re.compile(rb"[-+]?(inf|infinity|nan)", re.IGNORECASE)
 _HEXADECIMAL = re.compile(rb"[-+]?0[xX][0-9a-fA-F]+")
 _DATE = re.compile(rb"\d{4}-\d\d-\d\d")
-_TIME = re.compile(rb"(\d{4}-\d\d-\d\d)[ T]\d\d:\d\d(:\d\d(\.\d{1,6})?)?")
+_TIME = re.compile(rb"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d(\.\d{1,6})?)?")
 _ZONE = re.compile(r"[A-Za-z0-9_/+:-]{1,40}")
 _ZONED = re.compile(
     rb"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d(\.\d+)?)?"
@@ -83,20 +84,17 @@ _ZONED = re.compile(
 )
 
 
-def _whole_number_fault(largest: int) -> Callable[[bytes], Fault | None]:
-    def fault(text: bytes) -> Fault | None:
-        if _WHOLE.fullmatch(text):
-            sign, digits = text[:1] == b"-", text.lstrip(b"-").lstrip(b"0")
-            too_large = len(digits) > 19 or int(digits or b"0") > largest + sign
-            return Fault("a whole number that is too large") if too_large else None
-        if _DECIMAL.fullmatch(text) or _HEXADECIMAL.fullmatch(text):
-            return Fault(
-                "a number where a whole one belongs, in plain digits",
-                "Nothing is rounded: correct the file, or write it again with whole numbers.",
-            )
-        return Fault("text where a number belongs")
-
-    return fault
+def _whole_number_fault(text: bytes) -> Fault | None:
+    if _WHOLE.fullmatch(text):
+        is_negative, digits = text[:1] == b"-", text.lstrip(b"-").lstrip(b"0")
+        too_large = len(digits) > 10 or int(digits or b"0") > _LARGEST + is_negative
+        return Fault("a whole number that is too large") if too_large else None
+    if _DECIMAL.fullmatch(text) or _HEXADECIMAL.fullmatch(text):
+        return Fault(
+            "a number where a whole one belongs, in plain digits",
+            "Nothing is rounded: correct the file, or write it again with whole numbers.",
+        )
+    return Fault("text where a number belongs")
 
 
 def _number_fault(text: bytes) -> Fault | None:
@@ -110,7 +108,7 @@ def _all_finite(texts: pa.StringArray, numbers: pa.Array) -> bool:
 
 
 def _time_fault(text: bytes) -> Fault | None:
-    if found := _TIME.fullmatch(text):
+    if _TIME.fullmatch(text):
         try:
             datetime.fromisoformat(text.decode())
         except ValueError:
@@ -118,12 +116,12 @@ def _time_fault(text: bytes) -> Fault | None:
         return None
     if _ZONED.fullmatch(text):
         return Fault("a time with a zone or offset", NO_ZONE)
-    if found := _DATE.fullmatch(text):
+    if _DATE.fullmatch(text):
         return Fault(
             "a date where a date and a time belong",
             "Write the time too (2150-01-31 08:05:00), or fetch the file again.",
         )
-    return Fault("a date or time that does not exist" if found else "no date and time")
+    return Fault("no date and time")
 
 
 def _with_minutes(texts: pa.StringArray, times: pa.Array) -> bool:
@@ -200,14 +198,9 @@ def _called(found: pa.DataType) -> str:
     return names.get(str(found), re.split(r"\W", str(found), maxsplit=1)[0].upper()[:20])
 
 
-_INTEGER = ColumnType(
-    "INTEGER", pa.int32(), _of_digits, _whole_number_fault(2**31 - 1), _numbers("INTEGER")
-)
-_BIGINT = ColumnType(
-    "BIGINT", pa.int64(), _of_digits, _whole_number_fault(2**63 - 1), _numbers("BIGINT")
-)
+_INTEGER = ColumnType("INTEGER", pa.int32(), _of_digits, _whole_number_fault, _numbers("INTEGER"))
 _DOUBLE = ColumnType("DOUBLE", pa.float64(), _all_finite, _number_fault, _numbers("DOUBLE"))
 _TIMESTAMP = ColumnType("TIMESTAMP", pa.timestamp("us"), _with_minutes, _time_fault, _times)
 _VARCHAR = ColumnType("VARCHAR", pa.string(), lambda texts, made: True, _text_fault, _texts)
 
-COLUMN_TYPES = {kind.name: kind for kind in (_INTEGER, _BIGINT, _DOUBLE, _TIMESTAMP, _VARCHAR)}
+COLUMN_TYPES = {kind.name: kind for kind in (_INTEGER, _DOUBLE, _TIMESTAMP, _VARCHAR)}

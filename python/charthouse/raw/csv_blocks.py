@@ -55,9 +55,8 @@ def _positions(data: bytes, byte: int) -> np.ndarray:
 def _end_of_records(data: bytes, quotes: np.ndarray) -> int:
     """Where the last whole record ends; 0 where none does."""
     end = data.rfind(b"\n") + 1
-    while (
-        before := int(np.searchsorted(quotes, end))
-    ) % 2:  # that line end stands inside of quotes
+    while (before := int(np.searchsorted(quotes, end))) % 2:
+        # that line end stands inside of quotes: the one before these
         opening = before - 1
         while opening >= 2 and quotes[opening] == quotes[opening - 1] + 1:  # a doubled one
             opening -= 2
