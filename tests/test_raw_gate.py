@@ -19,7 +19,7 @@ import pytest
 
 from charthouse.errors import CharthouseError
 from charthouse.project import RawColumn
-from charthouse.raw import csv_blocks, file_bytes
+from charthouse.raw import csv_blocks
 from charthouse.raw.gate import rows_of
 from charthouse.raw.stream import RawStream
 from charthouse.warehouse import scratch
@@ -140,7 +140,7 @@ def test_whatever_the_size_of_the_pieces_the_rows_are_the_same(
     expected = read(as_csv(file, *lines))
     assert len(expected) == 50
     for size in (1, 7, 64, 250, 1000):
-        monkeypatch.setattr(file_bytes, "CHUNK_BYTES", size)
+        monkeypatch.setattr(csv_blocks, "BLOCK_BYTES", size)
         assert read(file) == expected
     plain = file.with_suffix("")
     plain.write_bytes(gzip.decompress(file.read_bytes()))
@@ -220,7 +220,7 @@ def test_the_line_is_that_of_an_editor_and_faulty_lines_are_counted(
     as_csv(file, quoted, "", quoted, GOOD, GOOD.replace("98.6", "x"), GOOD.replace("98.6", "y"))
     line = ", line 8, column number: text where a number belongs"
     assert refusal(file).startswith(f"{line}; 2 faulty lines up to line 9. Correct")
-    monkeypatch.setattr(file_bytes, "CHUNK_BYTES", 20)  # each of these lines in a block of its own
+    monkeypatch.setattr(csv_blocks, "BLOCK_BYTES", 20)  # each of these lines in a block of its own
     assert refusal(file).startswith(f"{line}. Correct")
 
 
@@ -247,7 +247,7 @@ def test_a_quote_that_is_never_closed_does_not_fill_the_memory(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(csv_blocks, "LARGEST_RECORD", 10_000)
-    monkeypatch.setattr(file_bytes, "CHUNK_BYTES", 1000)
+    monkeypatch.setattr(csv_blocks, "BLOCK_BYTES", 1000)
     longest = 0
     cut = csv_blocks._end_of_records
 
@@ -326,6 +326,16 @@ def test_a_gz_that_is_none_or_not_whole_is_refused(
 ) -> None:
     file.write_bytes(made(f"{HEADER}\n{GOOD}\n{SECRET}".encode()))
     assert refusal(file).startswith(line)
+
+
+def test_a_quote_that_damage_made_is_called_damage(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(csv_blocks, "LARGEST_RECORD", 10_000)
+    monkeypatch.setattr(csv_blocks, "BLOCK_BYTES", 1000)
+    as_csv(file, GOOD, GOOD.replace("calm", '"calm'), *[GOOD] * 10_000)
+    file.write_bytes(file.read_bytes()[:-8] + bytes(8))
+    assert refusal(file) == " is damaged: its checksum is wrong. Fetch it again."
 
 
 def test_a_row_that_damage_made_is_called_damage(file: Path) -> None:

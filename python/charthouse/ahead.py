@@ -1,9 +1,10 @@
 """Work done in threads ahead of who consumes it."""
 
+import itertools
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from typing import TypeVar, cast
 
 Given = TypeVar("Given")
 Made = TypeVar("Made")
@@ -37,3 +38,18 @@ def ahead(
         finally:
             for future in due:
                 future.cancel()
+
+
+def drawn_ahead(items: Iterable[Given], depth: int) -> Generator[Given]:
+    """Yields the items, in order, while one thread draws the next ones.
+
+    Args:
+        items: drawn in that thread, no further than `depth` ahead; what they raise comes in turn.
+        depth: items drawn, or being drawn, before they are asked for; bounds the memory.
+    """
+    end = cast("Given", object())
+    draw = iter(items)
+    for item in ahead(lambda _: next(draw, end), itertools.count(), 1, depth):
+        if item is end:
+            return
+        yield item

@@ -8,19 +8,20 @@ import codecs
 import csv
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.csv as arrow_csv
 
-from charthouse.ahead import ahead
+from charthouse.ahead import ahead, drawn_ahead
 from charthouse.errors import CharthouseError
 from charthouse.raw.column_types import CORRECT, ColumnType
 from charthouse.raw.csv_blocks import Block, block_of, whole_records
-from charthouse.raw.file_bytes import Digest, contents
+from charthouse.raw.file_bytes import Digest, opened
 
 LARGEST_HEADER = 1 << 20
-ARROW_BLOCK_BYTES = 1 << 20  # what one of Arrow's threads parses at a time
+ARROW_BLOCK_BYTES = 2 << 20  # what Arrow parses at a time
 
 
 class CsvFile:
@@ -33,16 +34,11 @@ class CsvFile:
             CharthouseError: the file cannot be read, or its first line is none of a csv.
         """
         self._path = path
-        self._pieces = contents(path, digest)
-        taken = b""
-        for piece in self._pieces:
-            taken += piece
-            if b"\n" in piece or len(taken) > LARGEST_HEADER:
-                break
-        line, _, self._taken = taken.partition(b"\n")
+        self._blocks = _blocks(path, digest)
+        line, _, self._first = next(self._blocks, bytearray()).partition(b"\n")
         self.header = self._names(line)
 
-    def _names(self, line: bytes) -> list[str]:
+    def _names(self, line: bytearray) -> list[str]:
         """Names of the columns, in order; none where there is no first line."""
         text = line.decode("utf-8-sig", errors="replace").strip()
         try:
@@ -64,19 +60,23 @@ class CsvFile:
         Raises:
             CharthouseError: the file is damaged, or a value is not of its type: line and column.
         """
-        body = itertools.chain([self._taken], self._pieces)
-        read = ahead(lambda data: _typed(data, self.header, wanted), whole_records(body), 2, 3)
+        body = itertools.chain([self._first] if self._first else [], self._blocks)
         line = 2
         try:
-            for table, lines in read:
-                yield from table.to_batches()
-                line += lines
+            with closing(drawn_ahead(body, 2)) as blocks:
+                read = ahead(lambda block: _typed(block, self.header, wanted), blocks, 2, 3)
+                for table, lines in read:
+                    yield from table.to_batches()
+                    line += lines
         except _Refused as refused:
-            for (
-                _
-            ) in self._pieces:  # damage is known at the end of a gz, and explains more than a row
+            for _ in self._blocks:  # damage is known at the end of a gz, and explains more
                 pass
             raise refused.at(self._path, line) from None
+
+
+def _blocks(path: Path, digest: Digest) -> Iterator[bytearray]:
+    with opened(path, digest) as file:
+        yield from whole_records(file)
 
 
 class _Refused(Exception):
@@ -99,7 +99,7 @@ class _Refused(Exception):
 
 
 def _typed(
-    data: bytes, header: Sequence[str], wanted: Mapping[str, ColumnType]
+    data: bytearray, header: Sequence[str], wanted: Mapping[str, ColumnType]
 ) -> tuple[pa.Table, int]:
     """The columns of whole records, and how many lines they have.
 
@@ -144,7 +144,9 @@ def _parsed(block: Block, header: Sequence[str], names: Sequence[str]) -> pa.Tab
         try:
             return arrow_csv.read_csv(
                 pa.py_buffer(data),
-                arrow_csv.ReadOptions(column_names=header, block_size=block_size),
+                arrow_csv.ReadOptions(
+                    column_names=header, block_size=block_size, use_threads=False
+                ),
                 arrow_csv.ParseOptions(newlines_in_values=block.has_quotes),
                 arrow_csv.ConvertOptions(
                     include_columns=names,

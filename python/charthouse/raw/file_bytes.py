@@ -8,11 +8,11 @@ import gzip
 import io
 import zlib
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol, cast
 
-from isal import igzip_threaded
+from isal import igzip
 from isal.igzip_lib import IsalError
 
 from charthouse.errors import CharthouseError
@@ -63,27 +63,24 @@ class _Hashed(io.RawIOBase):
         return n
 
 
-def contents(path: Path, digest: Digest) -> Iterator[bytes]:
-    """A .csv or .csv.gz as the text it holds, in pieces of CHUNK_BYTES.
-
-    A gz is inflated in a thread of its own, ahead of who consumes it.
+@contextmanager
+def opened(path: Path, digest: Digest) -> Iterator[io.BufferedIOBase]:
+    """A .csv or .csv.gz as a file of the text it holds.
 
     Args:
         path: the file.
-        digest: gets every byte of the file itself, by the time that the last piece is taken.
+        digest: gets every byte of the file itself, by the time that its text is read to the end.
 
     Raises:
-        CharthouseError: cut, damaged, not readable, or no such file as its ending says.
+        CharthouseError: cut, damaged, not readable, or no such file as its ending says; where
+            reading it shows that, at the end of the with statement.
     """
     require_kind(path)
     try:
-        with ExitStack() as opened:
-            file: Any = _Hashed(opened.enter_context(path.open("rb", buffering=0)), digest)
-            if path.suffix == ".gz":
-                file = igzip_threaded.open(file, "rb", threads=1, block_size=1 << 20)
-                opened.enter_context(file)
-            while chunk := file.read(CHUNK_BYTES):
-                yield chunk
+        with path.open("rb", buffering=0) as file:
+            hashed = _Hashed(file, digest)
+            is_gz = path.suffix == ".gz"
+            yield igzip.IGzipFile(fileobj=hashed, mode="rb") if is_gz else io.BufferedReader(hashed)
     except _DAMAGE:
         raise CharthouseError(
             f"{path} is {gzip_fault(path) or 'damaged'}. Fetch it again."
