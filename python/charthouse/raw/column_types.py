@@ -38,7 +38,7 @@ class ColumnType:
     name: str  # as SQL calls it
     arrow: pa.DataType
     certain: Callable[[pa.StringArray, pa.Array], bool]
-    """Whether these texts are for certain what Arrow has made of them."""
+    """Whether these texts are for certain what Arrow made of them; may raise pa.ArrowInvalid."""
     fault: Callable[[bytes], Fault | None]
     """What is wrong with one text, which is not empty; None where nothing is."""
     column_fault: Callable[[pa.DataType], Fault | None]
@@ -126,7 +126,8 @@ def _time_fault(text: bytes) -> Fault | None:
 
 def _with_minutes(texts: pa.StringArray, times: pa.Array) -> bool:
     lengths = _lengths(texts)
-    lengths = lengths[lengths > 0]
+    if texts.null_count:
+        lengths = lengths[lengths > 0]
     return (not lengths.size or bool(lengths.min() >= len("2150-01-31 08:05"))) and in_years(times)
 
 
@@ -135,6 +136,13 @@ def in_years(times: pa.Array) -> bool:
     bounds = compute.min_max(times.cast(pa.int64()))
     first, last = bounds["min"].as_py(), bounds["max"].as_py()
     return first is None or (first >= _FIRST_MOMENT and last <= _LAST_MOMENT)
+
+
+def _utf8(texts: pa.StringArray, same: pa.Array) -> bool:
+    data = _bytes_of(texts)
+    if data.size and data.max() > 127:  # Arrow looks at each value, which takes its time
+        texts.validate(full=True)
+    return True
 
 
 def _text_fault(text: bytes) -> Fault | None:
@@ -201,6 +209,6 @@ def _called(found: pa.DataType) -> str:
 _INTEGER = ColumnType("INTEGER", pa.int32(), _of_digits, _whole_number_fault, _numbers("INTEGER"))
 _DOUBLE = ColumnType("DOUBLE", pa.float64(), _all_finite, _number_fault, _numbers("DOUBLE"))
 _TIMESTAMP = ColumnType("TIMESTAMP", pa.timestamp("us"), _with_minutes, _time_fault, _times)
-_VARCHAR = ColumnType("VARCHAR", pa.string(), lambda texts, made: True, _text_fault, _texts)
+_VARCHAR = ColumnType("VARCHAR", pa.string(), _utf8, _text_fault, _texts)
 
 COLUMN_TYPES = {kind.name: kind for kind in (_INTEGER, _DOUBLE, _TIMESTAMP, _VARCHAR)}

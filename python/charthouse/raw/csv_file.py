@@ -130,7 +130,6 @@ def _converted(
             certain &= all(map(kind.certain, texts[name].chunks, made))
             columns[name] = pa.chunked_array(made, kind.arrow)
         table = pa.table(columns)
-        table.validate(full=True)  # that texts are UTF-8
     except pa.ArrowInvalid:
         return None, False
     return table, certain and table.num_rows == block.records
