@@ -63,6 +63,13 @@ class _Hashed(io.RawIOBase):
         return n
 
 
+class _Inflated(igzip.IGzipFile):
+    """A gz whose text is inflated into the very buffer; gzip.GzipFile's own readinto copies it."""
+
+    def readinto(self, buffer: Any) -> int:
+        return int(self._buffer.readinto(buffer))
+
+
 @contextmanager
 def opened(path: Path, digest: Digest) -> Iterator[io.BufferedIOBase]:
     """A .csv or .csv.gz as a file of the text it holds.
@@ -80,7 +87,7 @@ def opened(path: Path, digest: Digest) -> Iterator[io.BufferedIOBase]:
         with path.open("rb", buffering=0) as file:
             hashed = _Hashed(file, digest)
             is_gz = path.suffix == ".gz"
-            yield igzip.IGzipFile(fileobj=hashed, mode="rb") if is_gz else io.BufferedReader(hashed)
+            yield _Inflated(fileobj=hashed, mode="rb") if is_gz else io.BufferedReader(hashed)
     except _DAMAGE:
         raise CharthouseError(
             f"{path} is {gzip_fault(path) or 'damaged'}. Fetch it again."
