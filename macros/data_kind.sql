@@ -77,8 +77,8 @@
 {% endmacro %}
 
 
-{#- At the end of a run of some models: why its copies may not stand beside the marts that it has not made
-    again, since those hold the rows of before; '' where they may. -#}
+{#- Of a run of some models, before it and at its end: why its copies may not stand beside the marts that it
+    does not make again, since those hold the rows of before; '' where they may. -#}
 {% macro of_another_kind() %}
     {%- set stored = stored_definition('__previous') or stored_definition() -%}
     {%- if not tables_left_out() or stored is none or stored['data_kind'] == data_kind() -%}{{ return('') }}{%- endif -%}

@@ -208,9 +208,8 @@
             {{ stop(node.name ~ " is part of what the cohort's hash stands for. Build cohort_definition with it (--select " ~ node.name ~ '+), or all.') }}
         {%- endfor -%}
     {%- endif -%}
-    {%- if tables_left_out() and stored['data_kind'] != data_kind() -%}
-        {{ stop('The marts are of ' ~ stored['data_kind'] ~ ' data, and the copies of the raw files now hold ' ~ data_kind() ~ ' data. Build all (dbt build without --select).') }}
-    {%- endif -%}
+    {%- set refusal = of_another_kind() -%}
+    {%- if refusal -%}{{ stop(refusal) }}{%- endif -%}
 {% endmacro %}
 
 

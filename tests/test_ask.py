@@ -93,6 +93,7 @@ def test_without_a_picture_it_is_asked_without_and_the_row_says_so(
     (gone, gone_path), (spoilt, spoilt_path) = shown[:2]
     (pictures / gone_path).unlink()
     (pictures / spoilt_path).write_bytes(b"not a picture")
+    write(own, "update marts.cohort_definition set is_synthetic = false")  # else it is another's
     put(own, chat, conditions=["full", "blank_image"])
     notes = dict(
         own.sql("select stay_id, image_note from results.answers where condition = 'full'")
@@ -239,7 +240,8 @@ def test_gpt_4o_is_told_how_closely_to_look_and_no_other_learner_is(
     monkeypatch.setenv("CHARTHOUSE_CXR", str(tmp_path / "cxr"))
     write(
         own,
-        "update marts.cohort_definition set variables = json_merge_patch(variables,"
+        "update marts.cohort_definition set is_synthetic = false,"
+        " variables = json_merge_patch(variables,"
         f' \'{{"image_detail": "{detail}"}}\')',
     )
     for learner in ("gpt_4o_mini", LEARNER):

@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pandas as pd
+import PIL.Image
 import pytest
 from pytest_httpserver import HTTPServer
 from streamlit.testing.v1 import AppTest
@@ -21,7 +22,6 @@ from asking import write
 from charthouse.dashboard import launch as launching
 from charthouse.dashboard.app import PAGES
 from charthouse.dashboard.charts import LABELS
-from charthouse.dashboard.stay import _file_below
 from charthouse.errors import CharthouseError
 from charthouse.publish import Options, publish, published_dir
 from charthouse.report.style import MINUS
@@ -702,27 +702,6 @@ def test_in_a_browser_hostile_text_is_text_and_asks_nobody(
     tab.page.close()
 
 
-def test_no_file_outside_the_folder_of_the_pictures_is_opened(tmp_path: Path) -> None:
-    """By a path that leads out of it, or a link; files/ itself may lie on another disk."""
-    root, disk = tmp_path / "cxr", tmp_path / "disk"
-    (root / "p10").mkdir(parents=True)
-    disk.mkdir()
-    for file in (tmp_path / "mine.jpg", root / "p10/a.jpg", disk / "b.jpg"):
-        file.write_bytes(b"a picture")
-    (root / "files").symlink_to(disk)
-    (root / "p10/link.jpg").symlink_to(tmp_path / "mine.jpg")
-    (root / "p10/loop.jpg").symlink_to(root / "p10/loop.jpg")
-    (root / "out").symlink_to(tmp_path)
-    assert _file_below(str(root), "p10/a.jpg") == root / "p10/a.jpg"
-    assert _file_below(str(root), "files/b.jpg") == disk / "b.jpg"
-    for path in (
-        "../mine.jpg", "p10/../../mine.jpg", "p10/../p10/a.jpg", str(tmp_path / "mine.jpg"),
-        "p10/link.jpg", "p10/loop.jpg", "out/mine.jpg", "p10", "p10/none.jpg", "x" * 5000,
-        "a\0b", "",
-    ):  # fmt: skip
-        assert _file_below(str(root), path) is None, path
-
-
 def test_a_picture_whose_path_leads_out_is_not_shown(
     shown: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -734,4 +713,25 @@ def test_a_picture_whose_path_leads_out_is_not_shown(
             write(bench, "update marts.images set path = 'files/../' || path")
         app = page(with_copy(bench), "stay")
         app.text_input[0].set_value(str(stay_id))
-        assert (": the file is missing" in words(checked(app.run()))) == out
+        assert (": its path leads out of the folder" in words(checked(app.run()))) == out
+        assert bool(app.get("image")) != out
+
+
+def test_a_picture_that_is_not_the_synthetic_one_is_not_shown_as_one(
+    shown: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = with_copy(cloned(shown, tmp_path))
+    stay_id, path = bench.sql("select stay_id, path from marts.images order by 1, 2")[0]
+    root = tmp_path / "cxr"
+    shutil.copytree(shown.raw["CHARTHOUSE_CXR"], root)
+    monkeypatch.setenv("CHARTHOUSE_CXR", str(root))
+    n_pictures = []
+    for spoilt in (False, True):
+        if spoilt:
+            PIL.Image.new("L", (40, 40), 90).save(root / path)
+        app = page(bench, "stay")
+        app.text_input[0].set_value(str(stay_id))
+        said = words(checked(app.run()))
+        assert ("it is not the file that SYNTHETIC.txt lists" in said) == spoilt
+        n_pictures.append(len(app.get("image")))
+    assert n_pictures[1] == n_pictures[0] - 1

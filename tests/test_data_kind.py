@@ -14,7 +14,7 @@ import PIL.Image
 import pytest
 from pytest_httpserver import HTTPServer
 
-from asking import put
+from asking import put, write
 from charthouse.cohort import read_cohort
 from charthouse.data_kind import headline, kind_of
 from charthouse.errors import CharthouseError
@@ -119,7 +119,7 @@ def marker_of_another(root: Path) -> None:
 
 
 SPOILED: dict[str, tuple[Callable[[Path], object], str]] = {
-    "no marker": (lambda root: (root / MARKER).unlink(), "it has no SYNTHETIC.txt"),
+    "no marker": (lambda root: (root / MARKER).unlink(), "there is no SYNTHETIC.txt"),
     "empty marker": (lambda root: (root / MARKER).write_text(""), "lists no file"),
     "marker of an older version": (
         lambda root: (root / MARKER).write_text("Synthetic data: nothing here is of a patient.\n"),
@@ -132,6 +132,10 @@ SPOILED: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "marker of another folder": (marker_of_another, "does not list 'hosp/admissions.csv.gz'"),
     "table changed": (other_table, f"'{PATIENTS}' is not the file"),
+    "real rows behind the synthetic ones": (
+        lambda root: (root / PATIENTS).write_bytes((root / PATIENTS).read_bytes() + packed(REAL)),
+        f"'{PATIENTS}' is not the file",
+    ),
     "sum changed": (one_letter, f"'{PATIENTS}' is not the file"),
     "table packed anew, sum right": (without_its_name, f"'{PATIENTS}' does not say itself"),
     "file added": (
@@ -210,7 +214,9 @@ def test_a_picture_is_sent_as_synthetic_only_if_it_is_the_one_that_was_made(spoi
         (third, "it cannot be read (No such file or directory)"),
         (outside, "it is not below"),
     ]:
-        with pytest.raises(CharthouseError, match="refused, it was not sent") as refusal:
+        with pytest.raises(
+            CharthouseError, match="was not opened: the data count as synthetic"
+        ) as refusal:
             pictures.require(path)
         assert reason in str(refusal.value) and "\n" not in str(refusal.value)
 
@@ -401,7 +407,48 @@ def test_a_picture_that_is_not_synthetic_is_not_sent_with_those_that_are(
         PIL.Image.new("L", (40, 40), 90).save(path)
     with pytest.raises(CharthouseError, match=r"not the file that SYNTHETIC\.txt lists") as refusal:
         put(bench, base_url=url, conditions=["image_only"])
-    assert "\n" not in str(refusal.value) and "refused, it was not sent" in str(refusal.value)
+    assert "\n" not in str(refusal.value) and "was not opened" in str(refusal.value)
     assert len(far.bodies) == n_pictures
-    put(bench, chat, conditions=["image_only"])  # they may stay on this machine
+    with pytest.raises(CharthouseError, match="was not opened"):  # nor on this machine
+        put(bench, chat, conditions=["image_only"])
+    assert not chat.bodies
+    write(bench, "update marts.cohort_definition set data_kind = 'credentialed'")
+    put(bench, chat, conditions=["image_only"])  # as what they are they may be read here
     assert len(chat.bodies) == n_pictures
+
+
+def test_other_bytes_under_the_name_of_a_synthetic_picture_are_not_encoded(bench: Bench) -> None:
+    root = Path(bench.raw["CHARTHOUSE_CXR"])
+    [path], *_ = bench.sql("select path from marts.images order by path")
+    made = (root / path).read_bytes()
+
+    def other_bytes() -> None:
+        PIL.Image.new("L", (40, 40), 90).save(root / path)
+
+    for spoil, reason in [
+        (
+            other_bytes,
+            f"{path} was not opened: the data count as synthetic, and it is not the file",
+        ),
+        (lambda: listed_by_hand(root), "it does not say itself that it is synthetic"),
+        ((root / MARKER).unlink, "there is no SYNTHETIC.txt"),
+    ]:
+        spoil()
+        done = bench.charthouse("embed", "--encoder", "pixel_pca")
+        assert done.returncode == 1 and reason in done.stderr and "charthouse synth" in done.stderr
+        assert "Traceback" not in done.stderr
+        assert not bench.sql("select 1 from duckdb_tables() where table_name = 'pixel_pca'")
+    (root / path).write_bytes(made)
+    listed_by_hand(root)
+    assert bench.charthouse("embed", "--encoder", "pixel_pca").returncode == 0
+
+
+def test_a_picture_that_is_gone_is_a_reason_also_among_synthetic_ones(bench: Bench) -> None:
+    root = Path(bench.raw["CHARTHOUSE_CXR"])
+    (gone,), (loop,), *_ = bench.sql("select distinct path from marts.images order by path")
+    (root / gone).unlink()
+    (root / loop).unlink()
+    (root / loop).symlink_to(root / loop)
+    assert bench.charthouse("embed", "--encoder", "pixel_pca").returncode == 0
+    reasons = bench.sql("select distinct reason from embeddings.skipped where item is not null")
+    assert set(reasons) == {("the file is missing",), ("its path is a loop of links",)}

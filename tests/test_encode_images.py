@@ -22,7 +22,13 @@ from charthouse.encoders.base import Context, Image, Stay
 from charthouse.encoders.registry import encoder_class, encoder_spec
 from charthouse.encoders.swin import Swin, normalised, read_picture
 from charthouse.encoders.torch_models import import_timm, import_transformers, read_tensors
-from charthouse.encoders.xray_file import MOST_PIXELS, Unreadable, read_grayscale
+from charthouse.encoders.xray_file import (
+    MOST_PIXELS,
+    Unreadable,
+    files_below,
+    read_grayscale,
+    stat_of,
+)
 from charthouse.errors import CharthouseError
 from conftest import PROJECT
 from tiny_checkpoints import SWIN_PIXELS as SIZE
@@ -554,3 +560,36 @@ def test_ahead_leaves_no_thread_behind(end: str):
     else:
         assert list(results) == list(range(1, 40))
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("ahead")]
+
+
+def test_no_file_outside_the_folder_of_the_pictures_is_opened(tmp_path, monkeypatch):
+    """By a path that leads out of it, or a link; files/ and its pNN may lie on other disks."""
+    root, disk, other = tmp_path / "cxr", tmp_path / "disk", tmp_path / "other"
+    for folder in (root / "p10/of", disk, other / "p1"):
+        folder.mkdir(parents=True)
+    files = (tmp_path / "mine.jpg", root / "p10/of/a.jpg", disk / "b.jpg", other / "p1/c.jpg")
+    for file in files:
+        PIL.Image.new("L", (8, 8), 90).save(file)
+    (root / "files").symlink_to(disk)
+    (disk / "p11").symlink_to(other)
+    (root / "p10/link.jpg").symlink_to(tmp_path / "mine.jpg")
+    (disk / "p12.jpg").symlink_to(tmp_path / "mine.jpg")
+    (other / "p1/link.jpg").symlink_to(tmp_path / "mine.jpg")
+    (root / "p10/loop.jpg").symlink_to(root / "p10/loop.jpg")
+    (root / "out").symlink_to(tmp_path)
+    monkeypatch.setenv("CHARTHOUSE_CXR", str(root))
+    place = files_below("CHARTHOUSE_CXR")
+    for path in ("p10/of/a.jpg", "files/b.jpg", "files/p11/p1/c.jpg"):
+        assert place(path) == root / path
+        assert read_grayscale(place(path)).size == (8, 8)
+    for path in (
+        "../mine.jpg", "p10/../../mine.jpg", "p10/../p10/of/a.jpg", str(tmp_path / "mine.jpg"),
+        "p10/link.jpg", "out/mine.jpg", "files/p12.jpg", "files/p11/p1/link.jpg", "a\0b",
+    ):  # fmt: skip
+        assert place(path) is None, path
+        assert stat_of(place(path)) is None
+        with pytest.raises(Unreadable, match="leads out"):
+            read_grayscale(place(path))
+    for path in ("p10/loop.jpg", "p10", "p10/none.jpg", "x" * 5000, ""):  # there is no picture
+        with pytest.raises(Unreadable):
+            read_grayscale(place(path))

@@ -4,7 +4,8 @@ SYNTHETIC.txt lists the SHA-256 of each file below its folder, as `sha256sum` wr
 (lines of # are for people). It is believed only where nothing was added, changed or taken away, and
 where the data say so themselves: each table's gzip header names SYNTHETIC-<table>.csv as what was
 packed, each picture has the word in its JPEG comment, each report begins with it. So a marker that
-was copied beside real data, or written by hand, makes nothing synthetic.
+was copied beside real data, or written by hand, makes nothing synthetic. That header is a sign of
+the first member alone; what the file holds, other members behind it too, the SHA-256 says.
 """
 
 import hashlib
@@ -96,7 +97,7 @@ def why_not_synthetic(root: Path, sums: Mapping[str, str]) -> str | None:
 
 
 class SyntheticPictures:
-    """The pictures that may leave this machine as synthetic; may be used by several threads.
+    """The pictures that charthouse synth made; may be used by several threads.
 
     Args:
         root: The folder with the marker.
@@ -135,8 +136,8 @@ class SyntheticPictures:
         else:
             return
         raise CharthouseError(
-            f"{path}: refused, it was not sent: the data count as synthetic, and {reason}. {MEND},"
-            " then build again."
+            f"{path} was not opened: the data count as synthetic, and {reason}. {MEND}, then build"
+            " again."
         )
 
 
@@ -150,7 +151,7 @@ def _listed(root: Path) -> dict[str, str]:
     try:
         lines = (root / MARKER).read_text(encoding="utf-8").splitlines()
     except FileNotFoundError:
-        raise NotSynthetic(f"it has no {MARKER}") from None
+        raise NotSynthetic(f"there is no {MARKER}") from None
     except UnicodeDecodeError:
         raise NotSynthetic(f"{MARKER} is no text") from None
     sums: dict[str, str] = {}

@@ -11,7 +11,9 @@ from charthouse.encoders.xray_file import read_grayscale
 BLANK_GRAY = 128  # of 255: the middle; black would look like an X-ray that failed
 
 
-def at_size_of(path: Path, size_of: Callable[[int, int], tuple[int, int]]) -> PIL.Image.Image:
+def at_size_of(
+    path: Path | None, size_of: Callable[[int, int], tuple[int, int]]
+) -> PIL.Image.Image:
     """The X-ray in 8-bit gray at the size at which a learner sees it.
 
     Raises:

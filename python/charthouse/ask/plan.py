@@ -12,11 +12,10 @@ from charthouse.ask.conditions import CONDITIONS, Condition
 from charthouse.ask.pictures import seeded_order, swapped
 from charthouse.cohort import Cohort, require_cohort
 from charthouse.encoders.base import digest
-from charthouse.encoders.xray_file import files_below, stat_of
+from charthouse.encoders.xray_file import ROOT, files_below, stat_of
 from charthouse.errors import CharthouseError
 from charthouse.warehouse import open_warehouse
 
-ROOT = "CHARTHOUSE_CXR"
 SPLIT = "test"
 
 
@@ -25,7 +24,7 @@ class Shown:
     """The X-ray that a question shows, and what its file was like when it was planned."""
 
     dicom_id: str
-    path: Path
+    path: Path | None  # None: it must not be opened
     stat: tuple[int, int] | None = None  # None: it is not there
 
 
@@ -216,8 +215,7 @@ def _with_stats(stays: Mapping[int, _Stay]) -> dict[int, _Stay]:
         stats = dict(zip(paths, pool.map(stat_of, paths), strict=True))
     if paths and not any(stats.values()):  # else every question would go out without its picture
         raise CharthouseError(
-            f"None of the {len(paths)} X-rays is there, not even {paths[0]}. Mount the disk, or"
-            f" correct {ROOT}."
+            f"None of the {len(paths)} X-rays is there. Mount the disk, or correct {ROOT}."
         )
     return {
         stay_id: replace(stay, shown=replace(stay.shown, stat=stats[stay.shown.path]))

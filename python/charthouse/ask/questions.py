@@ -1,8 +1,9 @@
 """From a planned question to what a learner gets: profile, picture, and what had to be left out."""
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import PIL.Image
 
@@ -14,7 +15,6 @@ from charthouse.ask.shots import Shots
 from charthouse.encoders.xray_file import Unreadable, stat_of
 from charthouse.errors import CharthouseError
 from charthouse.learners.base import ANSWER_TOKENS, Message, Question, Respondent
-from charthouse.synthetic_marker import SyntheticPictures
 
 NO_PICTURE = "no X-ray in the window"
 
@@ -51,7 +51,7 @@ class Maker:
         prompt: the words.
         questions: task to its question.
         shots: task to its examples.
-        synthetic: checks each picture, where being synthetic is why they may leave this machine.
+        check: of each picture, before it is opened.
     """
 
     def __init__(
@@ -60,9 +60,9 @@ class Maker:
         prompt: Prompt,
         questions: Mapping[str, str],
         shots: Mapping[str, Shots],
-        synthetic: SyntheticPictures | None = None,
+        check: Callable[[Path | None], None],
     ) -> None:
-        self._respondent, self._prompt, self._synthetic = respondent, prompt, synthetic
+        self._respondent, self._prompt, self._check = respondent, prompt, check
         self._questions, self._shots = questions, shots
         self._counting = threading.Lock()  # tokenizers and processors promise nothing
 
@@ -94,8 +94,8 @@ class Maker:
         """What is shown, or why nothing is.
 
         Raises:
-            CharthouseError: the file is not what it was when the question was planned, or not
-                synthetic where it must be.
+            CharthouseError: the file is not what it was when the question was planned, or does
+                not pass the check.
         """
         if asked.condition.picture == "none":
             return None, "withheld"
@@ -107,8 +107,7 @@ class Maker:
                 f"{asked.shown.path} has gone or changed since this run began. Mount the disk, then"
                 " run again: answers are kept."
             )
-        if self._synthetic is not None and asked.shown.stat is not None:
-            self._synthetic.require(asked.shown.path)
+        self._check(asked.shown.path)
         try:
             picture = at_size_of(asked.shown.path, self._respondent.family.picture_size)
         except Unreadable as error:

@@ -1,6 +1,5 @@
 """`charthouse ask`: which learners, how they are reached, and what is said about it."""
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -13,7 +12,7 @@ from charthouse.ask.conditions import COALITIONS, FULL, condition_named
 from charthouse.ask.job import Job, Tally
 from charthouse.ask.journal import Journal, recover
 from charthouse.ask.locked import create_locked
-from charthouse.ask.plan import ROOT, Plan, Wanted, make_plan
+from charthouse.ask.plan import Plan, Wanted, make_plan
 from charthouse.ask.prompt import Prompt, read_prompt
 from charthouse.ask.questions import Maker
 from charthouse.ask.shots import Shots, draw_shots
@@ -22,16 +21,16 @@ from charthouse.cohort import Cohort, read_cohort, require_cohort
 from charthouse.device import choose_device
 from charthouse.encoders.base import digest
 from charthouse.encoders.weights import fetch_command, local_weights
+from charthouse.encoders.xray_file import picture_check
 from charthouse.errors import CharthouseError, require_known
 from charthouse.guard import Guard
 from charthouse.learners.base import ANSWER_TOKENS, Respondent
 from charthouse.learners.registry import LearnerSpec, family_of, learner_spec, learner_specs
 from charthouse.learners.served import Served
-from charthouse.openai_api import Usage, connect, named_address
+from charthouse.openai_api import Usage, connect
 from charthouse.patience import Patience
 from charthouse.progress import Say, Watch
 from charthouse.runs import new_run_id, note_counts, note_cut_short, start_run
-from charthouse.synthetic_marker import SyntheticPictures
 from charthouse.warehouse import open_warehouse
 
 DEPLOYMENT = "AZURE_OPENAI_CHAT_DEPLOYMENT"
@@ -245,7 +244,7 @@ class _Asking:
                 self.prompt,
                 self.questions,
                 self.shots,
-                self._only_synthetic(guard, respondent),
+                picture_check(self.cohort.data_kind),
             ),
             journal=journal,
             budget=self.budget,
@@ -269,15 +268,6 @@ class _Asking:
         finally:
             if job.tally.asked or is_done:
                 self.say(f"  {spec.learner}: {_summary(job.tally, plan)}")
-
-    def _only_synthetic(self, guard: Guard, respondent: Respondent) -> SyntheticPictures | None:
-        """What checks each picture, where that they are synthetic is why they may leave."""
-        if respondent.sends_to() is None:
-            return None
-        route = guard.check(named_address(self.options.base_url).url)
-        if route.because != "synthetic":
-            return None
-        return SyntheticPictures(Path(os.environ.get(ROOT, "")))
 
     def _fingerprint(self, spec: LearnerSpec, respondent: Respondent) -> str:
         """Of the settings: of all that an answer depends on, whatever is asked about whom."""

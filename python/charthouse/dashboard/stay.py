@@ -1,6 +1,6 @@
 """One stay: what was measured and shown, and where its prediction came from."""
 
-import os
+from collections.abc import Callable
 from pathlib import Path
 
 import altair as alt
@@ -10,6 +10,14 @@ import streamlit as st
 from charthouse.dashboard import charts, parts
 from charthouse.dashboard.data import Copy, Site, frame, tasks
 from charthouse.dashboard.stay_scores import show_scores
+from charthouse.encoders.xray_file import (
+    ROOT,
+    Unreadable,
+    files_below,
+    picture_check,
+    read_grayscale,
+)
+from charthouse.errors import CharthouseError
 from charthouse.publish import OWN
 from charthouse.report import style
 
@@ -222,34 +230,32 @@ def _pictures(copy: Copy, stay_id: int) -> None:
     if found.empty:
         st.caption("None.")
         return
-    root = os.environ.get("CHARTHOUSE_CXR")
-    if not root:
-        st.caption("Set CHARTHOUSE_CXR to the folder of MIMIC-CXR to see them.")
+    try:
+        place = files_below(ROOT)
+    except CharthouseError as why:
+        place = None
+        parts.text(str(why), small=True)
+    check = picture_check(copy.data_kind)
     columns = st.columns(2)
     for at, row in enumerate(found.head(PICTURES).itertuples()):
         view = "view unknown" if pd.isna(row.view_position) else row.view_position
         words = f"{row.hours:.1f} h, {view}, {row.dicom_id}"
         with columns[at % 2]:
-            if root and (file := _file_below(root, row.path)):
-                st.image(str(file), width="stretch", alt=f"Chest X-ray at {words}")
-            parts.text(words + (": the file is missing" if root and not file else ""), small=True)
+            why_not = _show(place(row.path), check, words) if place else ""
+            parts.text(words + why_not, small=True)
     if len(found) > PICTURES:
         st.caption(f"and {len(found) - PICTURES} earlier")
 
 
-def _file_below(root: str, path: str) -> Path | None:
-    """The file of a picture; None if there is none, or if its path or a link in it leads out.
-
-    The folder files/ itself may be a link: where the pictures are is for the owner to say.
-    """
-    if Path(path).is_absolute() or ".." in Path(path).parts:
-        return None
+def _show(path: Path | None, check: Callable[[Path | None], None], words: str) -> str:
+    """Shows a picture; returns why it does not, or nothing."""
     try:
-        file = Path(root, path).resolve(strict=True)
-    except (OSError, RuntimeError, ValueError):  # not there, a loop of links, no name of a file
-        return None
-    homes = (Path(root).resolve(), Path(root, "files").resolve())
-    return file if file.is_file() and any(map(file.is_relative_to, homes)) else None
+        check(path)
+        picture = read_grayscale(path)
+    except (CharthouseError, Unreadable) as why:
+        return f": {why}"
+    st.image(picture, width="stretch", alt=f"Chest X-ray at {words}")
+    return ""
 
 
 def _reports(copy: Copy, stay_id: int) -> None:

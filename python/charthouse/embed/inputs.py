@@ -19,7 +19,7 @@ import numpy as np
 from charthouse.encoders.base import Context, Events, Image, Report
 from charthouse.encoders.cxr_foundation import RELEASED_ROOT
 from charthouse.encoders.vitals_summary import STATISTICS
-from charthouse.encoders.xray_file import files_below, stat_of
+from charthouse.encoders.xray_file import ROOT, files_below, stat_of
 from charthouse.errors import CharthouseError
 
 
@@ -165,7 +165,7 @@ class Images(Reader):
     """tuple[Image, ...], in order of time."""
 
     absent = "no X-ray in the window"
-    root: ClassVar[str] = "CHARTHOUSE_CXR"
+    root: ClassVar[str] = ROOT
 
     def hashes(self, db: duckdb.DuckDBPyConnection, context: Context) -> dict[int, str]:
         """Of names, sizes and times of last change: reading every picture would take hours."""
@@ -212,7 +212,7 @@ class Images(Reader):
             for stay_id, images in rows
         }
 
-    def _places(self) -> Callable[[str], Path]:
+    def _places(self) -> Callable[[str], Path | None]:
         return files_below(self.root)
 
 
@@ -221,9 +221,9 @@ class ReleasedImages(Images):
 
     root = RELEASED_ROOT
 
-    def _places(self) -> Callable[[str], Path]:
+    def _places(self) -> Callable[[str], Path | None]:
         place = super()._places()
-        return lambda path: place(path).with_suffix(".tfrecord")
+        return lambda path: place(str(Path(path).with_suffix(".tfrecord")))
 
 
 READERS: dict[str, Reader] = {

@@ -1,8 +1,7 @@
 """What there is to do: which stays an encoder must still encode, and what each depends on."""
 
 import itertools
-import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,12 +13,12 @@ from charthouse.embed.inputs import READERS, Images, Reader
 from charthouse.embed.store import Items, Target, answered, encoded_hashes, refused
 from charthouse.encoders.base import Context, Encoder, FittedEncoder, Stay, digest
 from charthouse.encoders.registry import EncoderSpec, encoder_class
+from charthouse.encoders.xray_file import ROOT, picture_check
 from charthouse.errors import CharthouseError
 from charthouse.guard import Guard
 from charthouse.openai_api import named_address
 from charthouse.runs import new_run_id
 from charthouse.sends import log_to
-from charthouse.synthetic_marker import SyntheticPictures
 from charthouse.warehouse import open_warehouse
 
 STAYS_READ_AT_ONCE = 1024  # while fitting
@@ -45,7 +44,7 @@ class Plan:
     skipped: int  # stays known to have none, those that are absent among them
     refused: Mapping[int, Items]  # of stays to do, what a service would not take the last time
     refusal: str | None  # why the guard would let nothing leave for where the encoder sends
-    synthetic: SyntheticPictures | None  # checks each X-ray, where only such may be sent
+    check: Callable[[Path | None], None] | None  # of each X-ray, before it is opened
     warehouse: Path = field(repr=False)
 
     def read(self, stay_ids: Sequence[int], *, with_labels: bool = False) -> list[Stay]:
@@ -54,15 +53,15 @@ class Plan:
         Labels are for fitting alone: what encodes never sees one.
 
         Raises:
-            CharthouseError: the marts were built again since the plan was made, or an X-ray that
-                would be sent as synthetic is not.
+            CharthouseError: the marts were built again since the plan was made, or an X-ray is not
+                the synthetic one that it counts as.
         """
         with open_warehouse(self.warehouse) as db:
             require_cohort(db, self.cohort)
             content = self.reader.read(db, self.encoder.context, stay_ids)
-        if self.synthetic is not None:
+        if self.check is not None:
             for image in itertools.chain.from_iterable(content.values()):
-                self.synthetic.require(image.path)
+                self.check(image.path)
         return [
             Stay(
                 stay_id,
@@ -145,6 +144,7 @@ def make_plan(
     if isinstance(encoder, FittedEncoder) and "test" in encoder.fits_on:
         raise CharthouseError(f"{spec.encoder} would fit on the test split: correct its fits_on.")
     reader = READERS[encoder.reads]
+    reads_pictures = isinstance(reader, Images) and reader.root == ROOT
     fingerprint = encoder.fingerprint()
     with open_warehouse(warehouse) as db:
         require_cohort(db, cohort)
@@ -181,7 +181,7 @@ def make_plan(
         skipped=len((current - embedded) | set(absent)),
         refused={stay: not_taken[stay, h] for stay, h in not_taken.keys() & input_hashes.items()},
         refusal=_refusal(encoder),
-        synthetic=_only_synthetic(encoder, reader),
+        check=picture_check(cohort.data_kind) if reads_pictures else None,
         warehouse=warehouse,
     )
 
@@ -195,14 +195,6 @@ def _refusal(encoder: Encoder) -> str | None:
     except CharthouseError as error:
         return str(error)
     return None
-
-
-def _only_synthetic(encoder: Encoder, reader: Reader) -> SyntheticPictures | None:
-    if encoder.sends_to() is None or not isinstance(reader, Images) or _refusal(encoder):
-        return None
-    if encoder.context.guard.check(named_address().url).because != "synthetic":
-        return None
-    return SyntheticPictures(Path(os.environ[reader.root]))
 
 
 def _frame(encoder: Encoder) -> Any:

@@ -23,7 +23,7 @@ class Image:
     """A chest X-ray of marts.images."""
 
     dicom_id: str
-    path: Path  # of the JPG, absolute
+    path: Path | None  # of the JPG, absolute; None where it must not be opened
 
     @property
     def item(self) -> str:

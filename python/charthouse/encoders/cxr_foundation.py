@@ -27,7 +27,12 @@ from charthouse.encoders.base import Context, Image, ItemEncoder
 from charthouse.encoders.registry import EncoderSpec
 from charthouse.encoders.tfrecord import DamagedRecord, read_examples
 from charthouse.encoders.weights import find_weights, hash_of_files
-from charthouse.encoders.xray_file import Unreadable, read_grayscale, require_about_the_file
+from charthouse.encoders.xray_file import (
+    LEADS_OUT,
+    Unreadable,
+    read_grayscale,
+    require_about_the_file,
+)
 from charthouse.errors import CharthouseError
 
 DIMENSION = 1376
@@ -140,6 +145,8 @@ def _python() -> str:
 
 def _read_released(image: Image) -> np.ndarray | str:
     """The released vector of an X-ray."""
+    if image.path is None:
+        return LEADS_OUT
     try:
         examples = list(read_examples(image.path))
     except FileNotFoundError:
@@ -169,7 +176,7 @@ def _checked(outcome: np.ndarray | str) -> np.ndarray | str:
     return outcome if np.isfinite(outcome).all() else "its vector is not finite"
 
 
-def _to_png(path: Path) -> bytes | str:
+def _to_png(path: Path | None) -> bytes | str:
     """The X-ray as the model's authors give it: 8-bit gray, darkest pixel 0, own size; or why not.
 
     The model itself scales it to 1,280 x 1,280.

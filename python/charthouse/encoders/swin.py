@@ -134,7 +134,7 @@ class Swin(ItemEncoder[Image]):
         return result
 
 
-def read_picture(path: Path, size: int) -> np.ndarray | str:
+def read_picture(path: Path | None, size: int) -> np.ndarray | str:
     """A picture as the paper's processor resizes it, [size, size] uint8, or why there is none."""
     try:
         return np.array(read_grayscale(path, size))  # of its own, and writable, as torch wants it

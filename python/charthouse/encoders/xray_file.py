@@ -1,14 +1,20 @@
 """Opens the picture of a chest X-ray; what is wrong with it is a reason, never a traceback."""
 
 import errno
+import functools
 import os
 from collections.abc import Callable
 from pathlib import Path
 
 import PIL.Image
 
+from charthouse.data_kind import DataKind
 from charthouse.errors import CharthouseError
 from charthouse.local_paths import require_local
+from charthouse.synthetic_marker import SyntheticPictures
+
+ROOT = "CHARTHOUSE_CXR"
+"""The variable that names the folder of the pictures."""
 
 MOST_PIXELS = 50_000_000  # the largest X-rays of MIMIC-CXR-JPG have about 16 million
 FORMATS = ("JPEG", "PNG")  # no others: Pillow hands some to outside programs
@@ -16,11 +22,15 @@ _OF_THE_PATH = {
     errno.ELOOP: "its path is a loop of links",
     errno.ENAMETOOLONG: "its path is longer than the disk allows",
 }
+LEADS_OUT = "its path leads out of the folder"
 EIGHT_BITS = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr")
 
 
-def files_below(root: str) -> Callable[[str], Path]:
-    """Where each file of marts.images is.
+def files_below(root: str) -> Callable[[str], Path | None]:
+    """Where each file of marts.images is; None if its path, or a link in it, leads out.
+
+    The folder may hold files/, and that its pNN, as links: on which disks the pictures lie is for
+    the owner to say.
 
     Args:
         root: the variable that names their folder.
@@ -35,11 +45,46 @@ def files_below(root: str) -> Callable[[str], Path]:
             " for dbt build."
         )
     require_local(root, folder)
-    return lambda path: Path(folder, path).absolute()
+    home = Path(folder).absolute()
+    real = functools.cache(os.path.realpath)  # of the few folders
+
+    def place(name: str) -> Path | None:
+        path = Path(name)
+        if path.is_absolute() or ".." in path.parts or "\0" in name:
+            return None
+        homes = [home, home / "files"]
+        if len(path.parts) > 2 and path.parts[0] == "files":
+            homes.append(home.joinpath(*path.parts[:2]))
+        file = Path(os.path.realpath(home / path))
+        return home / path if any(file.is_relative_to(real(each)) for each in homes) else None
+
+    return place
 
 
-def stat_of(path: Path) -> tuple[int, int] | None:
+def picture_check(kind: DataKind) -> Callable[[Path | None], None]:
+    """What each picture below ROOT has to pass before it is opened, for whatever purpose.
+
+    Args:
+        kind: of the data. Where they count as synthetic, each must be one that `charthouse synth`
+            made: other bytes under its name would be shown, encoded and sent as nobody's.
+
+    Returns:
+        Takes the path; raises a CharthouseError, in one line, where the picture is another. One
+        that is not there passes: whoever opens it says so. May be used by several threads.
+    """
+    synthetic = SyntheticPictures(Path(os.environ.get(ROOT, "")))
+
+    def check(path: Path | None) -> None:
+        if kind == "synthetic" and path is not None and stat_of(path) is not None:
+            synthetic.require(path)
+
+    return check
+
+
+def stat_of(path: Path | None) -> tuple[int, int] | None:
     """Size and time of last change, by which a file is known; None if it is not there."""
+    if path is None:
+        return None
     try:
         status = path.stat()
     except (OSError, ValueError):  # ValueError: of a path with a NUL byte
@@ -51,11 +96,13 @@ class Unreadable(Exception):
     """The file holds no X-ray that can be used; the message is the reason, without the path."""
 
 
-def read_grayscale(path: Path, pixels: int | None = None, *, fast: bool = False) -> PIL.Image.Image:
+def read_grayscale(
+    path: Path | None, pixels: int | None = None, *, fast: bool = False
+) -> PIL.Image.Image:
     """The X-ray in 8-bit gray.
 
     Args:
-        path: of the JPG (or PNG).
+        path: of the JPG (or PNG), as `files_below` gives it.
         pixels: width and height to resize it to, whatever its shape; None keeps its own.
         fast: for thumbnails. A JPG is then decoded at the smallest size that still holds as many
             pixels, and box-filtered: 5 times faster for those of MIMIC-CXR, but single gray levels
@@ -65,6 +112,8 @@ def read_grayscale(path: Path, pixels: int | None = None, *, fast: bool = False)
         Unreadable: missing, empty, cut short, or not a picture of 8 bits a channel.
         CharthouseError: the machine would not read it just now; tomorrow it may.
     """
+    if path is None:
+        raise Unreadable(LEADS_OUT)
     try:
         if path.stat().st_size == 0:
             raise Unreadable("the file is empty")
