@@ -21,6 +21,7 @@ from charthouse.encoders.text_embedding_3_large import TextEmbedding3Large, _ave
 from charthouse.encoders.text_pieces import Piece, cut, estimate_tokens, pack
 from charthouse.errors import CharthouseError
 from charthouse.guard import Guard, Send
+from charthouse.openai_api import named_address
 from charthouse.patience import Patience
 from conftest import PROJECT
 from fake_openai import KEY, SECRET, Api, Reply, answer, body_of, error, vector_of
@@ -648,6 +649,28 @@ def test_an_address_that_cannot_be_meant(url: str, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     with pytest.raises(CharthouseError, match=r"must begin with https|user name"):
         encoder(guard=Guard("synthetic"))
+
+
+@pytest.mark.parametrize("variable", ["OPENAI_BASE_URL", "AZURE_OPENAI_ENDPOINT", "--base-url"])
+@pytest.mark.parametrize(
+    ("port", "said"),
+    [
+        ("99999", ": its port 99999 is not from 1 to 65535. Correct it."),
+        ("0", ": its port 0 is not from 1 to 65535. Correct it."),
+        ("-1", ": its port -1 is not from 1 to 65535. Correct it."),
+        ("http", " is not an address such as https://api.openai.com/v1."),
+        ("9" * 5000, " is not an address such as https://api.openai.com/v1."),
+    ],
+)
+def test_a_port_that_is_none_is_said_before_anything_is_asked(
+    variable: str, port: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To the HTTP library it is a server that is away, and would be asked six times."""
+    url = f"http://{HOST}:{port}/v1"
+    monkeypatch.setenv(variable, url)
+    with pytest.raises(CharthouseError) as refused:
+        named_address(url if variable == "--base-url" else None)
+    assert str(refused.value) == f"{variable}{said}"
 
 
 def test_an_unknown_report_encoding_is_one_line(service: Api) -> None:

@@ -380,8 +380,11 @@ def test_no_proxy_is_respected(monkeypatch: pytest.MonkeyPatch) -> None:
     assert host.connections == 1
 
 
-def test_a_useless_proxy_is_one_line_without_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
-    set_proxies(monkeypatch, "ftp://sam:hunter2@proxy.example")
+@pytest.mark.parametrize("address", ["ftp://sam:hunter2@proxy.example", "sam:hunter2@proxy:99999"])
+def test_a_useless_proxy_is_one_line_without_its_password(
+    monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    set_proxies(monkeypatch, address)
     with pytest.raises(CharthouseError, match="HTTPS_PROXY") as refusal:
         post(Guard("synthetic"), f"https://{FAKE}/")
     assert "hunter2" not in str(refusal.value)

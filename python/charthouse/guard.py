@@ -139,6 +139,11 @@ class Guard:
         )
 
 
+def has_real_port(url: "httpx2.URL") -> bool:
+    """Of another httpx2 makes errors like those of a server that is away, which are waited out."""
+    return url.port is None or 0 < url.port < 2**16
+
+
 def loopback_addresses(host: str) -> tuple[str, ...] | None:
     """None unless the host is this machine's loopback.
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import httpx2
 
 from charthouse.errors import CharthouseError
-from charthouse.guard import Guard, Route, Send, declared_items
+from charthouse.guard import Guard, Route, Send, declared_items, has_real_port
 
 
 def client(guard: Guard, *, timeout: float, connections: int) -> httpx2.Client:
@@ -86,9 +86,10 @@ class GuardedTransport(httpx2.BaseTransport):
         with self._making:
             if proxy not in self._proxied:
                 try:
-                    self._proxied[proxy] = httpx2.HTTPTransport(
-                        proxy=proxy if "://" in proxy else f"http://{proxy}", limits=self._limits
-                    )
+                    url = httpx2.URL(proxy if "://" in proxy else f"http://{proxy}")
+                    if not has_real_port(url):
+                        raise ValueError
+                    self._proxied[proxy] = httpx2.HTTPTransport(proxy=url, limits=self._limits)
                 except (ImportError, ValueError, httpx2.InvalidURL):
                     # not the value: it may hold a password
                     raise CharthouseError(

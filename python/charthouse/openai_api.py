@@ -17,7 +17,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
 from charthouse.errors import CharthouseError
-from charthouse.guard import Guard, guarded_client, loopback_addresses, sending
+from charthouse.guard import (
+    Guard,
+    guarded_client,
+    has_real_port,
+    loopback_addresses,
+    sending,
+)
 from charthouse.patience import Patience, Stopped
 
 if TYPE_CHECKING:
@@ -61,7 +67,7 @@ def named_address(base_url: str | None = None) -> Address:
         CharthouseError: what it says is no address.
     """
     if base_url is not None:
-        return Address(_url("--base-url", base_url), "OPENAI_API_KEY", False)
+        return Address(_url("--base-url", base_url.strip()), "OPENAI_API_KEY", False)
     azure = os.environ.get("AZURE_OPENAI_ENDPOINT", "").strip()
     if azure:
         return Address(_url("AZURE_OPENAI_ENDPOINT", azure), "AZURE_OPENAI_API_KEY", True)
@@ -75,9 +81,14 @@ def _url(variable: str, value: str) -> "httpx2.URL":
     except ModuleNotFoundError:
         raise CharthouseError("openai is missing: pip install 'charthouse[models]'.") from None
     try:
-        return httpx2.URL(value)
+        url = httpx2.URL(value)
     except httpx2.InvalidURL:
         raise CharthouseError(f"{variable} is not an address such as {OPENAI_URL}.") from None
+    if not has_real_port(url):
+        raise CharthouseError(
+            f"{variable}: its port {url.port} is not from 1 to 65535. Correct it."
+        )
+    return url
 
 
 @dataclass
