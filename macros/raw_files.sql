@@ -41,6 +41,14 @@
 {% endmacro %}
 
 
+{#- on-run-start: a file that is missing is told before others have been read for an hour. -#}
+{% macro check_raw_files() %}
+    {%- for id in selected_resources | sort if execute and graph.nodes.get(id, {}).get('config', {}).get('materialized') == 'raw_copy' -%}
+        {%- do raw_path(raw_source(graph.nodes[id])) -%}
+    {%- endfor -%}
+{% endmacro %}
+
+
 {#- The view that the gate (python/charthouse/raw) gives for a source: each scan reads the file that
     open_raw names. -#}
 {% macro raw_view(node) %}{{ return('raw__' ~ raw_table(node)) }}{% endmacro %}

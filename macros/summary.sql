@@ -9,7 +9,7 @@
             {%- do log('FAILED ' ~ result.node.name ~ ': ' ~ advice, info=True) -%}
         {%- endfor -%}
         {%- do log('Every table that models had made before this run is as it was, in ' ~ target.path ~ '.', info=True) -%}
-    {%- elif 'model.' ~ project_name ~ '.cohort_definition' in selected_resources and invocation_args_dict.which in ['build', 'run'] -%}
+    {%- elif 'model.' ~ project_name ~ '.cohort_definition' in selected_resources and not flags.EMPTY and invocation_args_dict.which in ['build', 'run'] -%}
         {%- set definition = run_query('select * from ' ~ ref_of('cohort_definition')).rows[0] -%}
         {%- do log('', info=True) -%}
         {%- if definition['is_synthetic'] -%}

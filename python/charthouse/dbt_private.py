@@ -4,12 +4,11 @@ charthouse.dbt_plugin calls this before dbt-duckdb opens the warehouse. dbt itse
 its log and parsed the project, under the umask of the shell.
 """
 
-import atexit
 import logging
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from functools import cache
+from functools import cache, partial
 from glob import escape
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ import duckdb
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.adapters.duckdb.environments import local
 from dbt.adapters.factory import get_adapter_by_type
+from dbt_common.events.event_manager_client import add_callback_to_manager
 
 from charthouse.duckdb_errors import values_left_out
 from charthouse.local_paths import RAW_FOLDERS, require_local, require_warehouse_path
@@ -121,20 +121,25 @@ def _with_older(logs: Iterable[Path]) -> Iterator[Path]:
 
 @cache
 def _leave_no_stub(warehouse: Path) -> None:
-    """A run that is refused before it has made a table leaves no file where there was none."""
+    """A run that fails before it has kept a row leaves no file where there was none."""
     if not warehouse.exists():
-        atexit.register(_remove_stub, warehouse)
+        add_callback_to_manager(partial(_remove_stub, warehouse))
 
 
-def _remove_stub(warehouse: Path) -> None:
+def _remove_stub(warehouse: Path, event: Any) -> None:
+    """Called with each event of dbt; the last says if all went well. Then a table is enough."""
     opened = DuckDBConnectionManager._ENV and DuckDBConnectionManager._ENV.conn
-    if opened and warehouse.exists():
+    if event.info.name == "CommandCompleted" and opened and warehouse.exists():
         with suppress(duckdb.Error):
-            made = opened.cursor().execute(
-                "select 1 from duckdb_tables() where not temporary"
-                " union all select 1 from duckdb_views() where not internal"
-            )
-            if not made.fetchall():
+            cursor = opened.cursor()
+            tables = cursor.execute(
+                """select format('"{}"."{}"."{}"', database_name, schema_name, table_name)"""
+                " from duckdb_tables() where not temporary"
+            ).fetchall()
+            if not any(
+                event.data.success or cursor.execute(f"select 1 from {table} limit 1").fetchall()
+                for (table,) in tables
+            ):
                 opened.close()
                 for path in (warehouse, warehouse.with_name(f"{warehouse.name}.wal")):
                     path.unlink(missing_ok=True)
