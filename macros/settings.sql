@@ -24,7 +24,7 @@
         {{ stop(name ~ ": '" ~ value ~ "' is not a number of 0 or more. Give one, or null for no bound.") }}
     {%- elif kind == 'year' and value is not none and not is_whole -%}
         {{ stop(name ~ ": '" ~ value ~ "' is not a year. Give one, or null for none.") }}
-    {%- elif kind == 'list' and (value is string or value is not iterable) -%}
+    {%- elif kind == 'list' and (value is string or value is mapping or value is not sequence) -%}
         {{ stop(name ~ ": '" ~ value ~ "' is not a list. Write it in brackets: [a, b].") }}
     {%- elif kind == 'text' and value is not string -%}
         {{ stop(name ~ ": '" ~ value ~ "' is not a name. Give one.") }}

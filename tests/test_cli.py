@@ -1,6 +1,7 @@
 """The command line: help with an example, one line for a mistake, and nothing heavy at start."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+import forked
 from charthouse.cli import app
 from charthouse.device import choose_device
 from charthouse.errors import CharthouseError
@@ -63,6 +65,39 @@ def test_a_mistake_is_one_line_and_exit_1(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert done.stderr.startswith("charthouse: ") and done.stderr.count("\n") == 1
     assert "is not empty" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "said", "where"),
+    [
+        (["explain", "٣"], "Invalid value for 'stay_id': ", "charthouse explain"),
+        (["explain", "1e5"], "Invalid value for 'stay_id': ", "charthouse explain"),
+        (["explain", "-5"], "No such option: -5", "charthouse explain"),
+        (["explain"], "Missing argument 'stay_id'", "charthouse explain"),
+        (["explain", "3", "--top", "0"], "Invalid value for '--top': ", "charthouse explain"),
+        (["explain", "3", "--tsk", "x"], "No such option: --tsk", "charthouse explain"),
+        (["embed", "--seed", "1.5"], "Invalid value for '--seed': ", "charthouse embed"),
+        (["embed", "--limit", "²"], "Invalid value for '--limit': ", "charthouse embed"),
+        (["predict", "--seed", "٣"], "Invalid value for '--seed': ", "charthouse predict"),
+        (["ask", "--max-cost", "nan"], "Invalid value for '--max-cost': ", "charthouse ask"),
+        (["ask", "--timeout", "nan"], "Invalid value for '--timeout': ", "charthouse ask"),
+        (["evaluate", "--bootstraps", "1e3"], "Invalid value for '--boot", "charthouse evaluate"),
+        (["synth", "--stays", "x"], "Invalid value for '--stays': ", "charthouse synth"),
+        (["dashboard", "--port", "99999"], "Invalid value for '--port': ", "charthouse dashboard"),
+        (["explian"], "No such command 'explian'", "charthouse"),
+        (["build", "--vars"], "Option '--vars' requires an argument", "charthouse"),
+    ],
+)
+def test_words_that_no_command_knows_are_one_line(words: list[str], said: str, where: str) -> None:
+    done = forked.run("charthouse", words, cwd=PROJECT, env=dict(os.environ))
+    assert done.returncode == 1 and done.stderr.count("\n") == 1
+    assert done.stderr.startswith(f"charthouse: {said}")
+    assert done.stderr.endswith(f". See {where} --help.\n")
+
+
+def test_no_word_at_all_shows_the_help() -> None:
+    done = charthouse()
+    assert done.returncode == 0 and "Usage: charthouse [OPTIONS] COMMAND" in done.stdout
 
 
 def test_doctor_exits_1_while_something_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:

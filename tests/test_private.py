@@ -374,7 +374,9 @@ ELSEWHERE = {
     "temp.duckdb": "what DuckDB has of its own",
     "System.v2.duckdb": "what DuckDB has of its own",
     "main.db": "what DuckDB has of its own",
-    "...": "a warehouse needs a name",
+    "...": "names no file",
+    " ": "' ' names no file",
+    "w/ ": "names no file",
     f"{'long' * 60}.duckdb": "longer than 150 bytes",
 }
 

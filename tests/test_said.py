@@ -17,7 +17,7 @@ from charthouse.errors import CharthouseError
 from charthouse.evaluate.explain import explain
 from charthouse.evaluate.leaderboard import print_leaderboard
 from charthouse.report.run import write_report
-from charthouse.settings import settings_for
+from charthouse.settings import given_settings, settings_for
 from conftest import PROJECT, Bench
 
 
@@ -55,7 +55,7 @@ def test_run_keeps_the_settings_of_the_warehouse_and_says_so(
 ) -> None:
     built_with(own, **before)
     lines: list[str] = []
-    assert settings_for(PROJECT, own.warehouse, given, lines.append) == passed
+    assert settings_for(PROJECT, own.warehouse, given_settings([given]), lines.append) == passed
     assert len(lines) == bool(said)
     assert all(words in lines[0] for words in said)
 
@@ -66,11 +66,11 @@ def test_of_a_build_that_was_killed_run_keeps_what_will_be_put_back(own: Bench) 
     write(own, "create table marts.cohort_definition as select * replace (json_merge_patch("
                "variables, '{\"window_end_hours\": 12}') as variables)"
                " from marts.cohort_definition__previous")  # fmt: skip
-    assert settings_for(PROJECT, own.warehouse, "{}", print) == {"window_end_hours": 48}
+    assert settings_for(PROJECT, own.warehouse, {}, print) == {"window_end_hours": 48}
 
 
 def test_without_a_warehouse_run_takes_the_defaults(tmp_path: Path) -> None:
-    assert settings_for(PROJECT, tmp_path / "none.duckdb", "{min_age: 65}", print) == {
+    assert settings_for(PROJECT, tmp_path / "none.duckdb", {"min_age": 65}, print) == {
         "min_age": 65
     }
 
@@ -95,11 +95,73 @@ def test_run_passes_settings_on_and_looks_at_names_before_it_builds(
         (["--encoder", "demographic"], "Did you mean 'demographics'?"),
         (["--fusion", "gate"], "Did you mean 'gated'?"),
         (["--vars", "48"], "--vars '48' are no settings. Write them as"),
-        (["--vars", "{a: [}"], "are no settings"),
     ]:
         result = CliRunner().invoke(app, ["run", *words])
         assert isinstance(result.exception, CharthouseError) and line in str(result.exception)
     assert len(passed) == 1
+
+
+NO_SETTINGS = "are no settings. Write them as '{window_end_hours: 48}'."
+
+
+@pytest.mark.parametrize("command", ["build", "run"])
+@pytest.mark.parametrize(
+    ("given", "line"),
+    [
+        (["[1,2]"], f"--vars '[1,2]' {NO_SETTINGS}"),
+        (["5"], f"--vars '5' {NO_SETTINGS}"),
+        (["null"], f"--vars 'null' {NO_SETTINGS}"),
+        ([""], f"--vars '' {NO_SETTINGS}"),
+        (["{a: [}"], f"--vars '{{a: [}}' {NO_SETTINGS}"),
+        (["a: 1\n---\nb: 2"], f"--vars 'a: 1 --- b: 2' {NO_SETTINGS}"),
+        (["{min_age: 2020-13-45}"], f"--vars '{{min_age: 2020-13-45}}' {NO_SETTINGS}"),
+        (["{min_age: !!bool x}"], f"--vars '{{min_age: !!bool x}}' {NO_SETTINGS}"),
+        (["&a {min_age: *a}"], f"--vars '&a {{min_age: *a}}' {NO_SETTINGS}"),
+        (["{{1: 2}: 3}"], f"--vars '{{{{1: 2}}: 3}}' {NO_SETTINGS}"),
+        (["{1: 2}"], "--vars: 1 is no name of a setting. Write them as '{window_end_hours: 48}'."),
+        (["{no: 2}"], "--vars: False is no name of a setting. Write them as"),
+        (["{min_age: 18, 'min_age': 65}"], "--vars: 'min_age' stands twice. Keep one of them."),
+        (["{min_age: 18}", "{max_age: 65}"], "--vars is given twice. Put all settings in one."),
+    ],
+)  # fmt: skip
+def test_vars_that_are_no_settings_are_one_line(
+    monkeypatch: pytest.MonkeyPatch, command: str, given: list[str], line: str
+) -> None:
+    """dbt, which would have words of its own or take the last, is not even begun."""
+    monkeypatch.setattr("charthouse.build.run_dbt_build", lambda *_: pytest.fail("dbt was begun"))
+    result = CliRunner().invoke(
+        app, [command, *(word for text in given for word in ("--vars", text))]
+    )
+    assert isinstance(result.exception, CharthouseError)
+    assert str(result.exception).startswith(line) and "\n" not in str(result.exception)
+
+
+@pytest.mark.parametrize("command", ["build", "run", "encoders"])
+@pytest.mark.parametrize("named", [" ", "w/ ", "w/"])
+def test_a_warehouse_of_blanks_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, command: str, named: str
+) -> None:
+    monkeypatch.setenv("CHARTHOUSE_WAREHOUSE", named)
+    monkeypatch.setattr("charthouse.build.run_dbt_build", lambda *_: pytest.fail("dbt was begun"))
+    result = CliRunner().invoke(app, [command])
+    line = f"CHARTHOUSE_WAREHOUSE: '{named}' names no file. Call it warehouse.duckdb, say, or"
+    assert str(result.exception) == f"{line} unset it."
+
+
+def test_build_hands_settings_and_options_of_dbt_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    passed: list[list[str]] = []
+    monkeypatch.setattr("charthouse.build.run_dbt_build", lambda _, words: passed.append(words))
+    for words in (
+        ["--select", "labels", "--vars", "{min_age: 2150-01-02}", "--full-refresh"],
+        ["--vars={min_age: 65}", "--select", "labels", "--full-refresh"],
+        ["--select", "labels"],
+    ):
+        assert CliRunner().invoke(app, ["build", *words]).exit_code == 0
+    assert passed == [
+        ["--vars", '{"min_age": "2150-01-02"}', "--select", "labels", "--full-refresh"],
+        ["--vars", '{"min_age": 65}', "--select", "labels", "--full-refresh"],
+        ["--select", "labels"],
+    ]
 
 
 # What has been evaluated

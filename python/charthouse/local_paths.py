@@ -63,8 +63,10 @@ def require_warehouse_path(path: str | os.PathLike[str]) -> None:
         )
     # DuckDB names the database after its file, up to the first dot, and does not mind case
     called = name.lower().lstrip(".").split(".")[0]
-    if not called:
-        raise CharthouseError(f"{text}: a warehouse needs a name. Call it warehouse.duckdb, say.")
+    if not called.strip():
+        raise CharthouseError(
+            f"{variable}: '{text}' names no file. Call it warehouse.duckdb, say, or unset it."
+        )
     if called in SCHEMAS:
         raise CharthouseError(
             f"{text}: a warehouse cannot be called as one of its schemas ({', '.join(SCHEMAS)})."

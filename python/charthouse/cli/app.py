@@ -6,6 +6,7 @@ import threading
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Annotated
 
 import typer
 
@@ -14,10 +15,18 @@ from charthouse.interrupts import how, interrupt_on_signals
 
 app = typer.Typer(
     help="From raw MIMIC files to stay-level marts, and a benchmark of foundation models on them.",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--vars",
+        metavar="YAML",
+        help="Settings, as '{window_end_hours: 48}' (docs/configuration.md).",
+    ),
+]
 
 
 def main() -> None:
@@ -30,7 +39,14 @@ def main() -> None:
     threading.excepthook = lambda failed: _show_where(failed.exc_value)
     interrupt_on_signals()
     try:
-        app()
+        words = sys.argv[1:] or ["--help"]
+        raise SystemExit(app(words, prog_name="charthouse", standalone_mode=False))
+    except typer.TyperException as error:  # of the words that were typed
+        context = getattr(error, "ctx", None)
+        where = context.command_path if context else "charthouse"
+        said = " ".join(error.format_message().split()).rstrip(".")
+        print(f"charthouse: {said}. See {where} --help.", file=sys.stderr)
+        raise SystemExit(1) from None
     except CharthouseError as error:
         print(f"charthouse: {error}", file=sys.stderr)
         raise SystemExit(1) from None

@@ -1,11 +1,10 @@
 """The command that calls the others in turn."""
 
-import json
 from typing import Annotated
 
 import typer
 
-from charthouse.cli.app import app
+from charthouse.cli.app import Settings, app
 from charthouse.cli.jobs import audit, embed, evaluate, predict
 
 
@@ -19,30 +18,26 @@ def run(
         list[str] | None,
         typer.Option(help="How to predict (seeds/fusions.csv); several allowed, each compared."),
     ] = None,
-    variables: Annotated[
-        str,
-        typer.Option(
-            "--vars",
-            help="Settings, as '{window_end_hours: 48}' (docs/configuration.md). Default: those"
-            " that the warehouse was built with.",
-        ),
-    ] = "{}",
+    settings: Settings = None,
 ) -> None:
-    """All of it in turn: build, embed, predict, evaluate, audit. What is done is not done again."""
+    """All of it in turn: build, embed, predict, evaluate, audit. What is done is not done again.
+
+    Settings that are not given stay those that the warehouse was built with.
+    """
     from charthouse.build import run_dbt_build
     from charthouse.encoders.registry import encoder_spec
     from charthouse.fusions.registry import make_fusion
     from charthouse.project import project_dir
-    from charthouse.settings import settings_for
+    from charthouse.settings import as_vars, given_settings, settings_for
     from charthouse.warehouse import warehouse_path
 
     project = project_dir()
+    given = given_settings(settings or ())
     for name in encoder or ():  # not after an hour of building
         encoder_spec(project, name)
     for name in fusion or ():
         make_fusion(project, name)
-    settings = settings_for(project, warehouse_path(), variables, say=print)
-    run_dbt_build(project, ["--vars", json.dumps(settings)])
+    run_dbt_build(project, as_vars(settings_for(project, warehouse_path(), given, say=print)))
     embed(encoder=encoder)
     predict(fusion=fusion)
     evaluate()

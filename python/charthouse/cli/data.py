@@ -5,19 +5,22 @@ from typing import Annotated
 
 import typer
 
-from charthouse.cli.app import app
+from charthouse.cli.app import Settings, app
 
 
 @app.command(
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
     epilog="Example: charthouse build --vars '{window_end_hours: 48}'",
 )
-def build(context: typer.Context) -> None:
+def build(context: typer.Context, settings: Settings = None) -> None:
     """Raw files to marts: dbt build, its options passed on, one line at the end if it fails."""
     from charthouse.build import run_dbt_build
     from charthouse.project import project_dir
+    from charthouse.settings import as_vars, given_settings
+    from charthouse.warehouse import warehouse_path
 
-    run_dbt_build(project_dir(), context.args)
+    warehouse_path()  # of some that make no sense dbt has words of its own
+    run_dbt_build(project_dir(), [*as_vars(given_settings(settings or ())), *context.args])
 
 
 @app.command(epilog="Example: charthouse doctor --full")
