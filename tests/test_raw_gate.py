@@ -1,10 +1,12 @@
 """The gate for raw files: what is as declared comes in unchanged, all else is one line."""
 
 import bz2
+import codecs
 import gzip
 import hashlib
 import io
 import lzma
+import math
 import os
 import zipfile
 from collections.abc import Callable, Iterator
@@ -19,7 +21,7 @@ import pytest
 
 from charthouse.errors import CharthouseError
 from charthouse.project import RawColumn
-from charthouse.raw import csv_blocks
+from charthouse.raw import csv_blocks, csv_file
 from charthouse.raw.gate import rows_of
 from charthouse.raw.stream import RawStream
 from charthouse.warehouse import scratch
@@ -107,6 +109,25 @@ def test_columns_are_found_by_name_and_an_optional_one_may_be_absent(file: Path)
     line = "x,2,1,2150-01-01 08:00:00,5"
     with_extra = as_csv(file, line, header='\ufefftext,"number",id,at,extra', end="\r\n")
     assert read(with_extra) == [expected | {"extra": 5}]
+
+
+def test_infinite_numbers_do_not_slow_the_others_down(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Looking at each record of a block would take 18 times as long."""
+    seen = []
+    monkeypatch.setattr(csv_file, "_look_at_records", lambda *given: seen.append(given))
+    texts = ["inf", "-Infinity", "+INF", "nan", "-NaN", "98.6", ""]
+    found = read(as_csv(file, *[GOOD.replace("98.6", text) for text in texts]))
+    numbers = [row["number"] for row in found]
+    assert not seen and numbers[:3] == [math.inf, -math.inf, math.inf]
+    assert math.isnan(numbers[3]) and math.isnan(numbers[4]) and numbers[5:] == [98.6, None]
+
+
+def test_a_number_that_is_too_large_is_found_among_infinite_ones(file: Path) -> None:
+    numbers = ["inf", "nan", "98.6", "1e999", "-inf", "9" * 400]
+    found = refusal(as_csv(file, *[GOOD.replace("98.6", number) for number in numbers]))
+    assert found.startswith(", line 5, column number: a number that is too large; 2 faulty lines")
 
 
 def test_blank_lines_and_a_last_line_without_an_end_are_no_fault(file: Path) -> None:
@@ -316,7 +337,7 @@ def zipped(data: bytes) -> bytes:
         (lambda data: gzip.compress(data)[:-4], " is cut short. Fetch it again."),
         (lambda data: gzip.compress(data)[:-12], " is cut short. Fetch it again."),
         (lambda data: gzip.compress(data, mtime=0)[:-8] + bytes(8), " is damaged: its checksum is"),
-        (lambda data: gzip.compress(gzip.compress(data)), " has a first line that is none of a"),
+        (lambda data: gzip.compress(gzip.compress(data)), " holds a gz and no csv. Fetch it again"),
         (lambda data: b"", " is empty, damaged or not readable by you: it has no first line."),
         (lambda data: gzip.compress(b""), " is empty, damaged or not readable by you: it has no"),
     ],
@@ -326,6 +347,33 @@ def test_a_gz_that_is_none_or_not_whole_is_refused(
 ) -> None:
     file.write_bytes(made(f"{HEADER}\n{GOOD}\n{SECRET}".encode()))
     assert refusal(file).startswith(line)
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (f"{HEADER}\n{GOOD}\n".replace(",", ";"), "has semicolons between its columns in place of"),
+        ('"id";"at";"number";"text"\n1;;98,6;\n', "has semicolons between its columns in place of"),
+        (HEADER.replace(",", "\t"), "has tabs between its columns in place of commas. Write it"),
+        (HEADER.replace(",", "|"), "has bars between its columns in place of commas. Write it"),
+        (f"\n{HEADER}\n{GOOD}\n", "has a blank first line, where the names of the columns belong."),
+        (f"\ufeff \r\n{HEADER}\r\n", "has a blank first line, where the names of the columns"),
+        ("\n", "has a blank first line, where the names of the columns belong. Take it away"),
+        (f"{HEADER}\r{GOOD}\r", "has a first line that is none of a csv. Fetch it again."),
+    ],
+)  # fmt: skip
+def test_a_first_line_that_is_no_header_is_called_what_it_is(
+    file: Path, text: str, line: str
+) -> None:
+    file.write_bytes(gzip.compress(text.encode()))
+    assert refusal(file).startswith(f" {line}")
+    plain = file.with_suffix("")
+    plain.write_text(text, newline="")
+    assert refusal(plain).startswith(f" {line}")
+
+
+def test_a_name_may_hold_another_separator(file: Path) -> None:
+    assert len(read(as_csv(file, GOOD, header="id,a;b|c;d,at,number,text"))) == 1
 
 
 def test_a_quote_that_damage_made_is_called_damage(
@@ -354,6 +402,10 @@ def test_a_row_that_damage_made_is_called_damage(file: Path) -> None:
     [
         ("events.csv", gzip.compress(HEADER.encode()), " is a gz and no csv."),
         ("events.csv", HEADER.encode("utf-16"), " is UTF-16 text and no csv."),
+        ("events.csv", HEADER.encode("utf-32"), " is UTF-32 text and no csv."),
+        ("events.csv", codecs.BOM_UTF32_BE + HEADER.encode("utf-32-be"), " is UTF-32 text"),
+        ("events.csv", HEADER.encode("utf-16-le"), " has NUL bytes in its first line, as UTF-16"),
+        ("events.csv", HEADER.encode("utf-32-be"), " has NUL bytes in its first line, as UTF-16"),
         ("events.parquet", HEADER.encode(), " is something else and no Parquet file."),
         ("events.parquet", gzip.compress(b"x"), " is a gz and no Parquet file."),
         ("events.parquet", b"PAR1 and rubbish", " is cut, damaged or no Parquet file."),

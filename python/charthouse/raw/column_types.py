@@ -103,8 +103,10 @@ def _number_fault(text: bytes) -> Fault | None:
     return None if _NOT_FINITE.fullmatch(text) else Fault("text where a number belongs")
 
 
-def _all_finite(texts: pa.StringArray, numbers: pa.Array) -> bool:
-    return bool(compute.all(compute.is_finite(numbers), min_count=0).as_py())
+def _none_too_large(texts: pa.StringArray, numbers: pa.Array) -> bool:
+    found = texts.filter(compute.invert(compute.is_finite(numbers)))
+    # written so, and not a number of so many digits that it becomes infinite
+    return all(map(_NOT_FINITE.fullmatch, found.cast(pa.binary()).unique().to_pylist()))
 
 
 def _time_fault(text: bytes) -> Fault | None:
@@ -207,7 +209,7 @@ def _called(found: pa.DataType) -> str:
 
 
 _INTEGER = ColumnType("INTEGER", pa.int32(), _of_digits, _whole_number_fault, _numbers("INTEGER"))
-_DOUBLE = ColumnType("DOUBLE", pa.float64(), _all_finite, _number_fault, _numbers("DOUBLE"))
+_DOUBLE = ColumnType("DOUBLE", pa.float64(), _none_too_large, _number_fault, _numbers("DOUBLE"))
 _TIMESTAMP = ColumnType("TIMESTAMP", pa.timestamp("us"), _with_minutes, _time_fault, _times)
 _VARCHAR = ColumnType("VARCHAR", pa.string(), _utf8, _text_fault, _texts)
 

@@ -8,7 +8,7 @@ import codecs
 import csv
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pyarrow as pa
@@ -18,9 +18,10 @@ from charthouse.ahead import ahead, drawn_ahead
 from charthouse.errors import CharthouseError
 from charthouse.raw.column_types import CORRECT, ColumnType
 from charthouse.raw.csv_blocks import Block, block_of, whole_records
-from charthouse.raw.file_bytes import Digest, opened
+from charthouse.raw.file_bytes import Digest, opened, other_kind
 
 LARGEST_HEADER = 1 << 20
+_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 ARROW_BLOCK_BYTES = 2 << 20  # what Arrow parses at a time
 
 
@@ -35,21 +36,8 @@ class CsvFile:
         """
         self._path = path
         self._blocks = _blocks(path, digest)
-        line, _, self._first = next(self._blocks, bytearray()).partition(b"\n")
-        self.header = self._names(line)
-
-    def _names(self, line: bytearray) -> list[str]:
-        """Names of the columns, in order; none where there is no first line."""
-        text = line.decode("utf-8-sig", errors="replace").strip()
-        try:
-            names = next(csv.reader([text], strict=True)) if text else []
-        except csv.Error:
-            names = ["\0"]
-        if "\0" in text or "\0" in names or len(line) > LARGEST_HEADER:
-            raise CharthouseError(
-                f"{self._path} has a first line that is none of a csv. Fetch it again."
-            )
-        return [name.strip() for name in names]
+        line, _, self._first = (first := next(self._blocks, bytearray())).partition(b"\n")
+        self.header = _names_in(path, line) if first else []
 
     def batches(self, wanted: Mapping[str, ColumnType]) -> Iterator[pa.RecordBatch]:
         """The rows, in the file's order; once only.
@@ -72,6 +60,32 @@ class CsvFile:
             for _ in self._blocks:  # damage is known at the end of a gz, and explains more
                 pass
             raise refused.at(self._path, line) from None
+
+
+def _names_in(path: Path, line: bytearray) -> list[str]:
+    """Names of the columns, in order, of a first line.
+
+    Raises:
+        CharthouseError: it is none of a csv; says why, where that is known.
+    """
+    text = line.decode("utf-8-sig", errors="replace").strip()
+    others = [name for sign, name in _SEPARATORS.items() if text.count(sign) > text.count(",")]
+    fault, mend = "has a first line that is none of a csv", "Fetch it again."
+    if found := other_kind(line):
+        fault, mend = f"holds {found} and no csv", "Fetch it again, or write it as csv in UTF-8."
+    elif b"\0" in line:
+        fault = "has NUL bytes in its first line, as UTF-16 and UTF-32 text has"
+        mend = "Write it again as UTF-8, or fetch it again."
+    elif not text:
+        fault = "has a blank first line, where the names of the columns belong"
+        mend = "Take it away, or fetch the file again."
+    elif others:
+        fault = f"has {others[0]} between its columns in place of commas"
+        mend = "Write it again with commas, or fetch it again."
+    elif len(line) <= LARGEST_HEADER:
+        with suppress(csv.Error):
+            return [name.strip() for name in next(csv.reader([text], strict=True))]
+    raise CharthouseError(f"{path} {fault}. {mend}")
 
 
 def _blocks(path: Path, digest: Digest) -> Iterator[bytearray]:

@@ -41,6 +41,8 @@ _OTHERS = {
     b"\x04\x22\x4d\x18": "an lz4",
     b"PAR1": "a Parquet file",
     b"SQLite format 3": "a SQLite file",
+    b"\xff\xfe\0\0": "UTF-32 text",  # before what it begins with
+    b"\0\0\xfe\xff": "UTF-32 text",
     b"\xff\xfe": "UTF-16 text",
     b"\xfe\xff": "UTF-16 text",
     _GZ: "a gz",
@@ -96,6 +98,11 @@ def opened(path: Path, digest: Digest) -> Iterator[io.BufferedIOBase]:
         raise not_readable(path, error) from None
 
 
+def other_kind(begins: bytes | bytearray) -> str | None:
+    """What a file is that begins so; None where that may be a csv."""
+    return next((name for magic, name in _OTHERS.items() if begins.startswith(magic)), None)
+
+
 def require_kind(path: Path) -> None:
     """Refuses a file whose first bytes say that it is no such file as its ending says.
 
@@ -110,7 +117,7 @@ def require_kind(path: Path) -> None:
     except OSError as error:
         raise not_readable(path, error) from None
     expected = {".gz": _GZ, ".parquet": b"PAR1"}.get(path.suffix, b"")
-    found = next((name for magic, name in _OTHERS.items() if begins.startswith(magic)), None)
+    found = other_kind(begins)
     if not begins or (expected and begins.startswith(expected)) or not (expected or found):
         return
     kind = {".gz": "gz", ".parquet": "Parquet file"}.get(path.suffix, "csv")
