@@ -585,6 +585,16 @@ def stream() -> Iterator[tuple[RawStream, Any]]:
         yield made, database
 
 
+def test_long_texts_of_a_parquet_file_are_read_a_few_at_a_time(parquet: Path) -> None:
+    texts = [f"{n}{'x' * 1_000_000}" for n in range(64)]
+    ids, times = pa.array(range(64), pa.int32()), pa.nulls(64, pa.timestamp("us"))
+    numbers = pa.nulls(64, pa.float64())
+    as_parquet(parquet, id=ids, At=times, number=numbers, text=pa.array(texts))
+    batches = list(rows_of(parquet, COLUMNS))
+    assert max(batch.nbytes for batch in batches) < 32 << 20
+    assert [text for batch in batches for text in batch["text"].to_pylist()] == texts
+
+
 def test_what_duckdb_reads_are_all_rows_and_only_a_whole_scan_counts(
     file: Path, stream: tuple[RawStream, Any]
 ) -> None:

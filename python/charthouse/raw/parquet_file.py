@@ -1,4 +1,4 @@
-"""A raw Parquet file as typed columns, by the rules of csv; memory is that of a row group."""
+"""A raw Parquet file as typed columns, by the rules of csv; memory is that of its largest pages."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -14,6 +14,8 @@ from charthouse.raw.column_types import CORRECT, NO_ZONE, ColumnType, in_years
 from charthouse.raw.file_bytes import CHUNK_BYTES, Digest, not_readable, require_kind
 
 BATCH_ROWS = 1 << 14
+BATCH_BYTES = 16 << 20  # by the mean of a row group
+BUFFER_BYTES = 1 << 20  # of each column; without one Arrow reads a row group's column at once
 
 
 class ParquetFile:
@@ -28,7 +30,12 @@ class ParquetFile:
         require_kind(path)
         self._path, self._digest = path, digest
         try:
-            self._file = pq.ParquetFile(path, page_checksum_verification=True)
+            self._file = pq.ParquetFile(
+                path,
+                buffer_size=BUFFER_BYTES,
+                pre_buffer=False,  # of a whole row group
+                page_checksum_verification=True,
+            )
             self.header = list(self._file.schema_arrow.names)
         except (pa.ArrowException, UnicodeDecodeError):
             raise self._damaged() from None
@@ -49,7 +56,7 @@ class ParquetFile:
             self._require_type(name, kind)
         rows = 0
         try:
-            for batch in self._file.iter_batches(BATCH_ROWS, columns=list(wanted)):
+            for batch in self._file.iter_batches(self._batch_rows(), columns=list(wanted)):
                 yield pa.record_batch(
                     {
                         name: self._converted(name, batch[name], kind, rows)
@@ -66,6 +73,14 @@ class ParquetFile:
         with self._path.open("rb") as file:
             while chunk := file.read(CHUNK_BYTES):
                 self._digest.update(chunk)
+
+    def _batch_rows(self) -> int:
+        """How many rows are read at a time: few where they hold long texts."""
+        metadata = self._file.metadata
+        # of its columns nothing is asked: where a footer is damaged Arrow ends the process
+        groups = map(metadata.row_group, range(metadata.num_row_groups))
+        rows = [BATCH_BYTES * group.num_rows // max(group.total_byte_size, 1) for group in groups]
+        return max(min([BATCH_ROWS, *rows]), 1)
 
     def _damaged(self) -> CharthouseError:
         return CharthouseError(
@@ -106,7 +121,9 @@ def _converted(column: pa.Array, kind: ColumnType) -> pa.Array | None:
     if pa.types.is_timestamp(kind.arrow):
         return made if in_years(made) else None
     if kind.arrow == pa.string():  # in a csv, what is empty is missing
-        return compute.if_else(compute.equal(made, ""), pa.scalar(None, pa.string()), made)
+        is_empty = compute.equal(made, "")
+        if compute.any(is_empty).as_py():
+            return compute.if_else(is_empty, pa.scalar(None, pa.string()), made)
     return made
 
 
