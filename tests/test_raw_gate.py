@@ -400,14 +400,14 @@ def test_a_row_that_damage_made_is_called_damage(file: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "data", "line"),
     [
-        ("events.csv", gzip.compress(HEADER.encode()), " is a gz and no csv."),
+        ("events.csv", gzip.compress(HEADER.encode(), mtime=0), " is a gz and no csv."),
         ("events.csv", HEADER.encode("utf-16"), " is UTF-16 text and no csv."),
         ("events.csv", HEADER.encode("utf-32"), " is UTF-32 text and no csv."),
         ("events.csv", codecs.BOM_UTF32_BE + HEADER.encode("utf-32-be"), " is UTF-32 text"),
         ("events.csv", HEADER.encode("utf-16-le"), " has NUL bytes in its first line, as UTF-16"),
         ("events.csv", HEADER.encode("utf-32-be"), " has NUL bytes in its first line, as UTF-16"),
         ("events.parquet", HEADER.encode(), " is something else and no Parquet file."),
-        ("events.parquet", gzip.compress(b"x"), " is a gz and no Parquet file."),
+        ("events.parquet", gzip.compress(b"x", mtime=0), " is a gz and no Parquet file."),
         ("events.parquet", b"PAR1 and rubbish", " is cut, damaged or no Parquet file."),
     ],
 )  # fmt: skip
