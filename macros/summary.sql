@@ -54,23 +54,21 @@
 {% endmacro %}
 
 
-{#- The line of an error that a person needs, and what to do where DuckDB does not say. -#}
+{#- The line of an error that a person needs, and what to do where it is not ours: those (stop) say it. -#}
 {% macro advice_on(message) %}
     {%- set lines = [] -%}
     {%- for line in message.split('\n') if line.strip() and ' Error in ' not in line -%}
         {%- do lines.append(line.strip()) -%}
     {%- endfor -%}
     {%- set line = (lines + [message])[0] -%}
-    {%- if 'GZIP' in line or 'gzip' in line -%}
-        {{ return(line ~ '. The file is cut or damaged: fetch it again.') }}
-    {%- elif '.parquet' in line -%}
-        {{ return(line ~ '. Write or fetch the file again.') }}
-    {%- elif 'No space left' in line or 'out of disk' in line -%}
-        {{ return(line ~ '. Free space on the disk of the warehouse, or set CHARTHOUSE_WAREHOUSE to another.') }}
+    {%- if message.startswith('Compilation Error') -%}{{ return(line) }}{%- endif -%}
+    {%- set line = line.rstrip('.') ~ '.' -%}
+    {%- if 'No space left' in line or 'out of disk' in line -%}
+        {{ return(line ~ ' Free space on the disk of the warehouse, or set CHARTHOUSE_WAREHOUSE to another.') }}
     {%- elif 'ermission denied' in line -%}
-        {{ return(line ~ '. Give yourself the right to read it.') }}
+        {{ return(line ~ ' Give yourself the right to read it.') }}
     {%- elif 'Out of Memory' in line -%}
-        {{ return(line ~ '. Give more with CHARTHOUSE_MEMORY=4GB.') }}
+        {{ return(line ~ ' Give more with CHARTHOUSE_MEMORY=4GB.') }}
     {%- endif -%}
     {{ return(line) }}
 {% endmacro %}

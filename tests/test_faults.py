@@ -253,6 +253,8 @@ def assert_refused(bench: Bench, before: dict[str, str], outcome: object, line: 
     # what is refused before a model runs has no summary, and dbt's exit code is another
     assert outcome.code == (1 if summary else 2), output  # type: ignore[attr-defined]
     assert any(line in text for text in summary or output.splitlines()), output
+    # one advice, which is ours, and one full stop
+    assert all(text.endswith(".") and ".." not in text for text in summary), output
     assert "Traceback" not in output
     logged = "".join(path.read_text() for path in bench.logs.glob("*.log"))
     assert SECRET not in output + logged
