@@ -12,6 +12,9 @@ from charthouse.dbt_runner import GRACE_SECONDS
 from charthouse.errors import CharthouseError
 from charthouse.interrupts import how
 
+# dbt's locks are named semaphores; of a dbt that was killed Python tidies them up, with a warning
+_RUNNER = (sys.executable, "-P", "-W", "ignore:resource_tracker", "-m", "charthouse.dbt_runner")
+
 
 def run_dbt_build(project: Path, arguments: Sequence[str] = ()) -> None:
     """Runs `dbt build` on the project, in a process of its own: in ours its lock would stay.
@@ -57,7 +60,7 @@ def run_dbt(
     with (
         ours,
         subprocess.Popen(
-            [sys.executable, "-P", "-m", "charthouse.dbt_runner", str(theirs.fileno()), *words],
+            [*_RUNNER, str(theirs.fileno()), *words],
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL if quiet else None,
