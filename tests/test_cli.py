@@ -80,6 +80,7 @@ def test_a_mistake_is_one_line_and_exit_1(tmp_path: Path) -> None:
         (["embed", "--limit", "²"], "Invalid value for '--limit': ", "charthouse embed"),
         (["predict", "--seed", "٣"], "Invalid value for '--seed': ", "charthouse predict"),
         (["ask", "--max-cost", "nan"], "Invalid value for '--max-cost': ", "charthouse ask"),
+        (["ask", "--timeout", "inf"], "Invalid value for '--timeout': ", "charthouse ask"),
         (["ask", "--timeout", "nan"], "Invalid value for '--timeout': ", "charthouse ask"),
         (["evaluate", "--bootstraps", "1e3"], "Invalid value for '--boot", "charthouse evaluate"),
         (["synth", "--stays", "x"], "Invalid value for '--stays': ", "charthouse synth"),

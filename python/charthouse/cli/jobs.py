@@ -126,7 +126,7 @@ def ask(
     ] = None,
     model: Annotated[str | None, typer.Option(help="What the server calls the learner.")] = None,
     concurrency: Annotated[int, typer.Option(min=1, help="Requests at a time.")] = 8,
-    timeout: Annotated[float, typer.Option(min=1, help="Seconds for an answer.")] = 120,
+    timeout: Annotated[float, typer.Option(min=1, max=86_400, help="Seconds for an answer.")] = 120,
     log_probabilities: Annotated[
         bool, typer.Option(help="Ask the server for them: P(yes) rests on them.")
     ] = True,
