@@ -23,18 +23,23 @@
 {% endmacro %}
 
 
-{#- The path of a table's file, whichever of the three forms it has; none where an optional source
-    is not there. -#}
+{#- The path of a table's file, whichever of the three forms it has, and it has only one; none where
+    an optional source is not there. -#}
 {% macro raw_path(node) %}
     {%- set folder = raw_folder(node) -%}
     {%- if folder == '' -%}{{ return(none) }}{%- endif -%}
     {%- set stem = folder ~ '/' ~ node.identifier -%}
+    {%- set there = [] -%}
     {%- for ending in ['.csv.gz', '.csv', '.parquet'] -%}
         {%- set found = run_query('select file from glob(' ~ text_literal(stem ~ ending) ~ ')') -%}
-        {%- if found.rows | length -%}{{ return(stem ~ ending) }}{%- endif -%}
+        {%- if found.rows | length -%}{%- do there.append(node.identifier ~ ending) -%}{%- endif -%}
     {%- endfor -%}
-    {%- set there = run_query('select count(*) from glob(' ~ text_literal(folder ~ '/*') ~ ')').rows[0][0] -%}
-    {%- if there -%}
+    {%- if there | length > 1 -%}
+        {{ stop(stem ~ ' stands there ' ~ there | length ~ ' times: ' ~ there | join(' and ') ~ '. Keep one of them.') }}
+    {%- elif there -%}
+        {{ return(folder ~ '/' ~ there[0]) }}
+    {%- endif -%}
+    {%- if run_query('select count(*) from glob(' ~ text_literal(folder ~ '/*') ~ ')').rows[0][0] -%}
         {{ stop(stem ~ '.csv.gz is missing (nor is there a .csv or .parquet). Fetch it from PhysioNet, or correct ' ~ node.source_meta.root ~ '.') }}
     {%- endif -%}
     {{ stop(folder ~ ' is missing, empty or not readable by you. Correct ' ~ node.source_meta.root ~ ', or the rights of the folder (ls -ld).') }}

@@ -75,6 +75,15 @@ def test_a_missing_file_and_a_missing_column(folders: dict[str, Path]) -> None:
     assert found.message.startswith(f"{stays}: column outtime is missing. Fetch the file again")
 
 
+def test_two_files_of_one_table_are_not_chosen_between(folders: dict[str, Path]) -> None:
+    for file in ("MIMICIV/icu/icustays", "CXR/mimic-cxr-2.0.0-metadata"):
+        root, stem = file.split("/", 1)
+        (folders[root] / f"{stem}.csv").touch()
+        name = Path(stem).name
+        message = f"stands there 2 times: {name}.csv.gz and {name}.csv. Keep one of them."
+        assert findings(stem) == [Finding("bad", stem, message)]
+
+
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [

@@ -96,6 +96,10 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda root: shutil.rmtree(root / "icu"),
         "/icu is missing, empty or not readable by you. Correct CHARTHOUSE_MIMICIV",
     ),
+    "two files of one table": (
+        lambda root: shutil.copy(root / ADMISSIONS, root / "hosp/admissions.parquet"),
+        "hosp/admissions stands there 2 times: admissions.csv.gz and admissions.parquet. Keep one",
+    ),
     "required column missing": (
         lambda root: rewrite(root / ICUSTAYS, lambda text: text.replace("outtime", "left_at", 1)),
         "icu/icustays.csv.gz: column outtime is missing. Fetch the file again",

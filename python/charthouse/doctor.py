@@ -115,21 +115,28 @@ def _root_folder(root: str, tables: list[RawTable], findings: list[Finding]) -> 
     return folder
 
 
-def _raw_file(folder: Path, stem: str) -> Path | None:
-    """The file of a table, whichever of the three forms it has."""
+def _raw_files(folder: Path, stem: str) -> list[Path]:
+    """The files of a table, in whichever of the three forms; one, where all is well."""
     candidates = (folder / f"{stem}{ending}" for ending in ENDINGS)
-    return next((path for path in candidates if path.is_file()), None)
+    return [path for path in candidates if path.is_file()]
 
 
 def _examine_table(
     folder: Path, table: RawTable, rows: dict[str, int], *, full: bool
 ) -> Iterator[Finding]:
-    path = _raw_file(folder, table.file)
-    if path is None:
+    paths = _raw_files(folder, table.file)
+    if not paths:
         yield Finding(
             "bad", table.file, "missing (.csv.gz, .csv or .parquet): fetch it from PhysioNet"
         )
         return
+    if len(paths) > 1:
+        names = " and ".join(path.name for path in paths)
+        yield Finding(
+            "bad", table.file, f"stands there {len(paths)} times: {names}. Keep one of them."
+        )
+        return
+    path = paths[0]
     if not os.access(path, os.R_OK):
         yield Finding("bad", table.file, f"{path} is not readable by you: chmod or ask its owner")
         return
@@ -178,9 +185,10 @@ def _compare_with_releases(
 
 def _examine_images(folder: Path, table: RawTable) -> Iterator[Finding]:
     """Are the JPGs there that the metadata name? A sample, spread over the file."""
-    path = _raw_file(folder, table.file)
-    if path is None:
-        return
+    paths = _raw_files(folder, table.file)
+    if len(paths) != 1:
+        return  # the table's own finding says why
+    path = paths[0]
     stream = RawStream(table.columns)
     stream.open(path)
     with scratch() as database:
