@@ -29,6 +29,7 @@ from listener import Listener
 
 SPEC = encoder_spec(PROJECT, "text_embedding_3_large")
 HOST = "127.0.0.1"
+PORT = ": its port is not from 1 to 65535, in plain digits. Correct it."
 
 
 @pytest.fixture(scope="module")
@@ -643,11 +644,14 @@ def test_it_never_runs_unasked_and_says_where_it_sends(
     assert "OPENAI_BASE_URL is not an address" in str(made.not_ready(SPEC))
 
 
-@pytest.mark.parametrize("url", ["api.example/v1", "ftp://api.example/v1", "https://u:p@x.example"])
+@pytest.mark.parametrize(
+    "url",
+    ["api.example/v1", "ftp://api.example/v1", "https://u:p@x.example", "https:// x.example/v1"],
+)
 def test_an_address_that_cannot_be_meant(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_BASE_URL", url)
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
-    with pytest.raises(CharthouseError, match=r"must begin with https|user name"):
+    with pytest.raises(CharthouseError, match=r"must begin with https|user name|is not an address"):
         encoder(guard=Guard("synthetic"))
 
 
@@ -655,9 +659,13 @@ def test_an_address_that_cannot_be_meant(url: str, monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize(
     ("port", "said"),
     [
-        ("99999", ": its port 99999 is not from 1 to 65535. Correct it."),
-        ("0", ": its port 0 is not from 1 to 65535. Correct it."),
-        ("-1", ": its port -1 is not from 1 to 65535. Correct it."),
+        ("99999", PORT),
+        ("0", PORT),
+        ("-1", PORT),
+        ("8\u066080", PORT),  # a digit of Arabic, which int takes too
+        (" 8080", PORT),
+        ("+8080", PORT),
+        ("80_80", PORT),
         ("http", " is not an address such as https://api.openai.com/v1."),
         ("9" * 5000, " is not an address such as https://api.openai.com/v1."),
     ],

@@ -19,6 +19,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
+from urllib.parse import urlsplit
 
 from charthouse.data_kind import DataKind
 from charthouse.errors import CharthouseError
@@ -139,9 +140,15 @@ class Guard:
         )
 
 
-def has_real_port(url: "httpx2.URL") -> bool:
-    """Of another httpx2 makes errors like those of a server that is away, which are waited out."""
-    return url.port is None or 0 < url.port < 2**16
+def has_real_port(address: str) -> bool:
+    """Of another httpx2 makes errors like those of a server that is away, which are waited out.
+
+    Asked of the text, because httpx2 takes blanks, signs and digits of other scripts for a port.
+    """
+    try:
+        return urlsplit(address).port != 0
+    except ValueError:
+        return False
 
 
 def loopback_addresses(host: str) -> tuple[str, ...] | None:

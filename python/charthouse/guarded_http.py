@@ -86,10 +86,10 @@ class GuardedTransport(httpx2.BaseTransport):
         with self._making:
             if proxy not in self._proxied:
                 try:
-                    url = httpx2.URL(proxy if "://" in proxy else f"http://{proxy}")
-                    if not has_real_port(url):
+                    address = proxy if "://" in proxy else f"http://{proxy}"
+                    if not has_real_port(address):
                         raise ValueError
-                    self._proxied[proxy] = httpx2.HTTPTransport(proxy=url, limits=self._limits)
+                    self._proxied[proxy] = httpx2.HTTPTransport(proxy=address, limits=self._limits)
                 except (ImportError, ValueError, httpx2.InvalidURL):
                     # not the value: it may hold a password
                     raise CharthouseError(

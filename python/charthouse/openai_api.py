@@ -80,14 +80,17 @@ def _url(variable: str, value: str) -> "httpx2.URL":
         import httpx2  # comes with openai
     except ModuleNotFoundError:
         raise CharthouseError("openai is missing: pip install 'charthouse[models]'.") from None
+    no_address = CharthouseError(f"{variable} is not an address such as {OPENAI_URL}.")
     try:
         url = httpx2.URL(value)
     except httpx2.InvalidURL:
-        raise CharthouseError(f"{variable} is not an address such as {OPENAI_URL}.") from None
-    if not has_real_port(url):
+        raise no_address from None
+    if not has_real_port(value):
         raise CharthouseError(
-            f"{variable}: its port {url.port} is not from 1 to 65535. Correct it."
+            f"{variable}: its port is not from 1 to 65535, in plain digits. Correct it."
         )
+    if any(map(str.isspace, value)):  # in the host's name httpx2 writes %20, and asks for that
+        raise no_address
     return url
 
 
