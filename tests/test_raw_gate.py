@@ -325,7 +325,8 @@ def zipped(data: bytes) -> bytes:
         (lambda data: pa.compress(data, "zstd", asbytes=True), " is a zstd and no gz."),
         (bz2.compress, " is a bzip2 and no gz."),
         (lzma.compress, " is an xz and no gz."),
-        (lambda data: data, " is something else and no gz."),
+        (lambda data: data, " is plain text and no gz."),
+        (lambda data: bytes(range(1, 32)), " is something else and no gz."),
         (lambda data: gzip.compress(data) + b"rubbish",
          " is damaged: something else stands behind the end of its gz. Fetch it again."),
         (lambda data: gzip.compress(data) + b"\n",
@@ -376,6 +377,39 @@ def test_a_name_may_hold_another_separator(file: Path) -> None:
     assert len(read(as_csv(file, GOOD, header="id,a;b|c;d,at,number,text"))) == 1
 
 
+@pytest.mark.parametrize("header", [f'{HEADER},o"o', f'{HEADER},"oo', f'{HEADER},"o"o'])
+def test_a_quote_in_the_header_that_is_none_of_a_csv_is_refused(
+    file: Path, monkeypatch: pytest.MonkeyPatch, header: str
+) -> None:
+    """It would turn what is inside of quotes and what is not, and whole rows be taken for one."""
+    monkeypatch.setattr(csv_blocks, "LARGEST_RECORD", 10_000)
+    monkeypatch.setattr(csv_blocks, "BLOCK_BYTES", 1000)
+    for rows in (3, 1000):
+        as_csv(file, *[f"{GOOD},x"] * rows, header=header)
+        line = refusal(file)
+        assert " has a first line that is none of a csv" in line or "line 1: a quote that" in line
+
+
+def test_damage_that_is_met_while_a_row_is_looked_at_is_called_damage(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Blocks are drawn ahead of the row that is refused, and the end may be among them."""
+    monkeypatch.setattr(csv_blocks, "BLOCK_BYTES", 1000)
+    for rows in range(40, 400, 20):
+        text = "\n".join([HEADER, GOOD.replace("98.6", "x"), *[GOOD] * rows])
+        file.write_bytes(gzip.compress(text.encode())[:-8] + bytes(8))
+        assert refusal(file) == " is damaged: its checksum is wrong. Fetch it again."
+
+
+def test_blocks_that_are_looked_at_at_once_do_not_share_the_limit_of_csv(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(csv_blocks, "BLOCK_BYTES", 1_000_000)
+    long = GOOD.replace("calm", "c" * 150_000)  # csv admits 131,072 unless told
+    lines = [line for _ in range(60) for line in (long, long, "")]  # a blank one: looked at
+    assert len(read(as_csv(file, *lines))) == 120
+
+
 def test_a_quote_that_damage_made_is_called_damage(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -406,7 +440,7 @@ def test_a_row_that_damage_made_is_called_damage(file: Path) -> None:
         ("events.csv", codecs.BOM_UTF32_BE + HEADER.encode("utf-32-be"), " is UTF-32 text"),
         ("events.csv", HEADER.encode("utf-16-le"), " has NUL bytes in its first line, as UTF-16"),
         ("events.csv", HEADER.encode("utf-32-be"), " has NUL bytes in its first line, as UTF-16"),
-        ("events.parquet", HEADER.encode(), " is something else and no Parquet file."),
+        ("events.parquet", HEADER.encode(), " is plain text and no Parquet file."),
         ("events.parquet", gzip.compress(b"x", mtime=0), " is a gz and no Parquet file."),
         ("events.parquet", b"PAR1 and rubbish", " is cut, damaged or no Parquet file."),
     ],
@@ -558,6 +592,15 @@ def test_a_block_that_was_looked_at_row_by_row_leaves_the_next_file_readable(fil
     """csv's largest field is one for the whole process."""
     assert read(as_csv(file, "1,x,,nan,", header=HEADER))
     assert len(read(as_csv(file, GOOD.replace("calm", "c" * 200_000)))) == 1
+
+
+def test_an_empty_row_group_does_not_make_the_others_be_read_row_by_row(parquet: Path) -> None:
+    table = pa.table({"id": pa.array(range(5000), pa.int32())})
+    with pq.ParquetWriter(parquet, table.schema) as writer:
+        for part in (table, table.slice(0, 0), table):
+            writer.write_table(part)
+    found = list(rows_of(parquet, [RawColumn("id", "INTEGER", optional=False)]))
+    assert [batch.num_rows for batch in found] == [5000, 5000]
 
 
 def test_damage_in_the_middle_of_a_parquet_file_is_refused(parquet: Path) -> None:

@@ -26,11 +26,11 @@ class Block:
     """The first place where the quotes are not those of a csv: position in data, and what it is."""
 
 
-def whole_records(file: BufferedIOBase) -> Iterator[bytearray]:
+def whole_records(file: BufferedIOBase) -> Iterator[bytearray | None]:
     """Cuts a csv between records.
 
     What comes is about as large as BLOCK_BYTES, or as its one record; memory is that of a few. A
-    record of over LARGEST_RECORD bytes is given up: it comes as it is so far, and nothing after it.
+    record of over LARGEST_RECORD bytes is given up: None comes in its place, and nothing after it.
     """
     rest, is_end = bytearray(), False
     while not is_end:
@@ -42,7 +42,7 @@ def whole_records(file: BufferedIOBase) -> Iterator[bytearray]:
         del data[read:]
         end = read if is_end else _end_of_records(data, _positions(data, _QUOTE))
         if not end and read > LARGEST_RECORD:
-            yield data
+            yield None
             while file.read(BLOCK_BYTES):  # to the end, where damage shows
                 pass
             return
@@ -79,15 +79,12 @@ def block_of(data: bytearray) -> Block:
         records = int(np.count_nonzero(np.searchsorted(quotes, ends) % 2 == 0))
     else:
         lines = records = int(np.count_nonzero(np.frombuffer(data, np.uint8) == _NEWLINE))
-    fault = _fault(np.frombuffer(data, np.uint8), quotes, _positions(data, _RETURN))
-    if not records and len(data) > LARGEST_RECORD:  # given up, see whole_records
-        fault = 0, f"a quote that is never closed, or {LARGEST_RECORD >> 20} MB in one row"
     return Block(
         data=data,
         lines=lines,
         has_quotes=bool(quotes.size),
         records=records + (not data.endswith(b"\n")),
-        fault=fault,
+        fault=_fault(np.frombuffer(data, np.uint8), quotes, _positions(data, _RETURN)),
     )
 
 

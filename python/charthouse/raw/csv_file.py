@@ -7,6 +7,7 @@ by row (charthouse.raw.column_types says why), and named by line and column, nev
 import codecs
 import csv
 import itertools
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
@@ -17,10 +18,12 @@ import pyarrow.csv as arrow_csv
 from charthouse.ahead import ahead, drawn_ahead
 from charthouse.errors import CharthouseError
 from charthouse.raw.column_types import CORRECT, ColumnType
-from charthouse.raw.csv_blocks import Block, block_of, whole_records
+from charthouse.raw.csv_blocks import LARGEST_RECORD, Block, block_of, whole_records
 from charthouse.raw.file_bytes import Digest, opened, other_kind
 
 LARGEST_HEADER = 1 << 20
+_LIMITED = threading.Lock()  # csv's limit on a field is of the whole process
+_TOO_LARGE = f": a quote that is never closed, or {LARGEST_RECORD >> 20} MB in one row"
 _SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 ARROW_BLOCK_BYTES = 2 << 20  # what Arrow parses at a time
 
@@ -36,7 +39,10 @@ class CsvFile:
         """
         self._path = path
         self._blocks = _blocks(path, digest)
-        line, _, self._first = (first := next(self._blocks, bytearray())).partition(b"\n")
+        first = next(self._blocks, bytearray())
+        if first is None:
+            raise _Refused(0, _TOO_LARGE).at(path, 1)
+        line, _, self._first = first.partition(b"\n")
         self.header = _names_in(path, line) if first else []
 
     def batches(self, wanted: Mapping[str, ColumnType]) -> Iterator[pa.RecordBatch]:
@@ -50,16 +56,16 @@ class CsvFile:
         """
         body = itertools.chain([self._first] if self._first else [], self._blocks)
         line = 2
-        try:
-            with closing(drawn_ahead(body, 2)) as blocks:
-                read = ahead(lambda block: _typed(block, self.header, wanted), blocks, 2, 3)
+        with closing(drawn_ahead(body, 2)) as blocks:
+            read = ahead(lambda block: _typed(block, self.header, wanted), blocks, 2, 3)
+            try:
                 for table, lines in read:
                     yield from table.to_batches()
                     line += lines
-        except _Refused as refused:
-            for _ in self._blocks:  # damage is known at the end of a gz, and explains more
-                pass
-            raise refused.at(self._path, line) from None
+            except _Refused as refused:
+                for _ in blocks:  # damage is known at the end of a gz, and explains more
+                    pass
+                raise refused.at(self._path, line) from None
 
 
 def _names_in(path: Path, line: bytearray) -> list[str]:
@@ -82,13 +88,13 @@ def _names_in(path: Path, line: bytearray) -> list[str]:
     elif others:
         fault = f"has {others[0]} between its columns in place of commas"
         mend = "Write it again with commas, or fetch it again."
-    elif len(line) <= LARGEST_HEADER:
+    elif len(line) <= LARGEST_HEADER and not block_of(line.removeprefix(codecs.BOM_UTF8)).fault:
         with suppress(csv.Error):
             return [name.strip() for name in next(csv.reader([text], strict=True))]
     raise CharthouseError(f"{path} {fault}. {mend}")
 
 
-def _blocks(path: Path, digest: Digest) -> Iterator[bytearray]:
+def _blocks(path: Path, digest: Digest) -> Iterator[bytearray | None]:
     with opened(path, digest) as file:
         yield from whole_records(file)
 
@@ -113,13 +119,15 @@ class _Refused(Exception):
 
 
 def _typed(
-    data: bytearray, header: Sequence[str], wanted: Mapping[str, ColumnType]
+    data: bytearray | None, header: Sequence[str], wanted: Mapping[str, ColumnType]
 ) -> tuple[pa.Table, int]:
-    """The columns of whole records, and how many lines they have.
+    """The columns of whole records, and how many lines they have; None is a record given up.
 
     Raises:
         _Refused: a row is none of a csv, or a value is not of its type.
     """
+    if data is None:
+        raise _Refused(0, _TOO_LARGE)
     block = block_of(data)
     if block.fault:
         position, what = block.fault
@@ -200,14 +208,15 @@ def _records(block: Block) -> Iterator[tuple[int, list[bytes]]]:
     lines = (f"{line}\n" for line in block.data.decode("latin-1").split("\n"))
     reader = csv.reader(lines, strict=True)
     line = 0
-    usual = csv.field_size_limit(len(block.data) + 1)  # of the whole process
-    try:
-        for fields in reader:
-            if fields:  # none: a blank line
-                yield line, [field.encode("latin-1") for field in fields]
-            line = reader.line_num
-    finally:
-        csv.field_size_limit(usual)
+    with _LIMITED:
+        usual = csv.field_size_limit(len(block.data) + 1)
+        try:
+            for fields in reader:
+                if fields:  # none: a blank line
+                    yield line, [field.encode("latin-1") for field in fields]
+                line = reader.line_num
+        finally:
+            csv.field_size_limit(usual)
 
 
 def _faults_of(

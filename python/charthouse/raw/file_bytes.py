@@ -122,9 +122,14 @@ def require_kind(path: Path) -> None:
         return
     kind = {".gz": "gz", ".parquet": "Parquet file"}.get(path.suffix, "csv")
     raise CharthouseError(
-        f"{path} is {found or 'something else'} and no {kind}. Fetch it again, or write it as"
+        f"{path} is {found or _something(begins)} and no {kind}. Fetch it again, or write it as"
         f" {kind}."
     )
+
+
+def _something(begins: bytes) -> str:
+    is_text = begins.decode("latin-1").strip("\t\r\n").isprintable()
+    return "plain text" if is_text and begins.isascii() else "something else"
 
 
 def not_readable(path: Path, error: OSError) -> CharthouseError:

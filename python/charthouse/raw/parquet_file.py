@@ -56,7 +56,7 @@ class ParquetFile:
             self._require_type(name, kind)
         rows = 0
         try:
-            for batch in self._file.iter_batches(self._batch_rows(), columns=list(wanted)):
+            for batch in self._read(list(wanted)):
                 yield pa.record_batch(
                     {
                         name: self._converted(name, batch[name], kind, rows)
@@ -74,13 +74,14 @@ class ParquetFile:
             while chunk := file.read(CHUNK_BYTES):
                 self._digest.update(chunk)
 
-    def _batch_rows(self) -> int:
-        """How many rows are read at a time: few where they hold long texts."""
-        metadata = self._file.metadata
-        # of its columns nothing is asked: where a footer is damaged Arrow ends the process
-        groups = map(metadata.row_group, range(metadata.num_row_groups))
-        rows = [BATCH_BYTES * group.num_rows // max(group.total_byte_size, 1) for group in groups]
-        return max(min([BATCH_ROWS, *rows]), 1)
+    def _read(self, columns: list[str]) -> Iterator[pa.RecordBatch]:
+        """The rows, few at a time where they hold long texts."""
+        for at in range(self._file.metadata.num_row_groups):
+            # of its columns nothing is asked: where a footer is damaged Arrow ends the process
+            group = self._file.metadata.row_group(at)
+            rows = BATCH_BYTES * group.num_rows // max(group.total_byte_size, 1)
+            rows = min(max(rows, 1), BATCH_ROWS)
+            yield from self._file.iter_batches(rows, row_groups=[at], columns=columns)
 
     def _damaged(self) -> CharthouseError:
         return CharthouseError(
