@@ -8,6 +8,8 @@ import io
 import lzma
 import math
 import os
+import threading
+import time
 import zipfile
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
@@ -394,20 +396,40 @@ def test_damage_that_is_met_while_a_row_is_looked_at_is_called_damage(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Blocks are drawn ahead of the row that is refused, and the end may be among them."""
-    monkeypatch.setattr(csv_blocks, "BLOCK_BYTES", 1000)
-    for rows in range(40, 400, 20):
-        text = "\n".join([HEADER, GOOD.replace("98.6", "x"), *[GOOD] * rows])
-        file.write_bytes(gzip.compress(text.encode())[:-8] + bytes(8))
+
+    def slowly(data: bytearray) -> csv_blocks.Block:
+        time.sleep(0.02)
+        return csv_blocks.block_of(data)
+
+    monkeypatch.setattr(csv_blocks, "BLOCK_BYTES", 20_000)
+    monkeypatch.setattr(csv_file, "block_of", slowly)
+    for blocks in range(1, 9):
+        lines = [HEADER, GOOD.replace("98.6", "x"), *[GOOD] * (20_000 * blocks // len(GOOD))]
+        file.write_bytes(gzip.compress("\n".join(lines).encode())[:-8] + bytes(8))
         assert refusal(file) == " is damaged: its checksum is wrong. Fetch it again."
 
 
-def test_blocks_that_are_looked_at_at_once_do_not_share_the_limit_of_csv(
-    file: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(csv_blocks, "BLOCK_BYTES", 1_000_000)
-    long = GOOD.replace("calm", "c" * 150_000)  # csv admits 131,072 unless told
-    lines = [line for _ in range(60) for line in (long, long, "")]  # a blank one: looked at
-    assert len(read(as_csv(file, *lines))) == 120
+def test_blocks_that_are_looked_at_at_once_do_not_share_the_limit_of_csv() -> None:
+    long = csv_blocks.block_of(bytearray(b"1\n" + b"c" * 150_000 + b"\n"))
+    short = csv_blocks.block_of(bytearray(b"1\n2\n"))
+    begun, done = threading.Event(), threading.Event()
+
+    def another() -> None:
+        begun.set()
+        for _ in csv_file._records(short):
+            done.wait(10)
+
+    records = csv_file._records(long)
+    next(records)
+    thread = threading.Thread(target=another)
+    thread.start()
+    begun.wait(10)
+    time.sleep(0.05)
+    try:
+        assert [len(fields[0]) for _, fields in records] == [150_000]
+    finally:
+        done.set()
+        thread.join()
 
 
 def test_a_quote_that_damage_made_is_called_damage(
