@@ -17,6 +17,7 @@ from pytest_httpserver import HTTPServer
 from asking import put, write
 from charthouse.cohort import read_cohort
 from charthouse.data_kind import headline, kind_of
+from charthouse.encoders.xray_file import Unreadable, picture_check, read_grayscale
 from charthouse.errors import CharthouseError
 from charthouse.synth import write_synthetic_mimic
 from charthouse.synthetic_marker import (
@@ -198,13 +199,16 @@ def test_a_folder_that_is_reached_by_a_link_is_what_it_was(made: Path, tmp_path:
 
 def test_a_picture_is_sent_as_synthetic_only_if_it_is_the_one_that_was_made(spoiled: Path) -> None:
     root = spoiled / "mimic-cxr"
-    first, second, third, *_ = sorted(root.rglob("*.jpg"))
+    first, second, third, fourth, *_ = sorted(root.rglob("*.jpg"))
     pictures = SyntheticPictures(root)
     pictures.require(first)
 
     PIL.Image.new("L", (32, 32), 90).save(second)
     (root / "files/new.jpg").write_bytes(first.read_bytes())
     third.unlink()
+    made = fourth.read_bytes()
+    fourth.unlink()
+    fourth.symlink_to("/dev/null")
     outside = spoiled / "outside.jpg"
     outside.write_bytes(first.read_bytes())
     for path, reason in [
@@ -212,6 +216,7 @@ def test_a_picture_is_sent_as_synthetic_only_if_it_is_the_one_that_was_made(spoi
         (root / "files/new.jpg", "SYNTHETIC.txt does not list it"),
         (root / "files/.." / first.relative_to(root), "SYNTHETIC.txt does not list it"),
         (third, "it cannot be read (No such file or directory)"),
+        (fourth, "it is no regular file"),  # a pipe would be waited for
         (outside, "it is not below"),
     ]:
         with pytest.raises(
@@ -220,6 +225,8 @@ def test_a_picture_is_sent_as_synthetic_only_if_it_is_the_one_that_was_made(spoi
             pictures.require(path)
         assert reason in str(refusal.value) and "\n" not in str(refusal.value)
 
+    fourth.unlink()
+    fourth.write_bytes(made)
     third.write_bytes(first.read_bytes())
     (root / "files/new.jpg").unlink()
     listed_by_hand(root)
@@ -441,6 +448,18 @@ def test_other_bytes_under_the_name_of_a_synthetic_picture_are_not_encoded(bench
     (root / path).write_bytes(made)
     listed_by_hand(root)
     assert bench.charthouse("embed", "--encoder", "pixel_pca").returncode == 0
+
+
+def test_a_pipe_or_device_in_place_of_a_picture_is_left_to_who_would_read_it(
+    spoiled: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CHARTHOUSE_CXR", str(spoiled / "mimic-cxr"))
+    path = next((spoiled / "mimic-cxr").rglob("*.jpg"))
+    path.unlink()
+    path.symlink_to("/dev/null")
+    picture_check("synthetic")(path)
+    with pytest.raises(Unreadable, match="no regular file"):
+        read_grayscale(path)
 
 
 def test_a_picture_that_is_gone_is_a_reason_also_among_synthetic_ones(bench: Bench) -> None:

@@ -384,6 +384,8 @@ def spoiled(folder: Path) -> dict[Image, str]:
     for name, data in content.items():
         (folder / name).write_bytes(data)
     (folder / "folder.jpg").mkdir()
+    os.mkfifo(folder / "pipe.jpg")
+    (folder / "device.jpg").symlink_to("/dev/null")
     (folder / "loop.jpg").symlink_to(folder / "loop.jpg")
     reasons = {
         "cut.jpg": "damaged or cut short",
@@ -391,7 +393,9 @@ def spoiled(folder: Path) -> dict[Image, str]:
         "text.jpg": "neither a JPEG nor a PNG",
         "header only.jpg": "damaged or cut short",
         "missing.jpg": "missing",
-        "folder.jpg": "damaged or cut short",
+        "folder.jpg": "no regular file",
+        "pipe.jpg": "no regular file",
+        "device.jpg": "no regular file",
         "deep.png": "8 bits",
         "huge.png": "more than 50,000,000 pixels",
         "other.bmp": "neither a JPEG nor a PNG",

@@ -11,6 +11,7 @@ the first member alone; what the file holds, other members behind it too, the SH
 import hashlib
 import os
 import re
+import stat
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor
 from functools import cached_property
@@ -59,6 +60,15 @@ def sha256_of(path: Path) -> str:
     """
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def is_regular(path: Path) -> bool:
+    """Whether it is no pipe, device or folder: to open one may wait for ever.
+
+    Raises:
+        OSError: it is not there, or may not be looked at.
+    """
+    return stat.S_ISREG(path.stat().st_mode)
 
 
 def has_marker(root: Path) -> bool:
@@ -122,6 +132,8 @@ class SyntheticPictures:
             name = path.absolute().relative_to(self._root).as_posix()
             if name not in self._sums:
                 raise NotSynthetic(f"{MARKER} does not list it")
+            if not is_regular(path):
+                raise NotSynthetic("it is no regular file")
             if sha256_of(path) != self._sums[name]:
                 raise NotSynthetic(f"it is not the file that {MARKER} lists")
             with PIL.Image.open(path, formats=["JPEG"]) as picture:
@@ -149,6 +161,8 @@ def _listed(root: Path) -> dict[str, str]:
         OSError: it cannot be read.
     """
     try:
+        if not is_regular(root / MARKER):
+            raise NotSynthetic(f"{MARKER} is no regular file")
         lines = (root / MARKER).read_text(encoding="utf-8").splitlines()
     except FileNotFoundError:
         raise NotSynthetic(f"there is no {MARKER}") from None

@@ -11,7 +11,7 @@ import PIL.Image
 from charthouse.data_kind import DataKind
 from charthouse.errors import CharthouseError
 from charthouse.local_paths import require_local
-from charthouse.synthetic_marker import SyntheticPictures
+from charthouse.synthetic_marker import SyntheticPictures, is_regular
 
 ROOT = "CHARTHOUSE_CXR"
 """The variable that names the folder of the pictures."""
@@ -69,13 +69,14 @@ def picture_check(kind: DataKind) -> Callable[[Path | None], None]:
             made: other bytes under its name would be shown, encoded and sent as nobody's.
 
     Returns:
-        Takes the path; raises a CharthouseError, in one line, where the picture is another. One
-        that is not there passes: whoever opens it says so. May be used by several threads.
+        Takes the path; raises a CharthouseError, in one line, where the picture is another. What
+        is not there, or no regular file, passes: `read_grayscale` says so. May be used by several
+        threads.
     """
     synthetic = SyntheticPictures(Path(os.environ.get(ROOT, "")))
 
     def check(path: Path | None) -> None:
-        if kind == "synthetic" and path is not None and stat_of(path) is not None:
+        if kind == "synthetic" and path is not None and os.path.isfile(path):
             synthetic.require(path)
 
     return check
@@ -115,6 +116,8 @@ def read_grayscale(
     if path is None:
         raise Unreadable(LEADS_OUT)
     try:
+        if not is_regular(path):
+            raise Unreadable("it is no regular file")
         if path.stat().st_size == 0:
             raise Unreadable("the file is empty")
         with PIL.Image.open(path, formats=FORMATS) as file:
