@@ -18,19 +18,23 @@
 {#- kind; source, where it is open; why, where something says that data are synthetic or open, and not
     all are. Of the copies that are in the warehouse now. -#}
 {% macro kind_of_copies() %}
-    {%- set kinds, sources, reasons, unknown = [], [], [], [] -%}
+    {%- set kinds, sources, reasons, unknown, open_beside = [], [], [], [], {} -%}
     {%- for node in graph.nodes.values() | sort(attribute='unique_id') if node.config.materialized == 'raw_copy' -%}
         {%- set relation = api.Relation.create(schema=node.schema, identifier=node.alias) -%}
         {%- set comment = table_comment(relation) -%}
         {%- set kind = kind_in(comment) -%}
-        {%- for line in comment.split('\n') if line.startswith('Open data: ') -%}{%- do sources.append(line[11:-1]) -%}{%- endfor -%}
+        {%- set source = raw_source(node) -%}
+        {%- for line in comment.split('\n') if line.startswith('Open data: ') -%}
+            {%- do sources.append(line[11:-1]) -%}
+            {%- do open_beside.update({source.source_meta.root: line[11:-1]}) -%}
+        {%- endfor -%}
         {%- for line in comment.split('\n') if line.startswith('Not synthetic: ') -%}{%- do reasons.append(line[15:-1]) -%}{%- endfor -%}
-        {%- if kind == 'credentialed' -%}{%- do unknown.append((raw_source(node).source_meta.folder ~ '/' ~ raw_source(node).identifier).lstrip('/')) -%}{%- endif -%}
+        {%- if kind == 'credentialed' -%}{%- do unknown.append(source) -%}{%- endif -%}
         {%- if comment and kind != 'none' -%}{%- do kinds.append(kind) -%}{%- endif -%}
     {%- endfor -%}
     {%- if unknown or not kinds -%}
         {%- set why = reasons or (
-            [unknown[0] ~ ' is neither listed by a SYNTHETIC.txt beside it nor open data (seeds/open_data.csv), and one such file is enough']
+            [why_credentialed(unknown[0], open_beside.get(unknown[0].source_meta.root))]
             if kinds | reject('equalto', 'credentialed') | list else []
         ) -%}
         {{ return({'kind': 'credentialed', 'source': none, 'why': why | first}) }}
@@ -40,6 +44,17 @@
         'source': sources | unique | join('; ') if 'open' in kinds else none,
         'why': reasons | first,
     }) }}
+{% endmacro %}
+
+
+{#- Why a table counts as credentialed, where no marker beside it claims anything.
+    open_data: name and licence of the tables beside it that are open; none where none is. -#}
+{% macro why_credentialed(source, open_data) %}
+    {%- set file = (source.source_meta.folder ~ '/' ~ source.identifier).lstrip('/') -%}
+    {%- if open_data -%}
+        {{ return(file ~ ' differs from the published one of ' ~ open_data ~ ', of which others are beside it. Fetch it again, or see docs/security.md') }}
+    {%- endif -%}
+    {{ return(file ~ ' is neither listed by a SYNTHETIC.txt beside it nor open data (seeds/open_data.csv), and one such file is enough') }}
 {% endmacro %}
 
 

@@ -337,7 +337,8 @@ def test_the_open_demo_is_open_data_and_no_marker_makes_it_synthetic(
     assert outcome.code == 0, outcome.output
     assert bench.sql(KIND) == [(False, "credentialed", None)]
     [reason] = reasons(outcome.output)
-    assert "icu/d_items is neither listed" in reason and "OPEN DATA" not in outcome.output
+    assert f"icu/d_items differs from the published one of {name}" in reason
+    assert "SYNTHETIC.txt" not in reason and "OPEN DATA" not in outcome.output
 
 
 def test_the_published_sums_of_the_demo_are_known(real_demo: Path) -> None:
