@@ -423,7 +423,7 @@ def test_ctrl_c_is_a_line(own: Bench) -> None:
     _, errors = process.communicate()
     assert process.returncode == 1
     assert errors == "charthouse: interrupted. A former copy is as it was.\n"
-    assert versions(out) == 0 and not (out / FILE).exists()
+    assert not out.exists()
 
 
 # Beside jobs, and other people's files
@@ -547,3 +547,19 @@ def test_a_warehouse_without_marts_or_of_an_older_clone_is_one_line(
     write(own, "drop table results.curves")
     with pytest.raises(CharthouseError, match=r"of an older clone .*curves.*\. Run dbt build"):
         published(own)
+    assert not list(tmp_path.glob("*.published"))
+
+
+def test_a_refused_publish_leaves_nothing(own: Bench, tmp_path: Path) -> None:
+    nowhere = tmp_path / "no/such"
+    with pytest.raises(CharthouseError, match="no such warehouse"):
+        publish(nowhere / "none.duckdb", Options(), say=print)
+    assert not nowhere.parent.exists()
+    write(own, "create table marts.cohort__previous as select 1 as one")
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    for out in (None, theirs, tmp_path / "deep/er"):
+        with pytest.raises(CharthouseError, match="a build was killed before its end"):
+            published(own, out=out)
+    assert not published_dir(own.warehouse).exists() and not (tmp_path / "deep").exists()
+    assert not list(theirs.iterdir())

@@ -165,10 +165,14 @@ def _unwritten(out: Path, reason: str) -> CharthouseError:
 
 @contextmanager
 def _claimed(out: Path, warehouse: Path) -> Iterator[None]:
-    """The folder is ours alone; what a killed publish left there is gone."""
+    """The folder is ours alone; what a killed publish left there is gone.
+
+    Without a copy at the end, it is left as it was found.
+    """
     for path in _not_ours(out):
         raise CharthouseError(f"{path} is not of a published copy. Name another folder by --out.")
     is_own = not out.exists() or out == published_dir(warehouse)
+    made = [folder for folder in (out, *out.parents) if not folder.exists()]
     (out / _VERSIONS).mkdir(parents=True, exist_ok=True)
     for folder in (out / _VERSIONS, *([out] * is_own)):
         with suppress(PermissionError):  # another's, who has let us write there
@@ -181,8 +185,23 @@ def _claimed(out: Path, warehouse: Path) -> Iterator[None]:
             raise CharthouseError(
                 f"{out}: another publish is writing there. Wait for it, then run again."
             ) from None
-        _sweep(out)
-        yield
+        try:
+            _sweep(out)
+            yield
+        finally:
+            if not os.path.lexists(out / _CURRENT):
+                with suppress(OSError):  # of the disk, and of a folder that others use too
+                    _clear(out, made)
+
+
+def _clear(out: Path, made: Sequence[Path]) -> None:
+    """Takes away what is ours where no copy is; the folders that were made, the innermost first."""
+    for link in _LINKS:
+        (out / link).unlink(missing_ok=True)
+    if os.listdir(out / _VERSIONS) == [_LOCK]:
+        (out / _VERSIONS / _LOCK).unlink()
+        for folder in (out / _VERSIONS, *made):
+            folder.rmdir()
 
 
 def _not_ours(out: Path) -> Iterator[Path]:
