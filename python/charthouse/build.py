@@ -32,7 +32,8 @@ def run_dbt_build(project: Path, arguments: Sequence[str] = ()) -> None:
         failed = run_dbt(["build", *words, *arguments])
     except KeyboardInterrupt as interrupt:
         raise CharthouseError(
-            f"{how(interrupt)}, and dbt with it. The next build first undoes this one."
+            f"{how(interrupt)}, and dbt with it. The next build first undoes this one; until then"
+            " tables may be of two builds: run charthouse build again before you read them."
         ) from None
     if failed:
         raise CharthouseError(failed)

@@ -68,7 +68,7 @@ def show(findings: list[Finding]) -> None:
     console.print(table)
     stops = sum(finding.state == "bad" for finding in findings)
     console.print(
-        f"{stops} to mend before a build." if stops else "Ready: dbt build --profiles-dir profiles"
+        f"{stops} to mend before a build." if stops else "Ready: charthouse build"
     )
 
 
