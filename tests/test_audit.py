@@ -628,7 +628,7 @@ def test_a_warehouse_of_an_older_clone_is_audited_after_a_build(clean: Bench) ->
         )
 
     spoil(clean, age)
-    with pytest.raises(CharthouseError, match="Run dbt build"):
+    with pytest.raises(CharthouseError, match="Run charthouse build"):
         audit(PROJECT, clean.warehouse, print)
     assert clean.build("--select", "report_audit", "audit_image_vectors_in_two_splits").code == 0
     assert failed(clean) == {}

@@ -133,6 +133,11 @@ def test_a_bracket_in_a_path_is_shown_as_it_is(capsys: pytest.CaptureFixture[str
         assert path in capsys.readouterr().out
 
 
+def test_what_comes_next_can_be_run_in_any_folder(capsys: pytest.CaptureFixture[str]) -> None:
+    show([Finding("good", "icu/icustays", "300 rows")])
+    assert capsys.readouterr().out.endswith("\nReady: charthouse build\n")
+
+
 def test_what_you_may_not_read_is_said(
     folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:

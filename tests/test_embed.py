@@ -686,7 +686,7 @@ def test_a_warehouse_without_results_says_to_build_it(bench: Bench) -> None:
         database.execute("drop table results.runs")
     for command in ("embed", "encoders"):
         done = bench.charthouse(command)
-        assert done.returncode == 1 and "Run dbt build" in done.stderr
+        assert done.returncode == 1 and "Run charthouse build" in done.stderr
         assert done.stderr.count("\n") == 1
     assert bench.build(*UNTESTED).code == 0
     assert bench.charthouse("encoders").returncode == 0

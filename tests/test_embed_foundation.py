@@ -220,4 +220,6 @@ def test_a_view_of_an_older_clone_is_one_line(bench: Bench) -> None:
             database.execute(view.format("reports.encoders"))
         done = CliRunner().invoke(app, ["encoders"], env=bench.env())
         assert isinstance(done.exception, CharthouseError), done.output
-        assert "lacks reports.encoders, or has an old one. Run dbt build." in str(done.exception)
+        assert "lacks reports.encoders, or has an old one. Run charthouse build." in str(
+            done.exception
+        )

@@ -201,7 +201,9 @@ def test_gap_in_the_grid_names_the_setting() -> None:
 def test_a_cohort_whose_grid_has_gaps_is_refused_beforehand(name: str) -> None:
     refusal = why_not_ready(context(name, variables={"imputation": "none"}))
     assert refusal and refusal.startswith("marts.vitals_hourly has gaps (setting imputation: none)")
-    assert refusal.endswith("set imputation to forward and run dbt build, or use vitals_summary.")
+    assert refusal.endswith(
+        "set imputation to forward and run charthouse build, or use vitals_summary."
+    )
 
 
 @pytest.mark.parametrize("name", ["fixed_interval", "vitals_summary"])

@@ -477,7 +477,7 @@ def test_a_damaged_warehouse_is_one_line(built: Bench, tmp_path: Path, damage: s
             db.execute("select bit_xor(hash(t)) from {}.{} as t".format(*name)).fetchall()
     assert str(caught.value) == (
         f"{warehouse}: is damaged, or no warehouse. Put a copy of it in its place, or move it away"
-        " and make another: dbt build."
+        " and make another: charthouse build."
     )
 
 
@@ -633,7 +633,9 @@ def test_kill_9_at_any_moment(bench: Bench) -> None:
                 pass
         except CharthouseError as error:
             cut += 1
-            assert "a build was killed before its end. Run dbt build" in str(error)
+            assert "a build was interrupted or killed before its end. Run charthouse build" in str(
+                error
+            )
         fails = bench.build("--select", "stg_mimiciv__icustays", CHARTHOUSE_MIMICIV="/no/such")
         assert fails.code != 0
         assert bench.contents() == before

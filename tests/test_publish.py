@@ -542,24 +542,28 @@ def test_a_warehouse_without_marts_or_of_an_older_clone_is_one_line(
         publish(tmp_path / "none.duckdb", Options(), say=print)
     with duckdb.connect(str(tmp_path / "bare.duckdb")):
         pass
-    with pytest.raises(CharthouseError, match="Run dbt build first"):
+    with pytest.raises(CharthouseError, match="Run charthouse build first"):
         publish(tmp_path / "bare.duckdb", Options(), say=print)
     write(own, "drop table results.curves")
-    with pytest.raises(CharthouseError, match=r"of an older clone .*curves.*\. Run dbt build"):
+    with pytest.raises(
+        CharthouseError, match=r"of an older clone .*curves.*\. Run charthouse build"
+    ):
         published(own)
     assert not list(tmp_path.glob("*.published"))
 
 
 def test_a_refused_publish_leaves_nothing(own: Bench, tmp_path: Path) -> None:
     nowhere = tmp_path / "no/such"
-    with pytest.raises(CharthouseError, match="no such warehouse"):
+    with pytest.raises(CharthouseError, match=r"no such warehouse\. Make it: charthouse build "):
         publish(nowhere / "none.duckdb", Options(), say=print)
     assert not nowhere.parent.exists()
     write(own, "create table marts.cohort__previous as select 1 as one")
     theirs = tmp_path / "theirs"
     theirs.mkdir()
     for out in (None, theirs, tmp_path / "deep/er"):
-        with pytest.raises(CharthouseError, match="a build was killed before its end"):
+        with pytest.raises(
+            CharthouseError, match="a build was interrupted or killed before its end"
+        ):
             published(own, out=out)
     assert not published_dir(own.warehouse).exists() and not (tmp_path / "deep").exists()
     assert not list(theirs.iterdir())

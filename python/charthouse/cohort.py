@@ -51,7 +51,8 @@ def read_cohort(db: duckdb.DuckDBPyConnection) -> Cohort:
     definitions = db.execute(f"select {', '.join(columns)} from marts.cohort_definition").fetchall()
     if len(definitions) != 1:
         raise CharthouseError(
-            f"marts.cohort_definition has {len(definitions)} rows where it has one. Run dbt build."
+            f"marts.cohort_definition has {len(definitions)} rows where it has one. Run"
+            " charthouse build."
         )
     definition = dict(zip(columns, definitions[0], strict=True))
     stays = db.execute(
@@ -104,7 +105,7 @@ def require_result_tables(db: duckdb.DuckDBPyConnection) -> None:
     ).fetchall()[0][0]
     if found < 9:
         raise CharthouseError(
-            "The warehouse lacks the marts or the tables of results. Run dbt build first."
+            "The warehouse lacks the marts or the tables of results. Run charthouse build first."
         )
 
 

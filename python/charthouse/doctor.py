@@ -67,9 +67,7 @@ def show(findings: list[Finding]) -> None:
     console = Console()
     console.print(table)
     stops = sum(finding.state == "bad" for finding in findings)
-    console.print(
-        f"{stops} to mend before a build." if stops else "Ready: charthouse build"
-    )
+    console.print(f"{stops} to mend before a build." if stops else "Ready: charthouse build")
 
 
 def _root_folder(root: str, tables: list[RawTable], findings: list[Finding]) -> Path | None:

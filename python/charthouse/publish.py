@@ -146,7 +146,7 @@ def publish(warehouse: Path, options: Options, *, say: Say) -> Path:
     except (duckdb.CatalogException, duckdb.BinderException) as error:
         raise CharthouseError(
             f"{warehouse}: a table or view of it is of an older clone"
-            f" ({str(error).splitlines()[0]}). Run dbt build."
+            f" ({str(error).splitlines()[0]}). Run charthouse build."
         ) from None
     except OSError as error:
         raise _unwritten(out, str(error.strerror or error)) from None

@@ -163,7 +163,7 @@ def _fault(error: duckdb.Error, path: Path, unwritten: Unwritten) -> CharthouseE
     if any(mark in words for mark in _DAMAGED):
         return CharthouseError(
             f"{path}: is damaged, or no warehouse. Put a copy of it in its place, or move it away"
-            " and make another: dbt build."
+            " and make another: charthouse build."
         )
     if any(mark in words for mark in _NO_ROOM):
         return unwritten("no space left on its disk")
@@ -184,7 +184,9 @@ def _unwritten(path: Path, reason: str) -> CharthouseError:
 
 def _require_file(path: Path) -> None:
     if not path.exists():
-        raise CharthouseError(f"{path}: no such warehouse. Make it: dbt build (or make demo).")
+        raise CharthouseError(
+            f"{path}: no such warehouse. Make it: charthouse build (or make demo)."
+        )
 
 
 def _require_whole(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
@@ -196,7 +198,8 @@ def _require_whole(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
     ).fetchall()
     if cut:
         raise CharthouseError(
-            f"{path}: a build was killed before its end. Run dbt build, which first undoes it."
+            f"{path}: a build was interrupted or killed before its end. Run charthouse build,"
+            " which first undoes it."
         )
 
 

@@ -143,7 +143,7 @@ def _tasks(
     for task in options.tasks:
         require_known("--task", task, cohort.tasks)
     asked = options.tasks or cohort.tasks
-    mend = "Write one into seeds/tasks.csv, then dbt build."
+    mend = "Write one into seeds/tasks.csv, then charthouse build."
     if mute := [task for task in asked if task not in questions]:
         if len(mute) == len(asked):
             raise CharthouseError(f"No question is known for {', '.join(mute)}. {mend}")

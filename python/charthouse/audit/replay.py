@@ -91,7 +91,7 @@ def replay(project: Path, warehouse: Path, cohort: Cohort, folder: Path, say: Sa
         if changed := _changed_queries(db):
             say(
                 f"The project's SQL is not that of the build ({', '.join(changed)}): what differs"
-                " below may be due to that. Run dbt build, then audit again."
+                " below may be due to that. Run charthouse build, then audit again."
             )
         return [
             _compare(db, f"{name}_not_as_replayed", tables) for name, tables in REPLAYED.items()

@@ -141,7 +141,7 @@ def show(warehouse: Path, say: Say) -> int:
 
 def _read(db: duckdb.DuckDBPyConnection) -> list[tuple]:
     missing = CharthouseError(
-        "The warehouse lacks reports.audit, or has an old one. Run dbt build."
+        "The warehouse lacks reports.audit, or has an old one. Run charthouse build."
     )
     # asked for first: where there is no such view, DuckDB takes the name for a Python variable
     if not db.execute(
@@ -156,7 +156,7 @@ def _read(db: duckdb.DuckDBPyConnection) -> list[tuple]:
     except (duckdb.CatalogException, duckdb.BinderException):
         raise CharthouseError(
             "reports.audit cannot be read: a table or view under it is of an older clone, was"
-            " changed, or is gone. Run dbt build."
+            " changed, or is gone. Run charthouse build."
         ) from None
 
 

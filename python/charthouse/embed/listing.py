@@ -74,7 +74,7 @@ def _progress(warehouse: Path) -> Progress:
             ).fetchall()
         except (duckdb.CatalogException, duckdb.BinderException):
             raise CharthouseError(
-                "The warehouse lacks reports.encoders, or has an old one. Run dbt build."
+                "The warehouse lacks reports.encoders, or has an old one. Run charthouse build."
             ) from None
         lengths = db.execute(
             "select table_name, cast(regexp_extract(data_type, '(\\d+)]$', 1) as integer)"

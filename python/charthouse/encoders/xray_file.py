@@ -42,7 +42,7 @@ def files_below(root: str) -> Callable[[str], Path | None]:
     if not folder:
         raise CharthouseError(
             f"{root} is not set: it names the folder where the files of marts.images are. Set it as"
-            " for dbt build."
+            " for charthouse build."
         )
     require_local(root, folder)
     home = Path(folder).absolute()

@@ -41,7 +41,7 @@ def print_leaderboard(warehouse: Path) -> None:
             learners = not rows and db.execute("select 1 from reports.learners limit 1").fetchall()
         except duckdb.CatalogException:
             raise CharthouseError(
-                "The warehouse lacks reports.leaderboard. Run dbt build."
+                "The warehouse lacks reports.leaderboard. Run charthouse build."
             ) from None
         if not rows and not learners:
             raise CharthouseError(nothing_evaluated(db))

@@ -204,7 +204,8 @@ class Task:
             return Operating(settings["alert_rate"], settings["at_sensitivity"])
         except KeyError as error:
             raise CharthouseError(
-                f"The marts are of an older clone, which had no setting {error}. Run dbt build."
+                f"The marts are of an older clone, which had no setting {error}. Run charthouse"
+                " build."
             ) from None
 
     @property

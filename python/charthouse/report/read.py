@@ -127,7 +127,7 @@ def read(warehouse: Path) -> Found:
         except duckdb.CatalogException as error:
             missing = str(error).splitlines()[0]
             raise CharthouseError(
-                f"The warehouse lacks what a report is made of ({missing}). Run dbt build."
+                f"The warehouse lacks what a report is made of ({missing}). Run charthouse build."
             ) from None
     left = [row["task"] for row in known if row["task"] not in evaluated]
     return Found(cohort, tasks, left)
