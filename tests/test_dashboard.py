@@ -493,6 +493,33 @@ def test_it_listens_on_this_machine_only_and_calls_nobody(
         launching.launch(tmp_path, tmp_path / "w.duckdb", **asked, say=print)
 
 
+@pytest.mark.parametrize(
+    ("address", "others_can_read"),
+    [("127.0.0.1", False), ("localhost", False), ("0.0.0.0", True), ("::", True)],
+)
+def test_that_others_can_read_it_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, address: str, others_can_read: bool
+) -> None:
+    cli = ModuleType("streamlit.web.cli")
+    cli.main = lambda arguments, **more: None  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "streamlit.web.cli", cli)
+
+    async def listen(address: str, port: int) -> None:
+        """As where nothing is in the way."""
+
+    monkeypatch.setattr(launching, "_listen", listen)
+    said: list[str] = []
+    launching.launch(
+        tmp_path,
+        tmp_path / "w.duckdb",
+        address=address,
+        port=8501,
+        show_stays=False,
+        say=said.append,
+    )
+    assert any("others on the network can read" in line for line in said) == others_can_read
+
+
 @pytest.fixture(scope="module")
 def address(shown: Bench) -> Iterator[str]:
     """A dashboard as a user starts it."""

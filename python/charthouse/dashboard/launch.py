@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from charthouse.errors import CharthouseError
+from charthouse.guard import loopback_addresses
 from charthouse.progress import Say
 from charthouse.report.style import BLUE
 
@@ -68,6 +69,11 @@ def launch(
     told += [app.SHOW_STAYS] * show_stays
     host = f"[{address}]" if ":" in address else address
     say(f"Dashboard of {folder}: http://{host}:{port} (Ctrl-C ends it)")
+    if loopback_addresses(address) is None:
+        say(
+            f"{address} is not of this machine alone: others on the network can read the dashboard,"
+            " and it has no password."
+        )
     cli = import_module("streamlit.web.cli")
     cli.main(
         ["run", *(f"--{name}={value}" for name, value in options.items()), app.__file__,
