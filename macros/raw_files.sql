@@ -35,7 +35,7 @@
         {%- if found.rows | length -%}{%- do there.append(node.identifier ~ ending) -%}{%- endif -%}
     {%- endfor -%}
     {%- if there | length > 1 -%}
-        {{ stop(stem ~ ' stands there ' ~ there | length ~ ' times: ' ~ there | join(' and ') ~ '. Keep one of them.') }}
+        {{ stop(stem ~ ' stands there ' ~ ('twice' if there | length == 2 else 'three times') ~ ': ' ~ there | join(' and ') ~ '. Keep one of them.') }}
     {%- elif there -%}
         {{ return(folder ~ '/' ~ there[0]) }}
     {%- endif -%}

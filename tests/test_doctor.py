@@ -80,7 +80,7 @@ def test_two_files_of_one_table_are_not_chosen_between(folders: dict[str, Path])
         root, stem = file.split("/", 1)
         (folders[root] / f"{stem}.csv").touch()
         name = Path(stem).name
-        message = f"stands there 2 times: {name}.csv.gz and {name}.csv. Keep one of them."
+        message = f"stands there twice: {name}.csv.gz and {name}.csv. Keep one of them."
         assert findings(stem) == [Finding("bad", stem, message)]
 
 

@@ -98,7 +98,7 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "two files of one table": (
         lambda root: shutil.copy(root / ADMISSIONS, root / "hosp/admissions.parquet"),
-        "hosp/admissions stands there 2 times: admissions.csv.gz and admissions.parquet. Keep one",
+        "hosp/admissions stands there twice: admissions.csv.gz and admissions.parquet. Keep one",
     ),
     "required column missing": (
         lambda root: rewrite(root / ICUSTAYS, lambda text: text.replace("outtime", "left_at", 1)),

@@ -130,9 +130,8 @@ def _examine_table(
         return
     if len(paths) > 1:
         names = " and ".join(path.name for path in paths)
-        yield Finding(
-            "bad", table.file, f"stands there {len(paths)} times: {names}. Keep one of them."
-        )
+        times = "twice" if len(paths) == 2 else "three times"
+        yield Finding("bad", table.file, f"stands there {times}: {names}. Keep one of them.")
         return
     path = paths[0]
     if not os.access(path, os.R_OK):
