@@ -3,7 +3,7 @@
     python benchmarks/raw_to_marts.py --data /a/disk/with/10GB
 
 Claims: at 73,181 stays and 313 million rows of chartevents at most 5 minutes and 2 GB on 2 cores;
-time linear in the size, memory flat; another window reads no chartevents and takes at most a minute.
+time linear in the size, memory flat; another window reads no chartevents, at most a minute.
 """
 
 import argparse
