@@ -20,7 +20,7 @@ CORRECT = "Correct the file or fetch it again."
 NO_ZONE = (
     "MIMIC's times have no zone: write them without one, as the hospital's clock showed them"
     " (pandas: .dt.tz_localize(None) keeps the clock that is shown; where that is another, as UTC"
-    " is, .dt.tz_convert(...) first)."
+    " is, .dt.tz_convert first)."
 )
 
 
