@@ -77,7 +77,7 @@
 
 
 {#- Why the rows of a table are not all synthetic, by the words with which a column of such rows begins
-    (models/staging/_staging__sources.yml); none where they are. -#}
+    (models/staging/<source>/_sources.yml); none where they are. -#}
 {% macro unsigned_rows(node, path, relation) %}
     {%- for column in node.columns.values() if column.meta.synthetic_words -%}
         {%- set rows = run_query(

@@ -1,6 +1,6 @@
 {#- How raw MIMIC files become tables: found by name, and let in by
     the gate (python/charthouse/raw): by declared column and type, never sniffed.
-    What is declared stands in models/staging/_staging__sources.yml: the columns that we need with
+    What is declared stands in models/staging/<source>/_sources.yml: the columns that we need with
     their types, and in each source's meta the environment variable of its root folder, the folder
     below it, and whether the whole source may be absent. -#}
 

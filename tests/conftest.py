@@ -193,9 +193,10 @@ def roots_of(folder: Path) -> dict[str, str]:
 
 def link_without_models(folder: Path) -> None:
     """The project but for its models, of which dbt parses little, and looks at settings first."""
-    sources = "models/staging/_staging__sources.yml"
-    (folder / sources).parent.mkdir(parents=True)
-    for part in ("dbt_project.yml", "macros", "profiles", "seeds", sources):
+    sources = [str(path.relative_to(PROJECT)) for path in PROJECT.glob("models/*/*/_sources.yml")]
+    for source in sources:
+        (folder / source).parent.mkdir(parents=True)
+    for part in ("dbt_project.yml", "macros", "profiles", "seeds", *sources):
         (folder / part).symlink_to(PROJECT / part)
 
 

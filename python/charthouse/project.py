@@ -38,7 +38,7 @@ class RawColumn:
 
 @dataclass(frozen=True)
 class RawTable:
-    """A raw table that the models read, as models/staging/_staging__sources.yml declares it."""
+    """A raw table that the models read, as models/staging/<source>/_sources.yml declares it."""
 
     relation: str  # source and table as dbt names them: mimiciv_hosp__patients
     root: str  # environment variable of the folder, such as CHARTHOUSE_MIMICIV
@@ -55,10 +55,10 @@ class RawTable:
 
 
 def raw_tables(project: Path) -> list[RawTable]:
-    """Every raw table that the models read, in the order in which they are declared."""
-    declared = yaml.safe_load((project / "models/staging/_staging__sources.yml").read_text())
+    """Every raw table that the models read, those of sources that may be absent last."""
+    files = sorted(project.glob("models/staging/*/_sources.yml"))
     tables = []
-    for source in declared["sources"]:
+    for source in (each for file in files for each in yaml.safe_load(file.read_text())["sources"]):
         meta = source["config"]["meta"]
         for table in source["tables"]:
             columns = tuple(
@@ -80,7 +80,7 @@ def raw_tables(project: Path) -> list[RawTable]:
                     optional=meta["optional"],
                 )
             )
-    return tables
+    return sorted(tables, key=lambda table: table.optional)
 
 
 def known_row_counts(project: Path) -> dict[str, dict[str, int]]:

@@ -34,7 +34,7 @@ class Fault:
 
 @dataclass(frozen=True)
 class ColumnType:
-    """A type that _staging__sources.yml may declare."""
+    """A type that _sources.yml may declare."""
 
     name: str  # as SQL calls it
     arrow: pa.DataType

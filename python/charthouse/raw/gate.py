@@ -78,7 +78,7 @@ def rows_of(
 
     Args:
         path: a .csv.gz, .csv or .parquet; None for no rows.
-        columns: as _staging__sources.yml declares them.
+        columns: as _sources.yml declares them.
         digest: has had every byte of the file when the last row has come.
 
     Raises:

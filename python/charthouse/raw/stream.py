@@ -20,7 +20,7 @@ class RawStream:
     """
 
     def __init__(self, columns: Sequence[RawColumn]) -> None:
-        """Args: columns: as _staging__sources.yml declares them."""
+        """Args: columns: as _sources.yml declares them."""
         self._columns = columns
         self._schema = schema_of(columns)
         self._path: Path | None = None
