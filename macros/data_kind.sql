@@ -60,11 +60,8 @@
 
 {#- What a copy holds, as the lines that end its comment. -#}
 {% macro kind_of_copy(node, path, sha256, relation) %}
-    {%- if path is none or flags.EMPTY -%}{{ return('No rows.') }}{%- endif -%}
-    {%- set root = env_var(node.source_meta.root) -%}
-    {%- set why = run_query(
-        'select why_not_synthetic(' ~ text_literal(root) ~ ', ' ~ text_literal(path) ~ ', ' ~ text_literal(sha256) ~ ')'
-    ).rows[0][0] -%}
+    {%- if path is none -%}{{ return('No rows.') }}{%- endif -%}
+    {%- set why = of_raw_file('why_not_synthetic', node, sha256) -%}
     {%- if why is none -%}{%- set why = unsigned_rows(node, path, relation) -%}{%- endif -%}
     {%- if why is none -%}{{ return('Synthetic.') }}{%- endif -%}
     {%- set lines = [] -%}
@@ -114,12 +111,6 @@
         {%- if line.startswith('Open data: ') -%}{{ return('open') }}{%- endif -%}
     {%- endfor -%}
     {{ return('credentialed') }}
-{% endmacro %}
-
-
-{#- The SHA-256 of the file that has just been read, while it was; '' where no row was asked for. -#}
-{% macro raw_sha256(node, path) %}
-    {{ return('' if path is none or flags.EMPTY else run_query('select raw_sha256(' ~ text_literal(raw_table(node)) ~ ')').rows[0][0]) }}
 {% endmacro %}
 
 

@@ -65,7 +65,7 @@
     {%- set line = line.rstrip('.') ~ '.' -%}
     {%- if 'No space left' in line or 'out of disk' in line -%}
         {{ return(line ~ ' Free space on the disk of the warehouse, or set CHARTHOUSE_WAREHOUSE to another.') }}
-    {%- elif 'ermission denied' in line -%}
+    {%- elif 'ermission denied' in line and line.startswith('IO Error') -%}
         {{ return(line ~ ' Give yourself the right to read it.') }}
     {%- elif 'Out of Memory' in line -%}
         {{ return(line ~ ' Give more with CHARTHOUSE_MEMORY=4GB.') }}

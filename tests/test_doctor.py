@@ -80,7 +80,8 @@ def test_two_files_of_one_table_are_not_chosen_between(folders: dict[str, Path])
         root, stem = file.split("/", 1)
         (folders[root] / f"{stem}.csv").touch()
         name = Path(stem).name
-        message = f"stands there twice: {name}.csv.gz and {name}.csv. Keep one of them."
+        stem_path = folders[root] / stem
+        message = f"{stem_path} stands there twice: {name}.csv.gz and {name}.csv. Keep one of them."
         assert findings(stem) == [Finding("bad", stem, message)]
 
 

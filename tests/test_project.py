@@ -65,6 +65,27 @@ def test_every_mart_has_a_contract_that_describes_each_column(manifest: dict) ->
             assert all(column["description"] for column in model["columns"].values())
 
 
+def test_every_source_its_tables_and_columns_are_described(manifest: dict) -> None:
+    """Of raw files, whose columns are declared where the models that read them stand."""
+    raw = [node for node in manifest["sources"].values() if node["database"] == "raw_files"]
+    assert len(raw) == 7
+    for table in raw:
+        assert table["source_description"] and table["description"], table["unique_id"]
+        assert table["columns"] and all(
+            len(column["description"]) > 10 and column["data_type"]
+            for column in table["columns"].values()
+        ), table["unique_id"]
+        folder = f"models/staging/{table['source_name']}"
+        assert table["original_file_path"] == f"{folder}/_sources.yml"
+        readers = [
+            model for model in models(manifest)
+            if table["unique_id"] in model["depends_on"]["nodes"]
+        ]  # fmt: skip
+        assert {Path(reader["original_file_path"]).parent.as_posix() for reader in readers} == {
+            folder
+        }
+
+
 def test_no_description_is_cut_at_a_comma() -> None:
     """In {name: x, description: This, that} YAML takes `that` for a key, and dbt says nothing."""
     known = {"name", "description", "data_type", "constraints", "data_tests", "config"}

@@ -1,55 +1,44 @@
-{#- A table read from a raw file, once: it is read again only when the file (path, bytes, time of last
-    change) or what we want of it (the compiled SQL, the declared columns) has changed. The fingerprint
-    of both stands in the table's comment, so it goes wherever the table goes; after it the SHA-256 of
-    what was read, and what kind of data that is (data_kind.sql).
-    The model selects from its source as any other would; here the source becomes the file. -#}
+{#- A table read from a raw file, once: it is read again only when the file's content, or what we want of it
+    (the compiled SQL, the declared columns, the seeds it reads), has changed. What says so stands in the
+    table's comment, so it goes wherever the table goes: the file's origin, a hash of the query, the SHA-256
+    of what was read, and what kind of data that is (data_kind.sql). -#}
 {% materialization raw_copy, adapter='duckdb' %}
     {%- set existing = load_cached_relation(this) -%}
     {%- set node = raw_source(model) -%}
-    {%- set path = raw_path(node) -%}
-    {%- set origin = raw_origin(node, path, sql) -%}
+    {%- set file = raw_file(node) -%}
+    {%- set query = 'Query ' ~ raw_query(node, sql) ~ '.' -%}
     {%- set before = table_comment(this) if existing is not none else '' -%}
     {%- set sha256 = sha256_in(before) -%}
 
-    {%- if origin in before and (sha256 or path is none) and not should_full_refresh() -%}
+    {%- if query in before and of_raw_file('is_raw_origin', node, before) and not should_full_refresh() -%}
         {%- call statement('main') -%}
             select 1 as unchanged
         {%- endcall -%}
-        {%- do log('  unchanged, not read again: ' ~ (path or node.source_meta.root ~ ' (not set)'), info=True) -%}
+        {%- do log('  unchanged, not read again: ' ~ (file.path or node.source_meta.root ~ ' (not set)'), info=True) -%}
     {%- else -%}
-        {%- do run_query('select open_raw(' ~ text_literal(raw_table(node)) ~ ', ' ~ text_literal(path or '') ~ ')') -%}
-        {%- set relation = replace_relation('table', sql | replace(node.relation_name, raw_view(node))) -%}
-        {%- if path is not none and not flags.EMPTY -%}
-            {%- do stop_at_refusal(node) -%}
-            {%- do stop_at_no_rows(relation, node, path) -%}
-        {%- endif -%}
-        {%- set sha256 = raw_sha256(node, path) -%}
+        {%- set relation = replace_relation('table', sql) -%}
+        {%- if file.path -%}{%- do stop_at_no_rows(relation, node, file.path) -%}{%- endif -%}
+        {%- set sha256 = of_raw_file('raw_sha256', node) -%}
     {%- endif -%}
     {%- set relation = this.incorporate(type='table') -%}
     {%- do persist_docs(relation, model) -%}
-    {%- set kind = kind_of_copy(node, path, sha256, relation) -%}
-    {%- do run_query(alter_relation_comment(relation, (model.description ~ '\n\n' ~ origin ~ sha256_words(sha256) ~ '\n' ~ kind) | trim)) -%}
+    {%- set kind = kind_of_copy(node, file.path, sha256, relation) -%}
+    {%- do run_query(alter_relation_comment(relation, (model.description ~ '\n\n' ~ file.origin ~ ' ' ~ query ~ sha256_words(sha256) ~ '\n' ~ kind) | trim)) -%}
     {{ adapter.commit() }}
 
     {{ return({'relations': [relation]}) }}
 {% endmaterialization %}
 
 
-{#- One line that says what a raw_copy holds: the file as it was, and a hash of what was asked of it. -#}
-{% macro raw_origin(node, path, sql) %}
-    {%- set columns = node.columns.values() -%}
-    {#- without the name of the database, which is that of the warehouse's file -#}
-    {%- set asked = local_md5(
-        sql | replace(node.relation_name, node.unique_id) | replace('"' ~ this.database ~ '".', '')
-        ~ columns | map(attribute='name') | join(' ') ~ columns | map(attribute='data_type') | join(' ')
-    ) -%}
-    {%- if path is none -%}
-        {{ return('Source not set; rows none; query ' ~ asked ~ '.') }}
-    {%- endif -%}
-    {%- set file = run_query(
-        'select size, epoch_us(last_modified) as modified from read_blob(' ~ text_literal(path) ~ ')'
-    ).rows[0] -%}
-    {{ return('Read from ' ~ path ~ '; bytes ' ~ file['size'] ~ '; modified ' ~ file['modified'] ~ '; query ' ~ asked ~ '.') }}
+{#- A hash of what is asked of a raw file: of the seeds those columns that the query names. -#}
+{% macro raw_query(node, sql) %}
+    {%- set parts = [asked_of(sql)] -%}
+    {%- for column in node.columns.values() -%}{%- do parts.append(column.name ~ ' ' ~ column.data_type) -%}{%- endfor -%}
+    {%- for id in model.depends_on.nodes if id.startswith('seed.') -%}
+        {%- set named = 'row(' ~ graph.nodes[id].columns.keys() | select('in', sql) | join(', ') ~ ')' -%}
+        {%- do parts.append(run_query('select md5(list(distinct ' ~ named ~ ' order by ' ~ named ~ ')::varchar) from ' ~ graph.nodes[id].relation_name).rows[0][0]) -%}
+    {%- endfor -%}
+    {{ return(local_md5(parts | join('; '))) }}
 {% endmacro %}
 
 

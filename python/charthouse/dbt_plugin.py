@@ -2,7 +2,7 @@
 
 dbt alone would meet a locked warehouse with a traceback; this waits, says for whom, and gives up
 with one line. It keeps a little of the disk back, so that a run that fills it can be undone. And it
-gives SQL what it lacks to read raw files safely.
+attaches the raw files, which SQL alone could not read safely.
 """
 
 import atexit
@@ -16,13 +16,11 @@ import duckdb
 from dbt.adapters.duckdb.credentials import DuckDBCredentials
 from dbt.adapters.duckdb.plugins import BasePlugin
 from dbt.flags import get_flags
-from duckdb.func import SPECIAL
 
 from charthouse.dbt_private import begin, call_database
 from charthouse.errors import CharthouseError
 from charthouse.project import raw_tables
-from charthouse.raw.stream import RawStream
-from charthouse.synthetic_marker import has_marker, why_not_synthetic
+from charthouse.raw.database import RawDatabase
 from charthouse.warehouse import duckdb_config, wait_for_lock
 
 RESERVE_BYTES = 4_000_000  # many times what putting every table back writes to the log
@@ -56,54 +54,20 @@ class Plugin(BasePlugin):
             raise RuntimeError(str(error)) from None
 
     def configure_connection(self, conn: duckdb.DuckDBPyConnection) -> None:
-        """Gives macros/raw_files.sql and raw_copy.sql what SQL cannot do, as functions.
-
-        open_raw(table, path): the next scan of raw__<table> reads that file; '' for no rows.
-        raw_refusal(table): why that scan does not count, or ''.
-        raw_sha256(table): in hex, of the file that this scan has read; '' where it does not count.
-        why_not_synthetic(folder, path, sha256): of a table as read; null where it is synthetic,
-        '' where nothing says that it were.
-        """
+        """Attaches the raw files, and gives SQL what macros ask of them."""
         if self.creds is not None:
             self._renamed = call_database(conn, self.creds.path, self.creds.database)
-
-        def open_raw(table: str, path: str) -> bool:
-            self._streams[table].open(Path(path) if path else None)
-            return True
-
-        def raw_refusal(table: str) -> str:
-            return self._streams[table].refusal() or ""
-
-        def raw_sha256(table: str) -> str:
-            return self._streams[table].sha256() or ""
-
-        def not_synthetic(root: str, path: str, sha256: str) -> str | None:
-            if not has_marker(Path(root)):
-                return ""
-            name = Path(path).relative_to(root).as_posix()
-            return why_not_synthetic(Path(root), {name: sha256})
-
-        conn.create_function("open_raw", open_raw, side_effects=True)
-        conn.create_function("raw_refusal", raw_refusal, side_effects=True)
-        conn.create_function("raw_sha256", raw_sha256, side_effects=True)
-        conn.create_function(
-            "why_not_synthetic", not_synthetic, side_effects=True, null_handling=SPECIAL
-        )
+        self._raw.attach(conn)
 
     def configure_cursor(self, cursor: duckdb.DuckDBPyConnection) -> None:
-        """Each declared raw table can be selected from, as raw__<source>__<table>.
-
-        Of a link each begins at the name that dbt knows.
-        """
+        """Each can read the raw files, and of a link begins at the name that dbt knows."""
         if self._renamed and self.creds is not None:
             cursor.execute(f'use "{self.creds.database}"')
-        for table, stream in self._streams.items():
-            cursor.register(f"raw__{table}", stream)
+        self._raw.register(cursor)
 
     @cached_property
-    def _streams(self) -> dict[str, RawStream]:
-        project = Path(get_flags().PROJECT_DIR)
-        return {table.relation: RawStream(table.columns) for table in raw_tables(project)}
+    def _raw(self) -> RawDatabase:
+        return RawDatabase(raw_tables(Path(get_flags().PROJECT_DIR)))
 
 
 @cache

@@ -3,13 +3,17 @@
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
+
+import duckdb
 
 from charthouse.errors import CharthouseError
 from charthouse.local_paths import require_local
 from charthouse.project import RawTable, known_row_counts, raw_tables
-from charthouse.raw.gate import ENDINGS, require_columns, rows_of
+from charthouse.raw.files import raw_file
+from charthouse.raw.gate import require_columns, rows_of
 from charthouse.raw.stream import RawStream
 from charthouse.synthetic_marker import has_marker, why_not_synthetic
 from charthouse.warehouse import open_warehouse, scratch, warehouse_path
@@ -43,7 +47,7 @@ def examine(project: Path, *, full: bool = False) -> list[Finding]:
         folder = _root_folder(root, of_root, findings)
         if folder is not None:
             for table in of_root:
-                findings.extend(_examine_table(folder, table, rows, full=full))
+                findings.extend(_examine_table(table, rows, full=full))
                 if table.relation == "mimic_cxr__metadata":
                     findings.extend(_examine_images(folder, table))
     findings.extend(_compare_with_releases(rows, known_row_counts(project)))
@@ -113,27 +117,14 @@ def _root_folder(root: str, tables: list[RawTable], findings: list[Finding]) -> 
     return folder
 
 
-def _raw_files(folder: Path, stem: str) -> list[Path]:
-    """The files of a table, in whichever of the three forms; one, where all is well."""
-    candidates = (folder / f"{stem}{ending}" for ending in ENDINGS)
-    return [path for path in candidates if path.is_file()]
-
-
-def _examine_table(
-    folder: Path, table: RawTable, rows: dict[str, int], *, full: bool
-) -> Iterator[Finding]:
-    paths = _raw_files(folder, table.file)
-    if not paths:
-        yield Finding(
-            "bad", table.file, "missing (.csv.gz, .csv or .parquet): fetch it from PhysioNet"
-        )
+def _examine_table(table: RawTable, rows: dict[str, int], *, full: bool) -> Iterator[Finding]:
+    try:
+        path = raw_file(table)
+    except CharthouseError as error:
+        yield Finding("bad", table.file, str(error))
         return
-    if len(paths) > 1:
-        names = " and ".join(path.name for path in paths)
-        times = "twice" if len(paths) == 2 else "three times"
-        yield Finding("bad", table.file, f"stands there {times}: {names}. Keep one of them.")
+    if path is None:
         return
-    path = paths[0]
     if not os.access(path, os.R_OK):
         yield Finding("bad", table.file, f"{path} is not readable by you: chmod or ask its owner")
         return
@@ -182,19 +173,15 @@ def _compare_with_releases(
 
 def _examine_images(folder: Path, table: RawTable) -> Iterator[Finding]:
     """Are the JPGs there that the metadata name? A sample, spread over the file."""
-    paths = _raw_files(folder, table.file)
-    if len(paths) != 1:
-        return  # the table's own finding says why
-    path = paths[0]
-    stream = RawStream(table.columns)
-    stream.open(path)
-    with scratch() as database:
-        database.register("metadata", stream)
-        sampled = database.execute(
-            "select subject_id, study_id, dicom_id from metadata order by md5(dicom_id) limit ?",
-            [SAMPLED_IMAGES],
-        ).fetchall()
-    if stream.refusal():
+    try:
+        with scratch() as database:
+            database.register("metadata", RawStream(table.columns, partial(raw_file, table)))
+            sampled = database.execute(
+                "select subject_id, study_id, dicom_id from metadata order by md5(dicom_id)"
+                " limit ?",
+                [SAMPLED_IMAGES],
+            ).fetchall()
+    except duckdb.Error:
         return  # the table's own finding says why
     there = sum(
         (folder / f"files/p{str(subject)[:2]}/p{subject}/s{study}/{dicom}.jpg").exists()

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 
 import duckdb
 
+from charthouse.errors import CharthouseError
+
 LEFT_OUT = "the rest is left out, as it may quote a patient's data"
 
 # Raised before a row is looked at, or whatever stands in it.
@@ -112,8 +114,23 @@ _HEAD = re.compile(r"([A-Za-z][A-Za-z ]* Error): ")
 _IN_SQL = re.compile(r"\n\nLINE \d+: [^\n]*\n *\^+\s*\Z")
 
 
+_ours: set[str] = set()
+
+
 class _Cut(str):
     """What without_values has said."""
+
+
+def said_in_full(error: CharthouseError) -> CharthouseError:
+    """An error of ours that DuckDB is going to word as one of its own; it holds no value.
+
+    Example:
+        >>> ours = said_in_full(CharthouseError("x.csv: line 2: no number."))
+        >>> without_values(duckdb.InvalidInputException(f"Invalid Input Error: failed: {ours}"))
+        'x.csv: line 2: no number.'
+    """
+    _ours.add(str(error))
+    return error
 
 
 def without_values(error: BaseException) -> str:
@@ -127,6 +144,9 @@ def without_values(error: BaseException) -> str:
     said = error.args[0] if error.args else ""
     if isinstance(said, _Cut) or isinstance(error, _WITHOUT_VALUES):
         return str(said)
+    for line in _ours:
+        if line in said:
+            return line
     head = _HEAD.match(said)
     kind = head[1] if head and type(error) is not duckdb.Error else "DuckDB"
     rest = _IN_SQL.sub("", said[head.end() if head else 0 :]).strip()

@@ -6,11 +6,13 @@ import re
 from charthouse.errors import CharthouseError
 
 RAW_FOLDERS = ("CHARTHOUSE_MIMICIV", "CHARTHOUSE_NOTE", "CHARTHOUSE_CXR")
+RAW_DATABASE = "raw_files"
+"""What the raw files are attached to the warehouse as (charthouse.raw.database)."""
 SCHEMAS = ("seeds", "staging", "intermediate", "marts", "embeddings", "results", "reports")
 
 # DuckDB takes any word before a colon for an extension that it should load: md:, s3://, sqlite:
 _SCHEME = re.compile(r"\s*([a-z][a-z0-9+._-]+):", re.IGNORECASE)
-_RESERVED = ("temp", "system", "main", "information_schema", "pg_catalog")
+_RESERVED = (RAW_DATABASE, "temp", "system", "main", "information_schema", "pg_catalog")
 _LONGEST_NAME = 150  # bytes; the names of the files beside the warehouse are longer by up to 100
 
 

@@ -40,13 +40,19 @@ class RawColumn:
 class RawTable:
     """A raw table that the models read, as models/staging/<source>/_sources.yml declares it."""
 
-    relation: str  # source and table as dbt names them: mimiciv_hosp__patients
+    source: str  # as dbt names it: mimiciv_hosp
+    table: str  # as dbt names it: patients
     root: str  # environment variable of the folder, such as CHARTHOUSE_MIMICIV
     title: str  # what PhysioNet calls that folder
     folder: str  # below the root: "hosp", "icu", "note" or ""
     name: str  # file name without its ending
     columns: tuple[RawColumn, ...]
     optional: bool  # the whole source may be absent
+
+    @property
+    def relation(self) -> str:
+        """Its name among all raw tables: mimiciv_hosp__patients."""
+        return f"{self.source}__{self.table}"
 
     @property
     def file(self) -> str:
@@ -71,7 +77,8 @@ def raw_tables(project: Path) -> list[RawTable]:
             )
             tables.append(
                 RawTable(
-                    relation=f"{source['name']}__{table['name']}",
+                    source=source["name"],
+                    table=table["name"],
                     root=meta["root"],
                     title=meta["title"],
                     folder=meta["folder"].strip("/"),

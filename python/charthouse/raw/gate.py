@@ -14,8 +14,6 @@ from charthouse.raw.csv_file import CsvFile
 from charthouse.raw.file_bytes import Digest, require_kind
 from charthouse.raw.parquet_file import ParquetFile
 
-ENDINGS = (".csv.gz", ".csv", ".parquet")  # as in macros/raw_files.sql
-
 
 def require_columns(path: Path, columns: Sequence[RawColumn]) -> None:
     """Looks at a raw file's columns, and at no row.

@@ -1,46 +1,40 @@
 """A raw table as an object that DuckDB scans like a table of its own."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pyarrow as pa
 
+from charthouse.duckdb_errors import said_in_full
 from charthouse.errors import CharthouseError
 from charthouse.project import RawColumn
 from charthouse.raw.gate import rows_of, schema_of
 
 
 class RawStream:
-    """The rows of whichever file is opened, made while DuckDB asks for them.
+    """The rows of a raw file, made while DuckDB asks for them.
 
-    By Arrow's PyCapsule interface, which DuckDB knows: register it on a connection, open a file,
-    select from it once, and then ask for the refusal. Rows end early where a file is refused, since
-    DuckDB would phrase an error of the scan. What was selected counts only without a refusal.
+    By Arrow's PyCapsule interface, which DuckDB knows: register it on a connection and select from
+    it. A file that is refused makes the scan fail, with the refusal's own line where
+    charthouse.duckdb_errors words the error.
     """
 
-    def __init__(self, columns: Sequence[RawColumn]) -> None:
-        """Args: columns: as _sources.yml declares them."""
+    def __init__(self, columns: Sequence[RawColumn], find: Callable[[], Path | None]) -> None:
+        """Both are of the table.
+
+        Args:
+            columns: as _sources.yml declares them.
+            find: which file it is, called at each scan; None for no rows.
+        """
         self._columns = columns
         self._schema = schema_of(columns)
-        self._path: Path | None = None
-        self._digest = hashlib.sha256()
-        self._refusal: str | None = None
-
-    def open(self, path: Path | None) -> None:
-        """Names the file for the next scan; None for no rows."""
-        self._path = path
-        self._digest = hashlib.sha256()
-        # until the end is reached: whatever else ends a scan must not count as the whole file
-        self._refusal = f"{path} was not read to its end. Run again, or report this."
+        self._find = find
+        self._sha256: str | None = None
 
     def sha256(self) -> str | None:
-        """Of the file that the last scan has read, in hex; None where its rows do not count."""
-        return None if self._refusal else self._digest.hexdigest()
-
-    def refusal(self) -> str | None:
-        """Why the rows of the last scan are not those of a whole, right file; None if they are."""
-        return self._refusal
+        """Of the file that the last scan read, in hex; None where that was not to its end."""
+        return self._sha256
 
     def __arrow_c_schema__(self) -> object:
         """The declared columns; no file is looked at."""
@@ -48,13 +42,16 @@ class RawStream:
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         """A scan."""
+        self._sha256 = None
         reader = pa.RecordBatchReader.from_batches(self._schema, self._rows())
         return reader.__arrow_c_stream__(requested_schema)
 
     def _rows(self) -> Iterator[pa.RecordBatch]:
+        digest = hashlib.sha256()
         try:
-            yield from rows_of(self._path, self._columns, self._digest)
+            path = self._find()
+            yield from rows_of(path, self._columns, digest)
         except CharthouseError as error:
-            self._refusal = str(error)
-        else:
-            self._refusal = None
+            raise said_in_full(error) from None
+        if path is not None:
+            self._sha256 = digest.hexdigest()

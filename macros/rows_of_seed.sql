@@ -1,0 +1,7 @@
+{#- The rows of a seed's file, for hooks at the start of a run: its table is not there yet, or is that of
+    the run before. -#}
+{% macro rows_of_seed(name) %}
+    {%- set seed = graph.nodes['seed.' ~ project_name ~ '.' ~ name] -%}
+    {%- set path = seed.root_path ~ '/' ~ seed.original_file_path -%}
+    {{ return(run_query('select * from read_csv(' ~ text_literal(path) ~ ', header = true, all_varchar = true)').rows) }}
+{% endmacro %}
