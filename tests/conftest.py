@@ -1,6 +1,7 @@
 """What the tests share: a small synthetic MIMIC, the real demo if it is at hand, dbt runs."""
 
 import gzip
+import json
 import os
 import re
 import shutil
@@ -203,6 +204,18 @@ def link_without_models(folder: Path) -> None:
 def rewrite(path: Path, change: Callable[[str], str]) -> None:
     """Edits the text of a csv.gz in place."""
     path.write_bytes(gzip.compress(change(gzip.decompress(path.read_bytes()).decode()).encode()))
+
+
+@pytest.fixture(scope="session")
+def manifest(tmp_path_factory: pytest.TempPathFactory) -> dict:
+    """What dbt makes of the project, parsed only."""
+    target = tmp_path_factory.mktemp("manifest")
+    subprocess.run(
+        [sys.executable, "-c", DBT, "parse", "--profiles-dir", "profiles", "--quiet",
+         "--target-path", str(target), "--log-path", str(target)],
+        check=True, cwd=PROJECT,
+    )  # fmt: skip
+    return json.loads((target / "manifest.json").read_text())
 
 
 @pytest.fixture(scope="session")

@@ -14,46 +14,15 @@ from charthouse import encoders
 from charthouse.errors import CharthouseError
 from charthouse.learners.registry import learner_specs
 from charthouse.registry import class_named, seed_rows
-from conftest import DBT, PROJECT
-
-LAYERS = ["source", "seed", "staging", "intermediate", "marts", "written by jobs", "reports"]
-
-
-@pytest.fixture(scope="module")
-def manifest(tmp_path_factory: pytest.TempPathFactory) -> dict:
-    target = tmp_path_factory.mktemp("manifest")
-    subprocess.run(
-        [sys.executable, "-c", DBT, "parse", "--profiles-dir", "profiles", "--quiet",
-         "--target-path", str(target), "--log-path", str(target)],
-        check=True, cwd=PROJECT,
-    )  # fmt: skip
-    return json.loads((target / "manifest.json").read_text())
+from conftest import PROJECT
 
 
 def models(manifest: dict) -> list[dict]:
     return [node for node in manifest["nodes"].values() if node["resource_type"] == "model"]
 
 
-def test_nothing_reads_backwards(manifest: dict) -> None:
-    def layer(unique_id: str) -> int:
-        kind = unique_id.split(".")[0]
-        if kind == "source" and unique_id.split(".")[2] in ("embeddings", "results"):
-            return LAYERS.index("written by jobs")
-        name = kind if kind in ("source", "seed") else manifest["nodes"][unique_id]["fqn"][1]
-        return LAYERS.index(name)
-
+def test_every_model_says_its_grain(manifest: dict) -> None:
     for model in models(manifest):
-        for parent in model["depends_on"]["nodes"]:
-            assert layer(parent) <= layer(model["unique_id"]), (model["name"], parent)
-            if layer(parent) == 0:
-                assert model["fqn"][1] == "staging"
-
-
-def test_every_model_is_named_for_its_layer_described_and_says_its_grain(manifest: dict) -> None:
-    prefixes = {"staging": "stg_", "intermediate": "int_", "marts": "", "reports": "report_"}
-    for model in models(manifest):
-        prefix = "audit_" if "checks" in model["fqn"] else prefixes[model["fqn"][1]]
-        assert model["name"].startswith(prefix)
         assert "Grain" in model["description"], model["name"]
         assert "-- Grain: one row" in model["raw_code"], model["name"]
 
