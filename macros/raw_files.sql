@@ -25,7 +25,7 @@
 {% endmacro %}
 
 
-{#- on-run-start: a file that is missing is told before others have been read for an hour. -#}
+{#- on-run-start: a file or column that is missing is told before others have been read for an hour. -#}
 {% macro check_raw_files() %}
     {%- for id in selected_resources | sort if execute and graph.nodes.get(id, {}).get('config', {}).get('materialized') == 'raw_copy' -%}
         {%- do raw_file(raw_source(graph.nodes[id])) -%}

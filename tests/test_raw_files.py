@@ -1,5 +1,6 @@
 """Which file a raw table is, and when a copy of it is read again; dbt show of what is not built."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -15,7 +16,7 @@ from charthouse.local_paths import require_warehouse_path
 from charthouse.project import RawTable, raw_tables
 from charthouse.raw.files import is_origin, origin, raw_file
 from charthouse.synthetic_marker import sha256_of
-from conftest import PROJECT, UNTESTED, Bench
+from conftest import PROJECT, UNTESTED, Bench, rewrite
 
 PATIENTS, RADIOLOGY = (
     next(table for table in raw_tables(PROJECT) if table.table == name)
@@ -243,6 +244,25 @@ def test_chartevents_is_read_again_for_other_items_alone(bench: Bench, project: 
     edit("220045,", "220046,")
     assert unchanged not in build()
     assert bench.one(heart_rates) == 0
+
+
+def test_the_large_file_is_read_after_the_small_ones(built: Bench) -> None:
+    """By what it reads: dbt runs what reads raw files alone first, and that reads a seed too."""
+    results = json.loads((built.logs / "target/run_results.json").read_text())["results"]
+    staged = [
+        each["unique_id"]
+        for each in results
+        if each["unique_id"].startswith("model.charthouse.stg_")
+    ]
+    assert len(staged) == 7 and staged[-1].endswith(".stg_mimiciv__chartevents")
+
+
+def test_a_column_that_is_missing_is_told_before_any_file_is_read(bench: Bench) -> None:
+    note = Path(bench.raw["CHARTHOUSE_NOTE"]) / "note/radiology.csv.gz"
+    rewrite(note, lambda text: text.replace("storetime", "stored", 1))
+    outcome = bench.build()
+    assert outcome.code != 0 and f"{note}: column storetime is missing." in outcome.output
+    assert "raw_copy" not in outcome.output
 
 
 # Before anything is built

@@ -15,6 +15,7 @@ from charthouse.errors import CharthouseError
 from charthouse.local_paths import RAW_DATABASE
 from charthouse.project import RawTable
 from charthouse.raw.files import is_origin, origin, raw_file, root_folder
+from charthouse.raw.gate import require_columns
 from charthouse.raw.stream import RawStream
 from charthouse.synthetic_marker import has_marker, why_not_synthetic
 
@@ -36,7 +37,7 @@ class RawDatabase:
         Each takes the name of a table, <source>__<table>.
 
         raw_file(table): JSON of its path (null where its source is absent) and origin, the line of
-        charthouse.raw.files; or of the refusal.
+        charthouse.raw.files; or of the refusal, where the file or a column of it is missing.
         is_raw_origin(table, comment): whether a copy with that comment holds what the file does.
         raw_sha256(table): in hex, of the file that the last scan has read; '' where it did not read
         all.
@@ -64,6 +65,8 @@ class RawDatabase:
         """Called from SQL."""
         try:
             file = raw_file(self._tables[table])
+            if file is not None:
+                require_columns(file, self._tables[table].columns)
             return json.dumps({"path": file and str(file), "origin": origin(file)})
         except CharthouseError as error:
             return json.dumps({"refusal": str(error)})
