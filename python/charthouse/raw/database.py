@@ -44,12 +44,14 @@ class RawDatabase:
         why_not_synthetic(table, sha256): of a table as read; null where it is synthetic, '' where
         nothing says that it were.
         """
-        connection.execute(f"attach ':memory:' as {RAW_DATABASE}")
+        connection.execute(f"attach if not exists ':memory:' as {RAW_DATABASE}")
         self.register(connection)
         for name, table in self._tables.items():
             schema = f'{RAW_DATABASE}."{table.source}"'
             connection.execute(f"create schema if not exists {schema}")
-            connection.execute(f'create view {schema}."{table.name}" as from temp.main."{name}"')
+            connection.execute(
+                f'create or replace view {schema}."{table.name}" as from temp.main."{name}"'
+            )
         for function in (self.raw_file, self.is_raw_origin, self.raw_sha256):
             connection.create_function(function.__name__, function, side_effects=True)
         connection.create_function(
