@@ -25,9 +25,11 @@
 {% endmacro %}
 
 
-{#- on-run-start: a file or column that is missing is told before others have been read for an hour. -#}
+{#- on-run-start: a file or column that is missing is told before others have been read for an hour. What only
+    compiles, which renders hooks too, reads none. -#}
 {% macro check_raw_files() %}
-    {%- for id in selected_resources | sort if execute and graph.nodes.get(id, {}).get('config', {}).get('materialized') == 'raw_copy' -%}
+    {%- set reads = execute and invocation_args_dict.which not in ['compile', 'generate'] -%}
+    {%- for id in selected_resources | sort if reads and graph.nodes.get(id, {}).get('config', {}).get('materialized') == 'raw_copy' -%}
         {%- do raw_file(raw_source(graph.nodes[id])) -%}
     {%- endfor -%}
 {% endmacro %}
