@@ -283,6 +283,8 @@ def test_a_staging_model_and_a_source_are_shown_before_and_after_a_build(
         shown = dbt(bench, "show", "--select", "stg_mimiciv__patients", "--limit", "3")
         assert shown.returncode == 0, shown.stdout + shown.stderr
         assert "anchor_year_group" in shown.stdout and shown.stdout.count(" |\n| ") == 4
+        row = shown.stdout.splitlines()[2]
+        assert row.startswith("| ") and row not in (bench.logs / "dbt.log").read_text()
     source = "select count(*) as n from {{ source('mimic_cxr', 'metadata') }}"
     shown = dbt(fresh, "show", "--inline", source, "--output", "json")
     assert f'"n": {own.one("select count(*) from staging.stg_mimic_cxr__metadata")}' in shown.stdout

@@ -6,7 +6,7 @@ its log and parsed the project, under the umask of the shell.
 
 import logging
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import cache, partial
 from glob import escape
@@ -17,7 +17,7 @@ import duckdb
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.adapters.duckdb.environments import local
 from dbt.adapters.factory import get_adapter_by_type
-from dbt_common.events.event_manager_client import add_callback_to_manager
+from dbt_common.events.event_manager_client import add_callback_to_manager, get_event_manager
 
 from charthouse.duckdb_errors import values_left_out
 from charthouse.local_paths import RAW_FOLDERS, require_local, require_warehouse_path
@@ -74,6 +74,7 @@ def begin(warehouse: str) -> None:
     for variable in RAW_FOLDERS:
         require_local(variable, os.environ.get(variable, ""))
     os.umask(0o077)
+    _log_no_rows()
     # dbt-duckdb has no hook for it; it makes one for each handle
     local.DuckDBCursorWrapper = Cursor  # type: ignore[misc]
     _close_files_of_dbt()
@@ -93,6 +94,17 @@ def call_database(connection: duckdb.DuckDBPyConnection, path: str, name: str) -
     connection.execute(f'detach "{called}"')
     connection.execute(f'attach {text_literal(path)} as "{name}"; use "{name}"')
     return True
+
+
+def _log_no_rows() -> None:
+    """`dbt show` prints rows, and would keep them in its log."""
+    for logger in get_event_manager().loggers:
+        if logger.name == "file_log":
+            logger.filter = partial(_is_no_row, logger.filter)
+
+
+def _is_no_row(is_logged: Callable[[Any], bool], event: Any) -> bool:
+    return event.info.name != "ShowNode" and is_logged(event)
 
 
 def _close_files_of_dbt() -> None:
