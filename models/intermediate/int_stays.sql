@@ -51,6 +51,7 @@ joined as (
         coalesce(nullif(nullif(trim(upper(admissions.language)), '?'), ''), 'UNKNOWN') as language,
         coalesce(nullif(trim(admissions.insurance), ''), 'UNKNOWN') as insurance,
         admissions.admittime,
+        admissions.dischtime,
         admissions.hospital_expire_flag,
         coalesce(
             admissions.deathtime,

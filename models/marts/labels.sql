@@ -1,29 +1,25 @@
--- The outcomes to predict. Each stay of the cohort has a label for each task. The length of stay is
--- named for its threshold: another one is another task, with no question in seeds/tasks.csv yet.
+-- The outcomes to predict: of each task in vars.tasks the stays that it does not leave out.
 -- Grain: one row per stay and task.
-with cohort as (
-    select * from {{ ref('cohort') }}
+{%- set tasks = tasks() %}
+with
+{%- for task in tasks %}
+{{ task.model }} as (
+    select * from {{ ref(task.model) }}
 ),
-
-stays as (
-    select * from {{ ref('int_stays') }}
-),
-
+{% endfor %}
 final as (
-    select
-        cohort.stay_id,
-        'in_hospital_mortality' as task,
-        cast(stays.hospital_expire_flag = 1 as integer) as label
-    from cohort
-    inner join stays on cohort.stay_id = stays.stay_id
-
-    union all
-
+    {%- for task in tasks %}
     select
         stay_id,
-        'icu_stay_over_{{ setting("los_threshold_days") }}_days' as task,
-        cast(los_days > {{ setting('los_threshold_days') }} as integer) as label
-    from cohort
+        {{ text_literal(task.name) }} as task,
+        label
+    from {{ task.model }}
+    where label is not null
+    {%- if not loop.last %}
+
+    union all
+    {% endif %}
+    {%- endfor %}
 )
 
 select * from final

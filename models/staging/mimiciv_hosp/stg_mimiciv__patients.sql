@@ -12,5 +12,6 @@ select
     gender,
     anchor_age,
     anchor_year,
-    anchor_year_group
+    anchor_year_group,
+    dod
 from {{ source('mimiciv_hosp', 'patients') }}

@@ -9,7 +9,7 @@ rows are looked at one by one with `fault`, the definition, which says what is w
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 import numpy as np
 import pyarrow as pa
@@ -134,9 +134,19 @@ def _with_minutes(texts: pa.StringArray, times: pa.Array) -> bool:
     return (not lengths.size or bool(lengths.min() >= len("2150-01-31 08:05"))) and in_years(times)
 
 
+def _date_fault(text: bytes) -> Fault | None:
+    if not _DATE.fullmatch(text):
+        return Fault("no date", "Write dates as 2150-01-31, or fetch the file again.")
+    try:
+        date.fromisoformat(text.decode())
+    except ValueError:
+        return Fault("a date that does not exist")
+    return None
+
+
 def in_years(times: pa.Array) -> bool:
     """Whether all are of the years 1 to 9999: Arrow and Parquet know others, and infinity."""
-    bounds = compute.min_max(times.cast(pa.int64()))
+    bounds = compute.min_max(times.cast(pa.timestamp("us")).cast(pa.int64()))
     first, last = bounds["min"].as_py(), bounds["max"].as_py()
     return first is None or (first >= _FIRST_MOMENT and last <= _LAST_MOMENT)
 
@@ -186,6 +196,12 @@ def _times(found: pa.DataType) -> Fault | None:
     return _found_where(_called(found), "TIMESTAMP", mend)
 
 
+def _dates(found: pa.DataType) -> Fault | None:
+    if kinds.is_date(found) or kinds.is_null(found):
+        return None
+    return _found_where(_called(found), "DATE", "Write the file again with that type.")
+
+
 def _texts(found: pa.DataType) -> Fault | None:
     if kinds.is_dictionary(found):
         return _texts(found.value_type)
@@ -212,6 +228,9 @@ def _called(found: pa.DataType) -> str:
 _INTEGER = ColumnType("INTEGER", pa.int32(), _of_digits, _whole_number_fault, _numbers("INTEGER"))
 _DOUBLE = ColumnType("DOUBLE", pa.float64(), _none_too_large, _number_fault, _numbers("DOUBLE"))
 _TIMESTAMP = ColumnType("TIMESTAMP", pa.timestamp("us"), _with_minutes, _time_fault, _times)
+_DATE_ONLY = ColumnType(
+    "DATE", pa.date32(), lambda texts, dates: in_years(dates), _date_fault, _dates
+)
 _VARCHAR = ColumnType("VARCHAR", pa.string(), _utf8, _text_fault, _texts)
 
-COLUMN_TYPES = {kind.name: kind for kind in (_INTEGER, _DOUBLE, _TIMESTAMP, _VARCHAR)}
+COLUMN_TYPES = {kind.name: kind for kind in (_INTEGER, _DOUBLE, _TIMESTAMP, _DATE_ONLY, _VARCHAR)}

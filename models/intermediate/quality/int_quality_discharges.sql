@@ -1,0 +1,29 @@
+-- What may be missing of who was discharged alive, counted. MIMIC-IV has no day on which it ends; a discharge in a
+-- patient's last possible year may be followed for less than 30 days.
+-- Grain: one row per finding.
+with
+
+discharges as (
+    select
+        *,
+        max(era_to) over () as last_year
+    from {{ ref('int_discharges') }}
+),
+
+final as (
+    select
+        'discharges alive' as source,
+        unnest([
+            'dead within 30 days without readmission: readmission_30d is negative',
+            'in the last years of the release without readmission: perhaps not followed for 30 days'
+        ]) as finding,
+        unnest([
+            count(*) filter (where is_dead_in_30_days and not is_readmitted_in_30_days),
+            count(*) filter (where era_to = last_year and not is_readmitted_in_30_days)
+        ]) as found,
+        count(*) as of_rows
+    from discharges
+    where not died_in_hospital and dischtime is not null
+)
+
+select * from final
