@@ -95,15 +95,16 @@ def test_every_command_of_the_tool_is_on_a_page() -> None:
 
 def test_the_page_on_adding_a_task_does_what_it_says(bench: Bench, project: Path) -> None:
     page = (PROJECT / "docs/add-a-task.md").read_text()
-    row, label = (re.search(rf"```{kind}\n(.*?)```", page, re.S)[1] for kind in ("csv", "sql"))
-    with (project / "seeds/tasks.csv").open("a") as seed:
-        seed.write(row)
-    labels = project / "models/marts/labels.sql"
-    text = labels.read_text()
-    end = text.index(")\n\nselect * from final")
-    labels.write_text(f"{text[:end]}\n{label}{text[end:]}")
+    row, model, described = (
+        re.search(rf"```{kind}\n(.*?)```", page, re.S)[1] for kind in ("yaml", "sql", "yml")
+    )
+    settings = project / "dbt_project.yml"
+    last = "    - {name: readmission_30d, model: task_readmission_30d}\n"
+    settings.write_text(settings.read_text().replace(last, last + row))
+    (project / "models/marts/tasks/task_icu_stay_over_a_week.sql").write_text(model)
+    (project / "models/marts/tasks/task_icu_stay_over_a_week.yml").write_text(described)
     bench.project = project
-    assert bench.build().code == 0
+    assert bench.build("unit_test").code == 0
     for line in command_lines(PROJECT / "docs/add-a-task.md"):
         words = shlex.split(PREFIX.sub("", line))
         if words[0] != "build":

@@ -1,5 +1,7 @@
--- Did patients die or leave the ICU before the window ended? Its end is computed anew from intime.
--- Grain: one row per stay of the cohort.
+-- Was an outcome that a task asks about decided before the window ended, or did patients leave the ICU before?
+-- The window's end is computed anew from intime.
+-- Grain: one row per stay of the cohort and task, and one per stay.
+{%- set tasks = tasks() %}
 with settings as (
     select
         cast(variables ->> 'window_end_hours' as double) as end_hours,
@@ -16,20 +18,45 @@ cohort as (
     cross join settings
 ),
 
-stays as (
-    select * from {{ ref('int_stays') }}
+{% for task in tasks -%}
+{{ task.model }} as (
+    select * from {{ ref(task.model) }}
+),
+
+{% endfor -%}
+outcomes as (
+    {%- for task in tasks %}
+    select
+        {{ text_literal(task.name) }} as task,
+        stay_id,
+        decided_at
+    from {{ task.model }}
+    where label is not null
+    {%- if not loop.last %}
+
+    union all
+    {% endif %}
+    {%- endfor %}
 ),
 
 final as (
     select
         cohort.stay_id,
         case
-            when stays.died_at <= cohort.closes_at then 'died in the window'
-            when cohort.outtime < cohort.closes_at or cohort.outtime is null then 'left the ICU in the window'
+            when outcomes.decided_at is null then outcomes.task || ': nobody knows when it was decided'
+            when outcomes.decided_at < cohort.closes_at then outcomes.task || ': decided in the window'
         end as problem,
         cohort.without_landmark as is_chosen
     from cohort
-    left join stays on cohort.stay_id = stays.stay_id
+    inner join outcomes on cohort.stay_id = outcomes.stay_id
+
+    union all
+
+    select
+        stay_id,
+        if(outtime < closes_at or outtime is null, 'left the ICU in the window', null) as problem,
+        without_landmark as is_chosen
+    from cohort
 )
 
 select * from final
