@@ -294,7 +294,12 @@ def left_in_the_window(plant: Plant) -> list[int]:
 
 def died_in_the_window(plant: Plant) -> list[int]:
     stay = plant.stay("test")
-    plant.run("update intermediate.int_stays set died_at = window_end where stay_id = ?", stay)
+    plant.run(
+        "update marts.task_in_hospital_mortality as task set decided_at = cohort.window_end"
+        " - interval 1 second from marts.cohort where cohort.stay_id = task.stay_id"
+        " and task.stay_id = ?",
+        stay,
+    )
     return [stay]
 
 
