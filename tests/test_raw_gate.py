@@ -11,7 +11,7 @@ import os
 import threading
 import time
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -42,13 +42,16 @@ HEADER = "id,other,at,number,text"
 GOOD = "634,x,2150-01-31 08:05:00,98.6,calm"
 
 
-def read(path: Path) -> list[dict[str, Any]]:
-    return [row for batch in rows_of(path, COLUMNS) for row in batch.to_pylist()]
+DAY = [RawColumn("day", "DATE", optional=False)]
 
 
-def refusal(path: Path) -> str:
+def read(path: Path, columns: Sequence[RawColumn] = COLUMNS) -> list[dict[str, Any]]:
+    return [row for batch in rows_of(path, columns) for row in batch.to_pylist()]
+
+
+def refusal(path: Path, columns: Sequence[RawColumn] = COLUMNS) -> str:
     with pytest.raises(CharthouseError) as caught:
-        read(path)
+        read(path, columns)
     message = str(caught.value)
     assert message.startswith(str(path)) and "\n" not in message and SECRET not in message
     return message.removeprefix(str(path))
@@ -105,6 +108,12 @@ def test_a_value_of_its_type_comes_in_unchanged(
     rows = read(as_csv(file, GOOD, ",".join(fields.values()), GOOD))
     assert [row[column] for row in rows] == [rows[0][column], value, rows[0][column]]
     assert rows[0] | {column: None} == rows[1] | {column: None}
+
+
+def test_a_date_comes_in_unchanged(file: Path) -> None:
+    as_csv(file, "2150-01-31", '""', "2096-02-29", '"0001-01-01"', "9999-12-31", header="day")
+    days = [date(2150, 1, 31), None, date(2096, 2, 29), date(1, 1, 1), date(9999, 12, 31)]
+    assert [row["day"] for row in read(file, DAY)] == days
 
 
 def test_columns_are_found_by_name_and_an_optional_one_may_be_absent(file: Path) -> None:
@@ -236,6 +245,25 @@ def test_a_value_of_another_type_is_named_by_line_and_column(
     fields = dict(zip(HEADER.split(","), GOOD.split(","), strict=True)) | {column: text}
     as_csv(file, GOOD, GOOD, ",".join(fields.values()), GOOD)
     assert refusal(file).startswith(f", line 4, column {column}: {line}")
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("2150-02-29", "a date that does not exist. Correct"),
+        ("0000-01-31", "a date that does not exist. Correct"),
+        ("2150-1-31", "no date. Write dates as 2150-01-31"),
+        ("21500131", "no date. Write dates as 2150-01-31"),
+        ("2150-01-31 08:05:00", "no date. Write dates as 2150-01-31"),
+        ("12150-01-31", "no date. Write dates as 2150-01-31"),
+        ("31/01/2150", "no date. Write dates as 2150-01-31"),
+        ("54000", "no date. Write dates as 2150-01-31"),
+        (SECRET, "no date. Write dates as 2150-01-31"),
+    ],
+)
+def test_what_is_no_date_is_named_by_line(file: Path, text: str, line: str) -> None:
+    as_csv(file, "2150-01-31", text, header="day")
+    assert refusal(file, DAY).startswith(f", line 3, column day: {line}")
 
 
 def test_the_line_is_that_of_an_editor_and_faulty_lines_are_counted(
@@ -560,6 +588,17 @@ def test_a_column_of_parquet_of_another_type_is_refused(
     parquet: Path, columns: dict[str, pa.Array], line: str
 ) -> None:
     assert refusal(as_parquet(parquet, **columns)).startswith(line)
+
+
+def test_dates_of_parquet(parquet: Path) -> None:
+    days = [date(2150, 1, 31), None]
+    for kind in (pa.date32(), pa.date64()):
+        pq.write_table(pa.table({"day": pa.array(days, kind)}), parquet)
+        assert [row["day"] for row in read(parquet, DAY)] == days
+    pq.write_table(pa.table({"day": pa.array(AT, pa.timestamp("us"))}), parquet)
+    assert refusal(parquet, DAY).startswith(", column day: TIMESTAMP where DATE belongs. Write")
+    pq.write_table(pa.table({"day": pa.array([0, 2**31 - 1], pa.date32())}), parquet)
+    assert refusal(parquet, DAY).startswith(", row 2, column day: a date of no year from 1 to 9999")
 
 
 def test_text_of_parquet_that_is_not_utf8_is_named_by_row(parquet: Path) -> None:

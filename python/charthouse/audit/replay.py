@@ -25,7 +25,7 @@ from charthouse.warehouse import Unwritten, open_copy, text_literal
 
 REPLAYED = {
     "cohort": ("marts.cohort",),
-    "labels": ("marts.labels",),
+    "labels": ("marts.labels", "marts.task_attrition"),
     "vitals_events": ("marts.vitals_events",),
     "vitals_hourly": ("marts.vitals_hourly",),
     "images": ("marts.images",),

@@ -69,6 +69,7 @@ def _of_digits(texts: pa.StringArray, numbers: pa.Array) -> bool:
 
 # microseconds since 1970
 _FIRST_MOMENT, _LAST_MOMENT = -62_135_596_800_000_000, 253_402_300_799_999_999
+_DAY = 86_400_000_000
 
 _LARGEST = 2**31 - 1  # of INTEGER
 _WHOLE = re.compile(rb"-?\d+")
@@ -146,9 +147,11 @@ def _date_fault(text: bytes) -> Fault | None:
 
 def in_years(times: pa.Array) -> bool:
     """Whether all are of the years 1 to 9999: Arrow and Parquet know others, and infinity."""
-    bounds = compute.min_max(times.cast(pa.timestamp("us")).cast(pa.int64()))
+    is_date = times.type == pa.date32()
+    bounds = compute.min_max(times.cast(pa.int32() if is_date else pa.int64()))
     first, last = bounds["min"].as_py(), bounds["max"].as_py()
-    return first is None or (first >= _FIRST_MOMENT and last <= _LAST_MOMENT)
+    unit = _DAY if is_date else 1
+    return first is None or (first * unit >= _FIRST_MOMENT and last * unit <= _LAST_MOMENT)
 
 
 def _utf8(texts: pa.StringArray, same: pa.Array) -> bool:

@@ -119,7 +119,7 @@ def _converted(column: pa.Array, kind: ColumnType) -> pa.Array | None:
         made.validate(full=True)  # that texts are UTF-8
     except pa.ArrowInvalid:
         return None
-    if pa.types.is_timestamp(kind.arrow):
+    if pa.types.is_temporal(kind.arrow):
         return made if in_years(made) else None
     if kind.arrow == pa.string():  # in a csv, what is empty is missing
         is_empty = compute.equal(made, "")
@@ -132,6 +132,8 @@ def _first_that_fails(column: pa.Array, kind: ColumnType) -> tuple[int, str]:
     row = next(row for row in range(len(column)) if _converted(column.slice(row, 1), kind) is None)
     if kind.arrow == pa.string():
         return row, "bytes that are not UTF-8"
+    if pa.types.is_date(kind.arrow):
+        return row, "a date of no year from 1 to 9999"
     if pa.types.is_timestamp(kind.arrow):
         return row, "a time finer than a microsecond, or of no year from 1 to 9999"
     value = column[row].as_py()
