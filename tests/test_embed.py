@@ -548,7 +548,7 @@ def test_per_task_encoders_have_a_task_column_and_labels(bench: Bench, toy: Clon
         per_task = True
 
         def fit(self, stays: Iterable[Stay]) -> dict:
-            return {"positives": np.array(sum(stay.label for stay in stays))}
+            return {"positives": np.array([stay.label for stay in stays]).sum()}
 
         def restore(self, learned: Mapping[str, np.ndarray]) -> None:
             self.positives = int(learned["positives"])
@@ -563,7 +563,7 @@ def test_per_task_encoders_have_a_task_column_and_labels(bench: Bench, toy: Clon
     toy.run(bench, Taught)
     of_train = "select sum(label) from marts.labels join marts.cohort using (stay_id)"
     of_train += " where split = 'train' and has_text and task ="
-    tasks = ("icu_stay_over_3_days", "in_hospital_mortality")
+    tasks = ("icu_mortality", "icu_stay_over_3_days", "in_hospital_mortality", "readmission_30d")
     assert bench.sql(
         "select task, count(*), any_value(embedding[3]) from embeddings.toy group by 1 order by 1"
     ) == [(task, len(reports_of_cohort(bench)), bench.one(f"{of_train} '{task}'"))
@@ -670,7 +670,7 @@ def test_an_interrupted_run_ends_with_one_line_and_keeps_what_it_has(bench: Benc
     [
         (("--encoder", "swim"), "Unknown encoder 'swim'. Did you mean 'swin'?"),
         (("--encoder", "gru", "--encoder", "swim"), "Unknown encoder 'swim'."),
-        (("--task", "death", "--encoder", "gru"), "--task 'death' is none of icu_stay_over_3_days"),
+        (("--task", "death", "--encoder", "gru"), "--task 'death' is none of icu_mortality, icu"),
         (("--device", "float32"), "--device 'float32' is none of auto, cpu, cuda."),
         (("--precision", "half"), "--precision 'half' is none of float32, bfloat16."),
     ],

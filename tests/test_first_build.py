@@ -28,9 +28,10 @@ def files(bench: Bench) -> list[str]:
         ("dbt", (), "/no/such", "/no/such/hosp is missing, empty or not readable by you. Correct"),
         ("charthouse", (), "", "CHARTHOUSE_MIMICIV is not set: it names the folder of mimic-iv."),
         ("dbt", ("--select", "reports", *UNTESTED), None, "intermediate.int_reports_matched"),
-        ("charthouse", ("--select", "tasks"), None,
-         "What is selected reads what the warehouse does not hold: marts.cohort, marts.labels"
-         f" (covers_cohort_labels_ref_tasks_ does). {BUILD_ALL}, and a + before each name."),
+        ("charthouse", ("--select", "task_icu_mortality"), None,
+         "What is selected reads what the warehouse does not hold: intermediate.int_stays,"
+         " marts.cohort (covers_cohort_task_icu_mortality_ does)."
+         f" {BUILD_ALL}, and a + before each name."),
     ],
 )  # fmt: skip
 def test_a_first_build_that_is_refused_leaves_nothing(

@@ -406,7 +406,6 @@ def test_columns_that_no_model_needs_may_be_absent_and_others_added(
         ("hosp/admissions", ["admit_provider_id", "edouttime", "discharge_location"]),
         ("icu/chartevents", ["caregiver_id", "warning", "valueuom", "hadm_id"]),
         ("icu/icustays", ["los", "last_careunit"]),
-        ("hosp/patients", ["dod"]),
     ]:
         frame = pd.read_csv(icu / f"{table}.csv.gz", dtype=str).drop(columns=drop)
         frame.insert(0, "a_new_column", "x")

@@ -40,6 +40,9 @@ def embed(bench: Bench, *encoders: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
+OF_BOTH = ("--task", "icu_stay_over_3_days", "--task", "in_hospital_mortality")
+
+
 @pytest.fixture(scope="module")
 def predicted(built: Bench, tmp_path_factory: pytest.TempPathFactory) -> Bench:
     """Every default arm that the classical encoders allow; read only."""
@@ -47,7 +50,7 @@ def predicted(built: Bench, tmp_path_factory: pytest.TempPathFactory) -> Bench:
     shutil.copy(built.warehouse, folder / "warehouse.duckdb")
     bench = Bench(built.raw, folder / "warehouse.duckdb", folder)
     embed(bench, *CLASSICAL)
-    done = bench.charthouse("predict")
+    done = bench.charthouse("predict", *OF_BOTH)
     assert done.returncode == 0, done.stderr
     return bench
 
@@ -215,6 +218,22 @@ def test_every_stay_is_scored_once_by_every_arm(predicted: Bench) -> None:
     ) == [("test", False), ("train", True), ("validation", False)]
 
 
+def test_stays_that_a_task_does_not_ask_about_are_neither_fitted_on_nor_scored(own: Bench) -> None:
+    task = "readmission_30d"
+    assert own.charthouse("predict", "--task", task, "--arm", "presence").returncode == 0
+    labelled = f"select stay_id from marts.labels where task = '{task}' order by 1"
+    assert len(own.sql(labelled)) < own.one("select count(*) from marts.cohort")
+    scored = f"select stay_id from results.predictions where task = '{task}' order by 1"
+    assert own.sql(scored) == own.sql(labelled)
+    fitted = "select unnest(fitted_on) from results.fits inner join results.runs using (run_id)"
+    of_train = (
+        f"from ({labelled}) semi join (from marts.cohort where split = 'train') using (stay_id)"
+    )
+    assert own.sql(f"{fitted} where task = '{task}' order by 1") == own.sql(
+        f"{of_train} order by 1"
+    )
+
+
 def test_what_was_fitted_on_is_the_train_split(predicted: Bench) -> None:
     assert predicted.sql(
         "select distinct cohort.split from (select unnest(fitted_on) as stay_id from results.fits)"
@@ -244,13 +263,13 @@ def test_arms_that_stand_are_kept_and_what_changed_is_fitted_again(own: Bench) -
     # some vectors were made again by another run, and are the same
     write(own, "update embeddings.pixel_pca set run_id = 'embed-again' where stay_id in"
                " (select stay_id from embeddings.pixel_pca order by 1 limit 9)")  # fmt: skip
-    again = own.charthouse("predict")
+    again = own.charthouse("predict", *OF_BOTH)
     assert again.stdout.count("kept (predict-") == 14
     assert own.one("select count(*) from results.runs where kind = 'predict'") == before
     # one vector is of another input now
     write(own, "update embeddings.pixel_pca set input_hash = 'other' where stay_id ="
                " (select min(stay_id) from embeddings.pixel_pca)")  # fmt: skip
-    again = own.charthouse("predict")
+    again = own.charthouse("predict", *OF_BOTH)
     assert again.stdout.count("kept (predict-") == 10
     assert own.one("select count(*) from results.runs where kind = 'predict'") == before + 4
     assert own.one("select count(*) from reports.arms") == 14
@@ -385,7 +404,7 @@ def test_a_dry_run_writes_nothing(own: Bench) -> None:
 
 
 def test_a_killed_run_keeps_whole_arms_only(own: Bench) -> None:
-    process = own.start_charthouse("predict", "--seed", "9")
+    process = own.start_charthouse("predict", *OF_BOTH, "--seed", "9")
     deadline = time.monotonic() + 120
     finished = "select count(*) from results.latest_runs where seed = 9"
     while time.monotonic() < deadline and process.poll() is None:
@@ -405,10 +424,19 @@ def test_a_killed_run_keeps_whole_arms_only(own: Bench) -> None:
     everyone = own.one("select count(*) from marts.cohort")
     assert {(done, n) for _, done, n in scored} <= {(True, everyone), (False, 0)}
     assert any(done for _, done, _ in scored)
-    again = own.charthouse("predict", "--seed", "9")
+    again = own.charthouse("predict", *OF_BOTH, "--seed", "9")
     assert again.returncode == 0, again.stderr
     assert "kept (predict-" in again.stdout
     assert own.one(finished) == 14
+
+
+def fill_free_blocks(bench: Bench) -> None:
+    """What the file keeps free would be written to on a disk that is full."""
+    with duckdb.connect(str(bench.warehouse)) as db:
+        ((free, size),) = db.execute(
+            "select free_blocks, block_size from pragma_database_size()"
+        ).fetchall()
+        db.execute("create table main.filler as select uuid() from range(?)", [free * size // 16])
 
 
 @needs_root
@@ -421,6 +449,7 @@ def test_a_full_disk_is_one_line_and_keeps_whole_arms(own: Bench, tmp_path: Path
         " where kind = 'predict' and seed = 9 and finished_at is {} null group by run_id"
     )
     everyone = own.one("select count(*) from marts.cohort")
+    fill_free_blocks(own)
     with small_disk(tmp_path, own.warehouse.stat().st_size + 4_000_000) as small:
         full = Bench(own.raw, Path(shutil.copy(own.warehouse, small)), tmp_path)
 

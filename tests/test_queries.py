@@ -44,7 +44,11 @@ def test_every_query_runs(shown: Bench, number: int) -> None:
 
 
 def test_units_hold_every_stay_once(shown: Bench) -> None:
-    stays = {row["first_careunit"]: row["stays"] for row in answer(shown, 1)}
+    stays = {
+        row["first_careunit"]: row["stays"]
+        for row in answer(shown, 1)
+        if row["task"] == "in_hospital_mortality"
+    }
     assert sum(stays.values()) == shown.one("select count(*) from marts.cohort")
     assert sum(row["stays"] for row in answer(shown, 5)) == sum(stays.values())
 

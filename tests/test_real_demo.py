@@ -63,7 +63,16 @@ def test_every_charted_vital_sign_is_accounted_for(demo: Bench, real_demo: Path)
 
 def test_labels_are_plausible_and_never_all_one_class(demo: Bench) -> None:
     rates = demo.sql("select task, sum(label), count(*) from marts.labels group by all order by 1")
-    assert rates == [("icu_stay_over_3_days", 55, 117), ("in_hospital_mortality", 14, 117)]
+    assert rates == [
+        ("icu_mortality", 10, 117),
+        ("icu_stay_over_3_days", 55, 117),
+        ("in_hospital_mortality", 14, 117),
+        ("readmission_30d", 20, 103),
+    ]
+    assert demo.sql(
+        "select excluded_because, stays from marts.task_attrition where task = 'readmission_30d'"
+        " order by 1 nulls first"
+    ) == [(None, 103), ("died in the hospital", 14)]
 
 
 NAME = "MIMIC-IV Clinical Database Demo 2.2 (ODbL 1.0)"
@@ -82,7 +91,8 @@ def test_real_stays_are_encoded_and_absent_modalities_are_reasons(demo: Bench) -
     found = demo.sql(
         "select encoder, task, state, encoded from reports.encoders where state != 'none'"
     )
-    tasks = {"gru": ("icu_stay_over_3_days", "in_hospital_mortality")}
+    tasks = {"gru": ("icu_mortality", "icu_stay_over_3_days", "in_hospital_mortality",
+                     "readmission_30d")}  # fmt: skip
     expected = {
         (name, task): 0 if name in ("tfidf_svd", "pixel_pca") else 117
         for name in names

@@ -13,6 +13,7 @@ discharges as (
 asked as (
     select
         cohort.stay_id,
+        cohort.outtime,
         discharges.*,
         case
             when discharges.died_in_hospital then 'died in the hospital'
@@ -27,7 +28,8 @@ final as (
         stay_id,
         if(excluded_because is null, cast(is_readmitted_in_30_days as integer), null) as label,
         excluded_because,
-        if(is_readmitted_in_30_days, readmitted_at, last_day_of_30) as decided_at
+        -- who is in the ICU has not left the hospital, whatever dischtime says
+        greatest(outtime, if(is_readmitted_in_30_days, readmitted_at, last_day_of_30)) as decided_at
     from asked
 )
 

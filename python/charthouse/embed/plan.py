@@ -78,12 +78,14 @@ class FitStays:
     """The stays that an encoder may learn from, read piece by piece, as often as asked."""
 
     def __init__(self, plan: Plan, splits: Sequence[str]) -> None:
-        absent = set(plan.absent)
+        left_out = set(plan.absent)
+        if plan.target.task:  # which may not ask about all
+            left_out |= plan.cohort.stays.keys() - plan.labels.keys()
         self._plan = plan
         self.stay_ids = [
             stay_id
             for stay_id, (_, split) in plan.cohort.stays.items()
-            if split in splits and stay_id not in absent
+            if split in splits and stay_id not in left_out
         ]
 
     def __len__(self) -> int:
