@@ -440,7 +440,7 @@ def test_another_window_reads_no_raw_chartevents(bench: Bench) -> None:
     chartevents.write_bytes(b"rubbish".ljust(before.st_size, b"!"))
     os.utime(chartevents, ns=(before.st_atime_ns, before.st_mtime_ns))
     outcome = bench.build(*MARTS, *UNTESTED)
-    assert outcome.code == 1
+    assert outcome.code != 0
     assert str(chartevents) in outcome.output
 
 
