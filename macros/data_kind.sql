@@ -20,7 +20,7 @@
 {% macro kind_of_copies() %}
     {%- set kinds, sources, reasons, unknown, open_beside = [], [], [], [], {} -%}
     {%- for node in graph.nodes.values() | sort(attribute='unique_id') if node.config.materialized == 'raw_copy' -%}
-        {%- set relation = api.Relation.create(schema=node.schema, identifier=node.alias) -%}
+        {%- set relation = api.Relation.create(database=node.database, schema=node.schema, identifier=node.alias) -%}
         {%- set comment = table_comment(relation) -%}
         {%- set kind = kind_in(comment) -%}
         {%- set source = raw_source(node) -%}
@@ -89,17 +89,19 @@
 {% endmacro %}
 
 
-{#- Of a run of some models, before it and at its end: why its copies may not stand beside the marts that it
-    does not make again, since those hold the rows of before; '' where they may. -#}
-{% macro of_another_kind() %}
-    {%- set stored = stored_definition('__previous') or stored_definition() -%}
-    {%- if not tables_left_out() or stored is none or stored['data_kind'] == data_kind() -%}{{ return('') }}{%- endif -%}
-    {%- set why = kind_of_copies().why -%}
-    {{ return(
-        'The raw files now hold ' ~ data_kind() ~ ' data, and the marts are of ' ~ stored['data_kind'] ~ ' data'
-        ~ (' (' ~ why ~ ')' if why else '')
-        ~ '. Build all (dbt build without --select), or name the folders that the warehouse was built from.'
-    ) }}
+{#- on-run-end too: the copies of a run of some models may not stand beside marts that it does not make
+    again and that are of another kind, since those hold the rows of before. -#}
+{% macro stop_at_another_kind(results=[]) %}
+    {%- if not execute or results | selectattr('status', 'in', ['error', 'fail', 'runtime error']) | list or not tables_left_out() -%}{{ return('') }}{%- endif -%}
+    {%- set standing = run_query('select standing_data_kind()').rows[0][0] -%}
+    {%- if standing is not none and standing != data_kind() -%}
+        {%- set why = kind_of_copies().why -%}
+        {{ stop(
+            'The raw files now hold ' ~ data_kind() ~ ' data, and the marts are of ' ~ standing ~ ' data'
+            ~ (' (' ~ why ~ ')' if why else '')
+            ~ '. Build all (dbt build without --select), or name the folders that the warehouse was built from.'
+        ) }}
+    {%- endif -%}
 {% endmacro %}
 
 

@@ -42,6 +42,13 @@
 {% endmacro %}
 
 
+{% macro in_one_transaction(statements) %}
+    {%- do run_query('begin') -%}
+    {%- for statement in statements -%}{%- do run_query(statement) -%}{%- endfor -%}
+    {%- do run_query('commit') -%}
+{% endmacro %}
+
+
 {#- Every table of embeddings in one, as charthouse.embed.store has it. vector_hash is computed only where it
     is queried. -#}
 {% macro encoded_arms() %}

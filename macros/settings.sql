@@ -176,7 +176,7 @@
 
 {#- on-run-start: a run of some models must not leave marts that contradict marts.cohort_definition:
     other settings, other rows than its hash says, or rows of real patients called synthetic, which
-    would be let out. (keep_or_restore asks the same of the files that the run has read.) -#}
+    would be let out. (stop_at_another_kind asks the same of the files that the run has read.) -#}
 {% macro check_partial_run() %}
     {%- if not execute -%}{{ return('') }}{%- endif -%}
     {%- set models, left_out = [], [] -%}
@@ -208,8 +208,7 @@
             {{ stop(node.name ~ " is part of what the cohort's hash stands for. Build cohort_definition with it (--select " ~ node.name ~ '+), or all.') }}
         {%- endfor -%}
     {%- endif -%}
-    {%- set refusal = of_another_kind() -%}
-    {%- if refusal -%}{{ stop(refusal) }}{%- endif -%}
+    {%- do stop_at_another_kind() -%}
 {% endmacro %}
 
 
@@ -222,13 +221,11 @@
 {% endmacro %}
 
 
-{#- The row of marts.cohort_definition, or of the one that this run has set aside ('__previous'); none
-    where there is none. -#}
-{% macro stored_definition(suffix='') %}
+{#- The row of marts.cohort_definition; none where there is none. -#}
+{% macro stored_definition() %}
     {%- set definition = graph.nodes['model.' ~ project_name ~ '.cohort_definition'] -%}
-    {%- set name = definition.alias ~ suffix -%}
-    {%- if name not in tables_of(definition.schema) -%}{{ return(none) }}{%- endif -%}
-    {{ return(run_query('select * from ' ~ full_name(definition.schema, name)).rows[0]) }}
+    {%- if definition.alias not in tables_of(definition.schema) -%}{{ return(none) }}{%- endif -%}
+    {{ return(run_query('select * from ' ~ definition.relation_name).rows[0]) }}
 {% endmacro %}
 
 
@@ -243,11 +240,9 @@
     protocol only itself is named, and what does not follow from it. -#}
 {% macro say_changed_settings() %}
     {%- if not execute -%}{{ return('') }}{%- endif -%}
-    {%- set definition = graph.nodes['model.' ~ project_name ~ '.cohort_definition'] -%}
-    {%- if definition.unique_id not in selected_resources or definition.alias not in tables_of(definition.schema) -%}
-        {{ return('') }}
-    {%- endif -%}
-    {%- set stored = fromjson(run_query('select variables from ' ~ definition.relation_name).rows[0]['variables']) -%}
+    {%- set definition = stored_definition() -%}
+    {%- if 'model.' ~ project_name ~ '.cohort_definition' not in selected_resources or definition is none -%}{{ return('') }}{%- endif -%}
+    {%- set stored = fromjson(definition['variables']) -%}
     {%- set changed = [] -%}
     {%- for name, value in effective_settings().items() if name in stored and tojson(stored[name]) != tojson(value) -%}
         {%- set usual = var('settings').get(name, {}) -%}

@@ -8,7 +8,7 @@
             {%- set advice = promise_broken(result) if result.status == 'fail' and result.node.resource_type == 'test' else advice_on(result.message or '') -%}
             {%- do log('FAILED ' ~ result.node.name ~ ': ' ~ advice, info=True) -%}
         {%- endfor -%}
-        {%- do log('Every table that models had made before this run is as it was, in ' ~ target.path ~ '.', info=True) -%}
+        {%- do log(target.path ~ ' is as it was before this run. What it has read whole from raw files is kept for the next.', info=True) -%}
     {%- elif 'model.' ~ project_name ~ '.cohort_definition' in selected_resources and not flags.EMPTY and invocation_args_dict.which in ['build', 'run'] -%}
         {%- set definition = run_query('select * from ' ~ ref_of('cohort_definition')).rows[0] -%}
         {%- do log('', info=True) -%}
@@ -43,12 +43,13 @@
 {% endmacro %}
 
 
-{#- What a data test that failed says. The marts that it looked at are undone, so the rows are to be had
-    only where the run itself stores them. -#}
+{#- What a data test that failed says. The marts that it looked at are gone, so the rows are to be had only
+    where the run itself stores them: beside the warehouse, until the next build. -#}
 {% macro promise_broken(result) %}
     {{ return(
         'the promise ' ~ result.node.name ~ ' is broken by ' ~ result.failures ~ ' rows. See them: '
         ~ 'dbt build --profiles-dir profiles --store-failures, then the table ' ~ result.node.schema ~ '.' ~ result.node.alias
+        ~ ' of ' ~ run_query('select path from duckdb_databases() where database_name = current_database()').rows[0][0]
         ~ '. Correct the raw data or the seed behind them.'
     ) }}
 {% endmacro %}

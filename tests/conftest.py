@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from hashlib import md5
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -152,6 +153,10 @@ class Bench:
                 "select schema_name, view_name, sql from duckdb_views() where not internal"
             ).fetchall()
         return hashes | {f"{schema}.{view}": text for schema, view, text in views}
+
+    def md5(self) -> str:
+        """Of the very bytes of the warehouse."""
+        return md5(self.warehouse.read_bytes()).hexdigest()
 
     def marts(self) -> dict[str, str]:
         """The contents of the marts, less the time at which they were built."""

@@ -1,4 +1,4 @@
-"""A first build that is refused leaves no file; what it has kept rows in, or found, it leaves."""
+"""A first build that is refused leaves no file; what it has read whole the next does not read."""
 
 from pathlib import Path
 
@@ -20,6 +20,10 @@ def fresh(built: Bench, tmp_path: Path) -> Bench:
 
 def files(bench: Bench) -> list[str]:
     return sorted(path.name for path in bench.warehouse.parent.glob(f"{bench.warehouse.name}*"))
+
+
+def folders(bench: Bench) -> list[Path]:
+    return list(bench.warehouse.parent.glob(".*.building"))
 
 
 @pytest.mark.parametrize(
@@ -48,7 +52,7 @@ def test_a_first_build_that_is_refused_leaves_nothing(
         done = fresh.charthouse("build", *words)
         assert (done.returncode, done.stderr.count("\n")) == (1, 1)
         assert line in done.stderr
-    assert not files(fresh)
+    assert not files(fresh) and not folders(fresh)
 
 
 def test_one_whose_copies_are_all_refused_leaves_nothing(bench: Bench) -> None:
@@ -57,23 +61,24 @@ def test_one_whose_copies_are_all_refused_leaves_nothing(bench: Bench) -> None:
     rewrite(patients, lambda text: text.split("\n")[0] + "\n")
     outcome = bench.build("--select", PATIENTS)
     assert "holds no row that stg_mimiciv__patients asks for" in outcome.output
-    assert (outcome.code, files(bench)) == (1, [])
+    assert (outcome.code, files(bench), folders(bench)) == (1, [], [])
 
 
 def test_what_it_has_read_whole_stays(bench: Bench) -> None:
     bench.warehouse.unlink()
     admissions = Path(bench.raw["CHARTHOUSE_MIMICIV"]) / "hosp/admissions.csv.gz"
     rewrite(admissions, lambda text: text.split("\n")[0] + "\n")
-    outcome = bench.build("--select", PATIENTS, "stg_mimiciv__admissions")
-    assert outcome.code == 1
-    assert [name for name in bench.contents() if name.startswith("staging.")] == [
-        f"staging.{PATIENTS}"
-    ]
+    assert bench.build("--select", PATIENTS, "stg_mimiciv__admissions").code == 1
+    assert files(bench) == []
+    outcome = bench.build("--select", PATIENTS, *UNTESTED)
+    assert outcome.code == 0 and "unchanged, not read again: " in outcome.output
+    assert bench.one(f"select count(*) > 0 from staging.{PATIENTS}")
 
 
 def test_what_succeeds_stays_without_a_row(fresh: Bench) -> None:
     assert fresh.build("--select", PATIENTS, "--empty", *UNTESTED).code == 0
     assert fresh.one(f"select count(*) from staging.{PATIENTS}") == 0
+    assert not folders(fresh)
 
 
 def test_a_warehouse_that_stood_before_stays_whatever_it_holds(fresh: Bench) -> None:

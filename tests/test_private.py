@@ -275,16 +275,14 @@ def test_what_a_build_writes_is_for_its_owner_alone_whatever_the_warehouse(
     log, older = bench.logs / "dbt.log", bench.logs / "dbt.log.1"
     bench.logs.mkdir(mode=0o755)
     older.touch(mode=0o644)
-    beside = [
-        bench.warehouse.with_name(f"{bench.warehouse.name}.{end}") for end in ("wal", "reserve")
-    ]
+    folder = bench.warehouse.with_name(f".{bench.warehouse.name}.building")
     seen: dict[str, str] = {}
     is_over = threading.Event()
 
     def watch() -> None:
         while not is_over.wait(0.005):
             with suppress(FileNotFoundError):
-                seen.update(modes(*beside))
+                seen.update(modes(folder, folder / f"{bench.warehouse.name}.wal"))
 
     watcher = threading.Thread(target=watch)
     watcher.start()
@@ -295,7 +293,7 @@ def test_what_a_build_writes_is_for_its_owner_alone_whatever_the_warehouse(
         is_over.set()
         watcher.join()
     assert outcome.code == 0, outcome.output
-    assert seen == {path.name: "0o600" for path in beside}
+    assert seen == {folder.name: "0o700", f"{bench.warehouse.name}.wal": "0o600"}
     assert modes(bench.warehouse) == {"warehouse.duckdb": "0o664"}
     target = bench.logs / "target"
     assert modes(bench.logs, target) == {"logs": "0o700", "target": "0o700"}
@@ -307,7 +305,7 @@ def test_what_a_build_writes_is_for_its_owner_alone_whatever_the_warehouse(
 def test_what_an_earlier_version_left_is_closed(own: Bench, tmp_path: Path) -> None:
     own.warehouse.chmod(0o644)
     (tmp_path / "warehouse.duckdb.tmp").mkdir(mode=0o755)
-    names = ("ask-1.1.journal", "ask-1.2.unreadable", "reserve")
+    names = ("ask-1.1.journal", "ask-1.2.unreadable")
     left = [tmp_path / f"warehouse.duckdb.{name}" for name in names]
     for path in left:
         path.touch(mode=0o644)

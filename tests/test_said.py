@@ -60,15 +60,6 @@ def test_run_keeps_the_settings_of_the_warehouse_and_says_so(
     assert all(words in lines[0] for words in said)
 
 
-def test_of_a_build_that_was_killed_run_keeps_what_will_be_put_back(own: Bench) -> None:
-    built_with(own, window_end_hours=48)
-    write(own, "alter table marts.cohort_definition rename to cohort_definition__previous")
-    write(own, "create table marts.cohort_definition as select * replace (json_merge_patch("
-               "variables, '{\"window_end_hours\": 12}') as variables)"
-               " from marts.cohort_definition__previous")  # fmt: skip
-    assert settings_for(PROJECT, own.warehouse, {}, print) == {"window_end_hours": 48}
-
-
 def test_without_a_warehouse_run_takes_the_defaults(tmp_path: Path) -> None:
     assert settings_for(PROJECT, tmp_path / "none.duckdb", {"min_age": 65}, print) == {
         "min_age": 65

@@ -1,26 +1,39 @@
 {#- A table read from a raw file, once: it is read again only when the file's content, or what we want of it
     (the compiled SQL, the declared columns, the seeds it reads), has changed. What says so stands in the
     table's comment, so it goes wherever the table goes: the file's origin, a hash of the query, the SHA-256
-    of what was read, and what kind of data that is (data_kind.sql). -#}
+    of what was read, and what kind of data that is (data_kind.sql). Nor is read again what a build that did
+    not end well has read (charthouse.build_beside). -#}
 {% materialization raw_copy, adapter='duckdb' %}
     {%- set existing = load_cached_relation(this) -%}
     {%- set node = raw_source(model) -%}
     {%- set file = raw_file(node) -%}
     {%- set query = 'Query ' ~ raw_query(node, sql) ~ '.' -%}
-    {%- set before = table_comment(this) if existing is not none else '' -%}
-    {%- set sha256 = sha256_in(before) -%}
+    {%- set relation = this.incorporate(type='table') -%}
+    {%- set kept = this.incorporate(path={'database': 'raw_copies_kept'}) -%}
+    {%- set there = [] -%}
+    {%- for copy in [this, kept] if not should_full_refresh() -%}
+        {%- set comment = table_comment(copy) -%}
+        {%- if query in comment and of_raw_file('is_raw_origin', node, comment) -%}{%- do there.append(copy) -%}{%- endif -%}
+    {%- endfor -%}
 
-    {%- if query in before and of_raw_file('is_raw_origin', node, before) and not should_full_refresh() -%}
+    {%- if there -%}
+        {%- do log('  unchanged, not read again: ' ~ (file.path or node.source_meta.root ~ ' (not set)'), info=True) -%}
+        {%- set sha256 = sha256_in(table_comment(there[0])) -%}
+    {%- endif -%}
+    {%- if there and there[0] == this -%}
         {%- call statement('main') -%}
             select 1 as unchanged
         {%- endcall -%}
-        {%- do log('  unchanged, not read again: ' ~ (file.path or node.source_meta.root ~ ' (not set)'), info=True) -%}
     {%- else -%}
-        {%- set relation = replace_relation('table', sql) -%}
+        {{ run_hooks(pre_hooks) }}
+        {%- do drop_relation_if_exists(existing) -%}
+        {%- call statement('main') -%}
+            {{ create_table_as(False, relation, 'select * from ' ~ kept if there else sql) }}
+        {%- endcall -%}
+        {{ run_hooks(post_hooks) }}
         {%- if file.path -%}{%- do stop_at_no_rows(relation, node, file.path) -%}{%- endif -%}
-        {%- set sha256 = of_raw_file('raw_sha256', node) -%}
+        {%- if not there -%}{%- set sha256 = of_raw_file('raw_sha256', node) -%}{%- endif -%}
     {%- endif -%}
-    {%- set relation = this.incorporate(type='table') -%}
     {%- do persist_docs(relation, model) -%}
     {%- set kind = kind_of_copy(node, file.path, sha256, relation) -%}
     {%- do run_query(alter_relation_comment(relation, (model.description ~ '\n\n' ~ file.origin ~ ' ' ~ query ~ sha256_words(sha256) ~ '\n' ~ kind) | trim)) -%}
@@ -45,9 +58,9 @@
 {#- Of a view too: the audit has views in place of the copies. -#}
 {% macro table_comment(relation) %}
     {%- set found = run_query(
-        "select comment from duckdb_tables() where database_name = current_database() and schema_name = '" ~ relation.schema
+        "select comment from duckdb_tables() where database_name = '" ~ relation.database ~ "' and schema_name = '" ~ relation.schema
         ~ "' and table_name = '" ~ relation.identifier ~ "'"
-        ~ " union all select comment from duckdb_views() where database_name = current_database() and schema_name = '"
+        ~ " union all select comment from duckdb_views() where database_name = '" ~ relation.database ~ "' and schema_name = '"
         ~ relation.schema ~ "' and view_name = '" ~ relation.identifier ~ "'"
     ).rows -%}
     {{ return(found[0][0] or '' if found | length else '') }}

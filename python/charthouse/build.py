@@ -32,8 +32,8 @@ def run_dbt_build(project: Path, arguments: Sequence[str] = ()) -> None:
         failed = run_dbt(["build", *words, *arguments])
     except KeyboardInterrupt as interrupt:
         raise CharthouseError(
-            f"{how(interrupt)}, and dbt with it. The next build first undoes this one; until then"
-            " tables may be of two builds: run charthouse build again before you read them."
+            f"{how(interrupt)}, and dbt with it. The warehouse is as it was before; what has been"
+            " read whole from raw files is kept for the next build."
         ) from None
     if failed:
         raise CharthouseError(failed)

@@ -1,33 +1,37 @@
 """What dbt-duckdb loads before it opens the warehouse (profiles/profiles.yml names it).
 
-dbt alone would meet a locked warehouse with a traceback; this waits, says for whom, and gives up
-with one line. It keeps a little of the disk back, so that a run that fills it can be undone. And it
-attaches the raw files, which SQL alone could not read safely.
+A command of dbt that writes works on a copy beside the warehouse (charthouse.build_beside), which
+takes its place when dbt says that all has gone well. dbt alone would meet a locked warehouse with a
+traceback; this waits, says for whom, and gives up with one line. And it attaches the raw files,
+which SQL alone could not read safely.
 """
 
-import atexit
-import errno
-import os
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
 import duckdb
+from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.adapters.duckdb.credentials import DuckDBCredentials
 from dbt.adapters.duckdb.plugins import BasePlugin
+from dbt.cli.exceptions import ExceptionExit
 from dbt.flags import get_flags
+from dbt_common.events.event_manager_client import add_callback_to_manager
+from dbt_common.invocation import get_invocation_id
+from duckdb.func import SPECIAL
 
+from charthouse.build_beside import KEPT, BuildBeside
 from charthouse.dbt_private import begin, call_database
 from charthouse.errors import CharthouseError
 from charthouse.project import raw_tables
 from charthouse.raw.database import RawDatabase
-from charthouse.warehouse import duckdb_config, wait_for_lock
+from charthouse.warehouse import duckdb_config, text_literal, wait_for_lock
 
-RESERVE_BYTES = 4_000_000  # many times what putting every table back writes to the log
+WRITING = ("build", "run", "seed", "snapshot", "run-operation", "retry", "clone")
 
 
 class Plugin(BasePlugin):
-    """Waits for the warehouse's lock when dbt makes its environment, and reserves disk."""
+    """Leads dbt to the file that it works on, when it makes its environment."""
 
     _renamed = False  # whether the warehouse is a link of another name
 
@@ -35,29 +39,51 @@ class Plugin(BasePlugin):
         """Called by dbt-duckdb before it connects.
 
         Raises:
-            RuntimeError: the path makes no sense, the lock was not let go, or the disk is full; the
-                one class that dbt reports in one line.
+            RuntimeError: the path makes no sense; the one class that dbt reports in one line.
         """
         if self.creds is not None:
-            path = self.creds.path
-            refusal = (
-                _refused(path) or _waited_in_vain(path) or _reserve_disk(Path(f"{path}.reserve"))
-            )
-            if refusal:
+            self._path = self.creds.path
+            if refusal := _refused(self._path):
                 raise RuntimeError(refusal)
 
     def update_connection_config(self, creds: DuckDBCredentials, config: dict[str, Any]) -> None:
-        """No door of DuckDB's own, and the threads of CHARTHOUSE_THREADS, whatever the profile."""
+        """No door of DuckDB's own, and the threads of CHARTHOUSE_THREADS, whatever the profile.
+
+        The last that is called before dbt-duckdb connects; configure_connection is the first after
+        it, and there the path is again what the user calls it.
+
+        Raises:
+            RuntimeError: the lock was not let go, the disk is full, or what else forbids to begin.
+        """
         try:
             config.update(duckdb_config())
         except CharthouseError as error:
             raise RuntimeError(str(error)) from None
+        begun = _begun(self._path, get_invocation_id())
+        if isinstance(begun, str):
+            raise RuntimeError(begun)
+        self._build = begun
+        if begun is not None:
+            creds.path = str(begun.file)
 
     def configure_connection(self, conn: duckdb.DuckDBPyConnection) -> None:
-        """Attaches the raw files, and gives SQL what macros ask of them."""
+        """Attaches the raw files, and gives SQL what macros ask of them.
+
+        standing_data_kind(): of the warehouse that a build would replace; null where there is none.
+        """
         if self.creds is not None:
             self._renamed = call_database(conn, self.creds.path, self.creds.database)
+            self.creds.path = self._path
         self._raw.attach(conn)
+        if self._build is not None and self._build.kept.exists():
+            conn.execute(f"attach {text_literal(self._build.kept)} as {KEPT} (read_only)")
+
+        def standing_data_kind() -> str | None:
+            return self._build.data_kind() if self._build is not None else None
+
+        conn.create_function(
+            "standing_data_kind", standing_data_kind, side_effects=True, null_handling=SPECIAL
+        )
 
     def configure_cursor(self, cursor: duckdb.DuckDBPyConnection) -> None:
         """Each can read the raw files, and of a link begins at the name that dbt knows."""
@@ -80,30 +106,30 @@ def _refused(path: str) -> str | None:
 
 
 @cache  # dbt tries several times; one wait, one message
-def _waited_in_vain(path: str) -> str | None:
+def _begun(path: str, invocation: str) -> BuildBeside | str | None:
+    """The build of this command of dbt, if it is one; or why it cannot begin."""
+    writes = get_flags().WHICH in WRITING
     try:
-        wait_for_lock(Path(path))
+        if not writes and Path(path).exists():
+            wait_for_lock(Path(path))
+            return None
+        build = BuildBeside(Path(path))
     except CharthouseError as error:
         return str(error)
-    return None
 
+    def finish(event: Any) -> None:
+        """Called with each event of dbt: the last one says whether all went well."""
+        if event.info.name != "CommandCompleted":
+            return
+        DuckDBConnectionManager.env().close()
+        if not (writes and event.data.success):
+            build.end()
+            return
+        try:
+            build.take_place()
+        except CharthouseError as error:
+            print(error, flush=True)  # dbt has said its last
+            raise ExceptionExit(error) from None
 
-@cache
-def _reserve_disk(path: Path) -> str | None:
-    """Holds a file until this process ends; release_reserve() in macros/ empties it in need.
-
-    Returns:
-        Why it cannot, if the disk is too full: what a build did could not be undone.
-    """
-    atexit.register(path.unlink, missing_ok=True)
-    try:
-        with path.open("wb") as file:
-            os.posix_fallocate(file.fileno(), 0, RESERVE_BYTES)
-    except OSError as error:
-        path.unlink(missing_ok=True)
-        if error.errno == errno.ENOSPC:
-            return (
-                f"{path.parent} has less than {RESERVE_BYTES / 1e6:.0f} MB free. Free space on the"
-                " disk of the warehouse, or set CHARTHOUSE_WAREHOUSE to another."
-            )
-    return None
+    add_callback_to_manager(finish)
+    return build

@@ -1,4 +1,4 @@
-"""What keeps a plain `dbt build` private: its errors, its files, what a refused run would leave.
+"""What keeps a plain `dbt build` private: its errors and its files.
 
 charthouse.dbt_plugin calls this before dbt-duckdb opens the warehouse. dbt itself has then opened
 its log and parsed the project, under the umask of the shell.
@@ -7,17 +7,15 @@ its log and parsed the project, under the umask of the shell.
 import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
-from functools import cache, partial
+from functools import partial
 from glob import escape
 from pathlib import Path
 from typing import Any
 
 import duckdb
-from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.adapters.duckdb.environments import local
 from dbt.adapters.factory import get_adapter_by_type
-from dbt_common.events.event_manager_client import add_callback_to_manager, get_event_manager
+from dbt_common.events.event_manager_client import get_event_manager
 
 from charthouse.duckdb_errors import values_left_out
 from charthouse.local_paths import RAW_FOLDERS, require_local, require_warehouse_path
@@ -69,8 +67,7 @@ def begin(warehouse: str) -> None:
         CharthouseError: the warehouse or a raw folder is no path of this machine.
     """
     require_warehouse_path(warehouse)
-    file = Path(os.path.realpath(warehouse))
-    require_warehouse_path(file)  # what a link leads to
+    require_warehouse_path(os.path.realpath(warehouse))  # what a link leads to
     for variable in RAW_FOLDERS:
         require_local(variable, os.environ.get(variable, ""))
     os.umask(0o077)
@@ -78,7 +75,6 @@ def begin(warehouse: str) -> None:
     # dbt-duckdb has no hook for it; it makes one for each handle
     local.DuckDBCursorWrapper = Cursor  # type: ignore[misc]
     _close_files_of_dbt()
-    _leave_no_stub(file)
 
 
 def call_database(connection: duckdb.DuckDBPyConnection, path: str, name: str) -> bool:
@@ -129,29 +125,3 @@ def _close_files_of_dbt() -> None:
 def _with_older(logs: Iterable[Path]) -> Iterator[Path]:
     for log in logs:
         yield from log.parent.glob(f"{escape(log.name)}*")  # dbt.log.1 and so on
-
-
-@cache
-def _leave_no_stub(warehouse: Path) -> None:
-    """A run that fails before it has kept a row leaves no file where there was none."""
-    if not warehouse.exists():
-        add_callback_to_manager(partial(_remove_stub, warehouse))
-
-
-def _remove_stub(warehouse: Path, event: Any) -> None:
-    """Called with each event of dbt; the last says if all went well. Then a table is enough."""
-    opened = DuckDBConnectionManager._ENV and DuckDBConnectionManager._ENV.conn
-    if event.info.name == "CommandCompleted" and opened and warehouse.exists():
-        with suppress(duckdb.Error):
-            cursor = opened.cursor()
-            tables = cursor.execute(
-                """select format('"{}"."{}"."{}"', database_name, schema_name, table_name)"""
-                " from duckdb_tables() where not temporary"
-            ).fetchall()
-            if not any(
-                event.data.success or cursor.execute(f"select 1 from {table} limit 1").fetchall()
-                for (table,) in tables
-            ):
-                opened.close()
-                for path in (warehouse, warehouse.with_name(f"{warehouse.name}.wal")):
-                    path.unlink(missing_ok=True)

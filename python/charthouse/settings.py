@@ -80,7 +80,7 @@ def as_vars(settings: Mapping[str, Any]) -> list[str]:
 
 def _built_with(warehouse: Path) -> Mapping[str, Any]:
     """Settings of the marts; of a build that was killed, those that will be put back."""
-    with open_warehouse(warehouse, whole=False) as db:
+    with open_warehouse(warehouse) as db:
         names = db.execute(
             "select table_name from duckdb_tables() where schema_name = 'marts'"
             " and starts_with(table_name, 'cohort_definition') order by len(table_name) desc"

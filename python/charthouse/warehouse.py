@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import stat
 import sys
 import time
@@ -10,7 +11,7 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from glob import escape
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import duckdb
 import numpy as np
@@ -25,6 +26,10 @@ DEFAULT_LOCK_SECONDS = 60.0
 DEFAULT_MEMORY = "1500MB"  # there too
 LEAST_MEMORY, MOST_MEMORY = 100e6, 1e18  # bytes; with less DuckDB builds nothing
 MOST_THREADS = 1024
+
+WAREHOUSE_VERSION = 2
+"""Raised with every change that makes jobs fail, or misread, what an earlier build has left."""
+
 NO_DOORS: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
@@ -36,12 +41,19 @@ NO_DOORS: dict[str, str | bool | int | float | list[str]] = {
 # What DuckDB says, of whichever class its error is: it has no class of its own for either.
 _DAMAGED = ("Corrupt database file", "not a valid DuckDB", "Could not read enough bytes")
 _NO_ROOM = ("No space left", "max_temp_directory_size")
+_VERSION = "main.warehouse_version"
 _UNWRITTEN = (duckdb.IOException, duckdb.FatalException, duckdb.TransactionException)
 
-_BESIDE = (".wal", ".wal.*", ".tmp", ".reserve", ".*.journal", ".*.unreadable", ".audit")
+_BESIDE = (".wal", ".wal.*", ".tmp", ".*.journal", ".*.unreadable", ".audit")
+
+T = TypeVar("T")
 
 Unwritten = Callable[[str], CharthouseError]
 """What to say of a file that cannot be written, for a reason."""
+
+
+class Held(Exception):
+    """Somebody else holds a lock: says who."""
 
 
 def warehouse_path() -> Path:
@@ -70,7 +82,6 @@ def open_warehouse(
     path: Path,
     *,
     read_only: bool = True,
-    whole: bool = True,
     gives_up: Callable[[], bool] = lambda: False,
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """The warehouse, for as short a time as can be: while it is open nobody else can write.
@@ -80,13 +91,12 @@ def open_warehouse(
     Args:
         path: the DuckDB file.
         read_only: whether others may read meanwhile.
-        whole: refuse what a killed build has left.
         gives_up: asked again and again while the lock is held: whether to wait no longer.
 
     Raises:
-        CharthouseError: no such warehouse, no right to open it, the lock was not let go in time, a
-            build was killed in the middle and has left the marts of two cohorts, the file is
-            damaged, or the disk is full: what was not committed is then undone.
+        CharthouseError: no such warehouse, no right to open it, the lock was not let go in time, it
+            is of another version, the file is damaged, or the disk is full: what was not committed
+            is then undone.
     """
     if read_only:
         _require_file(path)
@@ -96,8 +106,7 @@ def open_warehouse(
         _faults_told(path, partial(_unwritten, path)),
         _closed_after(opened) as connection,
     ):
-        if whole:
-            _require_whole(connection, path)
+        _require_version(connection, path)
         yield connection
 
 
@@ -126,9 +135,10 @@ def open_copy(
         _faults_told(warehouse, unwritten),
         _closed_after(duckdb.connect(str(copy), config=config)) as connection,
     ):
-        _waited_for(warehouse, lambda: connection.execute(attach))
-        _require_whole(connection, warehouse)
+        note_version(connection)
+        waited_for(warehouse, lambda: connection.execute(attach))
         connection.execute("use source")
+        _require_version(connection, warehouse)
         yield connection
 
 
@@ -189,18 +199,50 @@ def _require_file(path: Path) -> None:
         )
 
 
-def _require_whole(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
-    # see macros/materializations/previous.sql; a build that runs would hold the lock
-    cut = connection.execute(
-        "select 1 from duckdb_tables() where list_contains(?, schema_name)"
-        " and table_name like '%\\_\\_previous' escape '\\'",
-        [list(SCHEMAS)],
-    ).fetchall()
-    if cut:
+def note_version(db: duckdb.DuckDBPyConnection) -> None:
+    """Says in the database which version of the warehouse it is."""
+    db.execute(f"create or replace table {_VERSION} as select {WAREHOUSE_VERSION} as version")
+    db.execute(
+        f"comment on table {_VERSION} is 'The version of the tables: Charthouse opens no other.'"
+    )
+
+
+def _require_version(db: duckdb.DuckDBPyConnection, path: Path) -> None:
+    if db.execute(
+        "select 1 from duckdb_tables() where database_name = current_database()"
+        f" and schema_name || '.' || table_name = '{_VERSION}'"
+    ).fetchall():
+        ((version,),) = db.execute(f"select version from {_VERSION}").fetchall()
+    else:
+        # a new one, or of somebody else's tables alone, is of any
+        ((is_ours,),) = db.execute(
+            "select count(*) > 0 from duckdb_tables() where database_name = current_database()"
+            " and list_contains(?, schema_name)",
+            [list(SCHEMAS)],
+        ).fetchall()
+        version = 1 if is_ours else WAREHOUSE_VERSION
+    if version < WAREHOUSE_VERSION:
         raise CharthouseError(
-            f"{path}: a build was interrupted or killed before its end. Run charthouse build,"
-            " which first undoes it."
+            f"{path}: an earlier Charthouse has built it (version {version} of the warehouse, and"
+            f" this one needs {WAREHOUSE_VERSION}). Move it away and build anew (charthouse build)."
+            f" If you need its results, export them first: {_export(path)}"
         )
+    if version > WAREHOUSE_VERSION:
+        raise CharthouseError(
+            f"{path}: a later Charthouse has built it (version {version} of the warehouse, and this"
+            f" one knows {WAREHOUSE_VERSION}). Update Charthouse, or name another"
+            " CHARTHOUSE_WAREHOUSE."
+        )
+
+
+def _export(path: Path) -> str:
+    """A command that writes every table to a folder beside the warehouse, as Parquet."""
+    export = f"export database {text_literal(f'{path}.exported')} (format parquet)"
+    code = (
+        "import duckdb, os; os.umask(0o077);"
+        f" duckdb.connect({str(path)!r}, read_only=True).execute({export!r})"
+    )
+    return f"{shlex.quote(sys.executable)} -c {shlex.quote(code)}"
 
 
 def insert_columns(
@@ -245,7 +287,8 @@ def wait_for_lock(path: Path) -> None:
     Raises:
         CharthouseError: the lock was not let go in time, or the file cannot be opened at all.
     """
-    _connect(path, read_only=False).close()
+    with open_warehouse(path, read_only=False):
+        pass
 
 
 def _connect(
@@ -254,17 +297,39 @@ def _connect(
     require_warehouse_path(path)
     keep_private(path)
     config = duckdb_config()
-    return _waited_for(
-        path, lambda: duckdb.connect(str(path), read_only=read_only, config=config), gives_up
-    )
+
+    def opened() -> duckdb.DuckDBPyConnection:
+        while True:
+            before = file_id(path)
+            connection = duckdb.connect(str(path), read_only=read_only, config=config)
+            if read_only or before in (None, file_id(path)):
+                return connection
+            connection.close()  # a build has put another file there before we had its lock
+
+    return waited_for(path, opened, gives_up)
 
 
-def _waited_for(
-    path: Path,
-    opened: Callable[[], duckdb.DuckDBPyConnection],
-    gives_up: Callable[[], bool] = lambda: False,
-) -> duckdb.DuckDBPyConnection:
-    """Tries until nobody else holds the warehouse; CHARTHOUSE_LOCK_SECONDS bounds the wait."""
+def file_id(path: Path | int) -> tuple[int, int] | None:
+    """Which file a path or descriptor leads to, whatever its name; None where there is none."""
+    with suppress(FileNotFoundError):
+        found = os.stat(path)
+        return found.st_dev, found.st_ino
+    return None
+
+
+def waited_for(
+    path: Path, opened: Callable[[], T], gives_up: Callable[[], bool] = lambda: False
+) -> T:
+    """Tries until nobody else holds the warehouse; CHARTHOUSE_LOCK_SECONDS bounds the wait.
+
+    Args:
+        path: the warehouse.
+        opened: takes the lock; raises Held, or what DuckDB raises where another process has it.
+        gives_up: asked again and again: whether to wait no longer.
+
+    Raises:
+        CharthouseError: it was not let go in time, or the file cannot be opened at all.
+    """
     seconds = os.environ.get("CHARTHOUSE_LOCK_SECONDS") or str(DEFAULT_LOCK_SECONDS)
     if not re.fullmatch(r"[0-9]+(\.[0-9]+)?", seconds):
         raise CharthouseError(f"CHARTHOUSE_LOCK_SECONDS: '{seconds}' is not a number of seconds.")
@@ -273,21 +338,30 @@ def _waited_for(
     while True:
         try:
             return opened()
+        except Held as held:
+            holder = str(held)
         except duckdb.Error as error:
             if "Could not set lock" not in str(error):
-                raise _fault(error, path, partial(_unwritten, path)) or CharthouseError(
-                    f"{path}: cannot be opened ({_reason(error)}). Correct CHARTHOUSE_WAREHOUSE, or"
-                    " the rights of the folder."
+                raise _fault(error, path, partial(_unwritten, path)) or cannot_be_opened(
+                    path, _reason(error)
                 ) from error
             holder = _lock_holder(error)
-            if time.monotonic() >= deadline or gives_up():
-                raise CharthouseError(
-                    f"{path} is in use by {holder}. Wait for it or end it, then run again."
-                ) from error
+        if time.monotonic() >= deadline or gives_up():
+            raise CharthouseError(
+                f"{path} is in use by {holder}. Wait for it or end it, then run again."
+            )
         if not told:
             print(f"{path} is in use by {holder}: waiting for it.", file=sys.stderr, flush=True)
             told = True
         time.sleep(0.1)
+
+
+def cannot_be_opened(path: Path, reason: str) -> CharthouseError:
+    """What to say of a warehouse that is not to be had, whoever says so."""
+    return CharthouseError(
+        f"{path}: cannot be opened ({reason}). Correct CHARTHOUSE_WAREHOUSE, or the rights of the"
+        " folder."
+    )
 
 
 def duckdb_config() -> dict[str, str | bool | int | float | list[str]]:

@@ -1,0 +1,13 @@
+{#- A post-hook: the comment of a table ends with a hash of its query, so `charthouse audit` sees whether the
+    project's SQL has changed since. -#}
+{% macro say_query() %}
+    {%- if execute and model.config.materialized == 'table' -%}
+        {{ alter_relation_comment(this.incorporate(type='table'), model.description ~ '\n\nMade by query ' ~ asked_of(sql) ~ '.') }}
+    {%- endif -%}
+{% endmacro %}
+
+
+{#- A hash of a query, without the name of the database, which is that of the warehouse's file. -#}
+{% macro asked_of(sql) %}
+    {{ return(local_md5(sql | replace('"' ~ this.database ~ '".', ''))) }}
+{% endmacro %}
