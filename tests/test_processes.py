@@ -1,6 +1,7 @@
 """Processes end together: whoever ends `charthouse build` ends dbt, and the lock is free."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import pytest
 from charthouse.build_beside import BuildBeside
 from charthouse.cli.app import kept_when_interrupted
 from charthouse.errors import CharthouseError
-from conftest import Bench
+from conftest import UNTESTED, Bench
 
 ENDED = (
     ", and dbt with it. The warehouse is as it was before; what has been read whole from raw files"
@@ -125,3 +126,17 @@ def test_any_command_that_is_ended_says_by_what_and_what_it_leaves() -> None:
     ended = pytest.raises(CharthouseError, match=r"^ended by SIGTERM\. Finished batches are kept")
     with ended, kept_when_interrupted("batches"):
         raise KeyboardInterrupt(signal.SIGTERM.name)
+
+
+def test_a_build_that_cannot_take_the_warehouses_place_ends_with_one_line(bench: Bench) -> None:
+    """dbt has already said that all went well."""
+    run = bench.start_charthouse("build", "--select", "resource_type:seed", *UNTESTED)
+    assert run.stdout is not None
+    while "START seed file" not in run.stdout.readline():
+        pass
+    other = shutil.copy(bench.warehouse, bench.warehouse.with_name("other"))
+    os.replace(other, bench.warehouse)
+    _, errors = run.communicate(timeout=120)
+    line = "another program has put a file there, or taken it away, while this build went on."
+    assert run.returncode == 1 and errors.count("\n") == 1 and line in errors
+    assert not list(bench.warehouse.parent.glob(".*.building"))
