@@ -401,9 +401,9 @@ def test_a_warehouse_that_is_no_file_here_is_one_line(
 def test_other_names_are_taken(tmp_path: Path, named: str) -> None:
     (tmp_path / named).parent.mkdir(exist_ok=True)
     with open_warehouse(tmp_path / named, read_only=False) as db:
-        db.execute("create schema marts; create table marts.t as select 1 as n")
+        db.execute("create table t as select 1 as n")
     with open_warehouse(tmp_path / named) as db:
-        assert db.execute("select n from marts.t").fetchall() == [(1,)]
+        assert db.execute("select n from t").fetchall() == [(1,)]
 
 
 @pytest.fixture

@@ -79,7 +79,12 @@ def sql(out: Path, query: str) -> list[tuple]:
 
 def tables(out: Path) -> set[str]:
     return {
-        row[0] for row in sql(out, "select schema_name || '.' || table_name from duckdb_tables()")
+        row[0]
+        for row in sql(
+            out,
+            "select schema_name || '.' || table_name from duckdb_tables()"
+            " where table_name != 'warehouse_version'",
+        )
     }
 
 

@@ -33,6 +33,8 @@ WRITING = ("build", "run", "seed", "snapshot", "run-operation", "retry", "clone"
 class Plugin(BasePlugin):
     """Leads dbt to the file that it works on, when it makes its environment."""
 
+    _path: str  # of the warehouse, as the user calls it
+    _build: BuildBeside | None
     _renamed = False  # whether the warehouse is a link of another name
 
     def initialize(self, plugin_config: dict[str, Any]) -> None:
@@ -59,6 +61,8 @@ class Plugin(BasePlugin):
             config.update(duckdb_config())
         except CharthouseError as error:
             raise RuntimeError(str(error)) from None
+        if self.creds is None:
+            return
         begun = _begun(self._path, get_invocation_id())
         if isinstance(begun, str):
             raise RuntimeError(begun)
