@@ -484,6 +484,51 @@ def test_a_file_that_came_meanwhile_is_not_replaced(warehouse: Path, tmp_path: P
     assert rows(tmp_path / "first.duckdb") == [(6,)]
 
 
+def test_a_disk_that_can_share_blocks_is_asked_to(
+    warehouse: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    size = warehouse.stat().st_size
+
+    def share(target: int, _: int, source: int) -> None:
+        os.pwrite(target, os.pread(source, size, 0), 0)
+
+    monkeypatch.setattr("charthouse.build_beside.fcntl.ioctl", share)
+    monkeypatch.setattr(
+        "charthouse.build_beside.shutil.copyfileobj", lambda *_: pytest.fail("copied")
+    )
+    build = BuildBeside(warehouse)
+    change(build)
+    build.take_place()
+    assert rows(warehouse) == [(2,)]
+
+
+@needs_root
+@pytest.mark.skipif(not shutil.which("mkfs.btrfs"), reason="mkfs.btrfs is not here")
+def test_on_a_disk_that_shares_blocks_a_copy_takes_no_room(tmp_path: Path) -> None:
+    (tmp_path / "image").touch()
+    os.truncate(tmp_path / "image", 200_000_000)
+    (disk := tmp_path / "disk").mkdir()
+    subprocess.run(["mkfs.btrfs", "-q", tmp_path / "image"], check=True, capture_output=True)
+    if subprocess.run(
+        ["mount", "-o", "loop", tmp_path / "image", disk], capture_output=True
+    ).returncode:
+        pytest.skip("this machine does not let root mount an image of a disk")
+    try:
+        warehouse = make(disk / "w.duckdb")
+        with duckdb.connect(str(warehouse)) as db:
+            db.execute("create table marts.big as select hash(range) as n from range(5_000_000)")
+        os.sync()
+        free = shutil.disk_usage(disk).free
+        build = BuildBeside(warehouse)
+        os.sync()
+        assert free - shutil.disk_usage(disk).free < warehouse.stat().st_size / 10
+        change(build)
+        build.take_place()
+        assert rows(warehouse) == [(2,)]
+    finally:
+        subprocess.run(["umount", disk], check=True)
+
+
 @needs_root
 @pytest.mark.parametrize("when", ["to copy", "at the end"])
 def test_a_full_disk_leaves_the_warehouse_and_no_copy(
