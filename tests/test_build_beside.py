@@ -327,6 +327,15 @@ def test_what_a_killed_job_has_committed_is_built_on(warehouse: Path) -> None:
     assert beside(warehouse) == []
 
 
+def test_a_log_without_its_warehouse_is_not_built_beside(warehouse: Path) -> None:
+    warehouse.unlink()
+    log = warehouse.with_name("w.duckdb.wal")
+    log.write_bytes(b"committed")
+    with pytest.raises(CharthouseError, match=r"w\.duckdb\.wal: a log without its warehouse"):
+        BuildBeside(warehouse)
+    assert log.read_bytes() == b"committed" and beside(warehouse) == ["w.duckdb.wal"]
+
+
 # which version
 
 

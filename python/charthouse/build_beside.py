@@ -65,6 +65,7 @@ class BuildBeside:
         self.file, self.kept, self._lock = (
             self._folder / f"{name}{ending}" for ending in ("", ".kept", ".lock")
         )
+        self._log = self._warehouse.with_name(f"{name}.wal")
         self._standing: duckdb.DuckDBPyConnection | None = None
         self._copied: os.stat_result | None = None
         self._holding = ExitStack()
@@ -153,9 +154,10 @@ class BuildBeside:
 
     def _begin(self) -> None:
         if not self._warehouse.exists():
+            self._require_unmoved()
             self._keep_raw_copies_alone()
         else:
-            if self._warehouse.with_name(f"{self._warehouse.name}.wal").exists():
+            if self._log.exists():
                 wait_for_lock(self._warehouse)  # what a job that was killed has committed, too
             self._standing = self._holding.enter_context(open_warehouse(self._warehouse))
             if not os.access(self._warehouse, os.W_OK):
@@ -250,6 +252,11 @@ class BuildBeside:
             raise CharthouseError(
                 f"{self._warehouse}: another program has put a file there, or taken it away, while"
                 " this build went on. It is left as it is: build again."
+            )
+        if self._log.exists():
+            raise CharthouseError(
+                f"{self._log}: a log without its warehouse, which would spoil the next one. Move it"
+                " away, or back beside its own, then build again."
             )
 
 
