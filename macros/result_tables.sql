@@ -19,24 +19,6 @@
         ).rows -%}
             {%- do statements.append('create or replace view embeddings.encoded as ' ~ encoded_arms()) -%}
         {%- endif -%}
-        {%- do statements.append(
-            'create or replace view results.latest_runs as select * from results.runs where finished_at is not null'
-            ~ ' qualify row_number() over (partition by kind, name, task, cohort_hash order by finished_at desc, run_id desc) = 1'
-        ) -%}
-        {%- do statements.append(
-            "comment on view results.latest_runs is 'Of the runs that ended well, the last of each kind, name, task and cohort: what stands. Join marts.cohort_definition on cohort_hash for the present cohort.'"
-        ) -%}
-        {%- do statements.append(
-            "create or replace view results.standing_answers as select answers.* from results.answers as answers inner join ("
-            ~ "select name, cohort_hash, fingerprint from results.runs as runs where kind = 'ask' and exists ("
-            ~ "select 1 from results.answers as given where given.learner = runs.name and given.fingerprint = runs.fingerprint"
-            ~ " and given.cohort_hash = runs.cohort_hash and given.status = 'answered')"
-            ~ " qualify row_number() over (partition by name, cohort_hash order by started_at desc, run_id desc) = 1"
-            ~ ") as runs on answers.learner = runs.name and answers.cohort_hash = runs.cohort_hash and answers.fingerprint = runs.fingerprint"
-        ) -%}
-        {%- do statements.append(
-            "comment on view results.standing_answers is 'Of each learner the answers under the settings of its last run on their cohort that has any answer. Join marts.cohort_definition on cohort_hash for the present cohort.'"
-        ) -%}
         {%- do in_one_transaction(statements) -%}
     {%- endif -%}
 {% endmacro %}
@@ -60,13 +42,13 @@
     ).rows -%}
         {%- do arms.append(
             'select ' ~ text_literal(table['table_name']) ~ ' as encoder, '
-            ~ ('task' if table['has_task'] else 'null::varchar') ~ ' as task, stay_id, input_hash, cohort_hash, run_id,'
+            ~ ('task' if table['has_task'] else 'null::varchar') ~ ' as task, stay_id, input_hash, reads, run_id,'
             ~ ' embedding::float[] as vector, hash(embedding) as vector_hash from embeddings."' ~ table['table_name'] ~ '"'
         ) -%}
     {%- endfor -%}
     {{ return(arms | join(' union all ') or (
         'select null::varchar as encoder, null::varchar as task, null::integer as stay_id, null::varchar as input_hash,'
-        ~ ' null::varchar as cohort_hash, null::varchar as run_id, null::float[] as vector, null::ubigint as vector_hash where false'
+        ~ ' null::varchar[] as reads, null::varchar as run_id, null::float[] as vector, null::ubigint as vector_hash where false'
     )) }}
 {% endmacro %}
 
@@ -80,8 +62,8 @@
     {%- set interval = 'value double, ci_low double, ci_high double' -%}
     {{ return({
         'results.runs': {
-            'holds': 'One row per run of a job: what it was asked, on which cohort, with which code, weights, seed and packages. finished_at is null while it runs, and for ever if it failed or was killed.',
-            'columns': 'run_id varchar not null, kind varchar not null, name varchar not null, task varchar, cohort_hash varchar not null, protocol varchar not null, is_synthetic boolean not null, code_version varchar not null, seed bigint not null, settings json not null, revision varchar, fingerprint varchar, packages json not null, device varchar not null, started_at timestamp not null, finished_at timestamp, counts json',
+            'holds': 'One row per run of a job: what it was asked, on which cohort, with which code, weights, seed and packages. reads: kind, name and hash, as marts.content_hashes had them, of all that it read. finished_at is null while it runs, and for ever if it failed or was killed.',
+            'columns': 'run_id varchar not null, kind varchar not null, name varchar not null, task varchar, cohort_hash varchar not null, reads varchar[] not null, protocol varchar not null, is_synthetic boolean not null, code_version varchar not null, seed bigint not null, settings json not null, revision varchar, fingerprint varchar, packages json not null, device varchar not null, started_at timestamp not null, finished_at timestamp, counts json',
         },
         'results.run_inputs': {
             'holds': 'Which embeddings a run of predict read: one row per encoder and run that made them. content_hash is of all vectors of the encoder that were read, whichever runs made them: md5 of their stay_id:input_hash, joined by commas in order of stay_id. vectors_hash is of their bytes likewise: md5 of stay_id:md5(float32, little-endian); null of an older clone.',
@@ -136,8 +118,8 @@
             'columns': 'run_id varchar not null, check_name varchar not null, checked bigint not null, failed bigint not null, stays bigint not null, stay_ids integer[], detail varchar',
         },
         'results.answers': {
-            'holds': 'One row per question put to a multimodal learner: learner, settings (fingerprint, that of its run), task, condition, stay. What was asked is known by its hashes, never repeated here. An error is no answer: it is asked again, and attempt counts. parsed is yes, no or none, by the parser of that version. p_yes is P(yes) / (P(yes) + P(no)) of the first token. cohort_hash is null where the question has changed since.',
-            'columns': 'run_id varchar not null, learner varchar not null, fingerprint varchar not null, cohort_hash varchar, task varchar not null, condition varchar not null, stay_id integer not null, question_hash varchar not null, model varchar not null, resolved_model varchar, revision varchar, dtype varchar, endpoint varchar not null, prompt varchar not null, prompt_version varchar not null, prompt_hash varchar not null, dicom_id varchar, image_hash varchar, image_note varchar, dropped integer not null, answer varchar, parsed varchar, parser_version integer, p_yes double, yes_no_mass double, prompt_tokens integer, answer_tokens integer, seconds double, cost_usd double, status varchar not null, error varchar, attempt integer not null, asked_at timestamp not null',
+            'holds': 'One row per question put to a multimodal learner: learner, settings (fingerprint, that of its run), task, condition, stay. What was asked is known by its hashes, never repeated here. An error is no answer: it is asked again, and attempt counts. parsed is yes, no or none, by the parser of that version. p_yes is P(yes) / (P(yes) + P(no)) of the first token. reads is null where the question has changed since.',
+            'columns': 'run_id varchar not null, learner varchar not null, fingerprint varchar not null, reads varchar[], task varchar not null, condition varchar not null, stay_id integer not null, question_hash varchar not null, model varchar not null, resolved_model varchar, revision varchar, dtype varchar, endpoint varchar not null, prompt varchar not null, prompt_version varchar not null, prompt_hash varchar not null, dicom_id varchar, image_hash varchar, image_note varchar, dropped integer not null, answer varchar, parsed varchar, parser_version integer, p_yes double, yes_no_mass double, prompt_tokens integer, answer_tokens integer, seconds double, cost_usd double, status varchar not null, error varchar, attempt integer not null, asked_at timestamp not null',
         },
         'results.learner_metrics': {
             'holds': 'One row per learner, condition, counting and metric, of all test stays or of a subgroup, with its 95 % interval over resampled patients. counting says which answers count: asked, answered (refusals left out), as_wrong (each refusal a wrong decision), p_yes. n_errors are questions without an answer so far, in none of them. answers_hash is md5 of all answers under the condition: their stay_id:question_hash:parsed:p_yes, joined by commas in order of stay_id.',
@@ -158,8 +140,8 @@
             'columns': answered ~ ', modality varchar not null, metric varchar not null, ' ~ interval ~ ', n bigint not null, n_positive bigint not null, n_undefined bigint not null, reason varchar, evaluation_run_id varchar not null',
         },
         'embeddings.skipped': {
-            'holds': 'One row per stay, or per image or report of a stay (item), that an encoder could not encode, with the reason. cohort_hash is null where inputs or settings have changed since.',
-            'columns': 'encoder varchar not null, task varchar, stay_id integer not null, item varchar, reason varchar not null, input_hash varchar not null, cohort_hash varchar, run_id varchar not null',
+            'holds': 'One row per stay, or per image or report of a stay (item), that an encoder could not encode, with the reason. reads (as in results.runs) is null where inputs or settings have changed since.',
+            'columns': 'encoder varchar not null, task varchar, stay_id integer not null, item varchar, reason varchar not null, input_hash varchar not null, reads varchar[], run_id varchar not null',
         },
         'embeddings.fitted': {
             'holds': 'One row per fit: what an encoder learned, as a NumPy .npz file, and the stays it learned from. A run that was killed goes on with the very same numbers.',

@@ -4,7 +4,7 @@
 {% macro setting(name) %}
     {%- set of_protocol = var('settings')[name][protocol()] -%}
     {%- set value = var(name, of_protocol) -%}
-    {%- set kind = setting_kinds()[name] -%}
+    {%- set kind = var('settings')[name].kind -%}
     {#- infinity and NaN leave something when they are taken from themselves -#}
     {%- set is_number = value is number and value is not boolean and value - value == 0 -%}
     {%- set is_whole = is_number and value == value | int -%}
@@ -58,49 +58,6 @@
 {% endmacro %}
 
 
-{#- What each setting may be: a kind, or the list of its values. -#}
-{% macro setting_kinds() %}
-    {{ return({
-        'window_start_hours': 'number',
-        'window_end_hours': 'number',
-        'bin_hours': 'positive',
-        'min_age': 'bound',
-        'max_age': 'bound',
-        'min_stay_hours': 'bound',
-        'landmark': [true, false],
-        'required_modalities': 'list',
-        'availability': ['available', 'observed'],
-        'window_closed': ['left', 'right'],
-        'celsius': ['convert', 'drop'],
-        'zero_respiratory_rate': ['missing', 'keep'],
-        'second_arterial_line': ['pool', 'drop'],
-        'intubated_verbal': ['missing', 'keep'],
-        'imputation': ['forward', 'forward_backward', 'none'],
-        'median_fill': ['variable', 'variable_and_hour'],
-        'report_match': ['patient_and_time', 'admission'],
-        'image_views': 'list',
-        'profile_vitals': ['last_value', 'last_hours'],
-        'profile_hours': 'not negative',
-        'profile_template': ['compact', 'paper'],
-        'image_detail': ['low', 'high', 'auto'],
-        'moment_input': ['hourly', 'charted'],
-        'report_encoding': ['each', 'joined'],
-        'los_threshold_days': 'not negative',
-        'split_by': ['hash', 'era'],
-        'split_era_cut': 'year',
-        'split_unit': ['patient', 'stay'],
-        'split_fractions': 'list',
-        'split_seed': 'seed',
-        'fusion': 'text',
-        'fit_splits': 'list',
-        'baseline_chosen_on': ['validation', 'test'],
-        'decision_threshold': ['validation', 0.5],
-        'alert_rate': 'share',
-        'at_sensitivity': 'share',
-    }) }}
-{% endmacro %}
-
-
 {#- A bound that may be null, as SQL. -#}
 {% macro setting_or_null(name) %}
     {%- set value = setting(name) -%}
@@ -126,6 +83,16 @@
         {%- do effective.update({name: setting(name)}) -%}
     {%- endfor -%}
     {{ return(effective) }}
+{% endmacro %}
+
+
+{#- Of the settings in force those that shape a part of the marts, or what jobs make of them. -#}
+{% macro settings_that_shape(part) %}
+    {%- set found = {} -%}
+    {%- for name, declared in var('settings').items() if declared.shapes == part -%}
+        {%- do found.update({name: setting(name)}) -%}
+    {%- endfor -%}
+    {{ return(found) }}
 {% endmacro %}
 
 
@@ -204,8 +171,9 @@
         {%- for name, value in effective_settings().items() if tojson(variables.get(name)) != tojson(value) -%}
             {{ stop(name ~ ' is ' ~ tojson(value) ~ ' here, but ' ~ tojson(variables.get(name)) ~ ' in the warehouse: some models alone would contradict the others. Build all (dbt build without --select), or give the settings of the warehouse.') }}
         {%- endfor -%}
-        {%- for node in models if definition not in models and node.unique_id in definition.depends_on.nodes -%}
-            {{ stop(node.name ~ " is part of what the cohort's hash stands for. Build cohort_definition with it (--select " ~ node.name ~ '+), or all.') }}
+        {%- set hashes = graph.nodes['model.' ~ project_name ~ '.content_hashes'] -%}
+        {%- for node in models if hashes not in models and node.unique_id in definition.depends_on.nodes + hashes.depends_on.nodes -%}
+            {{ stop(node.name ~ ' is part of what results stand on. Build content_hashes with it (--select ' ~ node.name ~ '+), or all.') }}
         {%- endfor -%}
     {%- endif -%}
     {%- do stop_at_another_kind() -%}

@@ -49,7 +49,7 @@ def test_what_is_answered_is_not_asked_again(own: Bench, chat: Chat) -> None:
     assert len(chat.bodies) == 2 * asked
     put(own, chat, tasks=())
     assert len(chat.bodies) == 2 * asked
-    assert own.one("select count(*) from results.standing_answers") == 2 * asked
+    assert own.one("select count(*) from results.current_answers") == 2 * asked
 
 
 def test_another_question_of_a_task_is_asked_anew(own: Bench, chat: Chat) -> None:
@@ -58,7 +58,7 @@ def test_another_question_of_a_task_is_asked_anew(own: Bench, chat: Chat) -> Non
     write(own, "update seeds.tasks set question = 'Will the patient live?'")
     put(own, chat)
     assert len(chat.bodies) == 2 * n and "Will the patient live?" in text_of(chat.bodies[-1])
-    assert own.one("select count(*) from results.standing_answers") == n
+    assert own.one("select count(*) from results.current_answers") == n
     assert own.one("select count(*) from results.answers") == 2 * n
 
 
@@ -71,12 +71,12 @@ def test_changed_stays_are_asked_anew_and_going_back_finds_the_old_answers(
     write(own, "update marts.patient_profiles set profile = profile || 'x'")
     put(own, chat, stays=3)  # a few of them: no old answer may stand beside these
     assert len(chat.bodies) == n + 3
-    assert own.one("select count(*) from results.standing_answers") == 3
+    assert own.one("select count(*) from results.current_answers") == 3
     write(own, "update marts.patient_profiles as p set profile = kept.profile from kept"
                " where kept.stay_id = p.stay_id")  # fmt: skip
     put(own, chat)
     assert len(chat.bodies) == n + 3
-    assert own.one("select count(*) from results.standing_answers") == n
+    assert own.one("select count(*) from results.current_answers") == n
 
 
 def test_a_trial_that_answers_nothing_hides_nothing(own: Bench, chat: Chat, tmp_path: Path) -> None:
@@ -89,11 +89,11 @@ def test_a_trial_that_answers_nothing_hides_nothing(own: Bench, chat: Chat, tmp_
     chat.reply = lambda body: error(401)
     with pytest.raises(CharthouseError, match="refused the key"):
         put(own, chat, prompt=str(tmp_path / "mine.toml"), stays=3)
-    assert own.one("select count(*) from results.standing_answers") == n
+    assert own.one("select count(*) from results.current_answers") == n
     chat.reply = lambda body: None
     said = put(own, chat, prompt=str(tmp_path / "mine.toml"), stays=3)
     assert any(f"{n} answers under other settings are kept" in line for line in said)
-    assert own.one("select count(*) from results.standing_answers") == 3
+    assert own.one("select count(*) from results.current_answers") == 3
 
 
 def test_questions_that_are_refused_do_not_stand_in_the_way(own: Bench, chat: Chat) -> None:
@@ -135,13 +135,13 @@ def test_another_prompt_is_another_question_and_both_are_kept(
     assert len(chat.bodies) == 2 * n
     assert chat.bodies[-1]["messages"][0]["content"] == "You are a nurse."
     standing = own.sql(
-        "select prompt, prompt_version, count(*) from results.standing_answers group by all"
+        "select prompt, prompt_version, count(*) from results.current_answers group by all"
     )
     assert standing == [("plain", "2", n)]
     assert own.one("select count(*) from results.answers") == 2 * n
     put(own, chat)  # back to the first: nothing to ask, and it stands again
     assert len(chat.bodies) == 2 * n
-    assert own.one("select min(prompt) from results.standing_answers") == "paper"
+    assert own.one("select min(prompt) from results.current_answers") == "paper"
 
 
 def test_an_error_is_no_answer_and_is_asked_again(own: Bench, chat: Chat) -> None:

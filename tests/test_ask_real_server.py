@@ -77,7 +77,7 @@ def in_process(
 
 
 def answers(bench: Bench) -> dict[int, tuple[str, float]]:
-    rows = bench.sql("select stay_id, answer, p_yes from results.standing_answers")
+    rows = bench.sql("select stay_id, answer, p_yes from results.current_answers")
     return {stay_id: (text, p_yes) for stay_id, text, p_yes in rows}
 
 
@@ -86,7 +86,7 @@ def test_in_process_keeps_what_a_row_must_tell(
 ) -> None:
     assert len(in_process) == STAYS
     assert own.sql(
-        "select distinct endpoint, dtype, model, status, sends.run_id from results.standing_answers"
+        "select distinct endpoint, dtype, model, status, sends.run_id from results.current_answers"
         " left join results.sends as sends using (run_id)"
     ) == [("in process", "float32", "llava-hf/llava-1.5-7b-hf", "answered", None)]
     shown = own.sql(

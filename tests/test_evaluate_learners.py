@@ -278,7 +278,7 @@ def test_a_learner_is_compared_with_arms_on_the_stays_that_it_answered(scored: B
     assert {row[1] for row in rows} == {FIXED, ARMS[2]}
     found = {row[:3]: row[3:] for row in rows}
     heard = scored.sql(
-        "select arm, y_true, y_score, parsed, p_yes from results.standing_answers as answers"
+        "select arm, y_true, y_score, parsed, p_yes from results.current_answers as answers"
         " inner join results.predictions using (task, stay_id)"
         f" where learner = '{SHY}' and status = 'answered' and split = 'test'"
     )
@@ -348,7 +348,7 @@ def test_subgroups_are_whole_and_fairness_is_of_their_rates(scored: Bench) -> No
     by_group = scored.sql(
         "select gender, avg((parsed = 'yes')::int) filter (where parsed != 'none') as rate,"
         " count(*) filter (where parsed != 'none'), avg((parsed != 'none')::int), count(*)"
-        " from results.standing_answers inner join marts.cohort using (stay_id)"
+        " from results.current_answers inner join marts.cohort using (stay_id)"
         f" inner join marts.labels using (stay_id, task) where learner = '{SHY}'"
         " and status = 'answered' and split = 'test' group by 1"
     )
@@ -385,7 +385,7 @@ def test_shares_of_the_modalities_are_in_the_report(scored: Bench) -> None:
 
 def test_accuracy_stands_beside_that_of_the_larger_class_of_the_same_stays(scored: Bench) -> None:
     parsed = dict(scored.sql(
-        f"select stay_id, parsed from results.standing_answers where learner = '{SHY}'"
+        f"select stay_id, parsed from results.current_answers where learner = '{SHY}'"
         " and status = 'answered'"
     ))  # fmt: skip
     labels = {stay: y for stay, y in labels_of(scored).items() if stay in parsed}

@@ -374,7 +374,7 @@ def test_no_score_is_of_other_vectors_than_its_run_names(
     if moment == "before they are read":
         with pytest.raises(CharthouseError, match="vectors of pixel_pca were replaced meanwhile"):
             run()
-        assert not own.one("select count(*) from results.latest_runs where seed = 5")
+        assert not own.one("select count(*) from results.current_runs where seed = 5")
     else:
         run()
         features = [int(re.findall(r"x (\d+) features", line)[0]) for line in lines[1:]]
@@ -406,7 +406,7 @@ def test_a_dry_run_writes_nothing(own: Bench) -> None:
 def test_a_killed_run_keeps_whole_arms_only(own: Bench) -> None:
     process = own.start_charthouse("predict", *OF_BOTH, "--seed", "9")
     deadline = time.monotonic() + 120
-    finished = "select count(*) from results.latest_runs where seed = 9"
+    finished = "select count(*) from results.current_runs where seed = 9"
     while time.monotonic() < deadline and process.poll() is None:
         try:
             if own.one(finished):

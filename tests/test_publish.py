@@ -304,7 +304,7 @@ def test_text_of_a_run_that_is_not_known_to_be_synthetic_stays_behind(
     asked = dict(own.sql("select condition, count(*) from results.answers group by 1"))
     out, said = published(own, embeddings=True)
     assert holders(out) == WORDS
-    for name in ("answers", "standing_answers"):
+    for name in ("answers", "current_answers"):
         kept = dict(sql(out, f"select condition, count(answer) from results.{name} group by 1"))
         assert kept == {"full": asked["full"], "text_only": 0}
     assert dict(sql(out, "select encoder, count(*) from embeddings.fitted group by 1")) == {

@@ -39,6 +39,7 @@ final as (
         modalities.has_vitals,
         modalities.has_image,
         modalities.has_text,
+        modalities.has_vitals and modalities.has_image and modalities.has_text as is_complete,
         {{ split_of('stays') }} as split
     from stays
     inner join screened on stays.stay_id = screened.stay_id

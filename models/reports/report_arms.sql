@@ -1,15 +1,11 @@
--- The arms that stand: for each, its latest run of predict on the present cohort, what the grid search
+-- The arms that stand: for each, its latest run of predict on what the marts hold now, what the grid search
 -- chose, and whether the fit converged. Everything else in reports is about these runs.
 -- Grain: one row per task, arm and fusion.
 {{ config(alias='arms') }}
 
 with runs as (
-    select * from {{ source('results', 'latest_runs') }}
+    select * from {{ ref('current_runs') }}
     where kind = 'predict'
-),
-
-cohort as (
-    select cohort_hash from {{ ref('cohort_definition') }}
 ),
 
 models as (
@@ -39,10 +35,12 @@ seen as (
 
 evaluations as (
     select
-        run_id,
-        max(evaluation_run_id) as evaluation_run_id
-    from {{ source('results', 'metrics') }}
-    group by run_id
+        metrics.run_id,
+        max(metrics.evaluation_run_id) as evaluation_run_id
+    from {{ source('results', 'metrics') }} as metrics
+    inner join {{ ref('current_evaluations') }} as evaluated
+        on metrics.evaluation_run_id = evaluated.run_id and metrics.population = evaluated.population
+    group by metrics.run_id
 ),
 
 final as (
@@ -67,7 +65,6 @@ final as (
         runs.seed,
         runs.finished_at
     from runs
-    inner join cohort on runs.cohort_hash = cohort.cohort_hash
     inner join models on runs.run_id = models.run_id
     inner join fits on runs.run_id = fits.run_id
     left join seen on runs.run_id = seen.run_id

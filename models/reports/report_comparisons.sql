@@ -3,4 +3,4 @@
 -- Grain: one row per question, task, pair of arms, population, attribute and metric.
 {{ config(alias='comparisons') }}
 
-{{ of_standing_arms('comparisons', also='other_run_id') }}
+{{ of_current_arms('comparisons', also='other_run_id') }}

@@ -4,7 +4,7 @@
 {{ config(alias='contributions') }}
 
 with contributions as (
-    {{ of_standing_arms('contributions') }}
+    {{ of_current_arms('contributions') }}
 ),
 
 final as (

@@ -2,4 +2,4 @@
 -- Grain: one row per task, arm, fusion, curve and point.
 {{ config(alias='curves') }}
 
-{{ of_standing_arms('curves') }}
+{{ of_current_arms('curves') }}

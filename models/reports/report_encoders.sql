@@ -8,47 +8,41 @@ with encoders as (
 ),
 
 cohort as (
-    select
-        (select cohort_hash from {{ ref('cohort_definition') }}) as cohort_hash,
-        (select count(*) from {{ ref('cohort') }}) as stays
+    select count(*) as stays from {{ ref('cohort') }}
 ),
 
 encoded as (
     select
         encoder,
         task,
-        cohort_hash,
         count(*) as encoded,
         0 as skipped,
         max(run_id) as last_run_id
-    from {{ source('embeddings', 'encoded') }}
-    group by encoder, task, cohort_hash
+    from {{ ref('current_vectors') }}
+    group by encoder, task
 
     union all
 
     select
         encoder,
         task,
-        cohort_hash,
         0 as encoded,
         count(*) as skipped,
         max(run_id) as last_run_id
     from {{ source('embeddings', 'skipped') }}
-    where item is null
-    group by encoder, task, cohort_hash
+    where item is null and {{ is_current('reads') }}
+    group by encoder, task
 ),
 
 progress as (
     select
         encoded.encoder,
         encoded.task,
-        cohort.stays,
         sum(encoded.encoded) as encoded,
         sum(encoded.skipped) as skipped,
         max(encoded.last_run_id) as last_run_id
     from encoded
-    inner join cohort on encoded.cohort_hash = cohort.cohort_hash
-    group by encoded.encoder, encoded.task, cohort.stays
+    group by encoded.encoder, encoded.task
 ),
 
 -- An encoder that is trained per task has to be done for each of them.
@@ -61,7 +55,7 @@ due as (
         select distinct
             encoded.encoder,
             labels.task
-        from encoded
+        from {{ source('embeddings', 'encoded') }} as encoded
         cross join (select distinct task from {{ ref('labels') }}) as labels
         where encoded.task is not null
     ) as tasks on encoders.encoder = tasks.encoder
@@ -83,12 +77,12 @@ final as (
         encoders.revision,
         encoders.licence,
         encoders.citation,
-        cast(coalesce(progress.stays, cohort.stays) as bigint) as stays,
+        cohort.stays,
         cast(coalesce(progress.encoded, 0) as bigint) as encoded,
         cast(coalesce(progress.skipped, 0) as bigint) as skipped,
         case
             when progress.encoder is null then 'none'
-            when progress.encoded + progress.skipped = progress.stays then 'done'
+            when progress.encoded + progress.skipped = cohort.stays then 'done'
             else 'part'
         end as state,
         progress.last_run_id

@@ -2,4 +2,4 @@
 -- Grain: one row per task, arm, fusion, attribute and metric.
 {{ config(alias='fairness') }}
 
-{{ of_standing_arms('fairness') }}
+{{ of_current_arms('fairness') }}

@@ -14,8 +14,11 @@ with arms as (
 ),
 
 metrics as (
-    select * from {{ source('results', 'metrics') }}
-    where split = 'test'
+    select metrics.*
+    from {{ source('results', 'metrics') }} as metrics
+    inner join {{ ref('current_evaluations') }} as evaluated
+        on metrics.evaluation_run_id = evaluated.run_id and metrics.population = evaluated.population
+    where metrics.split = 'test'
 ),
 
 encoders as (

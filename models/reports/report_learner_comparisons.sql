@@ -10,4 +10,4 @@
         and (found.other_run_id is null or found.other_run_id in (select run_id from {{ ref('report_arms') }}))
 {%- endset %}
 
-{{ of_standing_learners('learner_comparisons', only=others_stand, other=true) }}
+{{ of_current_learners('learner_comparisons', only=others_stand, other=true) }}

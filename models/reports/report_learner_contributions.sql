@@ -2,4 +2,4 @@
 -- Grain: one row per task, learner, modality and metric.
 {{ config(alias='learner_contributions') }}
 
-{{ of_standing_learners('learner_contributions') }}
+{{ of_current_learners('learner_contributions') }}

@@ -2,4 +2,4 @@
 -- Grain: one row per task, learner, attribute, counting and metric.
 {{ config(alias='learner_fairness') }}
 
-{{ of_standing_learners('learner_fairness') }}
+{{ of_current_learners('learner_fairness') }}

@@ -2,4 +2,4 @@
 -- Grain: one row per task, learner, attribute, subgroup, counting and metric.
 {{ config(alias='learner_subgroups') }}
 
-{{ of_standing_learners('learner_metrics', only='found.attribute is not null') }}
+{{ of_current_learners('learner_metrics', only='found.attribute is not null') }}

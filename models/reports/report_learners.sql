@@ -37,8 +37,7 @@ learners as (
 
 answers as (
     select answers.*
-    from {{ source('results', 'standing_answers') }} as answers
-    inner join definition on answers.cohort_hash = definition.cohort_hash
+    from {{ ref('current_answers') }} as answers
     inner join cohort on answers.stay_id = cohort.stay_id
     inner join labels on answers.stay_id = labels.stay_id and answers.task = labels.task
 ),
@@ -90,6 +89,11 @@ measured as (
     from {{ source('results', 'learner_metrics') }}
     where attribute is null
     group by task, learner, fingerprint, cohort_hash, condition
+),
+
+evaluated as (
+    select run_id from {{ ref('current_evaluations') }}
+    where population = 'all'
 ),
 
 validation as (
@@ -147,7 +151,7 @@ final as (
         {%- for name in asked_by %}
         asked.{{ name }},
         {%- endfor %}
-        coalesce(measured.answers_hash = asked.answers_hash, false) as is_current,
+        coalesce(measured.answers_hash = asked.answers_hash, false) and evaluated.run_id is not null as is_current,
         measured.fingerprint,
         measured.evaluation_run_id,
         measured.cohort_hash,
@@ -161,6 +165,7 @@ final as (
             and measured.fingerprint = asked.fingerprint
             and measured.cohort_hash = asked.cohort_hash
             and measured.condition = asked.condition
+    left join evaluated on measured.evaluation_run_id = evaluated.run_id
     cross join definition
     left join learners on measured.learner = learners.learner
     left join best_arms on measured.task = best_arms.task

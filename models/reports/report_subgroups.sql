@@ -3,4 +3,4 @@
 -- Grain: one row per task, arm, fusion, attribute, subgroup and metric.
 {{ config(alias='subgroups') }}
 
-{{ of_standing_arms('subgroup_metrics') }}
+{{ of_current_arms('subgroup_metrics') }}

@@ -10,12 +10,19 @@ import duckdb
 from charthouse.data_kind import DataKind, kind_of
 from charthouse.errors import CharthouseError
 
+IS_CURRENT = (
+    "list_has_all((select list(concat_ws(' ', kind, name, content_hash))"
+    " from marts.content_hashes), reads)"
+)
+"""SQL: whether what a row of results has read is unchanged; macros/content_hash.sql has it too."""
+
 
 @dataclass(frozen=True)
 class Cohort:
     """The stays of the marts, and the settings they were built with."""
 
     cohort_hash: str
+    content_hashes: Mapping[tuple[str, str], str]  # of marts.content_hashes, by kind and name
     protocol: str
     data_kind: DataKind
     data_source: str | None  # name and licence of open data
@@ -30,6 +37,14 @@ class Cohort:
     def is_synthetic(self) -> bool:
         """Whether it is of no real patient."""
         return self.data_kind == "synthetic"
+
+    def reads(self, *parts: tuple[str, str]) -> list[str]:
+        """What results.runs.reads says of a run that reads these parts of marts.content_hashes.
+
+        Args:
+            parts: Kind and name of each, in any order and as often as they come.
+        """
+        return sorted(f"{kind} {name} {self.content_hashes[kind, name]}" for kind, name in {*parts})
 
     def describe(self) -> str:
         """For people, in a line."""
@@ -60,6 +75,7 @@ def read_cohort(db: duckdb.DuckDBPyConnection) -> Cohort:
     ).fetchall()
     return Cohort(
         cohort_hash=definition["cohort_hash"],
+        content_hashes=_content_hashes(db),
         protocol=definition["protocol"],
         data_kind=kind_of(definition),
         data_source=definition["data_source"],
@@ -77,17 +93,25 @@ def read_cohort(db: duckdb.DuckDBPyConnection) -> Cohort:
 
 
 def require_cohort(db: duckdb.DuckDBPyConnection, cohort: Cohort) -> None:
-    """The marts must still be those of the cohort that was read.
+    """The marts must still hold what was read; more may have come.
 
     Raises:
-        CharthouseError: they were built again in the meantime, for another cohort.
+        CharthouseError: they were built again in the meantime, for another cohort or with other
+            content.
     """
-    now = db.execute("select cohort_hash from marts.cohort_definition").fetchall()[0][0]
+    ((now,),) = db.execute("select cohort_hash from marts.cohort_definition").fetchall()
     if now != cohort.cohort_hash:
         raise CharthouseError(
             f"The marts were built again meanwhile (cohort {now[:12]}, not"
             f" {cohort.cohort_hash[:12]}). What was written is kept; run again for the new cohort."
         )
+    hashes = _content_hashes(db)
+    for (kind, name), content_hash in cohort.content_hashes.items():
+        if hashes.get((kind, name)) != content_hash:
+            raise CharthouseError(
+                f"The marts were built again meanwhile, with other content ({kind} {name}). What"
+                " was written is kept; run again."
+            )
 
 
 def require_result_tables(db: duckdb.DuckDBPyConnection) -> None:
@@ -101,12 +125,18 @@ def require_result_tables(db: duckdb.DuckDBPyConnection) -> None:
         " column_name in ('marts.cohort_definition.cohort_hash', 'results.runs.run_id',"
         " 'results.predictions.run_id', 'embeddings.fitted.fitted_on', 'results.answers.run_id',"
         " 'marts.patient_profiles.sections', 'results.comparisons.is_primary',"
-        " 'marts.cohort.in_mimic_cxr_years', 'marts.cohort_definition.data_kind')"
+        " 'marts.cohort.in_mimic_cxr_years', 'marts.cohort_definition.data_kind',"
+        " 'marts.content_hashes.content_hash', 'results.runs.reads')"
     ).fetchall()[0][0]
-    if found < 9:
+    if found < 11:
         raise CharthouseError(
             "The warehouse lacks the marts or the tables of results. Run charthouse build first."
         )
+
+
+def _content_hashes(db: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], str]:
+    rows = db.execute("select kind, name, content_hash from marts.content_hashes").fetchall()
+    return {(kind, name): content_hash for kind, name, content_hash in rows}
 
 
 def _column(db: duckdb.DuckDBPyConnection, query: str) -> tuple[str, ...]:

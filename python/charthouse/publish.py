@@ -46,7 +46,7 @@ FREE_TEXT = {
 TWICE = {(EMBEDDINGS, "encoded"): ("vector",)}
 """Columns of a view that are those of a table that is copied too."""
 
-ANSWERS = (("results", "answers"), ("results", "standing_answers"))
+ANSWERS = (("results", "answers"), ("results", "current_answers"))
 FITTED = (EMBEDDINGS, "fitted")
 
 # Results and embeddings outlive the cohort: each row is judged by its own run, not by the marts.

@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -32,16 +32,18 @@ def start_run(
     seed: int,
     settings: Mapping[str, Any],
     fingerprint: str,
+    reads: Sequence[str],
     revision: str | None = None,
     device: str = "cpu",
 ) -> None:
-    """Writes a row of results.runs, in the caller's transaction."""
+    """Writes a row of results.runs, in the caller's transaction; `reads` is of Cohort.reads."""
     run = {
         "run_id": run_id,
         "kind": kind,
         "name": name,
         "task": task,
         "cohort_hash": cohort.cohort_hash,
+        "reads": list(reads),
         "protocol": cohort.protocol,
         "is_synthetic": cohort.is_synthetic,
         "code_version": code_version(),

@@ -82,8 +82,8 @@ last_run as (
     select
         runs.run_id,
         runs.finished_at
-    from {{ source('results', 'latest_runs') }} as runs
-    inner join {{ ref('cohort_definition') }} as definition on runs.cohort_hash = definition.cohort_hash
+    from {{ ref('current_runs') }} as runs
+    cross join {{ ref('cohort_definition') }} as definition
     where runs.kind = 'audit' and runs.started_at >= definition.built_at
 ),
 

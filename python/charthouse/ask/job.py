@@ -15,7 +15,7 @@ from charthouse.ahead import ahead
 from charthouse.ask.budget import Budget
 from charthouse.ask.journal import Journal
 from charthouse.ask.parse import PARSER_VERSION, parse
-from charthouse.ask.plan import Asked, Plan
+from charthouse.ask.plan import Asked, Plan, what_is_read
 from charthouse.ask.profile import Section, read_profiles
 from charthouse.ask.prompt import Prompt
 from charthouse.ask.questions import Made, Maker
@@ -160,7 +160,7 @@ class Job:
             "run_id": self._run_id,
             "learner": self._spec.learner,
             "fingerprint": self._fingerprint,
-            "cohort_hash": self._cohort.cohort_hash,
+            "reads": what_is_read(self._cohort, asked.task),
             "task": asked.task,
             "condition": asked.condition.name,
             "stay_id": asked.stay_id,

@@ -67,12 +67,13 @@ class Plan:
 
     Attributes:
         todo: What has no answer yet; what has failed before comes last.
-        current: Hashes of all questions of the present cohort under these settings, whoever asks.
+        current: All questions of the present cohort under these settings, whoever asks: the hash of
+            each to what it follows from (results.answers.reads).
         answered: Questions asked for that have their answer already.
     """
 
     todo: Sequence[Asked]
-    current: frozenset[str] = field(repr=False)
+    current: Mapping[str, list[str]] = field(repr=False)
     answered: int
 
 
@@ -115,8 +116,9 @@ def make_plan(
     some = set(drawn[: wanted.stays])
     sample = set([stay_id for stay_id in drawn if stays[stay_id].is_complete][: wanted.sample])
     todo: list[Asked] = []
-    current: set[str] = set()
+    current: dict[str, list[str]] = {}
     answered = 0
+    reads = {task: what_is_read(cohort, task) for task in task_hashes}
     for task in task_hashes:
         for condition in CONDITIONS.values():
             chosen = (some if condition in wanted.conditions else set()) | (
@@ -136,7 +138,7 @@ def make_plan(
                     condition.sections, condition.picture, stay.profile_hash,
                     shown and (shown.dicom_id, shown.stat),
                 )  # fmt: skip
-                current.add(question_hash)
+                current[question_hash] = reads[task]
                 if not is_asked or stay_id not in chosen:
                     continue
                 status, attempts = before.questions.get(question_hash, ("", 0))
@@ -150,7 +152,14 @@ def make_plan(
             " marts.images."
         )
     todo.sort(key=lambda asked: asked.attempts > 0)
-    return Plan(todo, frozenset(current), answered)
+    return Plan(todo, current, answered)
+
+
+def what_is_read(cohort: Cohort, *tasks: str) -> list[str]:
+    """What answers about tasks follow from, as results.runs has it."""
+    return cohort.reads(
+        ("profile", "patient_profiles"), ("modality", "image"), *(("task", task) for task in tasks)
+    )
 
 
 def _can_be_asked(condition: Condition, stay: _Stay, other: Shown | None) -> bool:
@@ -170,8 +179,7 @@ def _read_stays(db: duckdb.DuckDBPyConnection) -> dict[int, _Stay]:
     """Of the test split, in order of stay_id."""
     rows = db.execute(
         "select cohort.stay_id, cohort.subject_id, md5(profiles.profile),"
-        " cohort.has_vitals and cohort.has_image and cohort.has_text,"
-        " profiles.latest_dicom_id, images.path"
+        " cohort.is_complete, profiles.latest_dicom_id, images.path"
         " from marts.cohort as cohort inner join marts.patient_profiles as profiles using (stay_id)"
         " left join marts.images as images on images.stay_id = cohort.stay_id"
         " and images.dicom_id = profiles.latest_dicom_id"

@@ -12,7 +12,7 @@ from charthouse.ask.conditions import COALITIONS, FULL, condition_named
 from charthouse.ask.job import Job, Tally
 from charthouse.ask.journal import Journal, recover
 from charthouse.ask.locked import create_locked
-from charthouse.ask.plan import Plan, Wanted, make_plan
+from charthouse.ask.plan import Plan, Wanted, make_plan, what_is_read
 from charthouse.ask.prompt import Prompt, read_prompt
 from charthouse.ask.questions import Maker
 from charthouse.ask.shots import Shots, draw_shots
@@ -320,12 +320,11 @@ class _Asking:
                 seed=wanted.seed,
                 settings=settings,
                 fingerprint=fingerprint,
+                reads=what_is_read(self.cohort, *wanted.tasks),
                 revision=settings["revision"],
                 device="server" if respondent.sends_to() else self.options.device,
             )
-            others = mark_current(
-                db, spec.learner, fingerprint, plan.current, self.cohort.cohort_hash
-            )
+            others = mark_current(db, spec.learner, fingerprint, plan.current)
             db.execute("commit")
         if others:
             self.say(

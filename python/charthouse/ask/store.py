@@ -1,6 +1,6 @@
 """results.answers: every statement that reads or changes it."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +8,7 @@ import duckdb
 import pyarrow as pa
 
 from charthouse.ask.parse import PARSER_VERSION, parse
+from charthouse.cohort import IS_CURRENT
 
 KEY = ("learner", "question_hash")
 """One row each; the hash is of settings, task, condition, stay and what is shown of it."""
@@ -77,30 +78,40 @@ def mark_current(
     db: duckdb.DuckDBPyConnection,
     learner: str,
     fingerprint: str,
-    question_hashes: Collection[str],
-    cohort_hash: str,
+    questions: Mapping[str, list[str]],
 ) -> int:
-    """Answers to just these questions belong to this cohort, others of these settings do not.
+    """Answers to just these questions are of what is shown now, others of these settings are not.
 
     They stay where they are: going back to the old settings finds them.
 
+    Args:
+        questions: The hash of each to what it follows from (results.answers.reads).
+
     Returns:
-        Answers of this cohort under other settings, which do not stand beside these.
+        Answers under other settings to what is shown now, which do not stand beside these.
     """
-    db.register("wanted", pa.table({"question_hash": pa.array(list(question_hashes), pa.string())}))
-    is_wanted = "question_hash in (select question_hash from wanted)"
+    wanted = {
+        "question_hash": pa.array(list(questions), pa.string()),
+        "reads": pa.array(list(questions.values()), pa.list_(pa.string())),
+    }
+    db.register("wanted", pa.table(wanted))
+    of_learner = "where answers.learner = ? and answers.fingerprint = ?"
     db.execute(
-        f"update results.answers set cohort_hash = if({is_wanted}, $cohort_hash, null)"
-        " where learner = $learner and fingerprint = $fingerprint"
-        f" and (({is_wanted} and cohort_hash is distinct from $cohort_hash)"
-        f" or (not {is_wanted} and cohort_hash = $cohort_hash))",
-        {"cohort_hash": cohort_hash, "learner": learner, "fingerprint": fingerprint},
+        f"update results.answers as answers set reads = null {of_learner} and {IS_CURRENT}"
+        " and question_hash not in (select question_hash from wanted)",
+        [learner, fingerprint],
+    )
+    db.execute(
+        f"update results.answers as answers set reads = wanted.reads from wanted {of_learner}"
+        " and answers.question_hash = wanted.question_hash"
+        " and answers.reads is distinct from wanted.reads",
+        [learner, fingerprint],
     )
     db.unregister("wanted")
     others: int = db.execute(
         "select count(*) from results.answers where learner = ? and fingerprint <> ?"
-        " and cohort_hash = ? and status = 'answered'",
-        [learner, fingerprint, cohort_hash],
+        f" and {IS_CURRENT} and status = 'answered'",
+        [learner, fingerprint],
     ).fetchall()[0][0]
     return others
 

@@ -63,7 +63,7 @@ def evaluate_again(
     details: list[str] = []
     for name in cohort.tasks:
         with open_warehouse(warehouse) as db:
-            run = _standing(db, cohort, name)
+            run = _current(db, name)
         if run is None or not run.settings.keys() >= NOTED:
             continue
         options = Options(
@@ -89,7 +89,7 @@ def evaluate_again(
         parts = task.compute(subject, run.run_id, watch).parts
         with open_warehouse(warehouse) as db:
             require_cohort(db, cohort)
-            if _standing(db, cohort, name) != run:
+            if _current(db, name) != run:
                 say(f"{name}: was evaluated meanwhile. Run the audit again.")
                 continue
             of_task = [_compare(db, part) for part in parts]
@@ -105,11 +105,11 @@ def evaluate_again(
     return Finding(CHECK, checked, failed, (), ", ".join(details) or None)
 
 
-def _standing(db: duckdb.DuckDBPyConnection, cohort: Cohort, task: str) -> _Run | None:
+def _current(db: duckdb.DuckDBPyConnection, task: str) -> _Run | None:
     rows = db.execute(
-        "select run_id, seed, fingerprint, code_version, settings from results.latest_runs"
-        " where kind = 'evaluate' and task = ? and cohort_hash = ?",
-        [task, cohort.cohort_hash],
+        "select run_id, seed, fingerprint, code_version, settings from results.current_runs"
+        " where kind = 'evaluate' and task = ?",
+        [task],
     ).fetchall()
     for run_id, seed, fingerprint, version, settings in rows:
         return _Run(run_id, seed, fingerprint, version, json.loads(settings))

@@ -46,10 +46,9 @@ def measure_again(db: duckdb.DuckDBPyConnection, project: Path, cohort: Cohort) 
     problems: list[tuple[int | None, str]] = []
     for task in cohort.tasks:
         problems += [
-            (None, f"{words}: no metrics of its evaluation")
-            for words in _without_metrics(db, cohort, task)
+            (None, f"{words}: no metrics of its evaluation") for words in _without_metrics(db, task)
         ]
-        evaluated, lost = _evaluated(db, cohort, task)
+        evaluated, lost = _evaluated(db, task)
         problems += [(None, words) for words in lost]
         if not evaluated:
             continue
@@ -88,7 +87,7 @@ class _Evaluation:
 
 
 def _evaluated(
-    db: duckdb.DuckDBPyConnection, cohort: Cohort, task: str
+    db: duckdb.DuckDBPyConnection, task: str
 ) -> tuple[dict[str, _Evaluation], list[str]]:
     """Current runs of predict that have metrics, and by what; and those of which nobody knows."""
     rows = db.execute(
@@ -97,11 +96,11 @@ def _evaluated(
         " cast(evaluations.settings ->> 'min_group' as integer),"
         " cast(evaluations.settings ->> 'alert_rate' as double),"
         " cast(evaluations.settings ->> 'at_sensitivity' as double)"
-        " from results.metrics inner join results.latest_runs as arms using (run_id)"
+        " from results.metrics inner join results.current_runs as arms using (run_id)"
         " left join results.runs as evaluations on metrics.evaluation_run_id = evaluations.run_id"
-        " and arms.cohort_hash = evaluations.cohort_hash"
-        " where arms.kind = 'predict' and arms.task = ? and arms.cohort_hash = ? order by all",
-        [task, cohort.cohort_hash],
+        " where arms.kind = 'predict' and arms.task = ? and (evaluations.run_id is null"
+        " or evaluations.run_id in (select run_id from results.current_evaluations)) order by all",
+        [task],
     ).fetchall()
     evaluated: dict[str, _Evaluation] = {}
     lost = []
@@ -117,17 +116,17 @@ def _evaluated(
     return evaluated, lost
 
 
-def _without_metrics(db: duckdb.DuckDBPyConnection, cohort: Cohort, task: str) -> list[str]:
+def _without_metrics(db: duckdb.DuckDBPyConnection, task: str) -> list[str]:
     """Arms that the standing evaluation has scored and that have no metrics of it."""
     rows = db.execute(
         "select arms.settings ->> 'arm', arms.settings ->> 'fusion'"
-        " from results.latest_runs as arms inner join results.latest_runs as evaluation"
+        " from results.current_runs as arms inner join results.current_runs as evaluation"
         " on list_contains(string_split(evaluation.fingerprint, ','), arms.run_id)"
         " where arms.kind = 'predict' and evaluation.kind = 'evaluate' and arms.task = $1"
-        " and evaluation.task = $1 and arms.cohort_hash = $2 and evaluation.cohort_hash = $2"
+        " and evaluation.task = $1"
         " and not exists (from results.metrics where metrics.run_id = arms.run_id"
         " and metrics.evaluation_run_id = evaluation.run_id) order by all",
-        [task, cohort.cohort_hash],
+        [task],
     ).fetchall()
     return [f"{task} {arm} by {fusion}" for arm, fusion in rows]
 

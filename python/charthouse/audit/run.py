@@ -65,12 +65,12 @@ def compute_again(
     with open_warehouse(warehouse, read_only=False) as db:
         start_run(
             db, cohort, run_id=run_id, kind="audit", name="audit", task=None, seed=0, settings={},
-            fingerprint="",
+            fingerprint="", reads=[],
         )  # fmt: skip
     with workplace(warehouse) as folder:
         made = replay(project, warehouse, cohort, folder, say)
     with open_warehouse(warehouse) as db:
-        made += _found_or_why_not(vectors.READ, lambda: vectors.hash_again(db, cohort))
+        made += _found_or_why_not(vectors.READ, lambda: vectors.hash_again(db))
         made += _found_or_why_not(scores.CHECK, lambda: [scores.rescore(db, project, cohort)])
         made += _found_or_why_not(
             metrics.CHECK, lambda: [metrics.measure_again(db, project, cohort)]

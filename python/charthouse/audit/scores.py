@@ -49,7 +49,7 @@ def rescore(db: duckdb.DuckDBPyConnection, project: Path, cohort: Cohort) -> Fin
     checked = 0
     problems: list[tuple[int | None, str]] = []
     for task in cohort.tasks:
-        arms, lost = _kept(db, project, cohort, specs, task)
+        arms, lost = _kept(db, project, specs, task)
         problems += [(None, words) for words in lost]
         stays = _held_out(db, [each.run_id for each in arms])
         for first in range(0, len(stays), STAYS_AT_ONCE):
@@ -68,16 +68,15 @@ def rescore(db: duckdb.DuckDBPyConnection, project: Path, cohort: Cohort) -> Fin
 def _kept(
     db: duckdb.DuckDBPyConnection,
     project: Path,
-    cohort: Cohort,
     specs: Mapping[str, EncoderSpec],
     task: str,
 ) -> tuple[list[_Kept], list[str]]:
     """Arms whose scores can be computed again, and why others cannot that should."""
     runs = db.execute(
         "select run_id, settings ->> 'arm', settings ->> 'fusion',"
-        " cast(settings ->> 'fusion_version' as integer) from results.latest_runs"
-        " where kind = 'predict' and task = ? and cohort_hash = ? order by all",
-        [task, cohort.cohort_hash],
+        " cast(settings ->> 'fusion_version' as integer) from results.current_runs"
+        " where kind = 'predict' and task = ? order by all",
+        [task],
     ).fetchall()
     kept: list[_Kept] = []
     lost: list[str] = []

@@ -5,7 +5,7 @@ from collections import defaultdict
 import duckdb
 
 from charthouse.audit.findings import Finding, found
-from charthouse.cohort import Cohort
+from charthouse.cohort import IS_CURRENT
 from charthouse.embed.store import vector_hash
 from charthouse.predict.features import ROWS_AT_ONCE, hash_of_all
 
@@ -15,20 +15,18 @@ READ = "vectors_not_as_read"
 _Target = tuple[str, str | None]
 
 
-def hash_again(db: duckdb.DuckDBPyConnection, cohort: Cohort) -> list[Finding]:
+def hash_again(db: duckdb.DuckDBPyConnection) -> list[Finding]:
     """Hashes the bytes of every vector of the present cohort, once.
 
     Args:
         db: the warehouse.
-        cohort: its present cohort.
 
     Returns:
         One finding for each vector against the hash that was written with it, one for all vectors
         that each current arm read against the hash that its run noted.
     """
     targets = db.execute(
-        "select distinct encoder, task from embeddings.encoded where cohort_hash = ? order by all",
-        [cohort.cohort_hash],
+        f"select distinct encoder, task from embeddings.encoded where {IS_CURRENT} order by all"
     ).fetchall()
     checked = 0
     problems: list[tuple[int | None, str]] = []
@@ -40,8 +38,8 @@ def hash_again(db: duckdb.DuckDBPyConnection, cohort: Cohort) -> list[Finding]:
         of_task, parameters = ("and task = ?", [task]) if task else ("", [])
         rows = db.sql(
             f'select stay_id, embedding, {written} as written from embeddings."{encoder}"'
-            f" where cohort_hash = ? {of_task}",
-            params=[cohort.cohort_hash, *parameters],
+            f" where {IS_CURRENT} {of_task}",
+            params=parameters,
         ).to_arrow_reader(ROWS_AT_ONCE)
         noted: dict[int, str | None] = {}
         for batch in rows:
@@ -57,7 +55,7 @@ def hash_again(db: duckdb.DuckDBPyConnection, cohort: Cohort) -> list[Finding]:
             checked += len(noted)
             now = hashes[encoder, task]
             problems += [(stay, label) for stay, then in noted.items() if then != now[stay]]
-    return [found(WRITTEN, checked, problems), _as_read(db, cohort, hashes)]
+    return [found(WRITTEN, checked, problems), _as_read(db, hashes)]
 
 
 def _columns(db: duckdb.DuckDBPyConnection, encoder: str) -> set[str]:
@@ -69,9 +67,7 @@ def _columns(db: duckdb.DuckDBPyConnection, encoder: str) -> set[str]:
     return {name for (name,) in rows}
 
 
-def _as_read(
-    db: duckdb.DuckDBPyConnection, cohort: Cohort, hashes: dict[_Target, dict[int, str]]
-) -> Finding:
+def _as_read(db: duckdb.DuckDBPyConnection, hashes: dict[_Target, dict[int, str]]) -> Finding:
     """Of each arm, the vectors of the stays that have a label for its task: those that it read."""
     labelled = {
         task: frozenset(stays)
@@ -82,9 +78,8 @@ def _as_read(
     inputs = db.execute(
         "select distinct runs.task, runs.name, inputs.encoder, inputs.encoder_task,"
         " inputs.vectors_hash from results.run_inputs as inputs"
-        " inner join results.latest_runs as runs using (run_id)"
-        " where runs.kind = 'predict' and runs.cohort_hash = ? order by all",
-        [cohort.cohort_hash],
+        " inner join results.current_runs as runs using (run_id)"
+        " where runs.kind = 'predict' order by all"
     ).fetchall()
     if not any(then for *_, then in inputs):  # of an older clone
         return found(READ, 0, ())

@@ -12,7 +12,7 @@ MODALITIES = {
     "vitals": ("has_vitals", style.MODALITY_COLOURS["time_series"]),
     "X-ray": ("has_image", style.MODALITY_COLOURS["image"]),
     "report": ("has_text", style.MODALITY_COLOURS["text"]),
-    "all three": ("has_vitals and has_image and has_text", style.MODALITY_COLOURS["presence"]),
+    "all three": ("is_complete", style.MODALITY_COLOURS["presence"]),
 }
 SHARES = ", ".join(
     f'avg(({condition})::int) as "{name}"' for name, (condition, _) in MODALITIES.items()

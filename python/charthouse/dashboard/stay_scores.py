@@ -63,12 +63,12 @@ def _scores(found: pd.DataFrame) -> None:
 
 
 def _answers(copy: Copy, task: str, stay_id: int) -> None:
-    if copy.lacks("results.standing_answers"):
+    if copy.lacks("results.current_answers"):
         return
     found = frame(
         copy,
         "select learner, condition, parsed as answer, p_yes, status, image_note, run_id"
-        " from results.standing_answers inner join marts.cohort_definition using (cohort_hash)"
+        " from results.current_answers"
         " where task = ? and stay_id = ? order by learner, condition",
         task,
         stay_id,

@@ -65,16 +65,17 @@ def run_plan(
             seed=context.seed,
             settings={**plan.encoder.settings(), "fit_hash": plan.fit_hash or None},
             fingerprint=plan.fingerprint,
+            reads=plan.reads,
             revision=plan.encoder.revision(),
             device=context.device,
         )
-        store.mark_current(db, plan.target, plan.input_hashes, plan.cohort.cohort_hash)
+        store.mark_current(db, plan.target, plan.input_hashes, plan.reads)
         store.note_absent(
             db,
             plan.target,
             [Skipped(stay_id, None, plan.reader.absent) for stay_id in plan.absent_anew],
             plan.input_hashes,
-            cohort_hash=plan.cohort.cohort_hash,
+            reads=plan.reads,
             run_id=plan.run_id,
         )
         db.execute("commit")
@@ -201,7 +202,7 @@ def _append(db: duckdb.DuckDBPyConnection, plan: Plan, found: Encoded) -> None:
         plan.target,
         found,
         plan.input_hashes,
-        cohort_hash=plan.cohort.cohort_hash,
+        reads=plan.reads,
         run_id=plan.run_id,
     )
 

@@ -47,6 +47,12 @@ class Plan:
     check: Callable[[Path | None], None] | None  # of each X-ray, before it is opened
     warehouse: Path = field(repr=False)
 
+    @property
+    def reads(self) -> list[str]:
+        """What its vectors follow from, as results.runs has it."""
+        of_task = [("task", self.target.task)] if self.target.task else []
+        return self.cohort.reads(self.encoder.context.spec.part, *of_task)
+
     def read(self, stay_ids: Sequence[int], *, with_labels: bool = False) -> list[Stay]:
         """Reads the content of some stays, and lets go of the warehouse.
 

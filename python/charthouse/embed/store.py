@@ -93,9 +93,9 @@ def mark_current(
     db: duckdb.DuckDBPyConnection,
     target: Target,
     input_hashes: Mapping[int, str],
-    cohort_hash: str,
+    reads: Sequence[str],
 ) -> None:
-    """Rows made from just these inputs belong to this cohort; others, for the time being, to none.
+    """Rows made from just these inputs are of what is read now; others, for now, of nothing.
 
     They stay where they are until they are replaced, so that going back to the old settings finds
     them again.
@@ -113,14 +113,14 @@ def mark_current(
     for table, of_encoder in tables:
         has_task = target.task is not None or table == "embeddings.skipped"
         of_task = "task is not distinct from $task and" if has_task else ""
-        parameters: dict[str, Any] = {"cohort_hash": cohort_hash}
+        parameters: dict[str, Any] = {"reads": list(reads)}
         parameters |= {"encoder": target.encoder} if of_encoder else {}
         parameters |= {"task": target.task} if of_task else {}
         match = "(stay_id, input_hash) in (select (stay_id, input_hash) from wanted)"
         db.execute(
-            f"update {table} set cohort_hash = if({match}, $cohort_hash, null) where {of_encoder}"
-            f" {of_task} (({match} and cohort_hash is distinct from $cohort_hash)"
-            f" or (not {match} and cohort_hash = $cohort_hash))",
+            f"update {table} set reads = if({match}, $reads, null) where {of_encoder}"
+            f" {of_task} (({match} and reads is distinct from $reads)"
+            f" or (not {match} and reads = $reads))",
             parameters,
         )
     db.unregister("wanted")
@@ -132,7 +132,7 @@ def append(
     encoded: Encoded,
     input_hashes: Mapping[int, str],
     *,
-    cohort_hash: str,
+    reads: Sequence[str],
     run_id: str,
 ) -> None:
     """Replaces what there was of these stays by what was found now, in the caller's transaction."""
@@ -151,7 +151,7 @@ def append(
         " and stay_id in (select unnest(?))",
         [target.encoder, target.task, stays],
     )
-    common = {"cohort_hash": cohort_hash, "run_id": run_id}
+    common = {"reads": list(reads), "run_id": run_id}
     if len(encoded.stay_ids):
         rows = _arrow_rows(encoded, input_hashes, common, target.task)
         db.register("batch", rows)
@@ -166,7 +166,7 @@ def note_absent(
     skips: Sequence[Skipped],
     input_hashes: Mapping[int, str],
     *,
-    cohort_hash: str,
+    reads: Sequence[str],
     run_id: str,
 ) -> None:
     """Notes that stays hold nothing of the modality, in the caller's transaction.
@@ -179,7 +179,7 @@ def note_absent(
         " and item is null and stay_id in (select unnest(?))",
         [target.encoder, target.task, [skip.stay_id for skip in skips]],
     )
-    common = {"cohort_hash": cohort_hash, "run_id": run_id}
+    common = {"reads": list(reads), "run_id": run_id}
     _insert_skips(db, _skipped_rows(skips, input_hashes, common, target))
 
 
@@ -241,25 +241,25 @@ def _ensure_table(db: duckdb.DuckDBPyConnection, target: Target, dimension: int)
     db.execute(
         f"create or replace table {target.table} (stay_id integer not null, {task}"
         f"embedding float[{dimension}] not null, input_hash varchar not null,"
-        " cohort_hash varchar, run_id varchar not null, written_hash varchar)"
+        " reads varchar[], run_id varchar not null, written_hash varchar)"
     )
     db.execute(
         f"comment on table {target.table} is 'One vector a stay"
         f"{' and task' if target.task else ''}, by the encoder {target.encoder}. input_hash: of"
-        " what it was made from; cohort_hash: the cohort that it belongs to, null if its inputs"
-        " have changed since; run_id: the run (results.runs) that made it; written_hash: md5 of the"
-        " bytes of the vector as it was written.'"
+        " what it was made from; reads: what it follows from (marts.content_hashes), null if its"
+        " inputs have changed since; run_id: the run (results.runs) that made it; written_hash: md5"
+        " of the bytes of the vector as it was written.'"
     )
     arms = [
         f"select '{name}' as encoder, {_task_column(db, name)} as task, stay_id, input_hash,"
-        f" cohort_hash, run_id, embedding::float[] as vector, hash(embedding) as vector_hash"
+        f" reads, run_id, embedding::float[] as vector, hash(embedding) as vector_hash"
         f' from embeddings."{name}"'
         for name in _embedding_tables(db)
     ]
     db.execute(f"create or replace view embeddings.encoded as {' union all '.join(arms)}")
     db.execute(
-        "comment on view embeddings.encoded is 'Which stays each encoder has encoded, for which"
-        " cohort, in which run: every table of this schema in one. vector_hash: equal for equal"
+        "comment on view embeddings.encoded is 'Which stays each encoder has encoded, from what,"
+        " in which run: every table of this schema in one. vector_hash: equal for equal"
         " vectors.'"
     )
 
@@ -280,7 +280,7 @@ def _has_column(db: duckdb.DuckDBPyConnection, encoder: str, column: str) -> boo
 def _arrow_rows(
     encoded: Encoded,
     input_hashes: Mapping[int, str],
-    common: Mapping[str, str],
+    common: Mapping[str, Sequence[str]],
     task: str | None,
 ) -> pa.Table:
     n, dimension = encoded.vectors.shape
@@ -305,7 +305,7 @@ def _insert_skips(db: duckdb.DuckDBPyConnection, rows: pa.Table) -> None:
 def _skipped_rows(
     skipped: Sequence[Skipped],
     input_hashes: Mapping[int, str],
-    common: Mapping[str, str],
+    common: Mapping[str, Sequence[str]],
     target: Target,
 ) -> pa.Table:
     n = len(skipped)

@@ -42,6 +42,11 @@ class EncoderSpec:
         """As weights know it (charthouse.encoders.weights)."""
         return self.encoder
 
+    @property
+    def part(self) -> tuple[str, str]:
+        """What it encodes: kind and name in marts.content_hashes."""
+        return "modality", "vitals" if self.modality == "time_series" else self.modality
+
 
 def encoder_specs(project: Path) -> dict[str, EncoderSpec]:
     """Every encoder by name, in the order of the seed.

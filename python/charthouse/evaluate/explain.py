@@ -91,14 +91,14 @@ def explain(
             )
         runs = db.execute(
             "select runs.run_id, runs.settings ->> 'arm'"
-            " from results.latest_runs as runs left join results.metrics on"
+            " from results.current_runs as runs left join results.metrics on"
             " runs.run_id = metrics.run_id and metrics.split = 'validation'"
             " and metrics.metric = 'auroc' and metrics.population = 'all'"
-            " where runs.kind = 'predict' and runs.task = ? and runs.cohort_hash = ?"
+            " where runs.kind = 'predict' and runs.task = ?"
             " and runs.settings ->> 'arm' = coalesce(?, runs.settings ->> 'arm')"
             " and runs.settings ->> 'fusion' = ?"
             " order by metrics.value desc nulls last, runs.settings ->> 'arm' limit 1",
-            [task, cohort.cohort_hash, wanted, by],
+            [task, wanted, by],
         ).fetchall()
         if not runs:
             which = f" --arm '{wanted}'" if wanted else ""

@@ -82,14 +82,14 @@ def read_learners(
     ).fetchall():
         return []
     found = db.execute(
-        "with answers as (select * from results.standing_answers where task = ? and cohort_hash = ?"
+        "with answers as (select * from results.current_answers where task = ?"
         " and stay_id in (select unnest(?))), hashes as (select learner, fingerprint, condition,"
         f" {ANSWERS_HASH} as answers_hash from answers group by all)"
         " select learner, fingerprint, condition, stay_id, status = 'answered' as answered, parsed,"
         " p_yes, answers_hash"
         " from answers inner join hashes using (learner, fingerprint, condition)"
         " order by learner, condition, stay_id",
-        [task, cohort.cohort_hash, stays.stay_ids.tolist()],
+        [task, stays.stay_ids.tolist()],
     ).fetch_df()
     places = dict(zip(stays.stay_ids.tolist(), range(len(stays.stay_ids)), strict=True))
     found["place"] = found["stay_id"].map(places)

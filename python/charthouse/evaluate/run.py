@@ -128,6 +128,9 @@ def _start(task: Task, subject: Subject) -> str:
             seed=task.options.seed,
             settings=settings,
             fingerprint=subject.fingerprint,
+            reads=task.cohort.reads(
+                ("task", task.task), ("population", "complete"), ("settings", "evaluation")
+            ),
         )
     return run_id
 

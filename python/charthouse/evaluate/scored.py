@@ -14,7 +14,7 @@ from charthouse.predict.arms import Arm, parse_arm
 ALL, COMPLETE, CXR_YEARS = "all", "complete", "mimic_cxr_years"
 POPULATIONS = {
     ALL: "true",
-    COMPLETE: "has_vitals and has_image and has_text",
+    COMPLETE: "is_complete",
     CXR_YEARS: "in_mimic_cxr_years",
 }
 """Of the test split, each with its condition on marts.cohort."""
@@ -108,9 +108,9 @@ def read_scored(
     """
     runs = db.execute(
         "select run_id, settings ->> 'arm' as arm, settings ->> 'fusion' as fusion"
-        " from results.latest_runs where kind = 'predict' and task = ? and cohort_hash = ?"
+        " from results.current_runs where kind = 'predict' and task = ?"
         " order by arm, fusion",
-        [task, cohort.cohort_hash],
+        [task],
     ).fetchall()
     return [
         Scored(

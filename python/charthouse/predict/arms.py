@@ -54,6 +54,12 @@ class Arm:
         """Names of its blocks: its encoders, or PRESENCE."""
         return self.encoders or (PRESENCE,)
 
+    def parts_read(self, encoders: Mapping[str, EncoderSpec]) -> list[tuple[str, str]]:
+        """What it rests on: kinds and names in marts.content_hashes."""
+        if not self.parts:
+            return [("modality", name) for name in ("vitals", "image", "text")]
+        return [encoders[name].part for name in self.encoders]
+
     @property
     def slots(self) -> tuple[str, ...]:
         """Names of its parts."""

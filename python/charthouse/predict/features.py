@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import duckdb
 import numpy as np
 
-from charthouse.cohort import Cohort
+from charthouse.cohort import IS_CURRENT, Cohort
 from charthouse.embed.plan import context_of
 from charthouse.embed.store import vector_hash
 from charthouse.encoders.registry import EncoderSpec, encoder_class
@@ -83,11 +83,11 @@ def find_sources(
     """
     answered = dict(
         db.execute(
-            "select task, count(*) from (select encoder, task, stay_id, cohort_hash from"
-            " embeddings.encoded union all select encoder, task, stay_id, cohort_hash from"
+            "select task, count(*) from (select encoder, task, stay_id, reads from"
+            " embeddings.encoded union all select encoder, task, stay_id, reads from"
             " embeddings.skipped where item is null) as answers"
-            " where encoder = ? and cohort_hash = ? group by task",
-            [encoder, cohort.cohort_hash],
+            f" where encoder = ? and {IS_CURRENT} group by task",
+            [encoder],
         ).fetchall()
     )
     own_task = task if any(answered) else None
@@ -98,14 +98,14 @@ def find_sources(
         )
     found = db.execute(
         "with vectors as (select encoder, task, run_id, stay_id, input_hash"
-        " from embeddings.encoded where cohort_hash = ? and encoder = ?"
+        f" from embeddings.encoded where {IS_CURRENT} and encoder = ?"
         " and task is not distinct from ?),"
         # as models/reports/audit/checks/audit_predictions_of_other_embeddings.sql has it
         " content as (select md5(string_agg(stay_id || ':' || input_hash, ',' order by stay_id))"
         " as content_hash from vectors)"
         " select encoder, task, run_id, count(*), content_hash from vectors cross join content"
         " group by all order by run_id",
-        [cohort.cohort_hash, encoder, own_task],
+        [encoder, own_task],
     ).fetchall()
     if not found:
         raise CharthouseError(
@@ -143,9 +143,9 @@ def read_block(
     own_task = sources[0].task
     of_task, parameters = ("", []) if own_task is None else ("and task = ?", [own_task])
     found = db.sql(
-        f'select stay_id, embedding from embeddings."{spec.encoder}" where cohort_hash = ?'
+        f'select stay_id, embedding from embeddings."{spec.encoder}" where {IS_CURRENT}'
         f" {of_task} and stay_id between ? and ? order by stay_id",
-        params=[cohort.cohort_hash, *parameters, int(stay_ids[0]), int(stay_ids[-1])],
+        params=[*parameters, int(stay_ids[0]), int(stay_ids[-1])],
     ).to_arrow_reader(ROWS_AT_ONCE)
     assert found is not None
     dimension = found.schema.field("embedding").type.list_size

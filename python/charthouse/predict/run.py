@@ -114,7 +114,7 @@ class _Session:
                 for encoder in arm.encoders
             }
             print_of = fingerprint(self.stays, fusion, asked.name, sources)
-            standing = store.standing_run(db, self.cohort, asked, print_of)
+            standing = store.current_run(db, asked, print_of)
         if standing:
             self.runs[asked] = standing
             self.say(f"  {asked.task}  {arm.name}: kept ({standing})")
@@ -186,6 +186,7 @@ class _Session:
                 seed=self.stays.seed,
                 settings=settings,
                 fingerprint=print_of,
+                reads=self.cohort.reads(("task", asked.task), *asked.arm.parts_read(self.specs)),
             )
         predicted = fit_arm(self.stays, fusion, asked.arm.reads, partial(self._block, sources))
         counts = {"stays": len(self.stays.stay_ids), "seconds": round(predicted.seconds, 3)}

@@ -35,14 +35,12 @@ def read_task(db: duckdb.DuckDBPyConnection, cohort: Cohort, task: str, seed: in
     )
 
 
-def standing_run(
-    db: duckdb.DuckDBPyConnection, cohort: Cohort, asked: Asked, fingerprint: str
-) -> str | None:
-    """The run that has just these scores, if it is the latest of its arm."""
+def current_run(db: duckdb.DuckDBPyConnection, asked: Asked, fingerprint: str) -> str | None:
+    """The run that has just these scores, if it is what stands of its arm."""
     found = db.execute(
-        "select run_id from results.latest_runs where kind = 'predict' and name = ? and task = ?"
-        " and cohort_hash = ? and fingerprint = ?",
-        [asked.name, asked.task, cohort.cohort_hash, fingerprint],
+        "select run_id from results.current_runs where kind = 'predict' and name = ? and task = ?"
+        " and fingerprint = ?",
+        [asked.name, asked.task, fingerprint],
     ).fetchall()
     return found[0][0] if found else None
 

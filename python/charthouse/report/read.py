@@ -160,7 +160,7 @@ def _cohort(db: duckdb.DuckDBPyConnection) -> CohortFacts:
     (modalities,) = rows(
         db,
         "select avg(has_vitals::int) as vitals, avg(has_image::int) as image, avg(has_text::int)"
-        " as text, avg((has_vitals and has_image and has_text)::int) as complete from marts.cohort",
+        " as text, avg(is_complete::int) as complete from marts.cohort",
     )
     return CohortFacts(
         cohort_hash=definition["cohort_hash"],

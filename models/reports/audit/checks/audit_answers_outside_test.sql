@@ -1,17 +1,11 @@
 -- Are there answers about stays that are not of the test split? They are not scored.
 -- Grain: one row per current answer of a learner.
-with definition as (
-    select cohort_hash from {{ ref('cohort_definition') }}
-),
-
-cohort as (
+with cohort as (
     select * from {{ ref('cohort') }}
 ),
 
 answers as (
-    select answers.*
-    from {{ source('results', 'standing_answers') }} as answers
-    inner join definition on answers.cohort_hash = definition.cohort_hash
+    select * from {{ ref('current_answers') }}
 ),
 
 final as (

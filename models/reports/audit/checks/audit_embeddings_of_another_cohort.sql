@@ -1,17 +1,11 @@
 -- Do embeddings of stays outside the cohort pass for its own?
 -- Grain: one row per encoder and stay.
-with definition as (
-    select cohort_hash from {{ ref('cohort_definition') }}
-),
-
-cohort as (
+with cohort as (
     select * from {{ ref('cohort') }}
 ),
 
 encoded as (
-    select encoded.*
-    from {{ source('embeddings', 'encoded') }} as encoded
-    inner join definition on encoded.cohort_hash = definition.cohort_hash
+    select * from {{ ref('current_vectors') }}
 ),
 
 final as (

@@ -4,17 +4,12 @@ with encoders as (
     select * from {{ ref('encoders') }}
 ),
 
-definition as (
-    select cohort_hash from {{ ref('cohort_definition') }}
-),
-
 items as (
     select
         encoded.stay_id,
         concat_ws(' ', encoded.encoder, encoded.task, encoded.vector_hash) as item
-    from {{ source('embeddings', 'encoded') }} as encoded
+    from {{ ref('current_vectors') }} as encoded
     inner join encoders on encoded.encoder = encoders.encoder
-    inner join definition on encoded.cohort_hash = definition.cohort_hash
     where encoders.modality = 'image'
 ),
 

@@ -1,10 +1,6 @@
 -- Have embeddings been made of other inputs since they were read?
 -- Grain: one row per current model and encoder that it read, and one per stay that other runs encoded since.
-with definition as (
-    select cohort_hash from {{ ref('cohort_definition') }}
-),
-
-arms as (
+with arms as (
     select
         *,
         task || ' ' || arm || ' by ' || fusion as label
@@ -12,9 +8,7 @@ arms as (
 ),
 
 encoded as (
-    select encoded.*
-    from {{ source('embeddings', 'encoded') }} as encoded
-    inner join definition on encoded.cohort_hash = definition.cohort_hash
+    select * from {{ ref('current_vectors') }}
 ),
 
 inputs as (

@@ -15,9 +15,7 @@ cohort as (
 ),
 
 answers as (
-    select answers.*
-    from {{ source('results', 'standing_answers') }} as answers
-    inner join definition on answers.cohort_hash = definition.cohort_hash
+    select * from {{ ref('current_answers') }}
 ),
 
 -- Of the runs that asked what is current.

@@ -2,7 +2,6 @@
 -- Grain: one row per fit of an encoder and stay that it learned from; without stay where that is not known.
 with definition as (
     select
-        cohort_hash,
         (variables ->> 'split_unit') = 'patient' as split_by_patient,
         from_json(variables ->> 'fit_splits', '["varchar"]') as fit_splits
     from {{ ref('cohort_definition') }}
@@ -25,8 +24,7 @@ transforms as (
         encoded.encoder,
         encoded.task,
         runs.settings ->> 'fit_hash' as fit_hash
-    from {{ source('embeddings', 'encoded') }} as encoded
-    inner join definition on encoded.cohort_hash = definition.cohort_hash
+    from {{ ref('current_vectors') }} as encoded
     left join runs on encoded.run_id = runs.run_id
     where runs.run_id is null or (runs.settings ->> 'fit_hash') is not null
 ),

@@ -1,10 +1,6 @@
 -- Does one component of an encoder's vectors alone separate the classes of a task on train (AUROC over 0.9)?
 -- Grain: one row per task, encoder and component with 10 patients of each class.
-with definition as (
-    select cohort_hash from {{ ref('cohort_definition') }}
-),
-
-patients as (
+with patients as (
     {{ train_patients() }}
 ),
 
@@ -15,8 +11,7 @@ components as (
         encoded.encoder as source,
         unnest(encoded.vector) as value,
         generate_subscripts(encoded.vector, 1) as item
-    from {{ source('embeddings', 'encoded') }} as encoded
-    inner join definition on encoded.cohort_hash = definition.cohort_hash
+    from {{ ref('current_vectors') }} as encoded
     inner join patients
         on encoded.stay_id = patients.stay_id and coalesce(encoded.task, patients.task) = patients.task
 ),

@@ -3,7 +3,7 @@
     run. is_current: their answers about the task are still those that were scored, under every condition; with
     `other`, those of the other learner as well. What is scored of a task is written at once, so it is enough
     to ask reports.learners. `only` is a condition on the rows, found. -#}
-{% macro of_standing_learners(table, only='true', other=false) -%}
+{% macro of_current_learners(table, only='true', other=false) -%}
 with learners as (
     select distinct
         answers.learner,
@@ -11,8 +11,8 @@ with learners as (
         cohort.cohort_hash,
         cohort.protocol,
         cohort.is_synthetic
-    from {{ source('results', 'standing_answers') }} as answers
-    inner join {{ ref('cohort_definition') }} as cohort on answers.cohort_hash = cohort.cohort_hash
+    from {{ ref('current_answers') }} as answers
+    cross join {{ ref('cohort_definition') }} as cohort
 ),
 
 found as (

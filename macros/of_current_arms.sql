@@ -1,12 +1,15 @@
 {#- Rows of a table of results, those of the arms that stand only, with cohort, protocol and whether the
     data are synthetic. `also` names a second run that must stand: that of the other arm. -#}
-{% macro of_standing_arms(table, also=none) -%}
+{% macro of_current_arms(table, also=none) -%}
 with arms as (
     select * from {{ ref('report_arms') }}
 ),
 
 found as (
-    select * from {{ source('results', table) }}
+    select found.*
+    from {{ source('results', table) }} as found
+    inner join {{ ref('current_evaluations') }} as evaluated
+        on found.evaluation_run_id = evaluated.run_id and found.population = evaluated.population
 ),
 
 final as (

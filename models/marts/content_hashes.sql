@@ -1,0 +1,64 @@
+-- A hash of each part of the marts that results are made of: what the cohort's stays have of each modality, the
+-- labels of each task, the profiles that learners read, which stays have every modality of the paper, and the
+-- settings of evaluations. results.runs.reads are the hashes that a run has read; its results stand while these
+-- are here, whatever else is added or changed. Each holds the cohort's own (cohort_definition).
+-- Grain: one row per kind and name.
+{%- set parts = [] %}
+{%- for modality in var('modalities') %}
+{%- do parts.append({'kind': 'modality', 'name': modality.name, 'rows': modality.rows, 'shaped_by': modality.name}) %}
+{%- endfor %}
+{%- do parts.append({'kind': 'profile', 'name': 'patient_profiles', 'rows': ['patient_profiles'], 'shaped_by': 'profile'}) %}
+with definition as (
+    select cohort_hash from {{ ref('cohort_definition') }}
+),
+
+hashed as (
+    {%- for part in parts %}
+    select
+        '{{ part.kind }}' as kind,
+        '{{ part.name }}' as name,
+        concat_ws(
+            '|',
+            {{ text_literal(tojson(settings_that_shape(part.shaped_by), sort_keys=true)) }}
+            {%- for name in part.rows %},
+            (select {{ rows_hash(name) }} from {{ ref(name) }})
+            {%- endfor %}
+        ) as content
+
+    union all
+    {% endfor %}
+    select
+        'task' as kind,
+        task as name,
+        {{ rows_hash('labels') }} as content
+    from {{ ref('labels') }}
+    group by task
+
+    union all
+
+    select
+        'population' as kind,
+        'complete' as name,
+        concat(count(*), ':', sum(cast(md5_number_lower(cast(stay_id as varchar)) as hugeint))) as content
+    from {{ ref('cohort') }}
+    where is_complete
+
+    union all
+
+    select
+        'settings' as kind,
+        'evaluation' as name,
+        {{ text_literal(tojson(settings_that_shape('evaluation'), sort_keys=true)) }} as content
+),
+
+final as (
+    select
+        hashed.kind,
+        hashed.name,
+        md5(concat_ws('|', definition.cohort_hash, hashed.content)) as content_hash
+    from hashed
+    cross join definition
+    order by hashed.kind, hashed.name
+)
+
+select * from final

@@ -1,0 +1,24 @@
+-- Of the runs that ended well, and have read nothing that has changed since, the last of each kind, name and task:
+-- what stands.
+-- Grain: one row per kind, name and task.
+with runs as (
+    select * from {{ source('results', 'runs') }}
+    where finished_at is not null
+),
+
+cohort as (
+    select cohort_hash from {{ ref('cohort_definition') }}
+),
+
+final as (
+    select runs.*
+    from runs
+    inner join cohort on runs.cohort_hash = cohort.cohort_hash
+    where {{ is_current('runs.reads') }}
+    qualify
+        row_number() over (
+            partition by runs.kind, runs.name, runs.task order by runs.finished_at desc, runs.run_id desc
+        ) = 1
+)
+
+select * from final
