@@ -159,12 +159,15 @@ class Bench:
         return md5(self.warehouse.read_bytes()).hexdigest()
 
     def marts(self) -> dict[str, str]:
-        """The contents of the marts, less the time at which they were built."""
+        """The contents of the marts, less the time of the build; hashes by themselves."""
+        hashes = "select cohort_hash from marts.cohort_definition union all"
+        hashes += " select content_hash from marts.content_hashes order by all"
         return {
             name: value
             for name, value in self.contents().items()
-            if name.startswith("marts.") and name != "marts.cohort_definition"
-        } | {"cohort_hash": str(self.one("select cohort_hash from marts.cohort_definition"))}
+            if name.startswith("marts.")
+            and name not in ("marts.cohort_definition", "marts.content_hashes")
+        } | {"hashes": str(self.sql(hashes))}
 
     def _where(self, **environment: str) -> dict[str, Any]:
         """A folder of links to the project. From there every warehouse has one path, and dbt need

@@ -31,7 +31,7 @@ def test_each_test_stay_is_asked_once_and_its_row_tells_all(own: Bench, chat: Ch
         " min(status), min(prompt), min(prompt_version), count(p_yes), min(attempt), max(attempt),"
         " min(prompt_tokens), max(answer_tokens), count(cost_usd), min(condition),"
         " count(parsed) filter (parsed in ('yes', 'no')), min(endpoint), min(yes_no_mass)"
-        " from results.current_answers inner join marts.cohort_definition using (cohort_hash)"
+        " from results.current_answers"
     )
     n = len(stays)
     assert row[:5] == (n, n, "llava-hf/llava-1.5-7b-hf", "served-model-2026", "answered")

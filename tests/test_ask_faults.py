@@ -26,7 +26,7 @@ from listener import Listener, address_of_this_machine
 from small_disk import fill, needs_root, small_disk
 
 SAID = (
-    "learner, fingerprint, cohort_hash, task, condition, stay_id, question_hash, model,"
+    "learner, fingerprint, reads, task, condition, stay_id, question_hash, model,"
     " resolved_model, prompt_hash, dicom_id, image_hash, image_note, dropped, answer, parsed,"
     " parser_version, p_yes, yes_no_mass, prompt_tokens, answer_tokens, status, error"
 )

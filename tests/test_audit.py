@@ -15,6 +15,7 @@ from charthouse.cohort import read_cohort
 from charthouse.embed import store
 from charthouse.embed.store import Target
 from charthouse.encoders.base import Encoded
+from charthouse.encoders.registry import encoder_specs
 from charthouse.errors import CharthouseError
 from charthouse.registry import seed_rows
 from charthouse.runs import note_counts, start_run
@@ -22,6 +23,7 @@ from charthouse.warehouse import open_warehouse
 from conftest import PROJECT, UNTESTED, Bench
 
 CHECKS = PROJECT / "models/reports/audit/checks"
+SPECS = encoder_specs(PROJECT)
 TASK = "in_hospital_mortality"
 PREDICT = "predict-1"
 OF_LEARNERS = {"answers_outside_test", "shots_outside_train"}
@@ -80,7 +82,7 @@ def _embed(
     vectors = np.random.default_rng(len(encoder)).normal(size=(len(stays), 4)).astype(np.float32)
     store.append(
         db, target, Encoded(np.array(stays), vectors, []), {stay: f"of {stay}" for stay in stays},
-        cohort_hash=cohort.cohort_hash, run_id=run_id,
+        reads=cohort.reads(SPECS[encoder].part), run_id=run_id,
     )  # fmt: skip
     if fit_hash:
         seen = [stay for stay in stays if cohort.stays[stay][1] in splits]
@@ -123,7 +125,7 @@ def _start(
 ) -> None:
     start_run(
         db, read_cohort(db), run_id=run_id, kind=kind, name=name, task=task, seed=0,
-        settings=settings, fingerprint="",
+        settings=settings, fingerprint="", reads=[],
     )  # fmt: skip
 
 
@@ -628,7 +630,7 @@ def test_a_warehouse_of_an_older_clone_is_audited_after_a_build(clean: Bench) ->
     def age(plant: Plant) -> None:
         plant.db.execute(
             "create or replace view embeddings.encoded as select 'pixel_pca' as encoder,"
-            " null::varchar as task, stay_id, input_hash, cohort_hash, run_id"
+            " null::varchar as task, stay_id, input_hash, reads, run_id"
             " from embeddings.pixel_pca"
         )
 

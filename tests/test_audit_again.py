@@ -169,7 +169,7 @@ def test_two_audits_at_a_time_are_one_and_what_a_killed_one_left_goes(tmp_path: 
 def again(bench: Bench, check: Callable[..., Finding | list[Finding]]) -> dict[str, Finding]:
     with open_warehouse(bench.warehouse) as db:
         cohort = read_cohort(db)
-        made = check(db, cohort) if check is vectors.hash_again else check(db, PROJECT, cohort)
+        made = check(db) if check is vectors.hash_again else check(db, PROJECT, cohort)
     return {each.check: each for each in (made if isinstance(made, list) else [made])}
 
 

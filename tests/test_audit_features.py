@@ -48,7 +48,7 @@ def embed(db: Db, vectors: dict[int, np.ndarray], encoder: str = "swin", task: s
         Target(encoder, task),
         Encoded(np.array(stays), np.stack([vectors[stay] for stay in stays]).astype(np.float32)),
         {stay: f"of {stay}" for stay in stays},
-        cohort_hash=read_cohort(db).cohort_hash,
+        reads=read_cohort(db).reads(("modality", "image")),
         run_id=f"embed-{encoder}",
     )
 
@@ -170,7 +170,7 @@ def test_vectors_of_other_stays_than_train_or_of_another_cohort_do_not_count(db:
     vectors[:, 0] = list(everybody.values())
     embed(db, dict(zip(everybody, vectors, strict=True)))
     assert len(problems(db, "vectors_separate_classes")) == 1
-    db.execute("update embeddings.swin set cohort_hash = 'another'")
+    db.execute("update embeddings.swin set reads = ['modality image of another']")
     assert problems(db, "vectors_separate_classes") == set()
 
 

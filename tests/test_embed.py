@@ -157,13 +157,12 @@ def test_embeddings_survive_a_full_refresh_and_a_cohort_takes_only_its_own(
     toy.run(bench)
     before = rows(bench, "stay_id, embedding, run_id")
     assert bench.build("--full-refresh", "--vars", "{min_age: 60}").code == 0
-    current = "(select cohort_hash from marts.cohort_definition)"
-    of_cohort = f"select count(*) from embeddings.toy where cohort_hash = {current}"
+    of_cohort = "select count(*) from results.current_vectors"
     assert bench.one(of_cohort) == 0  # made under another cohort: none is taken over unasked
     said = toy.run(bench)
     assert "toy: 0 encoded" in said  # yet not one is computed again: their inputs are the same
     assert rows(bench, "stay_id, embedding, run_id") == before
-    of_both = f"{of_cohort} and stay_id in (select stay_id from marts.cohort where has_text)"
+    of_both = f"{of_cohort} where stay_id in (select stay_id from marts.cohort where has_text)"
     assert bench.one(of_cohort) == bench.one(of_both) == len(reports_of_cohort(bench))
 
 
@@ -177,11 +176,10 @@ def test_other_settings_encode_all_again_and_the_old_ones_belong_to_no_cohort_me
     toy.run(bench)
     total = len(rows(bench))
     assert "5 encoded" in toy.run(bench, Louder, limit=5)
-    current = "(select cohort_hash from marts.cohort_definition)"
-    assert bench.one(f"select count(*) from embeddings.toy where cohort_hash = {current}") == 5
+    assert bench.one("select count(*) from results.current_vectors") == 5
     assert len(rows(bench)) == total  # the others wait where they are ...
     assert "5 encoded" in toy.run(bench)  # ... and are found again by their old settings
-    assert bench.one(f"select count(*) from embeddings.toy where cohort_hash = {current}") == total
+    assert bench.one("select count(*) from results.current_vectors") == total
 
 
 def test_a_vector_of_zeros_or_without_a_number_is_refused(bench: Bench, toy: Clone) -> None:
@@ -299,13 +297,13 @@ def test_a_run_of_a_clock_that_was_ahead_locks_nobody_out(own: Bench, toy: Clone
 ABSENT = """
     create or replace table kept as select * from marts.reports;
     delete from marts.reports;
-    update marts.cohort_definition set cohort_hash = '{}'
+    update marts.content_hashes set content_hash = '{}' where name = 'text'
 """
 
 
-@pytest.mark.parametrize("is_another_cohort", [True, False])
+@pytest.mark.parametrize("is_noticed", [True, False])
 def test_a_modality_that_was_forgotten_for_a_build_costs_no_vector(
-    own: Bench, is_another_cohort: bool
+    own: Bench, is_noticed: bool
 ) -> None:
     """Of a folder that a variable did not name, say: it comes back with the next build."""
     watch = contextlib.nullcontext(lambda done, total: None)
@@ -316,17 +314,18 @@ def test_a_modality_that_was_forgotten_for_a_build_costs_no_vector(
         embed(PROJECT, own.warehouse, asked, say=lines.append, watch=lambda *_: watch)
         return lines[-1]
 
-    cohort_hash = own.one("select cohort_hash from marts.cohort_definition")
+    of_text = "from marts.content_hashes where name = 'text'"
+    content_hash = own.one(f"select content_hash {of_text}")
     of_encoder = "select state, encoded, skipped from reports.encoders where encoder = 'tfidf_svd'"
     vectors = "select stay_id, embedding, input_hash, run_id from embeddings.tfidf_svd order by 1"
-    reasons = "select * exclude (cohort_hash) from embeddings.skipped order by stay_id, item"
+    reasons = "select * exclude (reads) from embeddings.skipped order by stay_id, item"
     run()
     before, state, stays = (
         own.sql(vectors),
         own.sql(of_encoder),
         own.one("select count(*) from marts.cohort"),
     )
-    write(own, ABSENT.format("another" if is_another_cohort else cohort_hash))
+    write(own, ABSENT.format("another" if is_noticed else content_hash))
     assert f"0 encoded, 0 kept, {stays} skipped" in run()
     assert own.sql(vectors) == before
     assert own.sql(of_encoder) == [("done", 0, stays)]
@@ -338,7 +337,9 @@ def test_a_modality_that_was_forgotten_for_a_build_costs_no_vector(
     run()
     assert own.sql(reasons) == noted  # known by now
     write(own, "insert into marts.reports select * from kept")
-    write(own, f"update marts.cohort_definition set cohort_hash = '{cohort_hash}'")
+    write(
+        own, f"update marts.content_hashes set content_hash = '{content_hash}' where name = 'text'"
+    )
     assert f" 0 encoded, {len(before)} kept" in run()
     assert (own.sql(vectors), own.sql(of_encoder)) == (before, state)
 
@@ -458,12 +459,10 @@ def test_a_disk_that_fills_up_is_one_line_and_keeps_what_is_whole(
 def test_a_disk_that_is_not_mounted_costs_no_vector(bench: Bench) -> None:
     asked = ("embed", "--encoder", "pixel_pca")
     assert bench.charthouse(*asked).returncode == 0
-    before = bench.sql(
-        "select stay_id, embedding, cohort_hash from embeddings.pixel_pca order by 1"
-    )
+    before = bench.sql("select stay_id, embedding, reads from embeddings.pixel_pca order by 1")
     away = bench.charthouse(*asked, CHARTHOUSE_CXR=str(bench.logs / "not mounted"))
     assert away.returncode == 1 and "Mount the disk, or correct CHARTHOUSE_CXR" in away.stderr
-    after = bench.sql("select stay_id, embedding, cohort_hash from embeddings.pixel_pca order by 1")
+    after = bench.sql("select stay_id, embedding, reads from embeddings.pixel_pca order by 1")
     assert after == before != []
 
 

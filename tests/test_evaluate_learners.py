@@ -12,6 +12,7 @@ import pytest
 from sklearn import metrics as sklearn_metrics
 
 from charthouse.ask.conditions import COALITIONS, PLAYERS
+from charthouse.ask.plan import what_is_read
 from charthouse.cohort import read_cohort
 from charthouse.errors import CharthouseError
 from charthouse.evaluate.run import Options, evaluate
@@ -54,12 +55,12 @@ def plant(
         settings = {"shots": [{"task": task, "stay_id": stay_id} for stay_id in shots]}
         start_run(
             db, cohort, run_id=run_id, kind="ask", name=learner, task=None, seed=0,
-            settings=settings, fingerprint=fingerprint,
+            settings=settings, fingerprint=fingerprint, reads=what_is_read(cohort, task),
         )  # fmt: skip
         note_counts(db, run_id, {}, finished=True)
         same = {
             "run_id": run_id, "learner": learner, "fingerprint": fingerprint,
-            "cohort_hash": cohort.cohort_hash, "task": task, "model": "maker/model",
+            "reads": what_is_read(cohort, task), "task": task, "model": "maker/model",
             "resolved_model": "model-1", "revision": "abc", "dtype": "bfloat16",
             "endpoint": "127.0.0.1", "prompt": "paper", "prompt_version": "1",
             "prompt_hash": "of the prompt", "dropped": 0, "attempt": 1, "parser_version": 1,

@@ -65,7 +65,7 @@ class Rows:
         self.add(
             "runs", run_id=run_id, kind=kind, name=name, task=task, cohort_hash=self.cohort_hash,
             protocol="strict", is_synthetic=self.synthetic, code_version="9.9.9+test", seed=4,
-            settings=json.dumps(settings), packages="{}", device="cpu",
+            reads=[], settings=json.dumps(settings), packages="{}", device="cpu",
             started_at="2030-01-01 00:00:00", finished_at="2030-01-01 01:00:00",
         )  # fmt: skip
 

@@ -164,7 +164,7 @@ def evaluated(bench: Bench, cohort_hash: str) -> None:
         write(bench, "insert into results.runs by name select"
                      f" '{kind}-1' as run_id, '{kind}' as kind, 'x' as name, '{cohort_hash}' as"
                      " cohort_hash, 'strict' as protocol, true as is_synthetic, '' as code_version,"
-                     " 0 as seed, '{}' as settings, '{}' as packages, 'cpu' as device,"
+                     " 0 as seed, [] as reads, '{}' as settings, '{}' as packages, 'cpu' as device,"
                      " timestamp '2026-01-02' as started_at, timestamp '2026-01-02' as finished_at"
                      )  # fmt: skip
     write(bench, "insert into results.predictions by name select 'predict-1' as run_id, stay_id,"
@@ -192,7 +192,7 @@ def test_what_has_been_evaluated_is_named_under_other_settings(own: Bench, tmp_p
 def test_what_was_scored_again_since_is_named(own: Bench) -> None:
     present = str(own.one("select cohort_hash from marts.cohort_definition"))
     evaluated(own, present)
-    again = f"^Cohort {present[:12]}, which the marts hold, has been evaluated, and scored again"
+    again = f"^Cohort {present[:12]}, which the marts hold, has been evaluated; labels,"
     with pytest.raises(CharthouseError, match=again):
         print_leaderboard(own.warehouse)
 

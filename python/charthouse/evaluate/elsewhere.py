@@ -40,8 +40,8 @@ def other_evaluated(evaluated: Sequence[Sequence[Any]], present: str) -> str | N
         return None
     if present in {row[0] for row in evaluated}:
         return (
-            f"Cohort {present[:12]}, which the marts hold, has been evaluated, and scored again"
-            " since. Run charthouse evaluate."
+            f"Cohort {present[:12]}, which the marts hold, has been evaluated; labels, modalities,"
+            " settings or scores have changed since. Run charthouse embed, predict and evaluate."
         )
     cohort_hash, protocol, at, stays = evaluated[0]
     return (

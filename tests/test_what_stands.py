@@ -1,0 +1,170 @@
+"""A result stands while what it has read is unchanged, whatever else is added or changed."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterable
+from datetime import datetime
+from math import floor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conftest import UNTESTED, Bench
+
+TASK = "icu_stay_over_3_days"
+TEXT, VITALS = "text[tfidf_svd]", "structured[vitals_summary]"
+
+
+@pytest.fixture(scope="module")
+def settled(built: Bench, tmp_path_factory: pytest.TempPathFactory) -> Bench:
+    """Two arms that share no modality, evaluated on one task; read only."""
+    folder = tmp_path_factory.mktemp("settled")
+    shutil.copy(built.warehouse, folder / "warehouse.duckdb")
+    bench = Bench(built.raw, folder / "warehouse.duckdb", folder)
+    encoders = ("demographics", "vitals_summary", "tfidf_svd")
+    run(bench, "embed", *(word for name in encoders for word in ("--encoder", name)))
+    run(bench, "predict", "--task", TASK, "--arm", TEXT, "--arm", VITALS)
+    run(bench, "evaluate", "--task", TASK, "--bootstraps", "20")
+    return bench
+
+
+@pytest.fixture
+def ours(settled: Bench, tmp_path: Path) -> Bench:
+    shutil.copy(settled.warehouse, tmp_path / "warehouse.duckdb")
+    return Bench(settled.raw, tmp_path / "warehouse.duckdb", tmp_path)
+
+
+def run(bench: Bench, *words: str) -> str:
+    done = bench.charthouse(*words)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def build(bench: Bench, settings: str) -> None:
+    done = bench.build(*UNTESTED, "--vars", settings)
+    assert done.code == 0, done.output
+
+
+def leaderboard(bench: Bench) -> dict[str, list[tuple]]:
+    rows = bench.sql("from reports.leaderboard where run_id is not null order by all")
+    return {arm: [row for row in rows if row[1] == arm] for arm in {row[1] for row in rows}}
+
+
+def vectors(bench: Bench) -> dict[str, list[tuple]]:
+    rows = bench.sql(
+        "select encoder, stay_id, run_id, vector_hash from results.current_vectors order by all"
+    )
+    return {name: [row for row in rows if row[0] == name] for name in {row[0] for row in rows}}
+
+
+def states(bench: Bench) -> dict[str, str]:
+    return dict(bench.sql("select encoder, state from reports.encoders"))
+
+
+def test_another_setting_of_one_modality_leaves_the_results_of_the_others(ours: Bench) -> None:
+    board, made = leaderboard(ours), vectors(ours)
+    assert board.keys() == {TEXT, VITALS}
+    build(ours, "{zero_respiratory_rate: keep}")
+    assert leaderboard(ours) == {TEXT: board[TEXT]}
+    assert vectors(ours) == {name: made[name] for name in ("demographics", "tfidf_svd")}
+    assert states(ours)["vitals_summary"] == "none" and states(ours)["tfidf_svd"] == "done"
+    assert f"{TEXT}: kept" in run(ours, "predict", "--task", TASK, "--arm", TEXT)
+    refused = ours.charthouse("predict", "--task", TASK, "--arm", VITALS)
+    assert refused.returncode == 1 and "charthouse embed" in refused.stderr
+    build(ours, "{}")
+    assert (leaderboard(ours), vectors(ours)) == (board, made)
+
+
+def test_how_it_is_evaluated_is_no_part_of_what_was_predicted(ours: Bench) -> None:
+    board, made = leaderboard(ours), vectors(ours)
+    arms = ours.sql("select arm, run_id from reports.arms order by all")
+    build(ours, "{alert_rate: 0.2}")
+    assert vectors(ours) == made
+    assert ours.sql("select arm, run_id from reports.arms order by all") == arms
+    assert not leaderboard(ours)
+    assert not ours.sql("from reports.comparisons")
+    assert not ours.one("select count(evaluation_run_id) from reports.arms")
+    run(ours, "evaluate", "--task", TASK, "--bootstraps", "20")
+    assert leaderboard(ours).keys() == board.keys()
+
+
+def test_of_another_cohort_nothing_stands(ours: Bench) -> None:
+    board, made = leaderboard(ours), vectors(ours)
+    build(ours, "{min_age: 60}")
+    assert (leaderboard(ours), vectors(ours)) == ({}, {})
+    assert set(states(ours).values()) == {"none"}
+    assert ours.one("select count(*) from embeddings.encoded") == sum(map(len, made.values()))
+    build(ours, "{}")
+    assert (leaderboard(ours), vectors(ours)) == (board, made)
+
+
+def test_figures_of_complete_stays_stand_while_these_are_the_same(ours: Bench) -> None:
+    with_complete = ours.sql("select distinct population from reports.curves order by all")
+    board = ours.sql("select population, count(*) from reports.leaderboard group by all order by 1")
+    assert dict(board).keys() == {"all", "complete", "mimic_cxr_years"} and with_complete
+    build(ours, "{image_views: [AP]}")
+    assert ours.one("select count(*) from marts.cohort where is_complete")
+    left = ours.sql("select population, count(*) from reports.leaderboard group by all order by 1")
+    assert left == [row for row in board if row[0] != "complete"]
+
+
+# The hash, by another engine
+
+
+def as_text(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return str(floor(value * 1_000_000 + 0.5))
+    return value.isoformat(" ") if isinstance(value, datetime) else str(value)
+
+
+def rows_hash(rows: Iterable[tuple]) -> str:
+    """As macros/content_hash.sql says it, without a line of its SQL."""
+    digests = [hashlib.md5("|".join(map(as_text, row)).encode()).digest() for row in rows]
+    return f"{len(digests)}:{sum(int.from_bytes(each[8:], 'little') for each in digests)}"
+
+
+def md5(*texts: str) -> str:
+    return hashlib.md5("|".join(texts).encode()).hexdigest()
+
+
+def test_any_engine_can_compute_the_hashes(built: Bench) -> None:
+    settings = json.loads(str(built.one("select variables from marts.cohort_definition")))
+    of_cohort = """window_start_hours window_end_hours window_closed min_age max_age
+        min_stay_hours landmark required_modalities availability split_by split_era_cut split_unit
+        split_fractions split_seed fit_splits"""
+    of_vitals = """bin_hours celsius zero_respiratory_rate second_arterial_line intubated_verbal
+        imputation median_fill moment_input"""
+    has = "has_vitals, has_image, has_text, is_complete"
+    cohort_hash = md5(
+        "strict",
+        json.dumps({name: settings[name] for name in sorted(of_cohort.split())}),
+        rows_hash(built.sql(f"select * exclude ({has}) from marts.cohort")),
+        "true",
+    )
+    assert built.one("select cohort_hash from marts.cohort_definition") == cohort_hash
+    vitals = "select stay_id, variable, observed_at, value from marts.vitals_events"
+    reports = "select stay_id, note_id, observed_at, md5(text) from marts.reports"
+    labels = f"select stay_id, task, label from marts.labels where task = '{TASK}'"
+    assert (
+        dict(built.sql("select name, content_hash from marts.content_hashes")).items()
+        >= {
+            "vitals": md5(
+                cohort_hash,
+                json.dumps({name: settings[name] for name in sorted(of_vitals.split())}),
+                rows_hash(built.sql(vitals)),
+                rows_hash(built.sql("from seeds.vital_signs")),
+            ),
+            "text": md5(
+                cohort_hash,
+                json.dumps({name: settings[name] for name in ("report_encoding", "report_match")}),
+                rows_hash(built.sql(reports)),
+            ),
+            TASK: md5(cohort_hash, rows_hash(built.sql(labels))),
+        }.items()
+    )
