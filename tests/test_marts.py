@@ -262,7 +262,7 @@ def test_one_folder_that_is_not_marked_synthetic_makes_the_whole_credentialed(
     assert outcome.output.count("NOT SYNTHETIC") == 1 and why in outcome.output
     of_real = bench.one("select cohort_hash from marts.cohort_definition")
     notes.write_bytes(marker)
-    assert is_refused("--select", "stg_mimiciv__radiology", "cohort_definition")
+    assert is_refused("--select", "stg_mimiciv__radiology", "cohort_definition", "content_hashes")
     assert bench.build(*MARTS, *UNTESTED).code == 0
     assert bench.one("select cohort_hash from marts.cohort_definition") != of_real
     notes.unlink()
