@@ -299,7 +299,10 @@ def test_real_rows_in_a_run_of_some_models_are_refused(bench: Bench) -> None:
     root = Path(bench.raw["CHARTHOUSE_MIMICIV"])
     path = root / PATIENTS
     path.write_bytes(packed(gzip.decompress(path.read_bytes())))
-    for selected in (["stg_mimiciv__patients"], ["path:models/staging", "cohort_definition"]):
+    for selected in (
+        ["stg_mimiciv__patients"],
+        ["path:models/staging", "cohort_definition", "content_hashes"],
+    ):
         outcome = bench.build("--select", *selected, *UNTESTED)
         assert outcome.code != 0 and "now hold credentialed data" in outcome.output
         assert bench.md5() == before

@@ -124,6 +124,7 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
     },
     "reads too many tables": {
         "content_hashes": "hashes of every mart that results are made of",
+        "data_quality": "a union of the findings, no join",
         "patient_profiles": "a profile says something of every modality",
         "report_arms": "a run, its fits, what it read and who measured it, a table each",
         "report_audit": "a union of the checks, no join",
