@@ -126,7 +126,6 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
         "content_hashes": "hashes of every mart that results are made of",
         "data_quality": "a union of the findings, no join",
         "patient_profiles": "a profile says something of every modality",
-        "report_arms": "a run, its fits, what it read and who measured it, a table each",
         "report_audit": "a union of the checks, no join",
         "report_encoders": "what an encoder is, has encoded and has left out, a table each",
         "report_learners": "answers, their metrics, prices and controls, a table each",
