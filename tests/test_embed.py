@@ -157,7 +157,7 @@ def test_embeddings_survive_a_full_refresh_and_a_cohort_takes_only_its_own(
     toy.run(bench)
     before = rows(bench, "stay_id, embedding, run_id")
     assert bench.build("--full-refresh", "--vars", "{min_age: 60}").code == 0
-    of_cohort = "select count(*) from results.current_vectors"
+    of_cohort = "select count(*) from embeddings.current_vectors"
     assert bench.one(of_cohort) == 0  # made under another cohort: none is taken over unasked
     said = toy.run(bench)
     assert "toy: 0 encoded" in said  # yet not one is computed again: their inputs are the same
@@ -176,10 +176,10 @@ def test_other_settings_encode_all_again_and_the_old_ones_belong_to_no_cohort_me
     toy.run(bench)
     total = len(rows(bench))
     assert "5 encoded" in toy.run(bench, Louder, limit=5)
-    assert bench.one("select count(*) from results.current_vectors") == 5
+    assert bench.one("select count(*) from embeddings.current_vectors") == 5
     assert len(rows(bench)) == total  # the others wait where they are ...
     assert "5 encoded" in toy.run(bench)  # ... and are found again by their old settings
-    assert bench.one("select count(*) from results.current_vectors") == total
+    assert bench.one("select count(*) from embeddings.current_vectors") == total
 
 
 def test_a_vector_of_zeros_or_without_a_number_is_refused(bench: Bench, toy: Clone) -> None:

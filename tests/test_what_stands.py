@@ -54,7 +54,7 @@ def leaderboard(bench: Bench) -> dict[str, list[tuple]]:
 
 def vectors(bench: Bench) -> dict[str, list[tuple]]:
     rows = bench.sql(
-        "select encoder, stay_id, run_id, vector_hash from results.current_vectors order by all"
+        "select encoder, stay_id, run_id, vector_hash from embeddings.current_vectors order by all"
     )
     return {name: [row for row in rows if row[0] == name] for name in {row[0] for row in rows}}
 

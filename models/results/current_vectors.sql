@@ -1,5 +1,7 @@
 -- Vectors that are of the present cohort, and of what its stays have of the modality now.
 -- Grain: one row per encoder, stay, and task where the encoder is trained per task.
+{{ config(schema='embeddings') }}
+
 with final as (
     select * from {{ source('embeddings', 'encoded') }}
     where {{ is_current('reads') }}

@@ -43,8 +43,8 @@ FREE_TEXT = {
 }
 """Columns that hold what somebody wrote about a patient: not copied of a credentialed cohort."""
 
-TWICE = {(EMBEDDINGS, "encoded"): ("vector",)}
-"""Columns of a view that are those of a table that is copied too."""
+TWICE = {(EMBEDDINGS, view): ("vector",) for view in ("encoded", "current_vectors")}
+"""Columns of views that are those of tables that are copied too."""
 
 ANSWERS = (("results", "answers"), ("results", "current_answers"))
 FITTED = (EMBEDDINGS, "fitted")

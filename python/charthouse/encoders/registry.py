@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 
 MODALITIES = ("demographics", "time_series", "image", "text")
-NOT_ENCODERS = ("encoded", "skipped", "fitted")  # other relations of the schema embeddings
+NOT_ENCODERS = ("encoded", "skipped", "fitted", "current_vectors")
+"""Other relations of the schema embeddings."""
 
 
 @dataclass(frozen=True)
