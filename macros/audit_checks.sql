@@ -28,49 +28,6 @@
 {%- endmacro %}
 
 
-{#- A mart of rows with observed_at and available_at: those outside the window, which is computed anew
-    from intime and ends with the stay at the latest. -#}
-{% macro rows_past_cutoff(mart) -%}
-with settings as (
-    select
-        cast(variables ->> 'window_start_hours' as double) as start_hours,
-        cast(variables ->> 'window_end_hours' as double) as end_hours,
-        (variables ->> 'availability') = 'observed' as by_observation,
-        (variables ->> 'window_closed') = 'left' as closed_left
-    from {{ ref('cohort_definition') }}
-),
-
-cohort as (
-    select
-        cohort.stay_id,
-        cohort.intime + to_microseconds(cast(settings.start_hours * 3.6e9 as bigint)) as opens_at,
-        least(cohort.intime + to_microseconds(cast(settings.end_hours * 3.6e9 as bigint)), cohort.outtime) as closes_at
-    from {{ ref('cohort') }} as cohort
-    cross join settings
-),
-
-final as (
-    select
-        found.stay_id,
-        case
-            when cohort.stay_id is null then 'not of the cohort'
-            when found.observed_at < cohort.opens_at or (found.observed_at = cohort.opens_at and not settings.closed_left)
-                then 'observed before the window'
-            when found.observed_at > cohort.closes_at or (found.observed_at = cohort.closes_at and settings.closed_left)
-                then 'observed after the window'
-            when found.available_at > cohort.closes_at or (found.available_at = cohort.closes_at and settings.closed_left)
-                then 'stored after the window'
-        end as problem,
-        settings.by_observation and problem = 'stored after the window' as is_chosen
-    from {{ ref(mart) }} as found
-    left join cohort on found.stay_id = cohort.stay_id
-    cross join settings
-)
-
-select * from final
-{%- endmacro %}
-
-
 {#- Of stays that a fit learned from (fit, may_see, stay_id), with cohort and definition beside them: what
     is wrong with one. -#}
 {% macro seen_outside(seen) -%}

@@ -1,5 +1,5 @@
 {#- The rules of the cohort in the order in which they are asked; each stay is dropped by the first
-    that it fails. `fails` is a condition on int_stays joined with int_stay_modalities. A rule that a
+    that it fails. `fails` is a condition on int_stays and the modalities that it has in the window. A rule that a
     setting switches off stays in the list, so that the attrition table always has the same rows.
     Nobody knows of who died at an unknown time that it was after the window: such stays are not alive at
     its end (marts.data_quality counts them apart).
@@ -35,13 +35,6 @@
             'fails': '(died_at <= window_end or (hospital_expire_flag = 1 and died_at is null))' if landmark else 'false',
         },
     ] -%}
-    {%- for modality, column in [('vitals', 'has_vitals'), ('image', 'has_image'), ('text', 'has_text')] -%}
-        {%- set required = modality in setting('required_modalities') -%}
-        {%- do criteria.append({
-            'criterion': ('has ' if required else 'with or without ') ~ modality ~ ' in the window',
-            'fails': 'not ' ~ column if required else 'false',
-        }) -%}
-    {%- endfor -%}
     {%- set cut = setting('split_era_cut') if setting('split_by') == 'era' else none -%}
     {%- do criteria.append({
         'criterion': 'on one side of ' ~ cut ~ ' by its whole era' if cut is not none else 'any era',
@@ -51,5 +44,12 @@
         'criterion': "on its patient's side of " ~ cut if cut is not none else 'any era of its patient',
         'fails': 'era_from < ' ~ cut ~ ' and last_era_from >= ' ~ cut if cut is not none else 'false',
     }) -%}
+    {%- for modality in var('modalities') if modality.matched -%}
+        {%- set required = modality.name in setting('required_modalities') -%}
+        {%- do criteria.append({
+            'criterion': ('has ' if required else 'with or without ') ~ modality.name ~ ' in the window',
+            'fails': 'not coalesce(list_contains(modalities.in_window, ' ~ text_literal(modality.name) ~ '), false)' if required else 'false',
+        }) -%}
+    {%- endfor -%}
     {{ return(criteria) }}
 {% endmacro %}

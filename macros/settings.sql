@@ -100,8 +100,9 @@
 {% macro check_settings() %}
     {%- if not execute -%}{{ return('') }}{%- endif -%}
     {%- do effective_settings() -%}
-    {%- for modality in setting('required_modalities') if modality not in ['vitals', 'image', 'text'] -%}
-        {{ stop("required_modalities: '" ~ modality ~ "' is none of vitals, image, text. Name one of them.") }}
+    {%- set modalities = var('modalities') | selectattr('matched', 'defined') | map(attribute='name') | list -%}
+    {%- for modality in setting('required_modalities') if modality not in modalities -%}
+        {{ stop("required_modalities: '" ~ modality ~ "' is none of " ~ modalities | join(', ') ~ ". Name one of them.") }}
     {%- endfor -%}
     {%- for view in setting('image_views') if view is not string or not modules.re.fullmatch('[A-Z0-9][A-Z0-9 _-]*', view) -%}
         {{ stop("image_views: '" ~ view ~ "' is no view position: MIMIC-CXR writes them in capitals. Write AP, PA, LATERAL, LL or the like.") }}

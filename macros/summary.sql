@@ -31,8 +31,14 @@
         {%- for row in run_query('select task, sum(label) as n, avg(label) as rate from ' ~ ref_of('labels') ~ ' group by task order by task').rows -%}
             {%- do log('  %8d positive (%4.1f %%)  %s' | format(row['n'], 100 * row['rate'], row['task']), info=True) -%}
         {%- endfor -%}
-        {%- set modalities = run_query('select avg(has_vitals::int) as vitals, avg(has_image::int) as image, avg(has_text::int) as text from ' ~ ref_of('cohort')).rows[0] -%}
-        {%- do log('  with vitals %.0f %%, image %.0f %%, text %.0f %%' | format(100 * modalities['vitals'], 100 * modalities['image'], 100 * modalities['text']), info=True) -%}
+        {%- set shares = [] -%}
+        {%- for row in run_query(
+            'select modality, 100 * avg(in_window::int) as share from ' ~ ref_of('stay_modalities')
+            ~ ' inner join ' ~ ref_of('modalities') ~ ' using (modality) group by modality, position order by position'
+        ).rows -%}
+            {%- do shares.append('%s %.0f %%' | format(row['modality'], row['share'])) -%}
+        {%- endfor -%}
+        {%- do log('  with ' ~ shares | join(', '), info=True) -%}
     {%- endif -%}
 {% endmacro %}
 

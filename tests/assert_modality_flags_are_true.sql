@@ -1,6 +1,12 @@
--- has_vitals, has_image and has_text choose stays and mark absence: each must say what the marts hold.
-select cohort.stay_id from {{ ref('cohort') }} as cohort
+-- The modalities of a stay choose it and mark absence: each must be what the marts hold.
+{%- for modality in var('modalities') if modality.matched %}
+select
+    stays.stay_id,
+    stays.modality
+from {{ ref('stay_modalities') }} as stays
 where
-    cohort.has_vitals != exists (select 1 from {{ ref('vitals_events') }} as rows_of where rows_of.stay_id = cohort.stay_id)
-    or cohort.has_image != exists (select 1 from {{ ref('images') }} as rows_of where rows_of.stay_id = cohort.stay_id)
-    or cohort.has_text != exists (select 1 from {{ ref('reports') }} as rows_of where rows_of.stay_id = cohort.stay_id)
+    stays.modality = '{{ modality.name }}'
+    and stays.in_window
+    != exists (select 1 from {{ ref(modality.rows) }} as rows_of where rows_of.stay_id = stays.stay_id)
+{{ 'union all' if not loop.last }}
+{%- endfor %}

@@ -1,42 +1,32 @@
--- What each stay has in the window: vital signs, images, text.
--- Grain: one row per ICU stay.
+-- Which modalities each stay has in the window.
+-- Grain: one row per ICU stay and modality (vars.modalities), but for those that every stay has.
 {{ config(materialized='table') }}
+{%- set modalities = var('modalities') | selectattr('matched', 'defined') | list %}
 
 with stays as (
     select * from {{ ref('int_stays') }}
 ),
-
-vitals as (
-    select distinct vitals.stay_id
-    from {{ ref('int_vitals_cleaned') }} as vitals
-    inner join stays on vitals.stay_id = stays.stay_id
-    where vitals.value is not null and {{ in_window('vitals', 'stays') }}
+{% for modality in modalities %}
+{{ modality.name }} as (
+    select distinct found.stay_id
+    from {{ ref(modality.matched) }} as found
+    inner join stays on found.stay_id = stays.stay_id
+    where {{ modality.counts or 'true' }} and {{ in_window('found', 'stays') }}
 ),
-
-images as (
-    select distinct images.stay_id
-    from {{ ref('int_images_matched') }} as images
-    inner join stays on images.stay_id = stays.stay_id
-    where {{ in_window('images', 'stays') }}
-),
-
-reports as (
-    select distinct reports.stay_id
-    from {{ ref('int_reports_matched') }} as reports
-    inner join stays on reports.stay_id = stays.stay_id
-    where {{ in_window('reports', 'stays') }}
-),
-
+{% endfor %}
 final as (
+    {%- for modality in modalities %}
     select
         stays.stay_id,
-        vitals.stay_id is not null as has_vitals,
-        images.stay_id is not null as has_image,
-        reports.stay_id is not null as has_text
+        '{{ modality.name }}' as modality,
+        {{ modality.name }}.stay_id is not null as in_window
     from stays
-    left join vitals on stays.stay_id = vitals.stay_id
-    left join images on stays.stay_id = images.stay_id
-    left join reports on stays.stay_id = reports.stay_id
+    left join {{ modality.name }} on stays.stay_id = {{ modality.name }}.stay_id
+    {%- if not loop.last %}
+
+    union all
+    {% endif %}
+    {%- endfor %}
 )
 
 select * from final

@@ -10,7 +10,11 @@ with stays as (
 ),
 
 modalities as (
-    select * from {{ ref('int_stay_modalities') }}
+    select
+        stay_id,
+        list(modality) filter (where in_window) as in_window
+    from {{ ref('int_stay_modalities') }}
+    group by stay_id
 ),
 
 screened as (
@@ -23,7 +27,7 @@ screened as (
             {%- endfor %}
         end as dropped_at_step
     from stays
-    inner join modalities on stays.stay_id = modalities.stay_id
+    left join modalities on stays.stay_id = modalities.stay_id
 ),
 
 final as (

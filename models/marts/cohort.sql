@@ -1,6 +1,7 @@
 -- The stays of the benchmark: those that no rule of the cohort drops, with their window,
 -- demographics, era, modalities and split.
 -- Grain: one row per ICU stay in the cohort.
+{%- set in_paper = var('modalities') | selectattr('in_paper', 'defined') | map(attribute='name') | list %}
 with stays as (
     select * from {{ ref('int_stays') }}
 ),
@@ -11,7 +12,14 @@ screened as (
 ),
 
 modalities as (
-    select * from {{ ref('int_stay_modalities') }}
+    select
+        stay_id,
+        {%- for name in in_paper %}
+        bool_or(in_window) filter (where modality = '{{ name }}') as has_{{ name }},
+        {%- endfor %}
+        bool_and(in_window) filter (where modality in ({{ text_list(in_paper) }})) as is_complete
+    from {{ ref('int_stay_modalities') }}
+    group by stay_id
 ),
 
 final as (
@@ -36,14 +44,14 @@ final as (
         stays.era_to,
         {{ in_mimic_cxr_years('stays') }} as in_mimic_cxr_years,
         stays.los_days,
-        modalities.has_vitals,
-        modalities.has_image,
-        modalities.has_text,
-        modalities.has_vitals and modalities.has_image and modalities.has_text as is_complete,
+        {%- for name in in_paper %}
+        coalesce(modalities.has_{{ name }}, false) as has_{{ name }},
+        {%- endfor %}
+        coalesce(modalities.is_complete, false) as is_complete,
         {{ split_of('stays') }} as split
     from stays
     inner join screened on stays.stay_id = screened.stay_id
-    inner join modalities on stays.stay_id = modalities.stay_id
+    left join modalities on stays.stay_id = modalities.stay_id
     order by stays.stay_id
 )
 

@@ -5,7 +5,8 @@
 -- Grain: one row per kind and name.
 {%- set parts = [] %}
 {%- for modality in var('modalities') %}
-{%- do parts.append({'kind': 'modality', 'name': modality.name, 'rows': modality.rows, 'shaped_by': modality.name}) %}
+{%- set rows = [modality.rows] + ([modality.seed] if modality.seed else []) %}
+{%- do parts.append({'kind': 'modality', 'name': modality.name, 'rows': rows, 'shaped_by': modality.name}) %}
 {%- endfor %}
 {%- do parts.append({'kind': 'profile', 'name': 'patient_profiles', 'rows': ['patient_profiles'], 'shaped_by': 'profile'}) %}
 with definition as (

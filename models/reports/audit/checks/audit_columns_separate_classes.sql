@@ -7,8 +7,11 @@
 -- has a name, since a view's text would else name the database, and not be read under another.
 {%- set demographics = [
     'age', 'age_group', 'gender', 'race', 'race_group', 'marital_status', 'language', 'insurance',
-    'first_careunit', 'era_from', 'era_to', 'in_mimic_cxr_years', 'has_vitals', 'has_image', 'has_text'
+    'first_careunit', 'era_from', 'era_to', 'in_mimic_cxr_years'
 ] %}
+{%- set modalities = var('modalities') | selectattr('matched', 'defined') | list %}
+{%- set series = modalities | selectattr('kind', 'equalto', 'time_series') | list %}
+{%- set items = modalities | rejectattr('kind', 'equalto', 'time_series') | list %}
 with patients as (
     {{ train_patients() }}
 ),
@@ -28,23 +31,24 @@ demographics as (
     on {{ demographics | join(', ') }} into name source value category
 ),
 
-bins_of_stays as (
+{% for modality in series if modality.grid %}
+{{ modality.name }}_bins_of_stays as (
     select
         hourly.stay_id,
         hourly.variable || ' at hour ' || hourly.hour as source,
         cast(hourly.value as double) as value,
-        cast(hourly.measured as double) as measured,
-        cast(hourly.is_intubated as double) as intubated
-    from {{ ref('vitals_hourly') }} as hourly
+        cast(hourly.measured as double) as measured
+    from {{ ref(modality.grid) }} as hourly
     semi join patients on hourly.stay_id = patients.stay_id
 ),
 
-bins as (
-    unpivot bins_of_stays
-    on value, measured, intubated into name item value value
+{{ modality.name }}_bins as (
+    unpivot {{ modality.name }}_bins_of_stays
+    on value, measured into name item value value
 ),
-
-measurements_of_stays as (
+{% endfor %}
+{%- for modality in series %}
+{{ modality.name }}_of_stays as (
     select
         events.stay_id,
         events.variable as source,
@@ -56,34 +60,43 @@ measurements_of_stays as (
         arg_max(events.value, events.hours) as last,
         min(events.hours) as first_hour,
         max(events.hours) as last_hour
-    from {{ ref('vitals_events') }} as events
+    from {{ ref(modality.rows) }} as events
     semi join patients on events.stay_id = patients.stay_id
     group by events.stay_id, events.variable
 ),
 
-measurements as (
-    unpivot measurements_of_stays
+{{ modality.name }} as (
+    unpivot {{ modality.name }}_of_stays
     on number, mean, least, greatest, first, last, first_hour, last_hour into name item value value
 ),
-{% for mart in ['images', 'reports'] %}
-{{ mart }}_of_stays as (
+{% endfor %}
+{%- for modality in items %}
+{{ modality.name }}_of_stays as (
     select
         patients.stay_id,
-        '{{ mart }}' as source,
+        '{{ modality.name }}' as source,
         cast(count(found.stay_id) as double) as number,
         min(found.hours) as first_hour,
         max(found.hours) as last_hour,
-        cast(sum({{ 'length(found.text)' if mart == 'reports' else 'null' }}) as double) as characters
+        cast(sum({{ 'length(found.text)' if modality.kind == 'text' else 'null' }}) as double) as characters
     from (select distinct stay_id from patients) as patients
-    left join {{ ref(mart) }} as found on patients.stay_id = found.stay_id
+    left join {{ ref(modality.rows) }} as found on patients.stay_id = found.stay_id
     group by patients.stay_id
 ),
 
-{{ mart }} as (
-    unpivot {{ mart }}_of_stays
+{{ modality.name }} as (
+    unpivot {{ modality.name }}_of_stays
     on number, first_hour, last_hour, characters into name item value value
 ),
 {% endfor %}
+presences as (
+    select
+        stay_id,
+        modality as source,
+        cast(in_window as double) as value
+    from {{ ref('stay_modalities') }}
+),
+
 numbers as (
     select
         stay_id,
@@ -92,7 +105,16 @@ numbers as (
         try_cast(category as double) as value
     from demographics
     where value is not null
-    {%- for part in ['bins', 'measurements', 'images', 'reports'] %}
+
+    union all
+
+    select
+        stay_id,
+        source,
+        'presence' as item,
+        value
+    from presences
+    {%- for modality in modalities %}
 
     union all
 
@@ -101,7 +123,18 @@ numbers as (
         source,
         item,
         value
-    from {{ part }}
+    from {{ modality.name }}
+    {%- if modality.grid %}
+
+    union all
+
+    select
+        stay_id,
+        source,
+        item,
+        value
+    from {{ modality.name }}_bins
+    {%- endif %}
     {%- endfor %}
 ),
 
