@@ -6,14 +6,23 @@ with final as (
         modality,
         kind,
         mart,
+        grid,
+        seed,
         is_in_paper
     from (
         values
         {%- for modality in var('modalities') %}
-        ({{ loop.index }}, '{{ modality.name }}', '{{ modality.kind }}', '{{ modality.rows }}', {{ modality.in_paper or false }})
-        {{- ',' if not loop.last }}
+        (
+            {{ loop.index }},
+            '{{ modality.name }}',
+            '{{ modality.kind }}',
+            '{{ modality.rows }}',
+            {{ text_literal(modality.grid) if modality.grid else 'null' }},
+            {{ text_literal(modality.seed) if modality.seed else 'null' }},
+            {{ modality.in_paper or false }}
+        ){{ ',' if not loop.last }}
         {%- endfor %}
-    ) as modalities(position, modality, kind, mart, is_in_paper)
+    ) as modalities(position, modality, kind, mart, grid, seed, is_in_paper)
 )
 
 select * from final

@@ -29,9 +29,14 @@ class Cohort:
     variables: Mapping[str, Any]
     stays: Mapping[int, tuple[int, str]]  # stay_id to (subject_id, split), in order of stay_id
     tasks: tuple[str, ...]
-    vital_signs: tuple[str, ...]
-    tabular_variables: tuple[tuple[str, str], ...]
-    bins: int
+    channels: Mapping[str, tuple[str, ...]]  # of each modality that is a time series
+    columns: Mapping[str, tuple[tuple[str, str], ...]]  # of each that is a table: name, kind
+
+    @property
+    def bins(self) -> int:
+        """How many bins the window has."""
+        of = self.variables
+        return round((of["window_end_hours"] - of["window_start_hours"]) / of["bin_hours"])
 
     @property
     def is_synthetic(self) -> bool:
@@ -82,13 +87,16 @@ def read_cohort(db: duckdb.DuckDBPyConnection) -> Cohort:
         variables=json.loads(definition["variables"]),
         stays={stay_id: (subject_id, split) for stay_id, subject_id, split in stays},
         tasks=_column(db, "select distinct task from marts.labels order by task"),
-        vital_signs=_column(db, "select distinct variable from marts.vitals_hourly order by 1"),
-        tabular_variables=tuple(
-            db.execute(
-                "select variable, kind from seeds.tabular_variables order by position"
-            ).fetchall()
-        ),
-        bins=db.execute("select count(distinct hour) from marts.vitals_hourly").fetchall()[0][0],
+        channels={
+            modality: _column(db, f"select distinct variable from marts.{mart} order by 1")
+            for modality, mart in _of_kind(db, "time_series", "coalesce(grid, mart)")
+        },
+        columns={
+            modality: tuple(
+                db.execute(f"select variable, kind from seeds.{seed} order by position").fetchall()
+            )
+            for modality, seed in _of_kind(db, "tabular", "seed")
+        },
     )
 
 
@@ -126,12 +134,18 @@ def require_result_tables(db: duckdb.DuckDBPyConnection) -> None:
         " 'results.predictions.run_id', 'embeddings.fitted.fitted_on', 'results.answers.run_id',"
         " 'marts.patient_profiles.sections', 'results.comparisons.is_primary',"
         " 'marts.cohort.in_mimic_cxr_years', 'marts.cohort_definition.data_kind',"
-        " 'marts.content_hashes.content_hash', 'results.runs.reads')"
+        " 'marts.content_hashes.content_hash', 'results.runs.reads', 'marts.modalities.seed')"
     ).fetchall()[0][0]
-    if found < 11:
+    if found < 12:
         raise CharthouseError(
             "The warehouse lacks the marts or the tables of results. Run charthouse build first."
         )
+
+
+def _of_kind(db: duckdb.DuckDBPyConnection, kind: str, column: str) -> list[tuple[str, str]]:
+    return db.execute(
+        f"select modality, {column} from marts.modalities where kind = ? order by position", [kind]
+    ).fetchall()
 
 
 def _content_hashes(db: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], str]:

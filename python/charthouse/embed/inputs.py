@@ -21,13 +21,11 @@ from charthouse.encoders.cxr_foundation import RELEASED_ROOT
 from charthouse.encoders.vitals_summary import STATISTICS
 from charthouse.encoders.xray_file import ROOT, files_below, stat_of
 from charthouse.errors import CharthouseError
+from charthouse.warehouse import text_literal
 
 
 class Reader(ABC):
     """One kind of content."""
-
-    absent: ClassVar[str]
-    """Why a stay that has none is skipped."""
 
     @abstractmethod
     def hashes(self, db: duckdb.DuckDBPyConnection, context: Context) -> dict[int, str]:
@@ -40,67 +38,65 @@ class Reader(ABC):
         """The content of those stays."""
 
 
-class Demographics(Reader):
-    """tuple[str | None, ...]: the values of Context.tabular_variables."""
+class Tabular(Reader):
+    """tuple[str | None, ...]: the values of Context.columns."""
 
-    absent = "no demographics"
 
     def hashes(self, db: duckdb.DuckDBPyConnection, context: Context) -> dict[int, str]:
-        columns = ", ".join(name for name, _ in context.tabular_variables)
-        return _hashes_of_rows(db, columns, "marts.cohort")
+        columns = ", ".join(name for name, _ in context.columns)
+        return _hashes_of_rows(db, columns, _rows(context))
 
     def read(
         self, db: duckdb.DuckDBPyConnection, context: Context, stay_ids: Sequence[int]
     ) -> dict[int, tuple[str | None, ...]]:
-        columns = ", ".join(f"cast({name} as varchar)" for name, _ in context.tabular_variables)
-        rows = _of_stays(db, f"select stay_id, {columns} from marts.cohort where true", stay_ids)
+        columns = ", ".join(f"cast({name} as varchar)" for name, _ in context.columns)
+        rows = _of_stays(db, f"select stay_id, {columns} from {_rows(context)} where true", stay_ids)
         return {row[0]: tuple(row[1:]) for row in rows}
 
 
-class VitalsHourly(Reader):
-    """float32 [variables, bins]: the imputed grid of stays with at least one vital sign."""
+class Grid(Reader):
+    """float32 [channels, bins]: the imputed grid of stays with at least one measurement."""
 
-    absent = "no vital sign in the window"
 
     def hashes(self, db: duckdb.DuckDBPyConnection, context: Context) -> dict[int, str]:
         return _hashes_of_rows(
             db,
             "variable, hour, value",
-            "marts.vitals_hourly"
-            " where stay_id in (select stay_id from marts.cohort where has_vitals)",
+            f"marts.{context.spec.modality.grid} where stay_id in (select stay_id from"
+            " marts.stay_modalities where in_window"
+            f" and modality = {text_literal(context.spec.modality.name)})",
         )
 
     def read(
         self, db: duckdb.DuckDBPyConnection, context: Context, stay_ids: Sequence[int]
     ) -> dict[int, np.ndarray]:
-        shape = (len(context.vital_signs), context.bins)
+        shape = (len(context.channels), context.bins)
         rows = _of_stays(
             db,
             "select stay_id, list(cast(value as float) order by variable, hour)"
-            " from marts.vitals_hourly where true",
+            f" from marts.{context.spec.modality.grid} where true",
             stay_ids,
             "group by stay_id",
         )
         return {stay_id: np.array(values, np.float32).reshape(shape) for stay_id, values in rows}
 
 
-class VitalsEvents(Reader):
-    """Events: vital signs as charted."""
+class Charted(Reader):
+    """Events: a time series as charted."""
 
-    absent = "no vital sign in the window"
 
     def hashes(self, db: duckdb.DuckDBPyConnection, context: Context) -> dict[int, str]:
-        return _hashes_of_rows(db, "variable, hours, value", "marts.vitals_events")
+        return _hashes_of_rows(db, "variable, hours, value", _rows(context))
 
     def read(
         self, db: duckdb.DuckDBPyConnection, context: Context, stay_ids: Sequence[int]
     ) -> dict[int, Events]:
-        places = {name: place for place, name in enumerate(context.vital_signs)}
+        places = {name: place for place, name in enumerate(context.channels)}
         order = "order by hours, variable, value"
         rows = _of_stays(
             db,
             f"select stay_id, list(hours {order}), list(variable {order}), list(value {order})"
-            " from marts.vitals_events where true",
+            f" from {_rows(context)} where true",
             stay_ids,
             "group by stay_id",
         )
@@ -114,8 +110,8 @@ class VitalsEvents(Reader):
         }
 
 
-class VitalsSummary(VitalsEvents):
-    """float32 [variables x 7]: count, mean, sd, min, max, first, last; NaN where not measured."""
+class Summary(Charted):
+    """float32 [channels x 7]: count, mean, sd, min, max, first, last; NaN where not measured."""
 
     def read(
         self, db: duckdb.DuckDBPyConnection, context: Context, stay_ids: Sequence[int]
@@ -126,11 +122,11 @@ class VitalsSummary(VitalsEvents):
             "select stay_id, variable, len(v), list_avg(v), list_stddev_samp(v), list_min(v),"
             " list_max(v), v[1], v[-1] from ("
             "select stay_id, variable, list(value order by hours, value) as v"
-            " from marts.vitals_events where true",
+            f" from {_rows(context)} where true",
             stay_ids,
             "group by stay_id, variable) as lists",
         )
-        places = {name: place for place, name in enumerate(context.vital_signs)}
+        places = {name: place for place, name in enumerate(context.channels)}
         summaries: dict[int, np.ndarray] = {}
         for stay_id, variable, *statistics in rows:
             table = summaries.setdefault(
@@ -140,13 +136,12 @@ class VitalsSummary(VitalsEvents):
         return {stay_id: table.ravel() for stay_id, table in summaries.items()}
 
 
-class Reports(Reader):
+class Texts(Reader):
     """tuple[Report, ...], in order of time."""
 
-    absent = "no report in the window"
 
     def hashes(self, db: duckdb.DuckDBPyConnection, context: Context) -> dict[int, str]:
-        return _hashes_of_rows(db, "note_id, hours, text", "marts.reports")
+        return _hashes_of_rows(db, "note_id, hours, text", _rows(context))
 
     def read(
         self, db: duckdb.DuckDBPyConnection, context: Context, stay_ids: Sequence[int]
@@ -154,7 +149,7 @@ class Reports(Reader):
         rows = _of_stays(
             db,
             "select stay_id, list(struct_pack(note_id := note_id, hours := hours, text := text)"
-            " order by hours, note_id) from marts.reports where true",
+            f" order by hours, note_id) from {_rows(context)} where true",
             stay_ids,
             "group by stay_id",
         )
@@ -164,14 +159,13 @@ class Reports(Reader):
 class Images(Reader):
     """tuple[Image, ...], in order of time."""
 
-    absent = "no X-ray in the window"
     root: ClassVar[str] = ROOT
 
     def hashes(self, db: duckdb.DuckDBPyConnection, context: Context) -> dict[int, str]:
         """Of names, sizes and times of last change: reading every picture would take hours."""
         found = db.execute(
             "select stay_id, list(struct_pack(dicom_id := dicom_id, path := path)"
-            " order by dicom_id) from marts.images group by stay_id"
+            f" order by dicom_id) from {_rows(context)} group by stay_id"
         ).fetchall()
         if not found:
             return {}
@@ -188,7 +182,7 @@ class Images(Reader):
         if not any(stat for of_stay in stats for _, stat in of_stay):
             # else every vector would be thrown away because a disk is not mounted
             raise CharthouseError(
-                f"None of the {sum(map(len, stats))} files of marts.images is below"
+                f"None of the {sum(map(len, stats))} files of {_rows(context)} is below"
                 f" {os.environ[self.root]}. Mount the disk, or correct {self.root}."
             )
         return {
@@ -203,7 +197,7 @@ class Images(Reader):
         rows = _of_stays(
             db,
             "select stay_id, list(struct_pack(dicom_id := dicom_id, path := path)"
-            " order by hours, dicom_id) from marts.images where true",
+            f" order by hours, dicom_id) from {_rows(context)} where true",
             stay_ids,
             "group by stay_id",
         )
@@ -227,15 +221,19 @@ class ReleasedImages(Images):
 
 
 READERS: dict[str, Reader] = {
-    "demographics": Demographics(),
-    "vitals_hourly": VitalsHourly(),
-    "vitals_summary": VitalsSummary(),
-    "vitals_events": VitalsEvents(),
+    "tabular": Tabular(),
+    "grid": Grid(),
+    "summary": Summary(),
+    "events": Charted(),
     "images": Images(),
     "released_images": ReleasedImages(),
-    "reports": Reports(),
+    "texts": Texts(),
 }
 """By Encoder.reads."""
+
+
+def _rows(context: Context) -> str:
+    return f"marts.{context.spec.modality.rows}"
 
 
 def _pairs(db: duckdb.DuckDBPyConnection, query: str) -> dict[int, Any]:

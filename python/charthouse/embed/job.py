@@ -73,7 +73,7 @@ def run_plan(
         store.note_absent(
             db,
             plan.target,
-            [Skipped(stay_id, None, plan.reader.absent) for stay_id in plan.absent_anew],
+            [Skipped(stay_id, None, plan.absent_because) for stay_id in plan.absent_anew],
             plan.input_hashes,
             reads=plan.reads,
             run_id=plan.run_id,

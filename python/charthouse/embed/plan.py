@@ -12,7 +12,7 @@ from charthouse.cohort import Cohort, require_cohort
 from charthouse.embed.inputs import READERS, Images, Reader
 from charthouse.embed.store import Items, Target, answered, encoded_hashes, refused
 from charthouse.encoders.base import Context, Encoder, FittedEncoder, Stay, digest
-from charthouse.encoders.registry import EncoderSpec, encoder_class
+from charthouse.encoders.registry import EncoderSpec, encoder_class, unsuited
 from charthouse.encoders.xray_file import ROOT, picture_check
 from charthouse.errors import CharthouseError
 from charthouse.guard import Guard
@@ -46,6 +46,11 @@ class Plan:
     refusal: str | None  # why the guard would let nothing leave for where the encoder sends
     check: Callable[[Path | None], None] | None  # of each X-ray, before it is opened
     warehouse: Path = field(repr=False)
+
+    @property
+    def absent_because(self) -> str:
+        """Why a stay that holds nothing is skipped."""
+        return f"no {self.encoder.context.spec.modality.item} in the window"
 
     @property
     def reads(self) -> list[str]:
@@ -108,8 +113,8 @@ def context_of(cohort: Cohort, spec: EncoderSpec, **options: Any) -> Context:
     return Context(
         spec=spec,
         variables=cohort.variables,
-        vital_signs=cohort.vital_signs,
-        tabular_variables=cohort.tabular_variables,
+        channels=cohort.channels.get(spec.modality.name, ()),
+        columns=cohort.columns.get(spec.modality.name, ()),
         bins=cohort.bins,
         **options,
     )
@@ -131,7 +136,7 @@ def make_plan(
         CharthouseError: the weights are absent, or a setting does not suit the encoder.
     """
     run_id = new_run_id("embed")
-    cls = encoder_class(spec.encoder)
+    cls = encoder_class(spec.name)
     context = context_of(
         cohort,
         spec,
@@ -141,7 +146,7 @@ def make_plan(
         precision=precision,
         guard=Guard(cohort.data_kind, log=log_to(warehouse, run_id)),
     )
-    if reason := cls.unsuited(context):
+    if reason := unsuited(cls, context):
         raise CharthouseError(reason)
     encoder = cls(context)
     target = Target(spec.encoder, task)
@@ -164,7 +169,7 @@ def make_plan(
     content = {stay_id: content[stay_id] for stay_id in cohort.stays if stay_id in content}
     fit_hash = _fit_hash(encoder, cohort, content, labels)
     frame = _frame(encoder)
-    key = [spec.encoder, task, cls.version, encoder.settings(), frame, fingerprint, fit_hash]
+    key = [spec.name, task, cls.version, encoder.settings(), frame, fingerprint, fit_hash]
     of_encoder = digest(*key)
     input_hashes = {
         stay_id: digest(content.get(stay_id, ""), of_encoder) for stay_id in cohort.stays
@@ -209,10 +214,10 @@ def _frame(encoder: Encoder) -> Any:
     """What the content of a stay means: names of its rows or columns, which it does not hold."""
     context = encoder.context
     return {
-        "demographics": context.tabular_variables,
-        "vitals_hourly": (context.vital_signs, context.bins),
-        "vitals_summary": context.vital_signs,
-        "vitals_events": context.vital_signs,
+        "tabular": context.columns,
+        "grid": (context.channels, context.bins),
+        "summary": context.channels,
+        "events": context.channels,
     }.get(encoder.reads)
 
 

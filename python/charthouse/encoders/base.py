@@ -20,7 +20,7 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True)
 class Image:
-    """A chest X-ray of marts.images."""
+    """An image, such as a chest X-ray of marts.images."""
 
     dicom_id: str
     path: Path | None  # of the JPG, absolute; None where it must not be opened
@@ -33,7 +33,7 @@ class Image:
 
 @dataclass(frozen=True)
 class Report:
-    """A radiology report of marts.reports; its text never enters an error or a log."""
+    """A text, such as a report of marts.reports; it never enters an error or a log."""
 
     note_id: str
     hours: float  # since intime
@@ -47,10 +47,10 @@ class Report:
 
 @dataclass(frozen=True)
 class Events:
-    """Vital signs of a stay as charted (marts.vitals_events), in order of time."""
+    """A time series of a stay as charted, such as marts.vitals_events, in order of time."""
 
     hours: np.ndarray  # [n] float32, since intime
-    variable: np.ndarray  # [n] int16, position in Context.vital_signs
+    variable: np.ndarray  # [n] int16, position in Context.channels
     value: np.ndarray  # [n] float32
 
 
@@ -59,11 +59,11 @@ class Stay(Generic[Content]):
     """A stay of the cohort and what it holds of the encoder's modality.
 
     The type of content depends on what the encoder reads (charthouse.embed.inputs):
-    demographics: tuple[str | None, ...], the values of Context.tabular_variables;
-    vitals_hourly: float32 [variables, bins], the imputed grid;
-    vitals_summary: float32 [statistics], NaN where a variable was not measured;
-    vitals_events: Events;
-    images: tuple[Image, ...] and reports: tuple[Report, ...], in order of time.
+    tabular: tuple[str | None, ...], the values of Context.columns;
+    grid: float32 [channels, bins], imputed;
+    summary: float32 [statistics], NaN where a channel was not measured;
+    events: Events;
+    images: tuple[Image, ...] and texts: tuple[Report, ...], in order of time.
     """
 
     stay_id: int
@@ -97,9 +97,9 @@ class Context:
 
     spec: EncoderSpec
     variables: Mapping[str, Any]  # the cohort's settings (marts.cohort_definition.variables)
-    vital_signs: tuple[str, ...] = ()  # names, in the order of the grid's rows
-    tabular_variables: tuple[tuple[str, str], ...] = ()  # (name, numeric or categorical)
-    bins: int = 24  # of the hourly grid
+    channels: tuple[str, ...] = ()  # of a time series: its variables, in the order of the grid's rows
+    columns: tuple[tuple[str, str], ...] = ()  # of a table: name, and numeric or categorical
+    bins: int = 24  # of a grid
     task: str | None = None
     seed: int = 0
     device: str = "cpu"  # or cuda

@@ -21,7 +21,7 @@ class Demographics(FittedEncoder[Values]):
     has a last column for whatever the train split does not know.
     """
 
-    reads = "demographics"
+    reads = "tabular"
     zero_is_a_value = True  # of the mean age, and in the least frequent category everywhere
 
     def fit(self, stays: Iterable[Stay[Values]]) -> dict[str, np.ndarray]:
@@ -36,7 +36,7 @@ class Demographics(FittedEncoder[Values]):
         categories: dict[str, Counter[str]] = {}
         for stay in stays:
             for (name, kind), value in zip(
-                self.context.tabular_variables, stay.content, strict=True
+                self.context.columns, stay.content, strict=True
             ):
                 if kind != "numeric":
                     categories.setdefault(name, Counter())[_column(name, value)] += 1
@@ -47,7 +47,7 @@ class Demographics(FittedEncoder[Values]):
         columns: list[str] = []
         dropped: list[str] = []
         moments: list[tuple[float, float]] = []
-        for name, kind in self.context.tabular_variables:
+        for name, kind in self.context.columns:
             if kind == "numeric":
                 columns.append(name)
                 moments.append(_moments(numbers.get(name, [])))
@@ -68,7 +68,7 @@ class Demographics(FittedEncoder[Values]):
         """Takes what fit returned."""
         self._places = {str(column): place for place, column in enumerate(learned["columns"])}
         self._dropped = {str(column) for column in learned["dropped"]}
-        numeric = [name for name, kind in self.context.tabular_variables if kind == "numeric"]
+        numeric = [name for name, kind in self.context.columns if kind == "numeric"]
         pairs = zip(learned["mean"].tolist(), learned["sd"].tolist(), strict=True)
         self._moments = dict(zip(numeric, pairs, strict=True))
 
@@ -83,7 +83,7 @@ class Demographics(FittedEncoder[Values]):
 
     def _vector(self, values: Values) -> np.ndarray:
         vector = np.zeros(len(self._places))
-        for (name, kind), value in zip(self.context.tabular_variables, values, strict=True):
+        for (name, kind), value in zip(self.context.columns, values, strict=True):
             if kind == "numeric":
                 mean, sd = self._moments[name]
                 number = _number(name, value)

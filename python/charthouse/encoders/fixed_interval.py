@@ -14,7 +14,7 @@ class FixedInterval(Encoder[np.ndarray]):
     Cleaning, hourly means and imputation are SQL's (marts.vitals_hourly): nothing is left to do.
     """
 
-    reads = "vitals_hourly"
+    reads = "grid"
 
     @classmethod
     def unsuited(cls, context: Context) -> str | None:
@@ -23,14 +23,14 @@ class FixedInterval(Encoder[np.ndarray]):
 
     def dimension(self) -> int | None:
         """Of this cohort's grid; 312 for 13 vital signs and 24 hours."""
-        return len(self.context.vital_signs) * self.context.bins or None
+        return len(self.context.channels) * self.context.bins or None
 
     def feature_names(self, learned: Mapping[str, np.ndarray]) -> Sequence[str]:
         """heart_rate @ 0 h, heart_rate @ 1 h, ..."""
         start = self.context.variables["window_start_hours"]
         width = self.context.variables["bin_hours"]
         hours = [f"{start + place * width:g} h" for place in range(self.context.bins)]
-        return [f"{name} @ {hour}" for name in self.context.vital_signs for hour in hours]
+        return [f"{name} @ {hour}" for name in self.context.channels for hour in hours]
 
     def encode(self, stays: Sequence[Stay[np.ndarray]]) -> Encoded:
         """Encodes each stay by itself.

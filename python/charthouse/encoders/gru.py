@@ -111,7 +111,7 @@ class Gru(FittedEncoder[Events]):
     Validation decides when to stop; without it nothing would, so a cohort without is not fitted.
     """
 
-    reads = "vitals_events"
+    reads = "events"
     per_task = True
     fits_on = ("train", "validation")
 
@@ -219,7 +219,7 @@ class Gru(FittedEncoder[Events]):
         """Mean and deviation [variables] over all measurements; 0 and 1 where there are none."""
         variable = np.concatenate([stay.content.variable for stay in stays])
         value = np.concatenate([stay.content.value for stay in stays]).astype(np.float64)
-        size = len(self.context.vital_signs)
+        size = len(self.context.channels)
         count = np.maximum(np.bincount(variable, minlength=size), 1)
         mean = np.bincount(variable, value, minlength=size) / count
         square = np.bincount(variable, (value - mean[variable]) ** 2, minlength=size) / count
@@ -228,7 +228,7 @@ class Gru(FittedEncoder[Events]):
     def _sequence(self, events: Events) -> torch.Tensor:
         """The steps [steps, 2 * variables + 1] of a stay."""
         scaled = (events.value - self._mean[events.variable]) / self._deviation[events.variable]
-        rows = charted_rows(events, scaled, len(self.context.vital_signs))
+        rows = charted_rows(events, scaled, len(self.context.channels))
         carried, since = np.nan_to_num(rows.values), rows.hours[:, None] / self._window
         steps = np.concatenate([carried, rows.measured, since], axis=1)
         return torch.from_numpy(steps.astype(np.float32))
@@ -242,7 +242,7 @@ class Gru(FittedEncoder[Events]):
     def _new_network(self) -> Network:
         """With weights that depend on torch's global generator, as all layers of torch do."""
         assert self.context.spec.dimension is not None
-        inputs = 2 * len(self.context.vital_signs) + 1
+        inputs = 2 * len(self.context.channels) + 1
         network = Network(inputs, self._recipe.layers, self.context.spec.dimension)
         return network.to(self.context.device)
 

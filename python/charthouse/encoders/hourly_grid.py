@@ -24,6 +24,6 @@ def require_whole(grids: np.ndarray, context: Context) -> None:
 def _refusal(context: Context) -> str:
     return (
         f"marts.vitals_hourly has gaps (setting imputation: {context.variables.get('imputation')}),"
-        f" and {context.spec.encoder} needs every cell: set imputation to forward and run"
+        f" and {context.spec.name} needs every cell: set imputation to forward and run"
         " charthouse build, or use vitals_summary."
     )

@@ -82,13 +82,13 @@ class Moment(Encoder[np.ndarray | Events]):
     of another size may sum in another order.
     """
 
-    reads = "vitals_hourly"
+    reads = "grid"
     weight_files = FILES
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         if is_charted(context):
-            self.reads = "vitals_events"
+            self.reads = "events"
         self._dtype = getattr(torch, context.precision)
         self.chunk_stays = 2048 if on_gpu(context) else 128  # minutes at most, on two cores
         self._tokens = TOKENS["cuda" if on_gpu(context) else "cpu"]
@@ -153,7 +153,7 @@ class Moment(Encoder[np.ndarray | Events]):
         steps = np.array([series.shape[1] for series in scaled], np.int64)
         vectors: dict[int, np.ndarray] = {}  # by place
         for length in np.unique(steps):
-            patches = len(self.context.vital_signs) * int(length) // PATCH_LEN
+            patches = len(self.context.channels) * int(length) // PATCH_LEN
             alike, size = np.flatnonzero(steps == length), max(1, self._tokens // max(1, patches))
             for first in range(0, len(alike), size):
                 batch = alike[first : first + size].tolist()
@@ -167,7 +167,7 @@ class Moment(Encoder[np.ndarray | Events]):
     def _series(self, content: np.ndarray | Events) -> np.ndarray:
         """Steps without gaps [variables, steps]."""
         if isinstance(content, Events):
-            return filled_rows(content, len(self.context.vital_signs))
+            return filled_rows(content, len(self.context.channels))
         # momentfm would set empty cells to the mean of the series and say nothing
         require_whole(content, self.context)
         return content

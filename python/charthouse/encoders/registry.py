@@ -9,24 +9,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from charthouse.errors import CharthouseError
+from charthouse.modalities import KINDS, Modality, modalities
 from charthouse.registry import class_named, contamination_faults, require_registered, seed_rows
 
 if TYPE_CHECKING:
     from charthouse.encoders.base import Context, Encoder
 
 
-MODALITIES = ("demographics", "time_series", "image", "text")
 NOT_ENCODERS = ("encoded", "skipped", "fitted", "current_vectors")
 """Other relations of the schema embeddings."""
 
 
 @dataclass(frozen=True)
 class EncoderSpec:
-    """A row of seeds/encoders.csv (Table I of the paper, and more)."""
+    """A row of seeds/encoders.csv (Table I of the paper, and more), and a modality that it reads."""
 
-    encoder: str
+    encoder: str  # its vectors: the row's name, and after it __<modality>, but for the first of its kind
+    name: str  # of the row, of its class and its weights
+    modality: Modality
     technique: str  # as the paper calls it
-    modality: str  # demographics, time_series, image or text
     foundation_model: bool
     domain: str
     training_data: str
@@ -39,32 +40,35 @@ class EncoderSpec:
     citation: str
 
     @property
-    def name(self) -> str:
-        """As weights know it (charthouse.encoders.weights)."""
-        return self.encoder
-
-    @property
     def part(self) -> tuple[str, str]:
         """What it encodes: kind and name in marts.content_hashes."""
-        return "modality", "vitals" if self.modality == "time_series" else self.modality
+        return "modality", self.modality.name
 
 
 def encoder_specs(project: Path) -> dict[str, EncoderSpec]:
-    """Every encoder by name, in the order of the seed.
+    """Every encoder for every modality of its kind, by the name of its vectors, in the seed's order.
 
     Raises:
         CharthouseError: the seed is not there, or a row of it is broken; says which and how.
     """
     path = project / "seeds/encoders.csv"
-    specs = (_spec(row, path, line) for line, row in seed_rows(project, "encoders"))
-    return {spec.encoder: spec for spec in specs}
+    of_kind: dict[str, list[Modality]] = {}
+    for modality in modalities(project):
+        of_kind.setdefault(modality.kind, []).append(modality)
+    specs = {}
+    for line, row in seed_rows(project, "encoders"):
+        _require_sound(row, path, line)
+        for place, modality in enumerate(of_kind.get(row["kind"], ())):
+            encoder = f"{row['encoder']}__{modality.name}" if place else row["encoder"]
+            specs[encoder] = _spec(row, encoder, modality, path)
+    return specs
 
 
-def _spec(row: dict[str, str], path: Path, line: int) -> EncoderSpec:
+def _require_sound(row: dict[str, str], path: Path, line: int) -> None:
     faults = {
-        "encoder": re.fullmatch("[a-z][a-z0-9_]*", row.get("encoder") or "")
+        "encoder": re.fullmatch("[a-z][a-z0-9]*(_[a-z0-9]+)*", row.get("encoder") or "")
         and row["encoder"] not in NOT_ENCODERS,
-        "modality": row.get("modality") in MODALITIES,
+        "kind": row.get("kind") in KINDS,
         "foundation_model": row.get("foundation_model") in ("true", "false"),
         "dimension": re.fullmatch("[1-9][0-9]*|", row.get("dimension") or ""),
     } | contamination_faults(row)
@@ -73,11 +77,15 @@ def _spec(row: dict[str, str], path: Path, line: int) -> EncoderSpec:
             f"{path}, line {line}: wrong {' and '.join(broken)}. docs/add-an-encoder.md shows a"
             " row."
         )
+
+
+def _spec(row: dict[str, str], encoder: str, modality: Modality, path: Path) -> EncoderSpec:
     try:
         return EncoderSpec(
-            encoder=row["encoder"],
+            encoder=encoder,
+            name=row["encoder"],
+            modality=modality,
             technique=row["technique"],
-            modality=row["modality"],
             foundation_model=row["foundation_model"] == "true",
             domain=row["domain"],
             training_data=row["training_data"],
@@ -114,10 +122,17 @@ def encoder_class(name: str) -> "type[Encoder]":
     return found
 
 
+def unsuited(cls: "type[Encoder]", context: "Context") -> str | None:
+    """Why an encoder cannot run on a modality, or under these settings; None if it can."""
+    if cls.reads == "grid" and not context.spec.modality.grid:
+        return f"{context.spec.name} reads bins, and {context.spec.modality.name} has none."
+    return cls.unsuited(context)
+
+
 def why_not_ready(context: "Context") -> str | None:
     """Why the encoder cannot run on this cohort without fetching or sending; None if it can."""
     try:
-        cls = encoder_class(context.spec.encoder)
-        return cls.unsuited(context) or cls.not_ready(context.spec)
+        cls = encoder_class(context.spec.name)
+        return unsuited(cls, context) or cls.not_ready(context.spec)
     except CharthouseError as error:
         return str(error)

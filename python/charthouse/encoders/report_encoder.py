@@ -15,7 +15,7 @@ NONE_HAS_WORDS = "none of its reports has words"
 class ReportEncoder(ItemEncoder[Report]):
     """Each report by itself, then their mean (each); or all reports of a stay at once (joined)."""
 
-    reads = "reports"
+    reads = "texts"
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)

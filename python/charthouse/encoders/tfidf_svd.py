@@ -36,7 +36,7 @@ class TfidfSvd(FittedEncoder[Reports]):
     of the reports does not count. A term weighs (1 + log count) x idf.
     """
 
-    reads = "reports"
+    reads = "texts"
 
     def settings(self) -> dict[str, Any]:
         """What decides which terms there are."""

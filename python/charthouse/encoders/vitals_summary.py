@@ -16,7 +16,7 @@ COUNT, SD = 0, 2  # places among them
 class VitalsSummary(FittedEncoder[np.ndarray]):
     """A vector [variables x 7]. What was never measured has count 0 and the train medians."""
 
-    reads = "vitals_summary"
+    reads = "summary"
 
     def fit(self, stays: Iterable[Stay[np.ndarray]]) -> dict[str, np.ndarray]:
         """Learns median, mean and standard deviation of each number, [variables x 7] float64."""
@@ -44,7 +44,7 @@ class VitalsSummary(FittedEncoder[np.ndarray]):
 
     def feature_names(self, learned: Mapping[str, np.ndarray]) -> Sequence[str]:
         """heart_rate count, heart_rate mean, ..."""
-        return [f"{name} {what}" for name in self.context.vital_signs for what in STATISTICS]
+        return [f"{name} {what}" for name in self.context.channels for what in STATISTICS]
 
     def encode(self, stays: Sequence[Stay[np.ndarray]]) -> Encoded:
         """Encodes each stay by itself."""

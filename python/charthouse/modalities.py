@@ -1,0 +1,49 @@
+"""What is known of a stay: the rows of vars.modalities in dbt_project.yml, which SQL loops over too."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+KINDS = ("tabular", "time_series", "codes", "image", "text", "waveform")
+"""Each is what an encoder can read, whichever modality of the kind it is."""
+
+
+@dataclass(frozen=True)
+class Modality:
+    """A row of vars.modalities.
+
+    Attributes:
+        name: As it is called everywhere: marts.stay_modalities, arms, conditions of learners.
+        kind: One of KINDS.
+        rows: Its mart.
+        grid: The mart of its bins, of a time series that has one.
+        item: What people call one of its rows.
+        slot: Part of an arm that its encoders stand in.
+        in_paper: Whether a complete stay has it, and the arm `presence` tells of it.
+    """
+
+    name: str
+    kind: str
+    rows: str
+    grid: str | None = None
+    item: str = ""
+    slot: str = ""
+    in_paper: bool = False
+
+
+def modalities(project: Path) -> tuple[Modality, ...]:
+    """Every modality, in the order of vars.modalities."""
+    declared = yaml.safe_load((project / "dbt_project.yml").read_text("utf-8"))["vars"]
+    return tuple(
+        Modality(
+            name=row["name"],
+            kind=row["kind"],
+            rows=row["rows"],
+            grid=row.get("grid"),
+            item=row.get("item", f"row of {row['name']}"),
+            slot=row.get("slot", row["name"]),
+            in_paper=row.get("in_paper", False),
+        )
+        for row in declared["modalities"]
+    )
