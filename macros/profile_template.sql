@@ -69,6 +69,16 @@
 {%- endmacro %}
 
 
+{#- Modalities of which a profile tells besides those of the paper. -#}
+{% macro added_sections() %}
+    {%- set added = [] -%}
+    {%- for modality in var('modalities') if modality.name in setting('profile_sections') and modality.profile != 'patient_profiles' -%}
+        {%- do added.append(modality) -%}
+    {%- endfor -%}
+    {{ return(added) }}
+{% endmacro %}
+
+
 {#- The sections of the row of a stay. -#}
 {% macro compact_sections() -%}
         [
@@ -87,10 +97,17 @@
                 lines := coalesce(vitals.lines, [struct_pack(hours := null, text := 'none recorded')])
             ),
             struct_pack(
-                section := 'reports',
+                section := 'text',
                 heading := 'Radiology reports, with hours from ICU admission:',
                 lines := coalesce(reports.lines, [struct_pack(hours := null, text := 'none available')])
             )
+            {%- for modality in added_sections() %},
+            struct_pack(
+                section := '{{ modality.name }}',
+                heading := {{ text_literal(modality.heading ~ ', with hours from ICU admission:') }},
+                lines := coalesce({{ modality.name }}_section.lines, [struct_pack(hours := null, text := 'none recorded')])
+            )
+            {%- endfor %}
         ]
 {%- endmacro %}
 
@@ -122,7 +139,14 @@
                         hours := cast(null as double), text := '- The uploaded image is the most recent chest X-ray image.'
                     )])
                 ),
-                struct_pack(section := 'reports', heading := 'Radiology Reports:', lines := coalesce(reports.lines, []))
+                struct_pack(section := 'text', heading := 'Radiology Reports:', lines := coalesce(reports.lines, []))
+                {%- for modality in added_sections() %},
+                struct_pack(
+                    section := '{{ modality.name }}',
+                    heading := {{ text_literal(modality.heading ~ ':') }},
+                    lines := coalesce({{ modality.name }}_section.lines, [])
+                )
+                {%- endfor %}
             ],
             lambda section: len(section.lines) > 0
         )

@@ -104,6 +104,10 @@
     {%- for modality in setting('required_modalities') if modality not in modalities -%}
         {{ stop("required_modalities: '" ~ modality ~ "' is none of " ~ modalities | join(', ') ~ ". Name one of them.") }}
     {%- endfor -%}
+    {%- set told = var('modalities') | selectattr('profile', 'defined') | map(attribute='name') | list -%}
+    {%- for modality in setting('profile_sections') if modality not in told -%}
+        {{ stop("profile_sections: '" ~ modality ~ "' is none of " ~ told | join(', ') ~ ". Name one of them.") }}
+    {%- endfor -%}
     {%- for view in setting('image_views') if view is not string or not modules.re.fullmatch('[A-Z0-9][A-Z0-9 _-]*', view) -%}
         {{ stop("image_views: '" ~ view ~ "' is no view position: MIMIC-CXR writes them in capitals. Write AP, PA, LATERAL, LL or the like.") }}
     {%- endfor -%}

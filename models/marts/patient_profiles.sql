@@ -122,6 +122,18 @@ reports as (
     group by stay_id
 ),
 
+{% for modality in added_sections() %}
+{{ modality.name }}_section as (
+    select
+        stay_id,
+        list(
+            struct_pack(hours := hours, text := {{ report_line('hours', 'text') }})
+            order by hours, position, text
+        ) as lines
+    from {{ ref(modality.profile) }}
+    group by stay_id
+),
+{% endfor %}
 latest_images as (
     select
         stay_id,
@@ -133,7 +145,10 @@ latest_images as (
 final as (
     select
         cohort.stay_id,
-        {{ paper_sections() if template == 'paper' else compact_sections() }} as sections,
+        list_filter(
+            {{ paper_sections() if template == 'paper' else compact_sections() }},
+            lambda section: section.section in ({{ text_list(setting('profile_sections')) }})
+        ) as sections,
         array_to_string(
             flatten(list_transform(
                 sections, lambda section: [section.heading] || list_transform(section.lines, lambda line: line.text)
@@ -145,6 +160,9 @@ final as (
     inner join demographics on cohort.stay_id = demographics.stay_id
     left join vitals on cohort.stay_id = vitals.stay_id
     left join reports on cohort.stay_id = reports.stay_id
+    {%- for modality in added_sections() %}
+    left join {{ modality.name }}_section on cohort.stay_id = {{ modality.name }}_section.stay_id
+    {%- endfor %}
     left join latest_images on cohort.stay_id = latest_images.stay_id
     order by cohort.stay_id
 )

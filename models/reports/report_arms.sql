@@ -29,7 +29,8 @@ seen as (
         inputs.run_id,
         max(coalesce(encoders.saw_mimic, 'unknown')) as saw_mimic
     from {{ source('results', 'run_inputs') }} as inputs
-    left join {{ ref('encoders') }} as encoders on inputs.encoder = encoders.encoder
+    left join {{ ref('encoder_modalities') }} as named on inputs.encoder = named.vectors
+    left join {{ ref('encoders') }} as encoders on named.encoder = encoders.encoder
     group by inputs.run_id
 ),
 

@@ -4,7 +4,12 @@
 {{ config(alias='encoders') }}
 
 with encoders as (
-    select * from {{ ref('encoders') }}
+    select
+        named.vectors as encoder,
+        named.modality,
+        encoders.* exclude (encoder)
+    from {{ ref('encoder_modalities') }} as named
+    inner join {{ ref('encoders') }} as encoders on named.encoder = encoders.encoder
 ),
 
 cohort as (
@@ -67,6 +72,7 @@ final as (
         due.task,
         encoders.technique,
         encoders.modality,
+        encoders.kind,
         encoders.foundation_model,
         encoders.domain,
         encoders.training_data,

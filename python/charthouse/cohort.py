@@ -39,6 +39,11 @@ class Cohort:
         return round((of["window_end_hours"] - of["window_start_hours"]) / of["bin_hours"])
 
     @property
+    def players(self) -> tuple[str, ...]:
+        """The modalities that profiles tell of, which learners may be shown or not."""
+        return tuple(self.variables["profile_sections"])
+
+    @property
     def is_synthetic(self) -> bool:
         """Whether it is of no real patient."""
         return self.data_kind == "synthetic"

@@ -1,4 +1,4 @@
-"""What is known of a stay: the rows of vars.modalities in dbt_project.yml, which SQL loops over too."""
+"""What is known of a stay: the rows of vars.modalities in dbt_project.yml, as SQL has them too."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,7 @@ class Modality:
 
     Attributes:
         name: As it is called everywhere: marts.stay_modalities, arms, conditions of learners.
+        position: Its place in vars.modalities, from 1.
         kind: One of KINDS.
         rows: Its mart.
         grid: The mart of its bins, of a time series that has one.
@@ -24,6 +25,7 @@ class Modality:
     """
 
     name: str
+    position: int
     kind: str
     rows: str
     grid: str | None = None
@@ -38,6 +40,7 @@ def modalities(project: Path) -> tuple[Modality, ...]:
     return tuple(
         Modality(
             name=row["name"],
+            position=position,
             kind=row["kind"],
             rows=row["rows"],
             grid=row.get("grid"),
@@ -45,5 +48,5 @@ def modalities(project: Path) -> tuple[Modality, ...]:
             slot=row.get("slot", row["name"]),
             in_paper=row.get("in_paper", False),
         )
-        for row in declared["modalities"]
+        for position, row in enumerate(declared["modalities"], start=1)
     )

@@ -54,7 +54,8 @@ _SYNTHETIC = "run_id in (select run_id from results.runs where is_synthetic)"
 _ANSWER = f"case when {_SYNTHETIC} then answer end as answer"
 # What a text encoder learned are words of reports, and so may be that of an encoder nobody knows.
 _NO_WORDS = (
-    f"({_SYNTHETIC} or encoder in (select encoder from seeds.encoders where modality <> 'text'))"
+    f"({_SYNTHETIC} or encoder in (select vectors from marts.encoder_modalities"
+    " inner join seeds.encoders using (encoder) where kind <> 'text'))"
 )
 
 _CURRENT, _VERSIONS, _LOCK = ".current", ".versions", "lock"

@@ -1,7 +1,12 @@
-"""What of a stay a learner is shown: everything, a control, or a coalition for Shapley values."""
+"""What of a stay a learner is shown: everything, a control, or a coalition for Shapley values.
+
+The players, between which Shapley values divide a learner's P(yes), are the modalities that
+profiles tell of (the setting profile_sections); that of the picture has no other section.
+"""
 
 import itertools
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -9,9 +14,12 @@ from charthouse.errors import CharthouseError
 
 Picture = Literal["own", "none", "blank", "other"]
 
-SECTIONS = ("demographics", "vitals", "reports")
-PLAYERS = ("demographics", "vitals", "image", "reports")
-"""Between which Shapley values divide a learner's P(yes)."""
+FULL = "full"
+IMAGE = "image"
+"""The modality whose latest picture is shown."""
+
+CONTROLS = ("text_only", "image_only", "blank_image", "other_image")
+"""Whether a learner uses the picture is answered by these, beside `full`."""
 
 
 @dataclass(frozen=True)
@@ -34,51 +42,51 @@ class Condition:
         return self.name != FULL
 
 
-FULL = "full"
+def sections_of(players: Sequence[str]) -> tuple[str, ...]:
+    """Those that are told in words."""
+    return tuple(player for player in players if player != IMAGE)
 
 
-def _coalition(players: tuple[str, ...]) -> Condition:
-    names = {
-        PLAYERS: FULL,
-        ("demographics", "vitals", "reports"): "text_only",
-        ("image",): "image_only",
+def coalitions(players: Sequence[str]) -> tuple[Condition, ...]:
+    """Every set of players, from nothing to `full`: 16 of four."""
+    return tuple(
+        _coalition(some, players)
+        for size in range(len(players) + 1)
+        for some in itertools.combinations(players, size)
+    )
+
+
+def conditions(players: Sequence[str]) -> dict[str, Condition]:
+    """By name, the most wanted first."""
+    told = sections_of(players)
+    by_name = {condition.name: condition for condition in coalitions(players)} | {
+        "blank_image": Condition("blank_image", told, "blank"),
+        "other_image": Condition("other_image", told, "other"),
     }
-    name = names.get(players, f"given[{'+'.join(players)}]")
-    told = tuple(section for section in SECTIONS if section in players)
-    return Condition(name, told, "own" if "image" in players else "none")
+    return {name: by_name[name] for name in dict.fromkeys((FULL, *CONTROLS, *by_name))}
 
 
-COALITIONS = tuple(
-    _coalition(players)
-    for size in range(len(PLAYERS) + 1)
-    for players in itertools.combinations(PLAYERS, size)
-)
-"""All 16, from nothing to `full`."""
-
-CONTROLS = ("text_only", "image_only", "blank_image", "other_image")
-"""Whether a learner uses the picture is answered by these, beside `full`."""
-
-_BY_NAME = {condition.name: condition for condition in COALITIONS} | {
-    "blank_image": Condition("blank_image", SECTIONS, "blank"),
-    "other_image": Condition("other_image", SECTIONS, "other"),
-}
-CONDITIONS = {name: _BY_NAME[name] for name in dict.fromkeys((FULL, *CONTROLS, *_BY_NAME))}
-"""By name, the most wanted first."""
-
-
-def condition_named(name: str) -> Condition:
+def condition_named(name: str, players: Sequence[str]) -> Condition:
     """Looks a condition up; the players of a coalition may stand in any order.
 
     Raises:
         CharthouseError: there is none of that name.
     """
     if found := re.fullmatch(r"given\[(.*)\]", name):
-        players = {player.strip() for player in found[1].split("+")} - {""}
-        if players <= set(PLAYERS):
-            return _coalition(tuple(player for player in PLAYERS if player in players))
-    if name not in CONDITIONS:
+        named = {player.strip() for player in found[1].split("+")} - {""}
+        if named <= set(players):
+            return _coalition(tuple(each for each in players if each in named), players)
+    known = conditions(players)
+    if name not in known:
         raise CharthouseError(
             f"--condition '{name}' is none of {', '.join((FULL, *CONTROLS))}, or a coalition such"
-            f" as given[{'+'.join(PLAYERS[:2])}]."
+            f" as given[{'+'.join(players[:2])}]."
         )
-    return CONDITIONS[name]
+    return known[name]
+
+
+def _coalition(some: tuple[str, ...], players: Sequence[str]) -> Condition:
+    told = sections_of(some)
+    names = {tuple(players): FULL, sections_of(players): "text_only", (IMAGE,): "image_only"}
+    name = names.get(some, f"given[{'+'.join(some)}]")
+    return Condition(name, told, "own" if IMAGE in some else "none")

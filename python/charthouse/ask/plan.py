@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 
 from charthouse.ask import store
-from charthouse.ask.conditions import CONDITIONS, Condition
+from charthouse.ask.conditions import Condition, conditions
 from charthouse.ask.pictures import seeded_order, swapped
 from charthouse.cohort import Cohort, require_cohort
 from charthouse.encoders.base import digest
@@ -120,7 +120,7 @@ def make_plan(
     answered = 0
     reads = {task: what_is_read(cohort, task) for task in task_hashes}
     for task in task_hashes:
-        for condition in CONDITIONS.values():
+        for condition in conditions(cohort.players).values():
             chosen = (some if condition in wanted.conditions else set()) | (
                 sample if condition in wanted.sampled else set()
             )

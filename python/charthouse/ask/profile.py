@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 
 import duckdb
 
-IMAGE = "image"
+from charthouse.ask.conditions import IMAGE
+
 LEFT_OUT = "(left out: too long)"
 
 
@@ -30,8 +31,7 @@ class Section:
     """A section of a profile.
 
     Attributes:
-        section: demographics, vitals, image (a sentence on the picture, which the paper's template
-            has) or reports.
+        section: Its modality; image is a sentence on the picture, which the paper's template has.
         heading: Its first line.
         lines: In order of time; those of demographics and image have none.
     """

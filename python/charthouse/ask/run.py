@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 
 from charthouse.ask.budget import Budget
-from charthouse.ask.conditions import COALITIONS, FULL, condition_named
+from charthouse.ask.conditions import FULL, coalitions, condition_named
 from charthouse.ask.job import Job, Tally
 from charthouse.ask.journal import Journal, recover
 from charthouse.ask.locked import create_locked
@@ -104,8 +104,10 @@ def ask(
     prompt = read_prompt(options.prompt)
     wanted = Wanted(
         tasks=tasks,
-        conditions=[condition_named(name) for name in dict.fromkeys(options.conditions)],
-        sampled=COALITIONS if options.shapley else (),
+        conditions=[
+            condition_named(name, cohort.players) for name in dict.fromkeys(options.conditions)
+        ],
+        sampled=coalitions(cohort.players) if options.shapley else (),
         sample=options.shapley,
         stays=options.stays,
         seed=options.seed,

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import duckdb
 
-from charthouse.ask.conditions import SECTIONS
+from charthouse.ask.conditions import IMAGE
 from charthouse.ask.pictures import seeded_order
 from charthouse.ask.profile import read_profiles, render, shown
 from charthouse.ask.prompt import Prompt
@@ -58,7 +58,8 @@ def draw_shots(
     profiles = read_profiles(db, drawn)
     messages = []
     for stay_id in drawn:
-        told = shown(profiles[stay_id], SECTIONS, with_picture=False)
+        names = [each.section for each in profiles[stay_id] if each.section != IMAGE]
+        told = shown(profiles[stay_id], names, with_picture=False)
         messages += [
             Message("user", prompt.ask(render(told), question)),
             Message("assistant", "Yes" if labels[stay_id] else "No"),

@@ -4,7 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from charthouse.dashboard import charts, parts
-from charthouse.dashboard.data import Copy, Site, tasks
+from charthouse.dashboard.data import Copy, Site, modalities, tasks
 from charthouse.dashboard.leaderboard import labels
 from charthouse.evaluate.scored import COMPLETE, POPULATIONS
 from charthouse.report import style
@@ -34,7 +34,7 @@ def show(site: Site, copy: Copy) -> None:
     arms = parts.choose_some("Arms", sorted(set(found["label"])), key="arm")
     shown = found[(found["method"] == method) & found["label"].isin(arms)]
     colours = {
-        name: colour for name, colour in style.MODALITY_COLOURS.items()
+        name: colour for name, colour in style.modality_colours(modalities(copy)).items()
         if name in set(shown["modality"])
     }  # fmt: skip
     charts.legend({parts.worded(name): (colour, "square") for name, colour in colours.items()})

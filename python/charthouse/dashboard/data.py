@@ -147,6 +147,11 @@ def _rows(path: Path, mtime_ns: int, name: str, of: str, _read: Callable) -> lis
         return list(_read(_opened(path, mtime_ns).cursor(), of))
 
 
+def modalities(copy: Copy) -> list[str]:
+    """In the order of vars.modalities."""
+    return list(frame(copy, "select modality from marts.modalities order by position")["modality"])
+
+
 def tasks(copy: Copy) -> list[str]:
     """Of the cohort, as seeds/tasks.csv has them: the first is the paper's first."""
     found = frame(

@@ -8,7 +8,7 @@ import streamlit as st
 from charthouse.ask.conditions import CONTROLS, FULL
 from charthouse.dashboard import charts, parts
 from charthouse.dashboard.charts import Whiskers
-from charthouse.dashboard.data import Copy, Site, frame, tasks
+from charthouse.dashboard.data import Copy, Site, frame, modalities, tasks
 from charthouse.dashboard.subgroups import by_group, drawn_attributes, groups_of
 from charthouse.evaluate.learners import OF_DECISIONS, OF_P_YES
 from charthouse.report import style
@@ -43,12 +43,6 @@ QUESTIONS = {
     "learner_against_arm": "Learner minus the arm",
     "uses_the_picture": "Shown the picture, minus the control",
     "learner_against_learner": "One learner minus another",
-}
-PLAYERS = {
-    "demographics": style.MODALITY_COLOURS["demographics"],
-    "vitals": style.MODALITY_COLOURS["time_series"],
-    "image": style.MODALITY_COLOURS["image"],
-    "reports": style.MODALITY_COLOURS["text"],
 }
 COMMANDS = (
     "charthouse ask --learner llava_1_5_7b --stays 200 --controls", "charthouse evaluate",
@@ -296,7 +290,10 @@ def _contributions(copy: Copy, task: str) -> None:
         {"label": shares["learner"], "part": shares["modality"], "share": shares["value"],
          "stays": shares["n"]}
     )  # fmt: skip
-    colours = {name: colour for name, colour in PLAYERS.items() if name in set(bars["part"])}
+    colours = {
+        name: colour for name, colour in style.modality_colours(modalities(copy)).items()
+        if name in set(bars["part"])
+    }  # fmt: skip
     charts.legend({parts.worded(name): (colour, "square") for name, colour in colours.items()})
     charts.stacked(
         bars.dropna(subset=["share"]), colours, "share of what moves P(yes), by Shapley values",

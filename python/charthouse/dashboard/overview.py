@@ -4,19 +4,9 @@ import streamlit as st
 
 from charthouse.dashboard import charts, parts
 from charthouse.dashboard.charts import Bar
-from charthouse.dashboard.data import Copy, Site, frame, tasks
+from charthouse.dashboard.data import Copy, Site, frame, modalities, tasks
 from charthouse.report import style
 from charthouse.report.style import MINUS
-
-MODALITIES = {
-    "vitals": ("has_vitals", style.MODALITY_COLOURS["time_series"]),
-    "X-ray": ("has_image", style.MODALITY_COLOURS["image"]),
-    "report": ("has_text", style.MODALITY_COLOURS["text"]),
-    "all three": ("is_complete", style.MODALITY_COLOURS["presence"]),
-}
-SHARES = ", ".join(
-    f'avg(({condition})::int) as "{name}"' for name, (condition, _) in MODALITIES.items()
-)
 
 
 def show(site: Site, copy: Copy) -> None:
@@ -109,13 +99,21 @@ def _label_rates(copy: Copy) -> None:
 
 
 def _coverage(copy: Copy) -> None:
-    found = frame(copy, f"select count(*) as stays, {SHARES} from marts.cohort").iloc[0]
+    found = frame(
+        copy,
+        "select modality, avg(in_window::int) as share, count(*) as stays"
+        " from marts.stay_modalities inner join marts.modalities using (modality)"
+        " group by modality, position union all by name"
+        " select 'complete' as modality, avg(is_complete::int) as share, count(*) as stays"
+        " from marts.cohort",
+    )
+    colours = style.modality_colours(modalities(copy)) | {"complete": style.PURPLE}
     st.caption("Of the stays of the cohort, those with")
     charts.bars(
         [
-            Bar(name, [(found[name], colour)],
-                f"{found[name]:.1%} ({found[name] * found['stays']:,.0f})")
-            for name, (_, colour) in MODALITIES.items()
+            Bar(row.modality, [(row.share, colours[row.modality])],
+                f"{row.share:.1%} ({row.share * row.stays:,.0f})")
+            for row in found.itertuples()
         ]
     )  # fmt: skip
 
@@ -124,12 +122,18 @@ def _units(copy: Copy) -> None:
     percent = st.column_config.ProgressColumn(format="percent", min_value=0, max_value=1)
     found = frame(
         copy,
-        f'select first_careunit as "first care unit", count(*) as stays, {SHARES}'
-        " from marts.cohort group by 1 order by 2 desc",
+        'select cohort.first_careunit as "first care unit", has.modality, has.in_window::int as has'
+        " from marts.cohort as cohort inner join marts.stay_modalities as has using (stay_id)"
+        " inner join marts.modalities as known using (modality) order by known.position",
     )
+    of_unit = found.groupby("first care unit", sort=False)
+    known = list(dict.fromkeys(found["modality"]))
+    shares = found.pivot_table("has", "first care unit", "modality")[known]
+    shares.insert(0, "stays", of_unit.size() // len(known))
     st.dataframe(
-        found, hide_index=True, width="stretch", column_config=dict.fromkeys(MODALITIES, percent)
-    )
+        shares.sort_values("stays", ascending=False).reset_index(),
+        hide_index=True, width="stretch", column_config=dict.fromkeys(known, percent),
+    )  # fmt: skip
 
 
 def _quality(copy: Copy) -> None:

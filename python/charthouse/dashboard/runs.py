@@ -12,7 +12,10 @@ from charthouse.dashboard.leaderboard import labels
 from charthouse.warehouse import text_literal
 
 ROWS = """select predictions.stay_id, predictions.y_true, predictions.y_score, cohort.split,
-    cohort.has_vitals, cohort.has_image, cohort.has_text
+    (
+        select string_agg(modality, ', ' order by modality) from marts.stay_modalities as has
+        where has.stay_id = predictions.stay_id and has.in_window
+    ) as modalities
 from results.predictions inner join marts.cohort using (stay_id)
 where predictions.run_id = {run_id} and predictions.split = 'test'
 order by predictions.y_score desc"""

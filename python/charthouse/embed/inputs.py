@@ -41,7 +41,6 @@ class Reader(ABC):
 class Tabular(Reader):
     """tuple[str | None, ...]: the values of Context.columns."""
 
-
     def hashes(self, db: duckdb.DuckDBPyConnection, context: Context) -> dict[int, str]:
         columns = ", ".join(name for name, _ in context.columns)
         return _hashes_of_rows(db, columns, _rows(context))
@@ -50,13 +49,14 @@ class Tabular(Reader):
         self, db: duckdb.DuckDBPyConnection, context: Context, stay_ids: Sequence[int]
     ) -> dict[int, tuple[str | None, ...]]:
         columns = ", ".join(f"cast({name} as varchar)" for name, _ in context.columns)
-        rows = _of_stays(db, f"select stay_id, {columns} from {_rows(context)} where true", stay_ids)
+        rows = _of_stays(
+            db, f"select stay_id, {columns} from {_rows(context)} where true", stay_ids
+        )
         return {row[0]: tuple(row[1:]) for row in rows}
 
 
 class Grid(Reader):
     """float32 [channels, bins]: the imputed grid of stays with at least one measurement."""
-
 
     def hashes(self, db: duckdb.DuckDBPyConnection, context: Context) -> dict[int, str]:
         return _hashes_of_rows(
@@ -83,7 +83,6 @@ class Grid(Reader):
 
 class Charted(Reader):
     """Events: a time series as charted."""
-
 
     def hashes(self, db: duckdb.DuckDBPyConnection, context: Context) -> dict[int, str]:
         return _hashes_of_rows(db, "variable, hours, value", _rows(context))
@@ -138,7 +137,6 @@ class Summary(Charted):
 
 class Texts(Reader):
     """tuple[Report, ...], in order of time."""
-
 
     def hashes(self, db: duckdb.DuckDBPyConnection, context: Context) -> dict[int, str]:
         return _hashes_of_rows(db, "note_id, hours, text", _rows(context))

@@ -46,7 +46,7 @@ def encoder_table(project: Path, warehouse: Path) -> tuple[str, Table, list[str]
         for task, state, encoded, skipped in known.rows.get(spec.encoder, [(None, "none", 0, 0)]):
             table.add_row(
                 f"{spec.encoder} ({task})" if task else spec.encoder,
-                spec.modality,
+                spec.modality.name,
                 str(length or "-"),
                 spec.saw_mimic,
                 state if state != "none" else "not ready" if needs else "ready",

@@ -112,13 +112,13 @@ def _ready(project: Path, cohort: Cohort, say: Say) -> list[EncoderSpec]:
 
 def _fetches(spec: EncoderSpec, cohort: Cohort) -> str | None:
     """Why a dry run stops here: it would have to fetch weights to know what they are."""
-    if not encoder_class(spec.encoder).weight_files:
+    if not encoder_class(spec.name).weight_files:
         return None
     return why_not_ready(context_of(cohort, spec))
 
 
 def _tasks(spec: EncoderSpec, cohort: Cohort, options: Options) -> Sequence[str | None]:
-    if encoder_class(spec.encoder).per_task:
+    if encoder_class(spec.name).per_task:
         return list(options.tasks) or list(cohort.tasks)
     return [None]
 

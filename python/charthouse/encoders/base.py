@@ -97,7 +97,9 @@ class Context:
 
     spec: EncoderSpec
     variables: Mapping[str, Any]  # the cohort's settings (marts.cohort_definition.variables)
-    channels: tuple[str, ...] = ()  # of a time series: its variables, in the order of the grid's rows
+    channels: tuple[
+        str, ...
+    ] = ()  # of a time series: its variables, in the order of the grid's rows
     columns: tuple[tuple[str, str], ...] = ()  # of a table: name, and numeric or categorical
     bins: int = 24  # of a grid
     task: str | None = None

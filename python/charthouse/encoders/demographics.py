@@ -35,9 +35,7 @@ class Demographics(FittedEncoder[Values]):
         numbers: dict[str, list[float]] = {}
         categories: dict[str, Counter[str]] = {}
         for stay in stays:
-            for (name, kind), value in zip(
-                self.context.columns, stay.content, strict=True
-            ):
+            for (name, kind), value in zip(self.context.columns, stay.content, strict=True):
                 if kind != "numeric":
                     categories.setdefault(name, Counter())[_column(name, value)] += 1
                 elif (number := _number(name, value)) is not None:

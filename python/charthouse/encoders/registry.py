@@ -22,9 +22,9 @@ NOT_ENCODERS = ("encoded", "skipped", "fitted", "current_vectors")
 
 @dataclass(frozen=True)
 class EncoderSpec:
-    """A row of seeds/encoders.csv (Table I of the paper, and more), and a modality that it reads."""
+    """A row of seeds/encoders.csv (Table I of the paper, and more), for a modality that it reads."""
 
-    encoder: str  # its vectors: the row's name, and after it __<modality>, but for the first of its kind
+    encoder: str  # of its vectors: the row's name; __<modality> follows but for the kind's first
     name: str  # of the row, of its class and its weights
     modality: Modality
     technique: str  # as the paper calls it
@@ -46,7 +46,7 @@ class EncoderSpec:
 
 
 def encoder_specs(project: Path) -> dict[str, EncoderSpec]:
-    """Every encoder for every modality of its kind, by the name of its vectors, in the seed's order.
+    """Every encoder for every modality of its kind, by name of its vectors, in the seed's order.
 
     Raises:
         CharthouseError: the seed is not there, or a row of it is broken; says which and how.

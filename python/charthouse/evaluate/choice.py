@@ -4,15 +4,15 @@ from collections.abc import Collection, Mapping, Sequence
 
 from charthouse.predict.arms import PRESENCE, STRUCTURED, best_first
 
-MOST_ARMS = 4
-"""Sets of modalities: structured, and with it image, text, both."""
+MOST_ARMS = 6
+"""Sets of modalities: structured, and what is added to it; of the paper, image, text, both."""
 
 
 def one_per_modalities(arms: Collection[str], validation: Mapping[str, float]) -> list[str]:
     """One arm for each set of modalities.
 
-    The structured arm is the best on validation of those that others build on; image, text, and
-    both are the best on validation of those that build on it. So each differs from the first by
+    The structured arm is the best on validation of those that others build on; the others are each
+    the best on validation of those that build on it. So each differs from the first by
     what it adds.
 
     Args:
@@ -30,11 +30,9 @@ def one_per_modalities(arms: Collection[str], validation: Mapping[str, float]) -
     ] or measured
     base = best(built_on)
     names = list(base)
-    for slots in [("image",), ("text",), ("image", "text")]:
-        wanted = (STRUCTURED, *slots)
-        names += best(
-            [arm for arm in arms if base and _builds(arm, base[0]) and _slots(arm) == wanted]
-        )
+    building = [arm for arm in arms if base and _builds(arm, base[0])]
+    for slots in sorted({_slots(arm) for arm in building}, key=lambda slots: (len(slots), slots)):
+        names += best([arm for arm in building if _slots(arm) == slots])
     if not names:  # none is structured: whatever there is
         others = [arm for arm in arms if arm != PRESENCE] or list(arms)
         names = sorted(others, key=best_first(validation))

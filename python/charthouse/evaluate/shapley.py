@@ -1,17 +1,17 @@
 """What each kind of evidence adds to a learner's P(yes): exact Shapley values.
 
-The players are PLAYERS of charthouse.ask.conditions; what a coalition is worth is the p_yes of a
+The players are the modalities that profiles tell of; what a coalition is worth is the p_yes of a
 learner that is shown just its evidence. A player's value is what it adds, averaged over all orders
 in which the evidence could be shown (Shapley 1953, Contributions to the Theory of Games II). The
-four values of a stay sum to p_yes with everything minus p_yes with nothing.
+values of a stay sum to p_yes with everything minus p_yes with nothing.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from math import factorial
 
 import numpy as np
 
-from charthouse.ask.conditions import COALITIONS, PLAYERS, Condition
+from charthouse.ask.conditions import IMAGE, Condition, coalitions
 from charthouse.evaluate.figures import Bootstrap, Row, interval_row
 from charthouse.evaluate.learner_answers import Learner
 from charthouse.evaluate.scored import Stays
@@ -19,47 +19,48 @@ from charthouse.statistics.ratios import ratio_intervals
 
 
 def _members(coalition: Condition) -> frozenset[str]:
-    return frozenset(coalition.sections) | ({"image"} if coalition.picture == "own" else set())
+    return frozenset(coalition.sections) | ({IMAGE} if coalition.picture == "own" else set())
 
 
-MEMBERS = tuple(_members(coalition) for coalition in COALITIONS)
-"""Of each of COALITIONS, the players that it holds."""
-
-
-def shapley_values(worth: np.ndarray) -> np.ndarray:
+def shapley_values(worth: np.ndarray, players: Sequence[str]) -> np.ndarray:
     """Of n stays, exactly; a player that never changes anything has 0, not a rounding error.
 
     Args:
-        worth: [n, coalitions], what each of COALITIONS is worth.
+        worth: [n, coalitions], what each of coalitions(players) is worth.
+        players: Their names.
 
     Returns:
         [n, players].
     """
-    values = np.empty((len(worth), len(PLAYERS)))
-    for place, player in enumerate(PLAYERS):
-        before = [members for members in MEMBERS if player not in members]
-        without = [MEMBERS.index(members) for members in before]
-        joined = [MEMBERS.index(members | {player}) for members in before]
+    values = np.empty((len(worth), len(players)))
+    every = [_members(coalition) for coalition in coalitions(players)]
+    for place, player in enumerate(players):
+        before = [members for members in every if player not in members]
+        without = [every.index(members) for members in before]
+        joined = [every.index(members | {player}) for members in before]
         # in how many orders just these players come first, and then this one
         orders = np.array(
-            [factorial(len(who)) * factorial(len(PLAYERS) - len(who) - 1) for who in before]
+            [factorial(len(who)) * factorial(len(players) - len(who) - 1) for who in before]
         )
         gained = (worth[:, joined] - worth[:, without]) * orders
-        values[:, place] = gained.sum(axis=1) / factorial(len(PLAYERS))
+        values[:, place] = gained.sum(axis=1) / factorial(len(players))
     return values
 
 
-def contribution_rows(learner: Learner, stays: Stays, bootstrap: Bootstrap) -> Iterator[Row]:
+def contribution_rows(
+    learner: Learner, stays: Stays, bootstrap: Bootstrap, players: Sequence[str]
+) -> Iterator[Row]:
     """Rows of results.learner_contributions; none unless all coalitions have been asked.
 
     Of the stays that have a p_yes under each of them: mean_absolute and mean, of a player's value,
     and share, the player's part in the sum of all absolute values.
     """
-    if any(coalition.name not in learner.conditions for coalition in COALITIONS):
+    names = [coalition.name for coalition in coalitions(players)]
+    if any(name not in learner.conditions for name in names):
         return
-    worth = np.column_stack([learner.conditions[each.name].p_yes for each in COALITIONS])
+    worth = np.column_stack([learner.conditions[name].p_yes for name in names])
     rows = ~np.isnan(worth).any(axis=1)
-    values = shapley_values(worth[rows])
+    values = shapley_values(worth[rows], players)
     absolute = np.abs(values)
     common = stays.y_true[rows], stays.subject_ids[rows], bootstrap.n, bootstrap.seed
     nowhere = "no stay has a p_yes under every coalition"
@@ -71,5 +72,5 @@ def contribution_rows(learner: Learner, stays: Stays, bootstrap: Bootstrap) -> I
         "share": ratio_intervals(absolute, absolute.sum(axis=1), *common, nothing),
     }
     for metric, intervals in found.items():
-        for player, interval in zip(PLAYERS, intervals, strict=True):
+        for player, interval in zip(players, intervals, strict=True):
             yield interval_row(interval) | {"modality": player, "metric": metric}

@@ -253,7 +253,9 @@ class Task:
         rows = {
             "learner_metrics": metric_rows(learner, test, bootstrap),
             "learner_fairness": fairness_rows(learner, test, bootstrap),
-            "learner_contributions": contribution_rows(learner, test, bootstrap),
+            "learner_contributions": contribution_rows(
+                learner, test, bootstrap, self.cohort.players
+            ),
         }
         key = {"learner": learner.name, "fingerprint": learner.fingerprint}
         return {

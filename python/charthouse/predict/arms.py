@@ -2,8 +2,9 @@
 
 ``structured[gru]+image[swin]`` is demographics and the GRU's time series, and Swin's images.
 ``structured[demographics]`` has no time series; ``image[swin]`` has images alone. Several encoders
-of a modality stand between commas: ``structured[gru,moment]``. ``presence`` has no content: only
-which modalities a stay has.
+of a modality stand between commas: ``structured[gru,moment]``. Any other modality is a part of its
+own, by its name in vars.modalities. ``presence`` has no content: only which modalities of the paper
+a stay has.
 """
 
 import math
@@ -20,8 +21,6 @@ from charthouse.registry import seed_rows
 BEST = "best"
 PRESENCE = "presence"
 STRUCTURED = "structured"
-SLOTS = {STRUCTURED: ("demographics", "time_series"), "image": ("image",), "text": ("text",)}
-"""Parts of an arm's name, in order, and the modalities of encoders that may stand in each."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +28,8 @@ class Arm:
     """A set of encoders.
 
     Attributes:
-        parts: Slot to its encoders as written, in the order of SLOTS; empty for `presence`.
+        parts: Slot to its encoders, by the names of their vectors, in the order of vars.modalities;
+            empty for `presence`.
     """
 
     parts: tuple[tuple[str, tuple[str, ...]], ...]
@@ -39,7 +39,10 @@ class Arm:
         """As it stands in the results."""
         if not self.parts:
             return PRESENCE
-        return "+".join(f"{slot}[{','.join(encoders)}]" for slot, encoders in self.parts)
+        return "+".join(
+            f"{slot}[{','.join(encoder.partition('__')[0] for encoder in encoders)}]"
+            for slot, encoders in self.parts
+        )
 
     @property
     def encoders(self) -> tuple[str, ...]:
@@ -57,7 +60,7 @@ class Arm:
     def parts_read(self, encoders: Mapping[str, EncoderSpec]) -> list[tuple[str, str]]:
         """What it rests on: kinds and names in marts.content_hashes."""
         if not self.parts:
-            return [("modality", name) for name in ("vitals", "image", "text")]
+            return [spec.part for spec in encoders.values() if spec.modality.in_paper]
         return [encoders[name].part for name in self.encoders]
 
     @property
@@ -88,26 +91,26 @@ class Arm:
 
 
 def parse_arm(name: str, encoders: Mapping[str, EncoderSpec]) -> Arm:
-    """The arm of that name, its parts in the order of SLOTS.
+    """The arm of that name, its parts in the order of vars.modalities.
 
     Raises:
         CharthouseError: it is no arm, or an encoder in it is unknown or of another modality.
     """
     if name == PRESENCE:
         return Arm(())
+    slots = dict.fromkeys(spec.modality.slot for spec in _in_order(encoders))
     found: dict[str, tuple[str, ...]] = {}
     for part in name.split("+"):
         match = re.fullmatch(r"(\w+)\[(\w+(?:,\w+)*)\]", part.strip())
-        if not match or match[1] not in SLOTS or match[1] in found:
+        if not match or match[1] not in slots or match[1] in found:
             raise CharthouseError(
                 f"'{name}' is no arm. Write it like structured[gru]+image[swin]+text[radbert], or"
-                f" {PRESENCE}: any of {', '.join(SLOTS)}, each once, its encoders in brackets."
+                f" {PRESENCE}: any of {', '.join(slots)}, each once, its encoders in brackets."
             )
-        found[match[1]] = tuple(dict.fromkeys(match[2].split(",")))
-        for encoder in found[match[1]]:
-            if (match[1], encoder) != (STRUCTURED, BEST):
-                _require_encoder(name, match[1], encoder, encoders)
-    return Arm(tuple((slot, found[slot]) for slot in SLOTS if slot in found))
+        found[match[1]] = tuple(
+            _vectors(name, match[1], each, encoders) for each in dict.fromkeys(match[2].split(","))
+        )
+    return Arm(tuple((slot, found[slot]) for slot in slots if slot in found))
 
 
 def best_first(auroc: Mapping[str, float | None]) -> Callable[[str], tuple[float, str]]:
@@ -123,12 +126,17 @@ def best_first(auroc: Mapping[str, float | None]) -> Callable[[str], tuple[float
     return place
 
 
-def _require_encoder(
-    arm: str, slot: str, encoder: str, encoders: Mapping[str, EncoderSpec]
-) -> None:
-    fitting = [name for name, spec in encoders.items() if spec.modality in SLOTS[slot]]
+def _in_order(encoders: Mapping[str, EncoderSpec]) -> list[EncoderSpec]:
+    return sorted(encoders.values(), key=lambda spec: spec.modality.position)
+
+
+def _vectors(arm: str, slot: str, encoder: str, encoders: Mapping[str, EncoderSpec]) -> str:
+    """The name of an encoder's vectors of the modality that the slot is of; BEST is itself."""
+    if (slot, encoder) == (STRUCTURED, BEST):
+        return BEST
+    fitting = {spec.name: key for key, spec in encoders.items() if spec.modality.slot == slot}
     if encoder in fitting:
-        return
+        return fitting[encoder]
     near = get_close_matches(encoder, fitting, n=1)
     advice = f"Did you mean '{near[0]}'?" if near else f"It may be {', '.join(fitting)}."
     raise CharthouseError(f"'{arm}': '{encoder}' is no encoder for {slot}. {advice}")

@@ -43,7 +43,7 @@ class Block:
     """One encoder's part of an arm.
 
     Attributes:
-        modality: demographics, time_series, image, text or presence.
+        modality: Its name, or presence.
         encoder: Name of the encoder.
         names: [d], of the numbers of a vector.
         vectors: [n, d] float32, by stay in order of stay_id; zeros where the stay has none.
@@ -164,7 +164,7 @@ def read_block(
             for stay, row in zip(stays[wanted], rows[wanted], strict=True)
         }
     return Block(
-        modality=spec.modality,
+        modality=spec.modality.name,
         encoder=spec.encoder,
         names=_names(db, cohort, spec, sources[0].run_id, dimension),
         vectors=vectors,
@@ -175,17 +175,19 @@ def read_block(
 
 
 def _read_presence(db: duckdb.DuckDBPyConnection, stay_ids: np.ndarray) -> Block:
-    """Which modalities each stay has, and nothing else."""
+    """Which modalities of the paper each stay has, and nothing else."""
     rows = db.execute(
-        "select has_vitals, has_image, has_text from marts.cohort"
-        " where stay_id in (select unnest(?)) order by stay_id",
+        "select list(modality order by position), list(in_window order by position)"
+        " from marts.stay_modalities inner join marts.modalities using (modality)"
+        " where is_in_paper and stay_id in (select unnest(?)) group by stay_id order by stay_id",
         [stay_ids.tolist()],
     ).fetchall()
+    names = tuple(rows[0][0]) if rows else ()
     return Block(
         modality=PRESENCE,
         encoder=PRESENCE,
-        names=("vitals", "image", "text"),
-        vectors=np.array(rows, np.float32).reshape(-1, 3),
+        names=names,
+        vectors=np.array([has for _, has in rows], np.float32).reshape(-1, len(names)),
         present=np.ones(len(stay_ids), bool),
     )
 
@@ -204,7 +206,7 @@ def _names(
     if learned:
         with np.load(io.BytesIO(learned[0][0]), allow_pickle=False) as file:
             arrays = dict(file)
-    encoder = encoder_class(spec.encoder)(context_of(cohort, spec))
+    encoder = encoder_class(spec.name)(context_of(cohort, spec))
     names = encoder.feature_names(arrays)
     if names is None or len(names) != dimension:
         return tuple(f"{spec.encoder} {place}" for place in range(dimension))

@@ -49,7 +49,8 @@ class CohortFacts:
     attrition: Sequence[Row]  # marts.cohort_attrition
     splits: Sequence[Row]  # split, stays, patients
     positives: Sequence[Row]  # split, task, n_positive
-    modalities: Row  # share of the stays with vitals, image, text, all
+    modalities: Sequence[str]  # in order
+    coverage: Mapping[str, float]  # of each: share of the stays that have it; complete: all three
 
 
 @dataclass(frozen=True)
@@ -157,10 +158,11 @@ def _cohort(db: duckdb.DuckDBPyConnection) -> CohortFacts:
         " from marts.cohort_definition",
     )
     by_split = "case split when 'train' then 1 when 'validation' then 2 when 'test' then 3 end"
-    (modalities,) = rows(
+    coverage = rows(
         db,
-        "select avg(has_vitals::int) as vitals, avg(has_image::int) as image, avg(has_text::int)"
-        " as text, avg(is_complete::int) as complete from marts.cohort",
+        "select modality, avg(in_window::int) as share from marts.stay_modalities"
+        " inner join marts.modalities using (modality) group by modality, position"
+        " union all select 'complete', avg(is_complete::int) from marts.cohort",
     )
     return CohortFacts(
         cohort_hash=definition["cohort_hash"],
@@ -180,7 +182,8 @@ def _cohort(db: duckdb.DuckDBPyConnection) -> CohortFacts:
             " from marts.cohort as cohort inner join marts.labels as labels using (stay_id)"
             " group by all order by labels.task, cohort.split",
         ),
-        modalities=modalities,
+        modalities=[row["modality"] for row in rows(db, "from marts.modalities order by position")],
+        coverage={row["modality"]: row["share"] for row in coverage},
     )
 
 

@@ -26,9 +26,11 @@ def share_picture(results: TaskResults) -> Sheet:
         shares.setdefault(key, {})[row["modality"]] = row
         labels[row["run_id"]] = results.label(row)
     order = sorted(labels, key=lambda run: (labels[run].count("+"), labels[run]))
-    modalities = [
-        name for name in style.MODALITY_COLOURS if any(name in of for of in shares.values())
-    ]
+    colours = {
+        name: colour
+        for name, colour in style.modality_colours(results.cohort.modalities).items()
+        if any(name in of for of in shares.values())
+    }
     stacked = stack([("", order)], 0.0)
     words = [style.wrapped(labels[run], 40) for run in order]
     height = stacked.height * row_height(words)
@@ -43,10 +45,7 @@ def share_picture(results: TaskResults) -> Sheet:
         kind=results.cohort.data_kind,
     )  # fmt: skip
     sheet.legend(
-        [
-            Patch(color=style.MODALITY_COLOURS[name], label=name.replace("_", " "))
-            for name in modalities
-        ],
+        [Patch(color=colour, label=name.replace("_", " ")) for name, colour in colours.items()],
         0.0,
     )
     for down, method in enumerate(METHODS):
@@ -59,23 +58,23 @@ def share_picture(results: TaskResults) -> Sheet:
             name = f"{title}\n{style.POPULATIONS[population]} (n {n:,})"
             prepare(axes, stacked, name, (0, 1))
             for y, run in stacked.rows:
-                _bar(axes, y, shares.get((run, population, method), {}), modalities)
+                _bar(axes, y, shares.get((run, population, method), {}), colours)
             if not side:
                 write_labels(axes, stacked, words)
     return sheet
 
 
-def _bar(axes: Axes, y: float, of: dict[str, Row], modalities: list[str]) -> None:
+def _bar(axes: Axes, y: float, of: dict[str, Row], colours: dict[str, str]) -> None:
     if not of:
         note(axes, y, "no shares")
     start = 0.0
-    for name in modalities:
+    for name, colour in colours.items():
         if name not in of:
             continue
         share = of[name]["share"]
-        axes.barh(y, share, left=start, height=0.66, color=style.MODALITY_COLOURS[name])
+        axes.barh(y, share, left=start, height=0.66, color=colour)
         if share >= _WORTH_A_NUMBER:
-            dark = name in ("time_series",)
+            dark = colour == style.BLUE
             axes.text(
                 start + share / 2, y, f"{share:.0%}", ha="center", va="center",
                 size=style.SMALL, color="white" if dark else style.INK,

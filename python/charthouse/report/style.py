@@ -1,6 +1,7 @@
 """How every picture looks: fonts, colours, title, footer, what kind of data it is of."""
 
 import io
+import itertools
 import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from matplotlib.lines import Line2D
 
 from charthouse.data_kind import DataKind, tag
 from charthouse.evaluate.scored import ALL, COMPLETE, CXR_YEARS
+from charthouse.predict.arms import PRESENCE
 from charthouse.report.read import CohortFacts, TaskResults
 
 DPI = 160
@@ -27,13 +29,6 @@ BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY = (
 ARM_STYLES = list(
     zip((BLUE, ORANGE, GREEN, PURPLE, VERMILLION, SKY), ("o", "s", "D", "^", "v", "P"), strict=True)
 )
-MODALITY_COLOURS = {
-    "demographics": "#999999",
-    "time_series": BLUE,
-    "image": ORANGE,
-    "text": GREEN,
-    "presence": PURPLE,
-}
 POPULATIONS = {ALL: "all stays", COMPLETE: "complete cases", CXR_YEARS: "MIMIC-CXR years"}
 
 SETTINGS: dict[str, Any] = {
@@ -55,6 +50,15 @@ SETTINGS: dict[str, Any] = {
 }
 SMALL = 6.8
 MINUS = "\N{MINUS SIGN}"
+
+
+def modality_colours(modalities: Sequence[str]) -> dict[str, str]:
+    """Of each modality, in the order of marts.modalities, and of presence: the same everywhere."""
+    measured = [name for name in modalities if name != "demographics"]
+    palette = itertools.cycle((BLUE, ORANGE, GREEN, VERMILLION, SKY))
+    colours = dict(zip(measured, palette, strict=False))
+    return {"demographics": "#999999", **colours, PRESENCE: PURPLE}
+
 
 _MARGIN = 0.2  # inches, as all below
 _TITLE_LINE, _FOOTER_LINE = 0.2, 0.125

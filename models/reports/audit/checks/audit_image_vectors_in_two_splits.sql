@@ -1,7 +1,10 @@
 -- Have two splits the very same vector of X-rays? The same picture under two names gives the same vector.
 -- Grain: one row per stay and encoder of images.
 with encoders as (
-    select * from {{ ref('encoders') }}
+    select named.vectors
+    from {{ ref('encoder_modalities') }} as named
+    inner join {{ ref('encoders') }} as encoders on named.encoder = encoders.encoder
+    where encoders.kind = 'image'
 ),
 
 items as (
@@ -9,8 +12,7 @@ items as (
         encoded.stay_id,
         concat_ws(' ', encoded.encoder, encoded.task, encoded.vector_hash) as item
     from {{ ref('current_vectors') }} as encoded
-    inner join encoders on encoded.encoder = encoders.encoder
-    where encoders.modality = 'image'
+    semi join encoders on encoded.encoder = encoders.vectors
 ),
 
 final as (
