@@ -403,9 +403,9 @@ LEAKS_OF_MARTS = [
     ("splits_not_of_the_hash", split_of_another_seed),
     ("images_in_two_splits", image_in_two_splits),
     ("report_texts_in_two_splits", report_in_two_splits),
-    ("vitals_events_past_cutoff", vital_sign_stored_late),
-    ("images_past_cutoff", image_seen_before_the_window),
-    ("reports_past_cutoff", report_written_after_the_window),
+    ("rows_past_cutoff", vital_sign_stored_late),
+    ("rows_past_cutoff", image_seen_before_the_window),
+    ("rows_past_cutoff", report_written_after_the_window),
     ("vitals_hourly_past_cutoff", grid_too_long),
     ("fill_not_of_train", fill_of_all_stays),
     ("fill_not_of_train", fill_from_the_future),
@@ -594,15 +594,17 @@ def test_the_papers_choices_are_by_choice(unscored: Bench) -> None:
         _predict(db)
     found = states(unscored)
     assert {name for name, state in found.items() if state == "by a chosen setting"} >= {
-        "patients_in_two_splits", "vitals_events_past_cutoff", "outcome_in_window",
+        "patients_in_two_splits", "rows_past_cutoff", "outcome_in_window",
         "baseline_chosen_on_test",
     }  # fmt: skip
     assert failed(unscored) == {}
     late = unscored.sql(
-        "select distinct stay_id from marts.vitals_events inner join marts.cohort using (stay_id)"
+        "select distinct stay_id from (select stay_id, available_at from marts.vitals_events"
+        " union all select stay_id, available_at from marts.reports)"
+        " inner join marts.cohort using (stay_id)"
         " where available_at > least(window_end, outtime) order by 1"
     )
-    named = unscored.sql(ONE_CHECK.format("vitals_events_past_cutoff"))[0][2]
+    named = unscored.sql(ONE_CHECK.format("rows_past_cutoff"))[0][2]
     assert named == [stay for (stay,) in late]
 
 
@@ -619,11 +621,11 @@ def test_a_choice_hides_no_other_leak(unscored: Bench) -> None:
 
     moved, *texts, late = spoil(unscored, leak)
     assert failed(unscored) == {
-        "report_texts_in_two_splits": sorted(texts), "reports_past_cutoff": [late],
+        "report_texts_in_two_splits": sorted(texts), "rows_past_cutoff": [late],
         "splits_not_of_the_hash": [moved],
     }  # fmt: skip
     by_choice = {name for name, state in states(unscored).items() if state == "by a chosen setting"}
-    assert by_choice == {"patients_in_two_splits", "vitals_events_past_cutoff", "outcome_in_window"}
+    assert by_choice == {"patients_in_two_splits", "outcome_in_window"}
 
 
 def test_a_warehouse_of_an_older_clone_is_audited_after_a_build(clean: Bench) -> None:

@@ -111,14 +111,13 @@ def test_what_the_models_do_not_give_is_found_in_just_its_stays(own: Bench) -> N
     assert {check.removesuffix("_not_as_replayed"): (ids, what) for check, ids, what in found} == {
         "cohort": (sorted([split, image]), "marts.cohort: split, los_days"),
         "labels": ([label], "marts.labels: label"),
-        "vitals_events": (
-            sorted([event, doubled, gone]),
-            "marts.vitals_events: rows that should not be there, value",
+        "modalities": (
+            sorted({event, doubled, gone, grid, image}),
+            "marts.images: available_at, marts.reports: rows missing,"
+            " marts.vitals_events: rows that should not be there, value,"
+            " marts.vitals_hourly: value",
         ),
-        "vitals_hourly": ([grid], "marts.vitals_hourly: value"),
         "profiles": ([text], "marts.patient_profiles: profile"),
-        "reports": ([gone], "marts.reports: rows missing"),
-        "images": ([image], "marts.images: available_at"),
         "stays": ([image], "intermediate.int_stays: died_at"),
         "summaries": (None, "marts.cohort_attrition: stays"),
     }  # fmt: skip

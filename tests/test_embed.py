@@ -39,7 +39,7 @@ from small_disk import fill, needs_root, small_disk
 class Toy(Encoder):
     """Length and first letters of the reports: depends on nothing but the stay."""
 
-    reads = "reports"
+    reads = "texts"
     chunk_stays = 16
 
     def encode(self, stays: Sequence[Stay]) -> Encoded:

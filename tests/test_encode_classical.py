@@ -89,7 +89,7 @@ def assert_fit_ignores_order(make: Any, train: Sequence[Stay]) -> None:
 
 
 def make_demographics() -> Demographics:
-    return Demographics(context("demographics", tabular_variables=TABULAR))
+    return Demographics(context("demographics", columns=TABULAR))
 
 
 def people() -> list[Stay]:
@@ -136,12 +136,12 @@ def test_demographics_are_standardised_and_one_hot() -> None:
 
 
 def test_a_missing_value_is_another_input_than_an_empty_one() -> None:
-    of = context("demographics", tabular_variables=(("gender", "categorical"),))
+    of = context("demographics", columns=(("gender", "categorical"),))
     with duckdb.connect() as db:
         db.execute("create schema marts")
         db.execute("create table marts.cohort (stay_id int, gender varchar)")
         db.execute("insert into marts.cohort values (1, ''), (2, null), (3, null)")
-        hashes = READERS["demographics"].hashes(db, of)
+        hashes = READERS["tabular"].hashes(db, of)
     assert hashes[1] != hashes[2] == hashes[3]
 
 
@@ -182,7 +182,7 @@ def test_text_in_a_numeric_variable_is_said_without_the_text() -> None:
 
 
 def test_grid_is_laid_out_variable_by_variable() -> None:
-    encoder = FixedInterval(context("fixed_interval", vital_signs=("a", "b"), bins=3))
+    encoder = FixedInterval(context("fixed_interval", channels=("a", "b"), bins=3))
     grids = stays([np.arange(6, dtype=np.float32).reshape(2, 3) + n for n in range(4)])
     assert encoder.dimension() == 6
     np.testing.assert_array_equal(encoder.encode(grids).vectors[1], [1, 2, 3, 4, 5, 6])
@@ -216,7 +216,7 @@ def test_any_other_is_ready(name: str) -> None:
 
 
 def make_summary() -> VitalsSummary:
-    return VitalsSummary(context("vitals_summary", vital_signs=("a", "b")))
+    return VitalsSummary(context("vitals_summary", channels=("a", "b")))
 
 
 def summaries() -> list[Stay]:

@@ -62,7 +62,7 @@ def moment(bins: int = 24, variables: dict[str, Any] = WINDOW) -> Moment:
     context = Context(
         encoder_spec(PROJECT, "moment"),
         variables=variables,
-        vital_signs=VITAL_SIGNS,
+        channels=VITAL_SIGNS,
         bins=bins,
     )
     encoder = Moment(context)
@@ -175,7 +175,7 @@ def test_charted_rows_are_filled_backward_or_not_at_all(tiny: Path):
 
 def test_the_two_inputs_never_share_a_vector(tiny: Path):
     charted_rows, hourly = moment(variables=CHARTED), moment()
-    assert (charted_rows.reads, hourly.reads) == ("vitals_events", "vitals_hourly")
+    assert (charted_rows.reads, hourly.reads) == ("events", "grid")
     assert charted_rows.settings() != hourly.settings()
 
 
@@ -335,7 +335,7 @@ def gru(task: str = "in_hospital_mortality", seed: int = 0, epochs: int | None =
         Context(
             encoder_spec(PROJECT, "gru"),
             variables=WINDOW,
-            vital_signs=VITAL_SIGNS,
+            channels=VITAL_SIGNS,
             task=task,
             seed=seed,
         )

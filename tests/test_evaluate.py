@@ -660,7 +660,7 @@ def test_subgroups_of_the_users_choice(own: Bench) -> None:
 def linear(p: int = 7, *, seed: int = 0) -> Linear:
     rng = np.random.default_rng(seed)
     columns = tuple(
-        Feature("time_series" if place < 4 else "image", "x", str(place)) for place in range(p)
+        Feature("vitals" if place < 4 else "image", "x", str(place)) for place in range(p)
     )
     return Linear(columns, rng.normal(size=p), rng.normal(size=p), 0.3)
 

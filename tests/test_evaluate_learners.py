@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as sklearn_metrics
 
-from charthouse.ask.conditions import COALITIONS, PLAYERS
+from charthouse.ask.conditions import coalitions
 from charthouse.ask.plan import what_is_read
 from charthouse.cohort import read_cohort
 from charthouse.errors import CharthouseError
@@ -23,6 +23,7 @@ from conftest import PROJECT, Bench
 from too_few import intervals_of_too_few
 
 TASK = "icu_stay_over_3_days"
+PLAYERS = ("demographics", "vitals", "image", "text")
 FIXED = "structured[fixed_interval]"
 ARMS = ("structured[demographics]", FIXED, f"{FIXED}+text[tfidf_svd]")
 TABLES = ("learner_metrics", "learner_fairness", "learner_comparisons", "learner_contributions")
@@ -122,7 +123,9 @@ def plant_all(bench: Bench) -> None:
     known = {stay: 0.9 - rng.random() / 5 if y else 0.1 + rng.random() / 5
              for stay, y in labels.items()}  # fmt: skip
     seen = list(labels)[::2]  # as if these had a picture
-    worth = {each.name: {stay: float(rng.random()) for stay in seen} for each in COALITIONS}
+    worth = {
+        each.name: {stay: float(rng.random()) for stay in seen} for each in coalitions(PLAYERS)
+    }
     worth["full"] = known
     pictures = {name: {stay: known[stay] for stay in seen} for name in ("blank_image",)}
     copier = {name: said_of(of_stays) for name, of_stays in (worth | pictures).items()}

@@ -68,7 +68,7 @@ def bed(
     return Fitting(
         blocks=(
             block("demographics", "demographics", vectors[0], everywhere),
-            block("time_series", "gru", vectors[1], everywhere),
+            block("vitals", "gru", vectors[1], everywhere),
             block("image", "swin", vectors[2], has_image),
         ),
         fitted_on=fitted_on,
@@ -333,7 +333,7 @@ def test_each_model_learns_from_the_stays_that_have_its_modality() -> None:
     assert stacker.name == MODEL
     assert [(column.modality, column.name) for column in stacker.columns] == [
         ("demographics", "logit of demographics"),
-        ("time_series", "logit of gru"),
+        ("vitals", "logit of gru"),
         ("image", "logit of swin"),
         (PRESENCE, "has swin"),
     ]
@@ -551,7 +551,7 @@ def test_learning_without_some_modalities_prepares_for_their_absence(
     fitting = bed(n=400, image=4.0, image_share=1.0)
     demographics, _, image = fitting.blocks
     blurred = image.vectors + np.random.default_rng(7).normal(size=image.vectors.shape)
-    series = block("time_series", "gru", blurred, np.ones(len(blurred), bool))
+    series = block("vitals", "gru", blurred, np.ones(len(blurred), bool))
     structured = gated_of(replace(fitting, blocks=(demographics, series)))
     dropped = replace(
         fitting,

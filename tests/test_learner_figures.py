@@ -8,18 +8,20 @@ import numpy as np
 import pytest
 from sklearn import metrics as sklearn_metrics
 
-from charthouse.ask.conditions import COALITIONS, PLAYERS
+from charthouse.ask.conditions import coalitions
 from charthouse.evaluate.figures import Bootstrap, Row
 from charthouse.evaluate.learner_answers import Answers, Learner
 from charthouse.evaluate.learner_comparisons import comparison_rows
 from charthouse.evaluate.learners import fairness_rows, in_words, metric_rows
 from charthouse.evaluate.scored import ALL, Stays
-from charthouse.evaluate.shapley import MEMBERS, contribution_rows, shapley_values
+from charthouse.evaluate.shapley import _members, contribution_rows, shapley_values
 from charthouse.statistics.bootstrap import patient_weights
 from charthouse.statistics.multiplicity import holm
 from charthouse.statistics.ratios import ratio_intervals, resample_ratios
 
 BOOTSTRAP = Bootstrap(n=100, seed=0, min_group=10)
+PLAYERS = ("demographics", "vitals", "image", "text")
+MEMBERS = [_members(coalition) for coalition in coalitions(PLAYERS)]
 
 
 def ten_stays(groups: Mapping[str, np.ndarray] | None = None) -> Stays:
@@ -216,25 +218,25 @@ def asked_all(worth: np.ndarray) -> Learner:
     """A learner with these p_yes [n, coalitions]."""
     conditions = {
         each.name: answers("y" * len(worth), worth[:, place].tolist())
-        for place, each in enumerate(COALITIONS)
+        for place, each in enumerate(coalitions(PLAYERS))
     }
     return Learner("a", "f", conditions)
 
 
 def place_of(name: str) -> int:
-    return [each.name for each in COALITIONS].index(name)
+    return [each.name for each in coalitions(PLAYERS)].index(name)
 
 
 def test_shapley_values_are_those_of_all_24_orders_and_sum_to_what_there_is() -> None:
     assert len(set(MEMBERS)) == 16
     worth = np.random.default_rng(3).random((40, 16))
-    found = shapley_values(worth)
+    found = shapley_values(worth, PLAYERS)
     for stay in range(40):
         expected = brute_force(dict(zip(MEMBERS, worth[stay].tolist(), strict=True)))
         assert np.abs(found[stay] - expected).max() < 1e-12
     whole = worth[:, place_of("full")] - worth[:, place_of("given[]")]
     assert np.abs(found.sum(axis=1) - whole).max() < 1e-12
-    assert MEMBERS[place_of("text_only")] == {"demographics", "vitals", "reports"}
+    assert MEMBERS[place_of("text_only")] == {"demographics", "vitals", "text"}
     assert MEMBERS[place_of("image_only")] == {"image"}
 
 
@@ -242,11 +244,11 @@ def test_evidence_that_changes_nothing_has_exactly_nothing() -> None:
     rng = np.random.default_rng(4)
     of_others = {members: rng.random() for members in MEMBERS if "image" not in members}
     worth = np.array([[of_others[members - {"image"}] for members in MEMBERS]])
-    assert shapley_values(worth)[0, PLAYERS.index("image")] == 0.0
+    assert shapley_values(worth, PLAYERS)[0, PLAYERS.index("image")] == 0.0
     constant = asked_all(np.full((10, 16), 0.3))
     found = {
         (row["modality"], row["metric"]): row
-        for row in contribution_rows(constant, ten_stays(), BOOTSTRAP)
+        for row in contribution_rows(constant, ten_stays(), BOOTSTRAP, PLAYERS)
     }
     assert {row["value"] for (_, metric), row in found.items() if metric != "share"} == {0.0}
     assert {(row["value"], row["reason"]) for (_, metric), row in found.items()
@@ -258,9 +260,9 @@ def test_contributions_are_of_the_stays_that_have_all_sixteen() -> None:
     worth[2, 7] = np.nan
     found = {
         (row["modality"], row["metric"]): row
-        for row in contribution_rows(asked_all(worth), ten_stays(), BOOTSTRAP)
+        for row in contribution_rows(asked_all(worth), ten_stays(), BOOTSTRAP, PLAYERS)
     }
-    values = shapley_values(np.delete(worth, 2, axis=0))
+    values = shapley_values(np.delete(worth, 2, axis=0), PLAYERS)
     total = np.abs(values).sum()
     for place, player in enumerate(PLAYERS):
         of_player = np.abs(values[:, place])
@@ -272,11 +274,11 @@ def test_contributions_are_of_the_stays_that_have_all_sixteen() -> None:
     shares = [row["value"] for (_, metric), row in found.items() if metric == "share"]
     assert sum(shares) == pytest.approx(1, abs=1e-12)
     never = asked_all(np.full((10, 16), np.nan))
-    assert {row["reason"] for row in contribution_rows(never, ten_stays(), BOOTSTRAP)} == {
+    assert {row["reason"] for row in contribution_rows(never, ten_stays(), BOOTSTRAP, PLAYERS)} == {
         "no stay has a p_yes under every coalition"
     }
     some = {name: each for name, each in never.conditions.items() if name != "given[vitals]"}
-    assert list(contribution_rows(Learner("a", "f", some), ten_stays(), BOOTSTRAP)) == []
+    assert list(contribution_rows(Learner("a", "f", some), ten_stays(), BOOTSTRAP, PLAYERS)) == []
 
 
 def test_ratios_are_those_of_the_rows_of_each_resample() -> None:

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from charthouse.ask.conditions import SECTIONS
 from charthouse.ask.profile import (
     LEFT_OUT,
     Line,
@@ -20,6 +19,7 @@ from charthouse.warehouse import open_warehouse
 from conftest import UNTESTED, Bench
 
 Profile = tuple[Section, ...]
+SECTIONS = ("demographics", "vitals", "text")
 
 
 def of_cohort(bench: Bench) -> dict[int, Profile]:
@@ -42,7 +42,7 @@ def profile() -> Profile:
     return (
         Section("demographics", "Demographics: age 70.", ()),
         Section("vitals", "Vital signs:", (Line(5.0, "v5"), Line(23.0, "v23"), Line(23.0, "w23"))),
-        Section("reports", "Reports:", (Line(-1.0, "r-1"), Line(5.0, "r5\nmore"), Line(8.0, "r8"))),
+        Section("text", "Reports:", (Line(-1.0, "r-1"), Line(5.0, "r5\nmore"), Line(8.0, "r8"))),
     )
 
 
@@ -111,7 +111,7 @@ def test_the_picture_is_spoken_of_only_where_it_is_shown(profile: Profile) -> No
     assert shown(whole, SECTIONS, with_picture=True) == whole
     assert shown(whole, SECTIONS, with_picture=False) == profile
     assert shown(whole, (), with_picture=True) == (sentence,)
-    assert shown(profile, ("reports",), with_picture=True) == profile[2:]
+    assert shown(profile, ("text",), with_picture=True) == profile[2:]
     assert sentence in without_oldest(whole, 1000)  # it has no hours to be old by
 
 
@@ -124,7 +124,7 @@ def test_only_stays_that_are_asked_for_are_read(built: Bench, profiles: dict[int
 
 
 def test_the_oldest_lines_go_first_whatever_section_they_stand_in(profile: Profile) -> None:
-    order = [("reports", "r-1"), ("vitals", "v5"), ("reports", "r5\nmore"), ("reports", "r8"),
+    order = [("text", "r-1"), ("vitals", "v5"), ("text", "r5\nmore"), ("text", "r8"),
              ("vitals", "v23"), ("vitals", "w23")]  # fmt: skip
     assert droppable(profile) == len(order)
     for n in range(len(order) + 1):

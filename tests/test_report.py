@@ -36,7 +36,7 @@ IMAGE, TEXT, BOTH = (f"{GRU}{more}" for more in ("+image[swin]", "+text[radbert]
                                                  "+image[swin]+text[radbert]"))  # fmt: skip
 ODD = "structured[vitals_summary,gru,moment]+image[pixel_pca,swin]+text[tfidf_svd,radbert]"
 AUROC = {GRU: 0.8123, FIXED: 0.7011, IMAGE: 0.8234, TEXT: 0.8345, BOTH: 0.8456, ODD: 0.6543}
-SHARES = {"demographics": 0.1, "time_series": 0.6, "image": 0.0, "text": 0.2, "presence": 0.1}
+SHARES = {"demographics": 0.1, "vitals": 0.6, "image": 0.0, "text": 0.2, "presence": 0.1}
 SMALL = "7 stays, fewer than 10"
 RARE = "undefined in 131 of 1000 resamples"
 

@@ -1,7 +1,10 @@
 """A result stands while what it has read is unchanged, whatever else is added or changed."""
 
+import gzip
 import hashlib
 import json
+import re
+import shlex
 import shutil
 from collections.abc import Iterable
 from datetime import datetime
@@ -11,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from conftest import UNTESTED, Bench
+from charthouse.synthetic_marker import GZIP_NAME
+from conftest import PROJECT, UNTESTED, Bench, roots_of
 
 TASK = "icu_stay_over_3_days"
 TEXT, VITALS = "text[tfidf_svd]", "structured[vitals_summary]"
@@ -108,6 +112,114 @@ def test_figures_of_complete_stays_stand_while_these_are_the_same(ours: Bench) -
     assert ours.one("select count(*) from marts.cohort where is_complete")
     left = ours.sql("select population, count(*) from reports.leaderboard group by all order by 1")
     assert left == [row for row in board if row[0] != "complete"]
+
+
+# What is added
+
+
+def add_to_registry(project: Path, registry: str, row: str) -> None:
+    """A row at the end of vars.<registry>."""
+    settings = project / "dbt_project.yml"
+    lines = settings.read_text().splitlines(keepends=True)
+    start = lines.index(f"  {registry}:\n")
+    end = next(n for n in range(start, len(lines)) if not lines[n].strip())
+    settings.write_text("".join([*lines[:end], row, *lines[end:]]))
+
+
+def page_files(page: str) -> dict[str, str]:
+    """Path to the content of each file that a page of docs/ has in full."""
+    text = (PROJECT / f"docs/{page}.md").read_text()
+    return dict(re.findall(r"`(models/\S+)`.*?\n```\w+\n(.*?)```", text, re.S))
+
+
+def row_of(page: str) -> str:
+    found = re.search(r"```yaml\n(.*?)```", (PROJECT / f"docs/{page}.md").read_text(), re.S)
+    assert found
+    return found[1]
+
+
+def write_files(project: Path, files: dict[str, str]) -> None:
+    for path, content in files.items():
+        (project / path).parent.mkdir(exist_ok=True)
+        (project / path).write_text(content)
+
+
+def all_that_stood(bench: Bench) -> tuple[Any, ...]:
+    return (
+        leaderboard(bench),
+        vectors(bench),
+        bench.sql("from reports.arms order by all"),
+        bench.sql("from reports.comparisons order by all"),
+        bench.sql("from marts.cohort order by all"),
+        bench.sql("from marts.patient_profiles order by all"),
+    )
+
+
+def test_a_new_task_leaves_every_result(ours: Bench, project: Path) -> None:
+    before = all_that_stood(ours)
+    add_to_registry(project, "tasks", row_of("add-a-task"))
+    write_files(project, page_files("add-a-task"))
+    ours.project = project
+    build(ours, "{}")
+    assert ours.one("select count(*) from marts.labels where task = 'icu_stay_over_a_week'")
+    assert all_that_stood(ours) == before
+
+
+@pytest.fixture
+def with_labs(ours: Bench, tmp_path: Path) -> Bench:
+    """The synthetic data, and a table of laboratory values that no model reads yet."""
+    shutil.copytree(Path(ours.raw["CHARTHOUSE_MIMICIV"]).parent, tmp_path / "data")
+    ours.raw = roots_of(tmp_path / "data")
+    folder = tmp_path / "data/mimic-iv"
+    rows = ours.sql(
+        "select subject_id, 50813 + 99 * (stay_id % 2), intime + interval 90 minute,"
+        " intime + interval 2 hour, 1 + stay_id % 7 / 10 from marts.cohort"
+        " where stay_id % 3 > 0 order by stay_id"
+    )
+    header = ("subject_id", "itemid", "charttime", "storetime", "valuenum")
+    lines = [",".join(map(str, row)) for row in [header, *rows]]
+    file = folder / "hosp/labevents.csv.gz"
+    with (
+        file.open("wb") as raw,
+        gzip.GzipFile(f"{GZIP_NAME}labevents.csv.gz", "wb", fileobj=raw) as gz,
+    ):
+        gz.write("\n".join(lines).encode())
+    with (folder / "SYNTHETIC.txt").open("a") as marker:
+        marker.write(f"{hashlib.sha256(file.read_bytes()).hexdigest()}  hosp/labevents.csv.gz\n")
+    return ours
+
+
+def test_the_page_on_adding_a_modality_does_what_it_says(with_labs: Bench, project: Path) -> None:
+    """One row and its own files; and nothing that stood falls, not a prompt."""
+    bench = with_labs
+    before = all_that_stood(bench)
+    add_to_registry(project, "modalities", row_of("add-a-modality"))
+    files = page_files("add-a-modality")
+    assert len(files) == 5
+    write_files(project, files)
+    bench.project = project
+    done = bench.build("unit_test")
+    assert done.code == 0, done.output
+    assert all_that_stood(bench) == before
+    with_rows = bench.one("select count(*) from marts.cohort where stay_id % 3 > 0")
+    assert bench.sql(
+        "select modality, count(*) filter (in_window) from marts.stay_modalities"
+        " where modality = 'labs' group by all"
+    ) == [("labs", with_rows)]
+    for line in re.findall(
+        r"^charthouse .*", (PROJECT / "docs/add-a-modality.md").read_text(), re.M
+    ):
+        run(bench, *shlex.split(line)[1:])
+    arm = "structured[vitals_summary]+labs[vitals_summary]"
+    assert leaderboard(bench).keys() == {*before[0], arm}
+    assert bench.one("select count(*) from embeddings.vitals_summary__labs") == with_rows
+    assert dict(
+        bench.sql("select modality, sum(share) from reports.contributions"
+                  f" where arm = '{arm}' and method = 'net' and population = 'all' group by 1")
+    ).keys() == {"demographics", "vitals", "labs", "presence"}  # fmt: skip
+    run(bench, "report", "--out", str(bench.logs / "report"))
+    audited = bench.charthouse("audit")
+    assert audited.returncode == 0, audited.stdout
 
 
 # The hash, by another engine

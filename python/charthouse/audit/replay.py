@@ -24,21 +24,22 @@ from charthouse.progress import Say
 from charthouse.warehouse import Unwritten, open_copy, text_literal
 
 REPLAYED = {
-    "cohort": ("marts.cohort",),
+    "cohort": ("marts.cohort", "marts.stay_modalities"),
     "labels": ("marts.labels", "marts.task_attrition"),
-    "vitals_events": ("marts.vitals_events",),
-    "vitals_hourly": ("marts.vitals_hourly",),
-    "images": ("marts.images",),
-    "reports": ("marts.reports",),
     "profiles": ("marts.patient_profiles",),
-    "summaries": ("marts.cohort_definition", "marts.cohort_attrition", "marts.data_quality"),
+    "summaries": (
+        "marts.cohort_definition",
+        "marts.content_hashes",
+        "marts.cohort_attrition",
+        "marts.data_quality",
+    ),
     "stays": (
         "intermediate.int_stays",
         "intermediate.int_stay_modalities",
         "intermediate.int_stays_screened",
     ),
 }
-"""Checks <name>_not_as_replayed, and the tables that each compares."""
+"""Checks <name>_not_as_replayed, and the tables that each compares; modalities are by registry."""
 
 TIMES = {"built_at"}  # columns of which no two builds agree
 _SCRATCH = "replay"
@@ -93,8 +94,13 @@ def replay(project: Path, warehouse: Path, cohort: Cohort, folder: Path, say: Sa
                 f"The project's SQL is not that of the build ({', '.join(changed)}): what differs"
                 " below may be due to that. Run charthouse build, then audit again."
             )
+        marts = db.execute(
+            "select 'marts.' || unnest([mart, grid]) from marts.modalities order by position"
+        ).fetchall()
+        of_modalities = {mart for (mart,) in marts if mart} - set(REPLAYED["cohort"])
+        replayed = REPLAYED | {"modalities": tuple(sorted(of_modalities))}
         return [
-            _compare(db, f"{name}_not_as_replayed", tables) for name, tables in REPLAYED.items()
+            _compare(db, f"{name}_not_as_replayed", tables) for name, tables in replayed.items()
         ]
 
 
