@@ -7,7 +7,7 @@ with arms as (
 
 found as (
     select found.*
-    from {{ source('results', table) }} as found
+    from {{ ref(table) }} as found
     inner join {{ ref('current_evaluations') }} as evaluated
         on found.evaluation_run_id = evaluated.run_id and found.population = evaluated.population
 ),

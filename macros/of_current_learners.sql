@@ -16,7 +16,7 @@ with learners as (
 ),
 
 found as (
-    select * from {{ source('results', table) }}
+    select * from {{ ref(table) }}
 ),
 
 scored as (

@@ -6,7 +6,7 @@ select
     value,
     ci_low,
     ci_high
-from {{ source('results', 'metrics') }}
+from {{ ref('metrics') }}
 where metric != 'ece' and not (value between ci_low - 1e-12 and ci_high + 1e-12)
 
 union all
@@ -17,7 +17,7 @@ select
     value,
     ci_low,
     ci_high
-from {{ source('results', 'subgroup_metrics') }}
+from {{ ref('subgroup_metrics') }}
 where not (value between ci_low - 1e-12 and ci_high + 1e-12)
 
 union all
@@ -28,7 +28,7 @@ select
     share as value,
     ci_low,
     ci_high
-from {{ source('results', 'contributions') }}
+from {{ ref('contributions') }}
 where not (share between ci_low - 1e-12 and ci_high + 1e-12)
 
 union all
@@ -39,7 +39,7 @@ select
     value,
     ci_low,
     ci_high
-from {{ source('results', 'learner_metrics') }}
+from {{ ref('learner_metrics') }}
 where metric != 'ece' and not (value between ci_low - 1e-12 and ci_high + 1e-12)
 
 union all
@@ -50,5 +50,5 @@ select
     value,
     ci_low,
     ci_high
-from {{ source('results', 'learner_contributions') }}
+from {{ ref('learner_contributions') }}
 where not (value between ci_low - 1e-12 and ci_high + 1e-12)

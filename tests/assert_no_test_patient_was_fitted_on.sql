@@ -14,7 +14,7 @@ fitted_on as (
         fits.component,
         unnest(fits.fitted_on) as stay_id
     from {{ ref('report_arms') }} as arms
-    inner join {{ source('results', 'fits') }} as fits on arms.run_id = fits.run_id
+    inner join {{ ref('fits') }} as fits on arms.run_id = fits.run_id
 )
 
 select

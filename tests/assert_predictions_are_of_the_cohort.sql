@@ -3,7 +3,7 @@
 select
     predictions.run_id,
     predictions.stay_id
-from {{ source('results', 'predictions') }} as predictions
+from {{ ref('predictions') }} as predictions
 inner join {{ ref('report_arms') }} as arms on predictions.run_id = arms.run_id
 left join {{ ref('cohort') }} as cohort on predictions.stay_id = cohort.stay_id
 left join {{ ref('labels') }} as labels on predictions.stay_id = labels.stay_id and predictions.task = labels.task

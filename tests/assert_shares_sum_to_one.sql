@@ -4,6 +4,6 @@ select
     population,
     method,
     sum(share) as total
-from {{ source('results', 'contributions') }}
+from {{ ref('contributions') }}
 group by run_id, population, method
 having abs(sum(share) - 1) > 1e-9 or bool_or(share < 0)

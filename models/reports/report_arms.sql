@@ -9,7 +9,7 @@ with runs as (
 ),
 
 models as (
-    select * from {{ source('results', 'fits') }}
+    select * from {{ ref('fits') }}
     where component = 'model'
 ),
 
@@ -19,7 +19,7 @@ fits as (
         run_id,
         bool_and(converged) as converged,
         string_agg(component || ': ' || reason, '; ' order by component) as not_converged
-    from {{ source('results', 'fits') }}
+    from {{ ref('fits') }}
     group by run_id
 ),
 
@@ -28,7 +28,7 @@ seen as (
     select
         inputs.run_id,
         max(coalesce(encoders.saw_mimic, 'unknown')) as saw_mimic
-    from {{ source('results', 'run_inputs') }} as inputs
+    from {{ ref('run_inputs') }} as inputs
     left join {{ ref('encoder_modalities') }} as named on inputs.encoder = named.vectors
     left join {{ ref('encoders') }} as encoders on named.encoder = encoders.encoder
     group by inputs.run_id
@@ -38,7 +38,7 @@ evaluations as (
     select
         metrics.run_id,
         max(metrics.evaluation_run_id) as evaluation_run_id
-    from {{ source('results', 'metrics') }} as metrics
+    from {{ ref('metrics') }} as metrics
     inner join {{ ref('current_evaluations') }} as evaluated
         on metrics.evaluation_run_id = evaluated.run_id and metrics.population = evaluated.population
     group by metrics.run_id

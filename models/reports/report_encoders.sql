@@ -34,7 +34,7 @@ encoded as (
         0 as encoded,
         count(*) as skipped,
         max(run_id) as last_run_id
-    from {{ source('embeddings', 'skipped') }}
+    from {{ ref('skipped') }}
     where item is null and {{ is_current('reads') }}
     group by encoder, task
 ),
@@ -60,7 +60,7 @@ due as (
         select distinct
             encoded.encoder,
             labels.task
-        from {{ source('embeddings', 'encoded') }} as encoded
+        from {{ ref('encoded') }} as encoded
         cross join (select distinct task from {{ ref('labels') }}) as labels
         where encoded.task is not null
     ) as tasks on encoders.encoder = tasks.encoder

@@ -15,7 +15,7 @@ with arms as (
 
 metrics as (
     select metrics.*
-    from {{ source('results', 'metrics') }} as metrics
+    from {{ ref('metrics') }} as metrics
     inner join {{ ref('current_evaluations') }} as evaluated
         on metrics.evaluation_run_id = evaluated.run_id and metrics.population = evaluated.population
     where metrics.split = 'test'

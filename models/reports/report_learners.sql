@@ -86,7 +86,7 @@ measured as (
         max(n_positive) filter (where counting = 'asked') as n_positive,
         max(answers_hash) as answers_hash,
         max(evaluation_run_id) as evaluation_run_id
-    from {{ source('results', 'learner_metrics') }}
+    from {{ ref('learner_metrics') }}
     where attribute is null
     group by task, learner, fingerprint, cohort_hash, condition
 ),
@@ -100,7 +100,7 @@ validation as (
     select
         run_id,
         value
-    from {{ source('results', 'metrics') }}
+    from {{ ref('metrics') }}
     where split = 'validation' and population = 'all' and metric = 'auroc'
 ),
 

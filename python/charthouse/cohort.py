@@ -128,7 +128,7 @@ def require_cohort(db: duckdb.DuckDBPyConnection, cohort: Cohort) -> None:
 
 
 def require_result_tables(db: duckdb.DuckDBPyConnection) -> None:
-    """The tables that macros/result_tables.sql makes must be there.
+    """The tables of models/results must be there.
 
     Raises:
         CharthouseError: the warehouse is of an older clone, or has no marts.

@@ -11,8 +11,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import jinja2
-
 from charthouse.errors import CharthouseError
 from charthouse.project import project_dir
 from charthouse.registry import seed_rows
@@ -44,15 +42,12 @@ def dictionary(project: Path) -> str:
         CharthouseError: dbt cannot parse the project.
     """
     manifest = _manifest(project)
-    made_by_macro = _result_tables(manifest)
-    agreed = _agreed(manifest)
     parts = [HEAD]
     for schema, words in SCHEMAS.items():
         parts.append(f"## {schema}\n\n{words}\n")
         for name, node in sorted(_tables(manifest, schema)):
-            made = made_by_macro.get(f"{schema}.{name}", {})
-            parts.append(f"### {schema}.{name}\n\n{made.get('holds') or node['description']}\n")
-            if columns := list(_columns(project, node, made.get("columns", ""), agreed)):
+            parts.append(f"### {schema}.{name}\n\n{node['description']}\n")
+            if columns := list(_columns(project, node)):
                 parts.append("\n".join(_table(columns)) + "\n")
     return "\n".join(parts)
 
@@ -72,58 +67,25 @@ def _manifest(project: Path) -> dict[str, Any]:
 
 
 def _tables(manifest: Node, schema: str) -> Iterator[tuple[str, Node]]:
-    """Name as in the database, and what dbt knows of it: models, seeds, and what jobs fill."""
+    """Name as in the database, and what dbt knows of it."""
     for node in manifest["nodes"].values():
         is_table = node["resource_type"] in ("model", "seed") and node["schema"] == schema
         if is_table and "checks" not in node["fqn"]:  # of the audit: all alike
             yield node["alias"], node
-    for source in manifest["sources"].values():
-        if source["schema"] == schema:
-            yield source["identifier"], source
 
 
-def _result_tables(manifest: Node) -> dict[str, dict[str, Any]]:
-    """What macros/result_tables.sql declares: table to what it holds and its columns."""
-    found: dict[str, dict[str, Any]] = {}
-
-    def keep(tables: dict[str, dict[str, Any]]) -> str:
-        found.update(tables)
-        return ""
-
-    source = manifest["macros"]["macro.charthouse.result_tables"]["macro_sql"]
-    environment = jinja2.Environment()
-    environment.globals["return"] = keep
-    environment.from_string(source + "{{ result_tables() }}").render()
-    return found
-
-
-def _agreed(manifest: Node) -> dict[str, str]:
-    """Name to description of the columns that every report describes alike."""
-    found: dict[str, set[str]] = {}
-    for _, node in _tables(manifest, "reports"):
-        for column in node["columns"].values():
-            found.setdefault(column["name"], set()).add(column["description"])
-    return {name: words.pop() for name, words in found.items() if len(words) == 1}
-
-
-def _columns(
-    project: Path, node: Node, declared: str, agreed: Mapping[str, str]
-) -> Iterator[tuple[str, str, str]]:
+def _columns(project: Path, node: Node) -> Iterator[tuple[str, str, str]]:
     """Name, type and description; the two last may be empty."""
     known = node["columns"]
-    if declared:
-        for definition in declared.split(", "):
-            name, _, kind = definition.partition(" ")
-            described = known.get(name, {}).get("description")
-            yield name, kind, described or agreed.get(name, "")
-        return
     names = list(known)
     if node["resource_type"] == "seed":
         _, row = next(seed_rows(project, node["name"]))
         names = list(row)
     for name in names:
         column = known.get(name, {})
-        yield name, column.get("data_type") or "", column.get("description", "")
+        required = any(each["type"] == "not_null" for each in column.get("constraints", ()))
+        kind = column.get("data_type") or ""
+        yield name, f"{kind} not null" if kind and required else kind, column.get("description", "")
 
 
 def _table(columns: list[tuple[str, str, str]]) -> Iterator[str]:

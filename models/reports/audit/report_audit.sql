@@ -94,7 +94,7 @@ computed_again as (
         findings.stay_ids as failed_stay_ids,
         findings.detail as failed_detail,
         last_run.finished_at as checked_at
-    from {{ source('results', 'audit_findings') }} as findings
+    from {{ ref('audit_findings') }} as findings
     inner join last_run on findings.run_id = last_run.run_id
 ),
 

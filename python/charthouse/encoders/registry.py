@@ -22,7 +22,7 @@ NOT_ENCODERS = ("encoded", "skipped", "fitted", "current_vectors")
 
 @dataclass(frozen=True)
 class EncoderSpec:
-    """A row of seeds/encoders.csv (Table I of the paper, and more), for a modality that it reads."""
+    """A row of seeds/encoders.csv (Table I of the paper, and more), for a modality of its kind."""
 
     encoder: str  # of its vectors: the row's name; __<modality> follows but for the kind's first
     name: str  # of the row, of its class and its weights

@@ -24,7 +24,7 @@ model_stays as (
         definition.fit_splits as may_see,
         unnest(coalesce(nullif(fits.fitted_on, []), [null])) as stay_id
     from arms
-    inner join {{ source('results', 'fits') }} as fits on arms.run_id = fits.run_id
+    inner join {{ ref('fits') }} as fits on arms.run_id = fits.run_id
     cross join definition
 ),
 

@@ -11,11 +11,11 @@ runs as (
     select
         run_id,
         counts ->> 'scores_hash' as scores_hash
-    from {{ source('results', 'runs') }}
+    from {{ ref('runs') }}
 ),
 
 predictions as (
-    select * from {{ source('results', 'predictions') }}
+    select * from {{ ref('predictions') }}
 ),
 
 hashed as (

@@ -16,7 +16,7 @@ predictions as (
     select
         predictions.*,
         arms.label
-    from {{ source('results', 'predictions') }} as predictions
+    from {{ ref('predictions') }} as predictions
     inner join arms on predictions.run_id = arms.run_id
 ),
 

@@ -16,7 +16,7 @@ arms as (
 ),
 
 runs as (
-    select * from {{ source('results', 'runs') }}
+    select * from {{ ref('runs') }}
 ),
 
 definition as (
@@ -28,7 +28,7 @@ predictions as (
         predictions.*,
         arms.label,
         count(*) over (partition by predictions.run_id, predictions.stay_id) as times
-    from {{ source('results', 'predictions') }} as predictions
+    from {{ ref('predictions') }} as predictions
     inner join arms on predictions.run_id = arms.run_id
 ),
 

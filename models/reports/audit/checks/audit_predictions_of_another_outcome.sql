@@ -16,7 +16,7 @@ predictions as (
         predictions.*,
         arms.label,
         predictions.task = arms.task and predictions.arm = arms.arm and predictions.fusion = arms.fusion as is_of_the_arm
-    from {{ source('results', 'predictions') }} as predictions
+    from {{ ref('predictions') }} as predictions
     inner join arms on predictions.run_id = arms.run_id
 ),
 

@@ -15,7 +15,7 @@ inputs as (
     select
         inputs.*,
         arms.label
-    from {{ source('results', 'run_inputs') }} as inputs
+    from {{ ref('run_inputs') }} as inputs
     inner join arms on inputs.run_id = arms.run_id
 ),
 

@@ -23,7 +23,7 @@ shots as (
     select
         runs.name as learner,
         unnest(from_json(runs.settings -> 'shots', '[{"task": "varchar", "stay_id": "integer"}]')) as shot
-    from {{ source('results', 'runs') }} as runs
+    from {{ ref('runs') }} as runs
     semi join answers on runs.name = answers.learner and runs.fingerprint = answers.fingerprint
     inner join definition on runs.cohort_hash = definition.cohort_hash
     where runs.kind = 'ask'

@@ -15,7 +15,7 @@ cohort as (
 ),
 
 runs as (
-    select * from {{ source('results', 'runs') }}
+    select * from {{ ref('runs') }}
 ),
 
 -- What the vectors of the present cohort rest on; a run that is not there anymore cannot be vouched for.
@@ -37,7 +37,7 @@ transform_stays as (
         unnest(coalesce(nullif(fitted.fitted_on, []), [null])) as stay_id
     from transforms
     cross join definition
-    left join {{ source('embeddings', 'fitted') }} as fitted
+    left join {{ ref('fitted') }} as fitted
         on
             transforms.encoder = fitted.encoder
             and transforms.task is not distinct from fitted.task

@@ -2,7 +2,7 @@
 -- what stands.
 -- Grain: one row per kind, name and task.
 with runs as (
-    select * from {{ source('results', 'runs') }}
+    select * from {{ ref('runs') }}
     where finished_at is not null
 ),
 

@@ -3,7 +3,7 @@
 {{ config(schema='embeddings') }}
 
 with final as (
-    select * from {{ source('embeddings', 'encoded') }}
+    select * from {{ ref('encoded') }}
     where {{ is_current('reads') }}
 )
 

@@ -2,7 +2,7 @@
 -- unchanged.
 -- Grain: one row per learner and question.
 with answers as (
-    select * from {{ source('results', 'answers') }}
+    select * from {{ ref('answers') }}
     where {{ is_current('reads') }}
 ),
 
@@ -10,7 +10,7 @@ runs as (
     select
         runs.name as learner,
         runs.fingerprint
-    from {{ source('results', 'runs') }} as runs
+    from {{ ref('runs') }} as runs
     semi join answers
         on runs.name = answers.learner and runs.fingerprint = answers.fingerprint and answers.status = 'answered'
     where runs.kind = 'ask'

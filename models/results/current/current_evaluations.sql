@@ -2,7 +2,7 @@
 -- of the complete stays while these are the same, too.
 -- Grain: one row per run of evaluate and population.
 with runs as (
-    select * from {{ source('results', 'runs') }}
+    select * from {{ ref('runs') }}
     where kind = 'evaluate'
 ),
 
