@@ -154,7 +154,6 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
         "report_audit": "one row a row of seeds.audit_checks, whose names are unique",
         "int_images_matched": "a view; marts.images has its rows, and a primary key",
         "int_reports_matched": "a view; marts.reports has its rows, and a primary key",
-        "int_stay_modalities": "a view; marts.cohort has its rows, and a primary key",
         "int_vitals_cleaned": "a row of chartevents each, which has no key",
         "int_quality_*": "views; marts.data_quality has their rows, and a primary key",
         "stg_mimiciv__chartevents": "no key: a stay, time and item may stand twice",
