@@ -1,7 +1,7 @@
 -- Which stays each encoder has encoded: every table of vectors in one. charthouse.embed.store makes it anew when it makes
 -- such a table, whose length is known only there. vector_hash is computed only where it is queried.
 -- Grain: one row per encoder, stay, and task where the encoder is trained per task.
-{{ config(materialized='view', contract={'enforced': false}) }}
+{{ config(materialized='view') }}
 {%- set tables = run_query(
     "select table_name as name, bool_or(column_name = 'task') as has_task from duckdb_columns()"
     ~ " where database_name = current_database() and schema_name = 'embeddings'"
