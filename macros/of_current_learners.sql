@@ -18,13 +18,20 @@ with learners as (
 found as (
     select * from {{ ref(table) }}
 ),
+{%- if other %}
+
+arms as (
+    select * from {{ ref('report_arms') }}
+),
+{%- endif %}
 
 scored as (
     select
         task,
         learner,
         fingerprint,
-        bool_and(is_current) as is_current
+        bool_and(is_current) as is_current,
+        max(saw_mimic) as saw_mimic
     from {{ ref('report_learners') }}
     group by task, learner, fingerprint
 ),
@@ -37,8 +44,8 @@ final as (
         and coalesce(others.is_current, found.other_learner is null)
         {%- endif %} as is_current,
         {%- if other %}
-        coalesce(known.saw_mimic, 'unknown') as saw_mimic,
-        coalesce(arms.saw_mimic, others_known.saw_mimic, 'unknown') as other_saw_mimic,
+        coalesce(scored.saw_mimic, 'unknown') as saw_mimic,
+        coalesce(arms.saw_mimic, others.saw_mimic, 'unknown') as other_saw_mimic,
         {%- endif %}
         learners.protocol,
         learners.is_synthetic
@@ -59,9 +66,7 @@ final as (
             found.task = others.task
             and found.other_learner = others.learner
             and found.other_fingerprint = others.fingerprint
-    left join {{ ref('learners') }} as known on found.learner = known.learner
-    left join {{ ref('learners') }} as others_known on found.other_learner = others_known.learner
-    left join {{ ref('report_arms') }} as arms on found.other_run_id = arms.run_id
+    left join arms on found.other_run_id = arms.run_id
     {%- endif %}
     where {{ only }}
 )

@@ -7,7 +7,7 @@
             found.other_learner is null
             or (found.other_learner, found.other_fingerprint) in (select (learner, fingerprint) from learners)
         )
-        and (found.other_run_id is null or found.other_run_id in (select run_id from {{ ref('report_arms') }}))
+        and (found.other_run_id is null or found.other_run_id in (select run_id from arms))
 {%- endset %}
 
 {{ of_current_learners('learner_comparisons', only=others_stand, other=true) }}
