@@ -55,6 +55,7 @@ def toy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator["Clone"]:
     row = "toy,Toy,text,false,-,-,no,tests,3,,,,-"
     seed = tmp_path / "clone/seeds/encoders.csv"
     seed.write_text((PROJECT / "seeds/encoders.csv").read_text() + row + "\n")
+    shutil.copy(PROJECT / "dbt_project.yml", tmp_path / "clone")  # which modalities there are
     module = types.ModuleType("charthouse.encoders.toy")
     monkeypatch.setitem(sys.modules, "charthouse.encoders.toy", module)
     yield Clone(tmp_path / "clone", module)

@@ -30,7 +30,7 @@ def building(bench: Bench) -> Iterator[subprocess.Popen[str]]:
     run = bench.start_charthouse("build", "--full-refresh")
     signal.signal(signal.SIGHUP, inherited)
     assert run.stdout is not None
-    while "START sql table model" not in run.stdout.readline():
+    while "START sql table model intermediate." not in run.stdout.readline():
         pass
     yield run
     with suppress(ProcessLookupError):
