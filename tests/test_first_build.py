@@ -31,7 +31,7 @@ def folders(bench: Bench) -> list[Path]:
     [
         ("dbt", (), "/no/such", "/no/such/hosp is missing, empty or not readable by you. Correct"),
         ("charthouse", (), "", "CHARTHOUSE_MIMICIV is not set: it names the folder of mimic-iv."),
-        ("dbt", ("--select", "reports", *UNTESTED), None, "intermediate.int_reports_matched"),
+        ("dbt", ("--select", "vitals_hourly", *UNTESTED), None, "marts.cohort"),
         ("charthouse", ("--select", "task_icu_mortality"), None,
          "What is selected reads what the warehouse does not hold: intermediate.int_stays,"
          " marts.cohort (covers_cohort_task_icu_mortality_ does)."

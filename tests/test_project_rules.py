@@ -142,6 +142,7 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
         "data_quality": "a union of the findings, no join",
         "patient_profiles": "a profile says something of every modality",
         "report_audit": "a union of the checks, no join",
+        "report_arms": "its run, its fits, its inputs and its figures, a table each",
         "report_encoders": "what an encoder is, has encoded and has left out, a table each",
         "report_learners": "answers, their metrics, prices and controls, a table each",
     },
