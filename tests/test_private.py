@@ -198,7 +198,8 @@ def model(query: str) -> Callable[[Bench], str]:
                 "update staging.stg_mimiciv__admissions set race = ?, hadm_id = ?", [SECRET, NUMBER]
             )
         text = f"{{{{ config(materialized='table') }}}} {query}"
-        (bench.project / "models/reports/mine.sql").write_text(text)
+        plain = "{{ config(contract={'enforced': false}) }}\n"
+        (bench.project / "models/reports/mine.sql").write_text(plain + text)
         return "mine"
 
     return add
