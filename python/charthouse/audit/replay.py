@@ -25,7 +25,7 @@ from charthouse.warehouse import Unwritten, open_copy, text_literal
 
 REPLAYED = {
     "cohort": ("marts.cohort", "marts.stay_modalities"),
-    "labels": ("marts.labels", "marts.task_attrition"),
+    "labels": ("marts.task_outcomes", "marts.labels", "marts.task_attrition"),
     "profiles": ("marts.patient_profiles",),
     "summaries": (
         "marts.cohort_definition",

@@ -1,7 +1,6 @@
 -- Was an outcome that a task asks about decided before the window ended, or did patients leave the ICU before?
 -- The window's end is computed anew from intime.
 -- Grain: one row per stay of the cohort and task, and one per stay.
-{%- set tasks = tasks() %}
 with settings as (
     select
         cast(variables ->> 'window_end_hours' as double) as end_hours,
@@ -18,25 +17,9 @@ cohort as (
     cross join settings
 ),
 
-{% for task in tasks -%}
-{{ task.model }} as (
-    select * from {{ ref(task.model) }}
-),
-
-{% endfor -%}
 outcomes as (
-    {%- for task in tasks %}
-    select
-        {{ text_literal(task.name) }} as task,
-        stay_id,
-        decided_at
-    from {{ task.model }}
+    select * from {{ ref('task_outcomes') }}
     where label is not null
-    {%- if not loop.last %}
-
-    union all
-    {% endif %}
-    {%- endfor %}
 ),
 
 final as (

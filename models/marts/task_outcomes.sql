@@ -1,0 +1,29 @@
+-- What the tasks of vars.tasks say of each stay, one below the other: marts.labels are the stays that they ask
+-- about, marts.task_attrition counts the others, the audit looks at decided_at.
+-- Grain: one row per stay of the cohort and task.
+{{ config(materialized='view') }}
+{%- set tasks = tasks() %}
+
+with
+{%- for task in tasks %}
+{{ task.model }} as (
+    select * from {{ ref(task.model) }}
+),
+{% endfor %}
+final as (
+    {%- for task in tasks %}
+    select
+        stay_id,
+        {{ text_literal(task.name) }} as task,
+        label,
+        excluded_because,
+        decided_at
+    from {{ task.model }}
+    {%- if not loop.last %}
+
+    union all
+    {% endif %}
+    {%- endfor %}
+)
+
+select * from final
