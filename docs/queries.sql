@@ -116,13 +116,11 @@ order by task, p_adjusted, question, arm, other_arm, metric;
 -- Of the arm that is best on validation.
 with best as (
     select
-        arms.task,
-        arms.arm,
-        arms.run_id
+        task,
+        arm,
+        run_id
     from reports.arms
-    inner join results.metrics on arms.run_id = metrics.run_id
-    where metrics.split = 'validation' and metrics.population = 'all' and metrics.metric = 'auroc'
-    qualify row_number() over (partition by arms.task order by metrics.value desc nulls last, arms.arm asc) = 1
+    qualify row_number() over (partition by task order by validation_auroc desc nulls last, arm asc) = 1
 ),
 
 ranked as (

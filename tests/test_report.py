@@ -554,8 +554,10 @@ def test_one_arm_for_each_set_of_modalities_is_chosen(found: Found) -> None:
     results = of_task(found, DEATH)
     assert [run["arm"] for run in chosen(results, ())] == [GRU, IMAGE, TEXT, BOTH]
     # the other baseline is better on validation, but nothing is built on it
-    better = results.validation | {(FIXED, "late"): 0.99}
-    lead = replace(results, validation=better)
+    better = [
+        run | {"validation_auroc": 0.99} if run["arm"] == FIXED else run for run in results.runs
+    ]
+    lead = replace(results, runs=better)
     assert [run["arm"] for run in chosen(lead, ())] == [GRU, IMAGE, TEXT, BOTH]
     assert [run["arm"] for run in chosen(results, (BOTH, FIXED))] == [BOTH, FIXED]
     without = replace(results, runs=[run for run in results.runs if run["arm"] in (FIXED, ODD)])

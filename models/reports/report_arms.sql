@@ -1,5 +1,6 @@
 -- The arms that stand: for each, its latest run of predict on what the marts hold now, what the grid search
--- chose, and whether the fit converged. Everything else in reports is about these runs.
+-- chose, whether the fit converged, and how good it is on validation. Everything else in reports is about
+-- these runs.
 -- Grain: one row per task, arm and fusion.
 {{ config(alias='arms') }}
 
@@ -34,10 +35,28 @@ seen as (
     group by inputs.run_id
 ),
 
+-- An arm that builds on a baseline of the paper has the purpose of those that build on the best of them.
+purposes as (
+    select
+        runs.run_id,
+        coalesce(exact.purpose, built.purpose, 'other') as purpose
+    from runs
+    left join {{ ref('arms') }} as exact on runs.settings ->> 'arm' = exact.arm
+    left join {{ ref('arms') }} as baselines
+        on
+            baselines.purpose = 'paper'
+            and regexp_extract(runs.settings ->> 'arm', '^structured\[[^\]]*\]') = baselines.arm
+    left join {{ ref('arms') }} as built
+        on replace(runs.settings ->> 'arm', baselines.arm || '+', 'structured[best]+') = built.arm
+),
+
 evaluations as (
     select
         metrics.run_id,
-        max(metrics.evaluation_run_id) as evaluation_run_id
+        max(metrics.evaluation_run_id) as evaluation_run_id,
+        max(metrics.value) filter (
+            where metrics.split = 'validation' and metrics.population = 'all' and metrics.metric = 'auroc'
+        ) as validation_auroc
     from {{ ref('metrics') }} as metrics
     inner join {{ ref('current_evaluations') }} as evaluated
         on metrics.evaluation_run_id = evaluated.run_id and metrics.population = evaluated.population
@@ -49,9 +68,11 @@ final as (
         runs.task,
         runs.settings ->> 'arm' as arm,
         runs.settings ->> 'fusion' as fusion,
+        purposes.purpose,
         models.penalty,
         models.c,
         models.cv_auroc,
+        evaluations.validation_auroc,
         models.features,
         len(models.fitted_on) as fitted_on,
         fits.converged,
@@ -68,6 +89,7 @@ final as (
     from runs
     inner join models on runs.run_id = models.run_id
     inner join fits on runs.run_id = fits.run_id
+    inner join purposes on runs.run_id = purposes.run_id
     left join seen on runs.run_id = seen.run_id
     left join evaluations on runs.run_id = evaluations.run_id
 )

@@ -96,21 +96,13 @@ evaluated as (
     where population = 'all'
 ),
 
-validation as (
-    select
-        run_id,
-        value
-    from {{ ref('metrics') }}
-    where split = 'validation' and population = 'all' and metric = 'auroc'
-),
-
 best_arms as (
     select board.*
     from {{ ref('report_leaderboard') }} as board
-    inner join validation on board.run_id = validation.run_id
+    inner join {{ ref('report_arms') }} as arms on board.run_id = arms.run_id
     cross join definition
     where board.population = 'all' and board.fusion = (definition.variables ->> 'fusion')
-    qualify row_number() over (partition by board.task order by validation.value desc nulls last, board.arm asc) = 1
+    qualify row_number() over (partition by board.task order by arms.validation_auroc desc nulls last, board.arm asc) = 1
 ),
 
 final as (

@@ -79,10 +79,8 @@ def _choose(copy: Copy, task: str) -> int | None:
         order = parts.choose_long("Order", list(ORDERS), ORDERS, key="order")
     best = frame(
         copy,
-        "select arms.run_id, arms.arm from reports.arms as arms left join results.metrics"
-        " as validation on validation.run_id = arms.run_id and validation.split = 'validation'"
-        " and validation.metric = 'auroc' and validation.population = 'all' where arms.task = ?"
-        " order by validation.value desc nulls last, arms.arm, arms.fusion limit 1",
+        "select run_id, arm from reports.arms where task = ?"
+        " order by validation_auroc desc nulls last, arm, fusion limit 1",
         task,
     )
     found = frame(

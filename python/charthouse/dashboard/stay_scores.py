@@ -20,13 +20,10 @@ def show_scores(copy: Copy, task: str, stay_id: int) -> None:
     found = frame(
         copy,
         "select arms.arm, arms.fusion, predictions.y_true, predictions.y_score,"
-        " predictions.out_of_fold, predictions.run_id, validation.value as validation_auroc"
+        " predictions.out_of_fold, predictions.run_id"
         " from results.predictions as predictions inner join reports.arms as arms"
-        " on predictions.run_id = arms.run_id left join results.metrics as validation"
-        " on validation.run_id = arms.run_id and validation.split = 'validation'"
-        " and validation.metric = 'auroc' and validation.population = 'all'"
-        " where predictions.stay_id = ? and arms.task = ?"
-        " order by validation_auroc desc nulls last, arms.arm, arms.fusion",
+        " on predictions.run_id = arms.run_id where predictions.stay_id = ? and arms.task = ?"
+        " order by arms.validation_auroc desc nulls last, arms.arm, arms.fusion",
         stay_id,
         task,
     )

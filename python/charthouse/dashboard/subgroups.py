@@ -77,16 +77,15 @@ def drawn_attributes(found: pd.DataFrame, table: str) -> list[str]:
 
 def _choose_arms(copy: Copy, task: str, found: pd.DataFrame) -> list[str]:
     """Unless others are chosen, one for each set of modalities."""
-    validation = frame(
-        copy,
-        "select arms.arm, arms.fusion, metrics.value from reports.arms as arms"
-        " inner join results.metrics as metrics using (run_id) where arms.task = ?"
-        " and metrics.split = 'validation' and metrics.metric = 'auroc'"
-        " and metrics.population = 'all'",
-        task,
-    )
     fusion = found["fusion"].mode()[0]
-    best = {row.arm: row.value for row in validation.itertuples() if row.fusion == fusion}
+    arms = frame(
+        copy,
+        "select arm, validation_auroc from reports.arms"
+        " where task = ? and fusion = ? and validation_auroc is not null",
+        task,
+        fusion,
+    )
+    best = dict(zip(arms["arm"], arms["validation_auroc"], strict=True))
     of_fusion = found[found["fusion"] == fusion]
     usual = one_per_modalities(sorted(set(of_fusion["arm"])), best)
     label_of = dict(zip(of_fusion["arm"], of_fusion["label"], strict=True))

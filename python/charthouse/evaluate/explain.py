@@ -90,14 +90,8 @@ def explain(
                 " charthouse predict with the same."
             )
         runs = db.execute(
-            "select runs.run_id, runs.settings ->> 'arm'"
-            " from results.current_runs as runs left join results.metrics on"
-            " runs.run_id = metrics.run_id and metrics.split = 'validation'"
-            " and metrics.metric = 'auroc' and metrics.population = 'all'"
-            " where runs.kind = 'predict' and runs.task = ?"
-            " and runs.settings ->> 'arm' = coalesce(?, runs.settings ->> 'arm')"
-            " and runs.settings ->> 'fusion' = ?"
-            " order by metrics.value desc nulls last, runs.settings ->> 'arm' limit 1",
+            "select run_id, arm from reports.arms where task = ? and arm = coalesce(?, arm)"
+            " and fusion = ? order by validation_auroc desc nulls last, arm limit 1",
             [task, wanted, by],
         ).fetchall()
         if not runs:

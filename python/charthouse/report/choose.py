@@ -15,9 +15,10 @@ def chosen(results: TaskResults, asked: Sequence[str]) -> list[Row]:
     if asked:
         return [by_arm[arm] for arm in dict.fromkeys(asked) if arm in by_arm]
     validation = {
-        arm: auroc for (arm, fusion), auroc in results.validation.items()
-        if fusion == results.fusion
-    }  # fmt: skip
+        arm: run["validation_auroc"]
+        for arm, run in by_arm.items()
+        if run["validation_auroc"] is not None
+    }
     return [by_arm[arm] for arm in one_per_modalities(by_arm, validation)]
 
 

@@ -65,7 +65,6 @@ class TaskResults:
         counts: Population to the test stays.
         evaluations: Runs of evaluate, with their resamples and smallest group.
         runs: reports.arms, those that have been evaluated.
-        validation: (arm, fusion) to the AUROC on validation.
     """
 
     cohort: CohortFacts
@@ -75,7 +74,6 @@ class TaskResults:
     counts: Mapping[str, Counts]
     evaluations: Sequence[Row]
     runs: Sequence[Row]
-    validation: Mapping[tuple[str, str], float]
     leaderboard: Sequence[Row]
     comparisons: Sequence[Row]
     subgroups: Sequence[Row]
@@ -196,13 +194,6 @@ def _task(db: duckdb.DuckDBPyConnection, cohort: CohortFacts, task: str) -> Task
     )
     fusions: list[str] = [run["fusion"] for run in runs]
     default = str(cohort.variables.get("fusion"))
-    validation = rows(
-        db,
-        "select metrics.* from results.metrics as metrics inner join reports.arms as arms"
-        " using (run_id) where metrics.task = ? and metrics.metric = 'auroc'"
-        " and metrics.split = 'validation'",
-        task,
-    )
     questions = rows(db, "select question from seeds.tasks where task = ?", task)
     return TaskResults(
         cohort=cohort,
@@ -218,9 +209,6 @@ def _task(db: duckdb.DuckDBPyConnection, cohort: CohortFacts, task: str) -> Task
             [run["evaluation_run_id"] for run in runs],
         ),
         runs=runs,
-        validation={
-            (row["arm"], row["fusion"]): row["value"] for row in validation if row["value"]
-        },
         leaderboard=leaderboard_rows(db, task),
         comparisons=rows(
             db,
@@ -274,21 +262,11 @@ def _counts(db: duckdb.DuckDBPyConnection, task: str) -> dict[str, Counts]:
 
 
 def leaderboard_rows(db: duckdb.DuckDBPyConnection, task: str) -> list[Row]:
-    """Of reports.leaderboard, with the purpose that seeds/arms.csv gives the arm.
-
-    That is by its name, or built on the best baseline; paper, honest, classical or other. Only the
-    paper's own time-series baselines are such, as in predict.
-    """
+    """Of reports.leaderboard, ours and published, the best first."""
     return rows(
         db,
-        "select board.*, coalesce(exact.purpose, built.purpose, 'other') as purpose"
-        " from reports.leaderboard as board left join seeds.arms as exact on board.arm = exact.arm"
-        " left join seeds.arms as baselines on baselines.purpose = 'paper'"
-        " and baselines.arm = regexp_extract(board.arm, '^structured\\[[^\\]]*\\]')"
-        " left join seeds.arms as built"
-        " on replace(board.arm, baselines.arm || '+', 'structured[best]+') = built.arm"
-        " where board.task = ?"
-        " order by coalesce(board.auroc_value, board.published_auroc_value) desc nulls last,"
-        " board.arm, board.fusion, board.population",
+        "select * from reports.leaderboard where task = ?"
+        " order by coalesce(auroc_value, published_auroc_value) desc nulls last,"
+        " arm, fusion, population",
         task,
     )
