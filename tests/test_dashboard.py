@@ -391,8 +391,8 @@ def test_a_figure_leads_back_to_its_rows(shown: Bench) -> None:
 
 def test_a_stay_is_shown_with_outliers_and_where_its_score_came_from(shown: Bench) -> None:
     stay_id, variable = shown.sql(
-        "select stay_id, variable from intermediate.int_vitals_cleaned inner join marts.cohort"
-        " using (stay_id) where fate = 'outlier, removed' and hours between 0 and 23.9 limit 1"
+        "select stay_id, variable from marts.vitals_outliers"
+        " where fate = 'outlier, removed' limit 1"
     )[0]
     app = page(shown, "stay")
     app.text_input[0].set_value(str(stay_id))

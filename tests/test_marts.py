@@ -68,6 +68,24 @@ def test_planted_outliers_meet_the_fate_that_the_seed_gives_them(built: Bench, t
     assert found["zero, no measurement"] == zeros > 0
 
 
+def test_outliers_stand_beside_the_events_that_were_pulled_to_a_bound(built: Bench) -> None:
+    """What is shown as pulled is an event, what is shown as removed is none."""
+    found = built.sql(
+        """
+        select fate, outliers.value is null, events.stay_id is null, count(*) > 0
+        from marts.vitals_outliers as outliers
+        left join
+            (select distinct stay_id, itemid, observed_at, value from marts.vitals_events) as events
+            on outliers.stay_id = events.stay_id and outliers.itemid = events.itemid
+            and outliers.observed_at = events.observed_at and outliers.value = events.value
+        group by all order by 1
+        """
+    )
+    assert found == [
+        ("outlier, removed", True, True, True), ("pulled to the valid bound", False, False, True),
+    ]  # fmt: skip
+
+
 def test_a_score_with_a_tube_reaches_no_mart_and_the_tube_is_still_told(
     built: Bench, truth: dict
 ) -> None:

@@ -108,8 +108,7 @@ def test_every_table_and_view_is_copied_row_by_row_to_duckdb_and_to_parquet(
     )
     names = {name for (name,) in wanted}
     assert len(names) > 50
-    own_names = {"published.copy", "published.vitals_outliers"}
-    assert tables(copy) == names | own_names
+    assert tables(copy) == names | {"published.copy"}
     with (
         duckdb.connect(str(shown.warehouse), read_only=True) as before,
         duckdb.connect(str(copy / FILE), read_only=True) as after,
@@ -119,7 +118,7 @@ def test_every_table_and_view_is_copied_row_by_row_to_duckdb_and_to_parquet(
             views = ("embeddings.encoded", "embeddings.current_vectors")
             less = " exclude (vector)" if name in views else ""
             assert rows_of(after, name) == rows_of(before, f"(select *{less} from {name})"), name
-        for name in names | own_names:
+        for name in {*names, "published.copy"}:
             file = copy / PARQUET / f"{name.replace('.', '/')}.parquet"
             counted = after.execute(f"select count(*) from '{file}'").fetchall()
             assert counted == after.execute(f"select count(*) from {name}").fetchall(), name
@@ -177,23 +176,6 @@ def test_vectors_keep_their_length(copy: Path) -> None:
         " and table_name = 'fixed_interval' and column_name = 'embedding'",
     )
     assert kind == "FLOAT[312]"
-
-
-def test_outliers_are_those_that_cleaning_set_aside(shown: Bench, copy: Path) -> None:
-    fates = dict(sql(copy, "select fate, count(*) from published.vitals_outliers group by 1"))
-    assert fates == dict(
-        shown.sql(
-            "select fate, count(*) from intermediate.int_vitals_cleaned as cleaned"
-            " inner join marts.cohort using (stay_id)"
-            " where fate in ('outlier, removed', 'pulled to the valid bound')"
-            " and hours >= 0 and hours < 24 group by 1"
-        )
-    )
-    assert set(fates) == {"outlier, removed", "pulled to the valid bound"}
-    assert not sql(
-        copy,
-        "select 1 from published.vitals_outliers where (value is null) != (fate like '%removed')",
-    )
 
 
 def test_older_versions_of_duckdb_can_open_it(copy: Path) -> None:

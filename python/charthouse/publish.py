@@ -33,9 +33,7 @@ FILE, PARQUET = "warehouse.duckdb", "parquet"
 COPIED = ("seeds", "marts", "results", "reports")
 EMBEDDINGS = "embeddings"
 OWN = "published"
-"""Schema of what only the copy has: `copy`, one row about itself, and `vitals_outliers`."""
-
-_OWN_TABLES = ("copy", "vitals_outliers")
+"""Schema of what only the copy has: `copy`, one row about itself."""
 
 FREE_TEXT = {
     ("marts", "reports"): ("text",),
@@ -61,22 +59,6 @@ _NO_WORDS = (
 _CURRENT, _VERSIONS, _LOCK = ".current", ".versions", "lock"
 _VERSION = re.compile(r"\d{8}T\d{12}")
 _LINKS = {FILE: f"{_CURRENT}/{FILE}", PARQUET: f"{_CURRENT}/{PARQUET}"}
-
-_OUTLIERS = """
-select
-    cleaned.stay_id, cleaned.variable, cleaned.itemid, cleaned.observed_at, cleaned.available_at,
-    cleaned.hours, cleaned.value, cleaned.fate
-from intermediate.int_vitals_cleaned as cleaned
-inner join marts.cohort using (stay_id)
-cross join marts.cohort_definition
-where cleaned.fate in ('outlier, removed', 'pulled to the valid bound')
-    and cleaned.observed_at between cohort.window_start and least(cohort.window_end, cohort.outtime)
-    and cleaned.observed_at != if(
-        cohort_definition.variables ->> 'window_closed' = 'left',
-        least(cohort.window_end, cohort.outtime), cohort.window_start
-    )
-order by cleaned.stay_id, cleaned.observed_at, cleaned.itemid
-"""
 
 
 @dataclass(frozen=True)
@@ -243,7 +225,7 @@ def _write(warehouse: Path, version: Path, options: Options, unwritten: Unwritte
         db.execute("use warehouse")
         db.execute("detach source")  # from here on others can write to the warehouse
         held = time.monotonic() - began
-        for table in (*tables, *(_Table(OWN, name) for name in _OWN_TABLES)):
+        for table in (*tables, _Table(OWN, "copy")):
             (version / PARQUET / table.schema).mkdir(parents=True, exist_ok=True)
             file = version / PARQUET / table.schema / f"{table.name}.parquet"
             db.execute(
@@ -328,13 +310,6 @@ def _copy(db: duckdb.DuckDBPyConnection, tables: Sequence[_Table]) -> None:
         )
         _comment(db, table)
         db.execute("commit")
-    db.execute(f"create schema warehouse.{OWN}")
-    db.execute(f"create table warehouse.{OWN}.vitals_outliers as {_OUTLIERS}")
-    db.execute(
-        f"comment on table warehouse.{OWN}.vitals_outliers is 'Charted vital signs of the cohort in"
-        " the window that cleaning removed, or pulled to the valid bound: fate says which. Grain:"
-        " one row per charted value.'"
-    )
 
 
 def _comment(db: duckdb.DuckDBPyConnection, table: _Table) -> None:
@@ -356,6 +331,7 @@ def _comment(db: duckdb.DuckDBPyConnection, table: _Table) -> None:
 def _describe_itself(
     db: duckdb.DuckDBPyConnection, warehouse_modified_ns: int, has_text: bool, has_vectors: bool
 ) -> None:
+    db.execute(f"create schema warehouse.{OWN}")
     db.execute(
         f"create table warehouse.{OWN}.copy (published_at timestamp, code_version varchar,"
         " warehouse_modified_ns bigint, has_text boolean, has_embeddings boolean)"

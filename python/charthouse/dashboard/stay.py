@@ -18,7 +18,6 @@ from charthouse.encoders.xray_file import (
     read_grayscale,
 )
 from charthouse.errors import CharthouseError
-from charthouse.publish import OWN
 from charthouse.report import style
 
 PANELS = {
@@ -152,9 +151,10 @@ def _vitals(copy: Copy, stay_id: int) -> None:
         stay_id,
     )
     outliers = frame(
-        copy, f"select variable, hours, value, fate from {OWN}.vitals_outliers where stay_id = ?",
+        copy,
+        "select variable, hours, value, fate from marts.vitals_outliers where stay_id = ?",
         stay_id,
-    )  # fmt: skip
+    )
     charts.legend(
         {
             "measured": (style.BLUE, "circle"),
