@@ -134,6 +134,7 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
     "reads nothing": {
         **{name: "written by jobs; its model is its contract" for name in WRITTEN},
         "encoded": "a union of tables that jobs make",
+        "declared_columns": "what the project declares, of dbt's graph",
         "modalities": "the rows of vars.modalities",
     },
     "names a table itself": {"encoded": "a union of tables that jobs make"},

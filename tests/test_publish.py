@@ -18,9 +18,7 @@ from asking import write
 from charthouse import publish as publishing
 from charthouse.errors import CharthouseError
 from charthouse.publish import (
-    ANSWERS,
     FILE,
-    FREE_TEXT,
     PARQUET,
     Options,
     modified_ns,
@@ -233,9 +231,59 @@ def holders(out: Path) -> set[str]:
     return found
 
 
-OF_COHORT = {f"{schema}.{table}" for schema, table in FREE_TEXT}
-OF_RUNS = {f"{schema}.{table}" for schema, table in ANSWERS} | {"embeddings.fitted"}
-WORDS = OF_COHORT | OF_RUNS
+OF_COHORT = {"marts.reports": {"text"}, "marts.patient_profiles": {"profile", "sections"}}
+WORDS = {*OF_COHORT, "results.answers", "results.current_answers", "embeddings.fitted"}
+
+
+def test_every_column_that_holds_words_of_a_report_says_so(shown: Bench) -> None:
+    """Whatever is made of them: every column that can be copied is looked through."""
+    with duckdb.connect(str(shown.warehouse), read_only=True) as database:
+        database.execute(
+            "create temp table phrases as select distinct regexp_extract(text, '[a-z ,]{24,}') as"
+            " phrase from marts.reports where regexp_matches(text, '[a-z ,]{24,}')"
+        )
+        columns = database.execute(
+            "select schema_name, table_name, column_name from duckdb_columns() where schema_name"
+            " in ('seeds', 'marts', 'results', 'reports', 'embeddings') and (data_type in"
+            " ('VARCHAR', 'JSON', 'BLOB') or contains(data_type, 'VARCHAR')) order by all"
+        ).fetchall()
+        holding = {
+            column for column in columns if database.execute(
+                f'select 1 from (select distinct cast("{column[2]}" as varchar) as value from'
+                f' {column[0]}."{column[1]}") inner join phrases on contains(value, phrase) limit 1'
+            ).fetchall()
+        }  # fmt: skip
+        declared = database.execute(
+            "select schema_name, table_name, column_name from marts.declared_columns"
+            " where is_free_text and schema_name != 'results'"
+        ).fetchall()
+    assert len(columns) > 300
+    assert holding == set(declared) == {
+        (*table.split("."), column) for table, of_table in OF_COHORT.items() for column in of_table
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("is_synthetic", [False, True])
+def test_what_no_contract_declares_is_taken_for_free_text(own: Bench, is_synthetic: bool) -> None:
+    mark(own, is_synthetic=is_synthetic)
+    write(own, f"create table marts.echoes as select stay_id, '{MARK}' as note from marts.cohort")
+    write(own, 'create view reports.echoes as select note as "a note" from marts.echoes')
+    write(own, f"alter table marts.images add column seen varchar default '{MARK}'")
+    write(own, f"alter table results.metrics add column remark varchar default '{MARK}'")
+    out, said = published(own)
+    added = {"marts.echoes", "reports.echoes", "marts.images", "results.metrics"}
+    less = "marts.echoes stay_id, note; marts.images seen;"
+    assert (holders(out) & added == added) == is_synthetic
+    assert any(less in line and "reports.echoes a note" in line for line in said) != is_synthetic
+    assert (tables(out) & added == added) == is_synthetic
+    assert sql(out, "select count(dicom_id) from marts.images") == own.sql(
+        "select count(*) from marts.images"
+    )
+    assert sql(out, "select count(value) from results.metrics") == own.sql(
+        "select count(value) from results.metrics"
+    )
+    if not is_synthetic:
+        assert holders(out) == set()
 
 
 @pytest.mark.parametrize(
@@ -264,8 +312,10 @@ def test_free_text_of_credentialed_data_stays_behind(
                     out, "select column_name from duckdb_columns() where schema_name ="
                     f" '{schema}' and table_name = '{table}'"
                 )
-            } & set(columns)
-            for (schema, table), columns in FREE_TEXT.items()
+            } & columns
+            for (schema, table), columns in (
+                (name.split("."), columns) for name, columns in OF_COHORT.items()
+            )
         }  # fmt: skip
         assert not any(left.values())
         answered = own.one("select count(*) from results.answers")

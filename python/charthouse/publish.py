@@ -23,6 +23,15 @@ import duckdb
 from charthouse.cohort import require_result_tables
 from charthouse.data_kind import kind_of, tag
 from charthouse.errors import CharthouseError
+from charthouse.free_text import (
+    EMBEDDINGS,
+    FITTED,
+    NO_WORDS,
+    SYNTHETIC,
+    FreeText,
+    free_text,
+    left_out,
+)
 from charthouse.interrupts import how
 from charthouse.local_paths import require_local
 from charthouse.progress import Say
@@ -31,30 +40,11 @@ from charthouse.warehouse import Unwritten, open_copy, text_literal
 
 FILE, PARQUET = "warehouse.duckdb", "parquet"
 COPIED = ("seeds", "marts", "results", "reports")
-EMBEDDINGS = "embeddings"
 OWN = "published"
 """Schema of what only the copy has: `copy`, one row about itself."""
 
-FREE_TEXT = {
-    ("marts", "reports"): ("text",),
-    ("marts", "patient_profiles"): ("profile", "sections"),
-}
-"""Columns that hold what somebody wrote about a patient: not copied of a credentialed cohort."""
-
 TWICE = {(EMBEDDINGS, view): ("vector",) for view in ("encoded", "current_vectors")}
 """Columns of views that are those of tables that are copied too."""
-
-ANSWERS = (("results", "answers"), ("results", "current_answers"))
-FITTED = (EMBEDDINGS, "fitted")
-
-# Results and embeddings outlive the cohort: each row is judged by its own run, not by the marts.
-_SYNTHETIC = "run_id in (select run_id from results.runs where is_synthetic)"
-_ANSWER = f"case when {_SYNTHETIC} then answer end as answer"
-# What a text encoder learned are words of reports, and so may be that of an encoder nobody knows.
-_NO_WORDS = (
-    f"({_SYNTHETIC} or encoder in (select vectors from marts.encoder_modalities"
-    " inner join seeds.encoders using (encoder) where kind <> 'text'))"
-)
 
 _CURRENT, _VERSIONS, _LOCK = ".current", ".versions", "lock"
 _VERSION = re.compile(r"\d{8}T\d{12}")
@@ -75,7 +65,7 @@ class _Table:
     schema: str
     name: str
     left_out: tuple[str, ...] = ()
-    replaced: str = ""
+    judged: tuple[str, ...] = ()  # kept in rows of runs on synthetic data
     rows: str = "true"
 
     @property
@@ -218,8 +208,9 @@ def _write(warehouse: Path, version: Path, options: Options, unwritten: Unwritte
         kind = kind_of({"is_synthetic": is_synthetic, "data_kind": data_kind})
         keeps_text = kind == "synthetic" or options.with_text
         schemas = (*COPIED, *([EMBEDDINGS] * options.embeddings))
-        tables = _tables(db, options, schemas, of_cohort=keeps_text)
-        less = [] if options.with_text else _left_out(db, schemas, of_cohort=keeps_text)
+        texts = [] if options.with_text else free_text(db, schemas)
+        less = [] if options.with_text else left_out(db, schemas, texts, of_cohort=keeps_text)
+        tables = _tables(db, options, schemas, texts, of_cohort=keeps_text)
         _copy(db, tables)
         _describe_itself(db, modified_ns(warehouse), keeps_text, options.embeddings)
         db.execute("use warehouse")
@@ -243,7 +234,12 @@ def _write(warehouse: Path, version: Path, options: Options, unwritten: Unwritte
 
 
 def _tables(
-    db: duckdb.DuckDBPyConnection, options: Options, schemas: Sequence[str], *, of_cohort: bool
+    db: duckdb.DuckDBPyConnection,
+    options: Options,
+    schemas: Sequence[str],
+    texts: Sequence[FreeText],
+    *,
+    of_cohort: bool,
 ) -> list[_Table]:
     """Tables and views of the warehouse that are copied; of the audit only its result.
 
@@ -251,7 +247,8 @@ def _tables(
         db: of open_copy.
         options: what the user asked.
         schemas: those that are copied.
-        of_cohort: whether reports and profiles keep their text.
+        texts: what is not copied of credentialed data.
+        of_cohort: whether what is of the present cohort keeps its text.
     """
     found = db.execute(
         "select schema_name, table_name from duckdb_tables()"
@@ -262,38 +259,18 @@ def _tables(
         " order by all",
         [list(schemas)],
     ).fetchall()
-    twice = {table: TWICE.get(table, ()) for table in found}
-    if options.with_text:
-        return [_Table(schema, name, twice[schema, name]) for schema, name in found]
+    judged = {text.table: text.columns for text in texts if text.by_run}
+    less = {text.table: text for text in texts if not text.by_run and not of_cohort}
     return [
         _Table(
-            schema,
-            name,
-            left_out=twice[schema, name] + (() if of_cohort else FREE_TEXT.get((schema, name), ())),
-            replaced=_ANSWER if (schema, name) in ANSWERS else "",
-            rows=_NO_WORDS if (schema, name) == FITTED else "true",
+            *table,
+            left_out=TWICE.get(table, ()) + (less[table].columns if table in less else ()),
+            judged=judged.get(table, ()),
+            rows=NO_WORDS if table == FITTED and not options.with_text else "true",
         )
-        for schema, name in found
+        for table in found
+        if table not in less or not less[table].is_all
     ]
-
-
-def _left_out(
-    db: duckdb.DuckDBPyConnection, schemas: Sequence[str], *, of_cohort: bool
-) -> list[str]:
-    """The free text that a copy without it lacks, for people."""
-    less = [] if of_cohort else [
-        f"{schema}.{name} {', '.join(columns)}" for (schema, name), columns in FREE_TEXT.items()
-    ]  # fmt: skip
-    counted = [("results.answers", "answer is not null", _SYNTHETIC, "answers of learners")]
-    if EMBEDDINGS in schemas:
-        counted.append((".".join(FITTED), "true", _NO_WORDS, "fits of text encoders"))
-    for table, has_words, is_kept, words in counted:
-        ((n,),) = db.execute(
-            f"select count(*) from {table} where {has_words} and not {is_kept}"
-        ).fetchall()
-        if n:
-            less.append(f"{n:,} {words}")
-    return less
 
 
 def _copy(db: duckdb.DuckDBPyConnection, tables: Sequence[_Table]) -> None:
@@ -301,8 +278,10 @@ def _copy(db: duckdb.DuckDBPyConnection, tables: Sequence[_Table]) -> None:
     for schema in dict.fromkeys(table.schema for table in tables):
         db.execute(f"create schema warehouse.{schema}")
     for table in tables:
-        less = f"exclude ({', '.join(table.left_out)})" if table.left_out else ""
-        other = f"replace ({table.replaced})" if table.replaced else ""
+        without = ", ".join(f'"{name}"' for name in table.left_out)
+        kept = ", ".join(f'case when {SYNTHETIC} then "{name}" end as "{name}"'
+                         for name in table.judged)  # fmt: skip
+        less, other = without and f"exclude ({without})", kept and f"replace ({kept})"
         db.execute("begin")  # one commit a table, not one a comment
         db.execute(
             f"create table warehouse.{table.full_name} as"
