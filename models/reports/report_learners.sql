@@ -55,13 +55,13 @@ asked as (
         count(*) as n_asked,
         count(*) filter (where status = 'answered' and parsed in ('yes', 'no')) as n_answered,
         count(*) filter (where status != 'answered') as n_errors,
-        count(*) - n_answered - n_errors as n_refused,
-        -- as charthouse.evaluate.learner_answers has it
-        md5(
-            string_agg(concat(stay_id, ':', question_hash, ':', parsed, ':', p_yes), ',' order by stay_id)
-        ) as answers_hash
+        count(*) - n_answered - n_errors as n_refused
     from answers
     group by task, learner, fingerprint, cohort_hash, condition
+),
+
+hashed as (
+    select * from {{ ref('current_answer_hashes') }}
 ),
 
 measured as (
@@ -143,7 +143,7 @@ final as (
         {%- for name in asked_by %}
         asked.{{ name }},
         {%- endfor %}
-        coalesce(measured.answers_hash = asked.answers_hash, false) and evaluated.run_id is not null as is_current,
+        coalesce(measured.answers_hash = hashed.answers_hash, false) and evaluated.run_id is not null as is_current,
         measured.fingerprint,
         measured.evaluation_run_id,
         measured.cohort_hash,
@@ -157,6 +157,12 @@ final as (
             and measured.fingerprint = asked.fingerprint
             and measured.cohort_hash = asked.cohort_hash
             and measured.condition = asked.condition
+    left join hashed
+        on
+            asked.task = hashed.task
+            and asked.learner = hashed.learner
+            and asked.fingerprint = hashed.fingerprint
+            and asked.condition = hashed.condition
     left join evaluated on measured.evaluation_run_id = evaluated.run_id
     cross join definition
     left join learners on measured.learner = learners.learner

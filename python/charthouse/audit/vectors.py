@@ -26,7 +26,7 @@ def hash_again(db: duckdb.DuckDBPyConnection) -> list[Finding]:
         that each current arm read against the hash that its run noted.
     """
     targets = db.execute(
-        f"select distinct encoder, task from embeddings.encoded where {IS_CURRENT} order by all"
+        "select distinct encoder, task from embeddings.current_vectors order by all"
     ).fetchall()
     checked = 0
     problems: list[tuple[int | None, str]] = []

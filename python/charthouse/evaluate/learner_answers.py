@@ -12,12 +12,6 @@ from charthouse.evaluate.scored import Stays
 DECISIONS = {"yes": 1.0, "no": 0.0}
 """Of results.answers.parsed; anything else is a refusal."""
 
-ANSWERS_HASH = (
-    "md5(string_agg(concat(stay_id, ':', question_hash, ':', parsed, ':', p_yes), ','"
-    " order by stay_id))"
-)
-"""SQL, of a learner's answers under one condition; report_learners.sql has it too."""
-
 
 @dataclass(frozen=True, eq=False)
 class Answers:
@@ -82,13 +76,10 @@ def read_learners(
     ).fetchall():
         return []
     found = db.execute(
-        "with answers as (select * from results.current_answers where task = ?"
-        " and stay_id in (select unnest(?))), hashes as (select learner, fingerprint, condition,"
-        f" {ANSWERS_HASH} as answers_hash from answers group by all)"
-        " select learner, fingerprint, condition, stay_id, status = 'answered' as answered, parsed,"
-        " p_yes, answers_hash"
-        " from answers inner join hashes using (learner, fingerprint, condition)"
-        " order by learner, condition, stay_id",
+        "select learner, fingerprint, condition, stay_id, status = 'answered' as answered, parsed,"
+        " p_yes, answers_hash from results.current_answers inner join results.current_answer_hashes"
+        " using (task, learner, fingerprint, condition)"
+        " where task = ? and stay_id in (select unnest(?)) order by learner, condition, stay_id",
         [task, stays.stay_ids.tolist()],
     ).fetch_df()
     places = dict(zip(stays.stay_ids.tolist(), range(len(stays.stay_ids)), strict=True))

@@ -97,14 +97,13 @@ def find_sources(
             f"{encoder} has {done} encoded this cohort. Run charthouse embed --encoder {encoder}."
         )
     found = db.execute(
-        "with vectors as (select encoder, task, run_id, stay_id, input_hash"
-        f" from embeddings.encoded where {IS_CURRENT} and encoder = ?"
-        " and task is not distinct from ?),"
-        # as models/reports/audit/checks/audit_predictions_of_other_embeddings.sql has it
-        " content as (select md5(string_agg(stay_id || ':' || input_hash, ',' order by stay_id))"
-        " as content_hash from vectors)"
-        " select encoder, task, run_id, count(*), content_hash from vectors cross join content"
-        " group by all order by run_id",
+        "select encoder, task, run_id, count(*), content_hash from (select vectors.encoder,"
+        " vectors.task, vectors.run_id, hashes.content_hash"
+        " from embeddings.current_vectors as vectors"
+        " inner join results.current_vector_hashes as hashes on vectors.encoder = hashes.encoder"
+        " and vectors.task is not distinct from hashes.task"
+        " where vectors.encoder = $1 and hashes.encoder = $1"
+        " and vectors.task is not distinct from $2) as found group by all order by run_id",
         [encoder, own_task],
     ).fetchall()
     if not found:

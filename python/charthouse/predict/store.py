@@ -145,11 +145,8 @@ def write(
                 " stays, content_hash, vectors_hash) values (?, ?, ?, ?, ?, ?, ?)",
                 [run_id, *dataclasses.astuple(source), vectors_hashes[source.encoder]],
             )
-    # as models/reports/audit/checks/audit_predictions_changed_since.sql has it
     ((scores_hash,),) = db.execute(
-        "select md5(string_agg(concat_ws(':', stay_id, y_true, y_score, out_of_fold), ','"
-        " order by stay_id)) from results.predictions where run_id = ?",
-        [run_id],
+        "select scores_hash from results.current_prediction_hashes where run_id = ?", [run_id]
     ).fetchall()
     return str(scores_hash)
 

@@ -14,17 +14,8 @@ runs as (
     from {{ ref('runs') }}
 ),
 
-predictions as (
-    select * from {{ ref('predictions') }}
-),
-
 hashed as (
-    select
-        run_id,
-        -- as charthouse.predict.store has it
-        md5(string_agg(concat_ws(':', stay_id, y_true, y_score, out_of_fold), ',' order by stay_id)) as scores_hash
-    from predictions
-    group by run_id
+    select * from {{ ref('current_prediction_hashes') }}
 ),
 
 final as (

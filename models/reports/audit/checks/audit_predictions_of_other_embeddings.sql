@@ -20,13 +20,7 @@ inputs as (
 ),
 
 content as (
-    select
-        encoder,
-        task,
-        -- as charthouse.predict.features has it
-        md5(string_agg(stay_id || ':' || input_hash, ',' order by stay_id)) as content_hash
-    from encoded
-    group by encoder, task
+    select * from {{ ref('current_vector_hashes') }}
 ),
 
 read_then as (
