@@ -263,7 +263,8 @@ def _tables(
     less = {text.table: text for text in texts if not text.by_run and not of_cohort}
     return [
         _Table(
-            *table,
+            schema=table[0],
+            name=table[1],
             left_out=TWICE.get(table, ()) + (less[table].columns if table in less else ()),
             judged=judged.get(table, ()),
             rows=NO_WORDS if table == FITTED and not options.with_text else "true",
