@@ -15,6 +15,10 @@
 {% macro data_source() %}{{ return(kind_of_copies().source if execute else none) }}{% endmacro %}
 
 
+{#- Why it is this kind, where something beside the files says another; none where nothing does. -#}
+{% macro data_kind_because() %}{{ return(kind_of_copies().why if execute else none) }}{% endmacro %}
+
+
 {#- kind; source, where it is open; why, where something says that data are synthetic or open, and not
     all are. Of the copies that are in the warehouse now. -#}
 {% macro kind_of_copies() %}

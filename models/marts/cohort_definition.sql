@@ -19,6 +19,7 @@ final as (
         {{ is_synthetic() }} as is_synthetic,
         '{{ data_kind() }}' as data_kind,
         {{ text_literal(data_source()) if data_source() else 'cast(null as varchar)' }} as data_source,
+        {{ text_literal(data_kind_because()) if data_kind_because() else 'cast(null as varchar)' }} as data_kind_because,
         cast('{{ run_started_at }}' as timestamp) as built_at
     from cohort
 )

@@ -40,6 +40,12 @@ _FICLONE = 0x40049409  # of Linux: shares the blocks of a file where the disk ca
 _CHUNK = 2**24  # bytes
 
 
+def file_beside(warehouse: Path) -> Path:
+    """What a build of a warehouse works on; of a link it lies beside what that leads to."""
+    warehouse = Path(os.path.realpath(warehouse))
+    return warehouse.with_name(f".{warehouse.name}.building") / warehouse.name
+
+
 class BuildBeside:
     """One build, from the copy to the rename.
 
@@ -59,13 +65,13 @@ class BuildBeside:
                 version or not to be written to, or the disk is full.
         """
         self._warehouse = Path(os.path.realpath(warehouse))
-        name = self._warehouse.name
-        self._folder = self._warehouse.with_name(f".{name}.building")
+        self.file = file_beside(warehouse)
+        self._folder = self.file.parent
         # a warehouse may itself be called lock or kept
-        self.file, self.kept, self._lock = (
-            self._folder / f"{name}{ending}" for ending in ("", ".kept", ".lock")
+        self.kept, self._lock = (
+            self.file.with_name(f"{self.file.name}{ending}") for ending in (".kept", ".lock")
         )
-        self._log = self._warehouse.with_name(f"{name}.wal")
+        self._log = self._warehouse.with_name(f"{self._warehouse.name}.wal")
         self._standing: duckdb.DuckDBPyConnection | None = None
         self._copied: os.stat_result | None = None
         self._holding = ExitStack()

@@ -21,6 +21,7 @@ from dbt_common.invocation import get_invocation_id
 from duckdb.func import SPECIAL
 
 from charthouse.build_beside import KEPT, BuildBeside
+from charthouse.build_summary import Summary
 from charthouse.dbt_private import begin, call_database
 from charthouse.errors import CharthouseError
 from charthouse.project import raw_tables
@@ -113,27 +114,31 @@ def _refused(path: str) -> str | None:
 def _begun(path: str, invocation: str) -> BuildBeside | str | None:
     """The build of this command of dbt, if it is one; or why it cannot begin."""
     writes = get_flags().WHICH in WRITING
+    summary = Summary()
+    build = None
     try:
-        if not writes and Path(path).exists():
+        if writes or not Path(path).exists():
+            build = BuildBeside(Path(path))
+        else:
             wait_for_lock(Path(path))
-            return None
-        build = BuildBeside(Path(path))
     except CharthouseError as error:
         return str(error)
 
     def finish(event: Any) -> None:
         """Called with each event of dbt: the last one says whether all went well."""
+        summary.note(event)
         if event.info.name != "CommandCompleted":
             return
         DuckDBConnectionManager.env().close()
-        if not (writes and event.data.success):
+        if build is not None and not (writes and event.data.success):
             build.end()
-            return
-        try:
-            build.take_place()
-        except CharthouseError as error:
-            print(error, flush=True)  # dbt has said its last
-            raise ExceptionExit(error) from None
+        elif build is not None:
+            try:
+                build.take_place()
+            except CharthouseError as error:
+                print(error, flush=True)  # dbt has said its last
+                raise ExceptionExit(error) from None
+        summary.say()
 
     add_callback_to_manager(finish)
     return build

@@ -15,13 +15,11 @@ from collections.abc import Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from types import FrameType
-from typing import Any
 
 from charthouse.interrupts import how
 
 GRACE_SECONDS = 5.0
 """From being asked to end until it is killed: a query of DuckDB may overlook an interrupt."""
-_SAID = re.compile(r"FAILED \S+: (.*)")  # by macros/summary.sql
 
 
 def main(asker: Connection, words: Sequence[str]) -> int:
@@ -42,21 +40,19 @@ def main(asker: Connection, words: Sequence[str]) -> int:
 
 def _run(words: Sequence[str]) -> str | None:
     """Why dbt failed, or None."""
-    from dbt.cli.main import dbtRunner  # takes seconds, in which it may be asked to end
+    # what takes seconds, in which it may be asked to end
+    from dbt.cli.main import dbtRunner
 
-    failed: list[str] = []
+    from charthouse.build_summary import Summary
 
-    def keep(event: Any) -> None:
-        if found := _SAID.match(event.info.msg):
-            failed.append(found[1])
-
-    done = dbtRunner(callbacks=[keep]).invoke(list(words))
+    summary = Summary()
+    done = dbtRunner(callbacks=[summary.note]).invoke(list(words))
     if isinstance(done.exception, KeyboardInterrupt):
         raise done.exception
     if done.success:
         return None
-    if failed:
-        return failed[0]
+    if summary.failures:
+        return summary.failures[0][1]
     if done.exception:
         return _words(done.exception)
     return "dbt failed: what it printed says where, and so does its log (logs/dbt.log)."

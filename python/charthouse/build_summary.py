@@ -1,0 +1,131 @@
+"""What a command of dbt says last: what stands now, or what failed and how to mend it.
+
+charthouse.dbt_plugin shows it every event of dbt, of a plain `dbt build` too.
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import duckdb
+from dbt.adapters.factory import get_adapter_by_type
+from dbt.flags import get_flags
+from dbt_common.events.functions import fire_event
+from dbt_common.events.types import Note
+
+from charthouse.build_beside import file_beside
+from charthouse.data_kind import headline
+from charthouse.warehouse import open_warehouse
+
+_FAILED = ("error", "fail", "runtime error")
+_ADVICE = {
+    "No space left|out of disk": (
+        "Free space on the disk of the warehouse, or set CHARTHOUSE_WAREHOUSE to another."
+    ),
+    "^IO Error.*[Pp]ermission denied": "Give yourself the right to read it.",
+    "Out of Memory": "Give more with CHARTHOUSE_MEMORY=4GB.",
+}
+
+
+class Summary:
+    """Of one command of dbt.
+
+    Attributes:
+        failures: Name of what failed, and what to do about it.
+    """
+
+    def __init__(self) -> None:
+        """Of a command that has yet to do anything."""
+        self.failures: list[tuple[str, str]] = []
+        self._is_defined_anew = False
+
+    def note(self, event: Any) -> None:
+        """Looks at an event of dbt."""
+        if event.info.name != "NodeFinished":
+            return
+        node, result = event.data.node_info, event.data.run_result
+        if result.status in _FAILED:
+            self.failures.append((node.node_name, _advice(node, result)))
+        elif node.resource_type == "model" and node.node_name == "cohort_definition":
+            self._is_defined_anew = result.status == "success" and not get_flags().EMPTY
+
+    def say(self) -> None:
+        """Says it the way dbt does: not with --quiet, as JSON where that is asked for."""
+        warehouse = _warehouse()
+        if self.failures:
+            lines = ["", *(f"FAILED {name}: {advice}" for name, advice in self.failures)]
+            lines.append(
+                f"{warehouse} is as it was before this run. What it has read whole from raw files"
+                " is kept for the next."
+            )
+        elif self._is_defined_anew:
+            with open_warehouse(warehouse) as db:
+                lines = ["", *cohort_lines(db, warehouse)]
+        else:
+            lines = []
+        for line in lines:
+            fire_event(Note(msg=line))
+
+
+def _warehouse() -> Path:
+    return Path(get_adapter_by_type("duckdb").config.credentials.path)
+
+
+def _advice(node: Any, result: Any) -> str:
+    if (node.resource_type, result.status) != ("test", "fail"):
+        return advice_on(result.message)
+    # what it looked at is gone, but where the run itself stores the rows
+    table = f"{node.node_relation.schema}.{node.node_relation.alias}"
+    return (
+        f"the promise {node.node_name} is broken by {result.num_failures} rows. See them:"
+        f" dbt build --profiles-dir profiles --store-failures, then the table {table} of"
+        f" {file_beside(_warehouse())}. Correct the raw data or the seed behind them."
+    )
+
+
+def advice_on(message: str) -> str:
+    """The line of an error that a person needs, and what to do where it is not ours: those say it."""
+    lines = [line.strip() for line in message.splitlines()]
+    line = next((each for each in lines if each and " Error in " not in each), message)
+    if message.startswith("Compilation Error"):
+        return line
+    line = f"{line.rstrip('.')}."
+    found = (advice for words, advice in _ADVICE.items() if re.search(words, line))
+    return " ".join([line, *found][:2])
+
+
+def cohort_lines(db: duckdb.DuckDBPyConnection, warehouse: Path) -> Iterator[str]:
+    """Whose data they are, the cohort step by step, its tasks and modalities."""
+    ((cohort_hash, protocol, kind, source, because),) = db.execute(
+        "select cohort_hash[:12], protocol, data_kind, data_source, data_kind_because"
+        " from marts.cohort_definition"
+    ).fetchall()
+    if banner := headline(kind, source):
+        yield banner
+    if because:
+        yield f"NOT SYNTHETIC, counted as {kind} data: {because}."
+    yield f"Cohort {cohort_hash}, protocol {protocol}, in {warehouse}"
+    steps = db.execute(
+        "select criterion, stays, patients, stays_dropped, patients_dropped"
+        " from marts.cohort_attrition order by step"
+    ).fetchall()
+    yield _counts(*steps[0][1:3], steps[0][0])
+    for criterion, _, _, stays, patients in steps:
+        if stays:
+            yield _counts(-stays, -patients, f"not {criterion}")
+    yield _counts(*steps[-1][1:3], "in the cohort")
+    for task, positive, percent in db.execute(
+        "select task, sum(label), 100 * avg(label) from marts.labels group by all order by task"
+    ).fetchall():
+        yield f"  {positive:8d} positive ({percent:4.1f} %)  {task}"
+    shares = db.execute(
+        "select modality, 100 * avg(in_window::int) from marts.stay_modalities"
+        " inner join marts.modalities using (modality) group by modality, position"
+        " order by position"
+    ).fetchall()
+    yield "  with " + ", ".join(f"{modality} {percent:.0f} %" for modality, percent in shares)
+
+
+def _counts(stays: int, patients: int, words: str) -> str:
+    return f"  {stays:8d} stays {patients:8d} patients  {words}"
