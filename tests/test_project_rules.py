@@ -21,7 +21,7 @@ LAYERS = {
     "results": ("", ()),
     "current": ("current_", ("marts", "results", "current")),
     "reports": ("report_", ("marts", "results", "current", "reports", "checks", "seed")),
-    "checks": ("audit_", ("marts", "results", "current", "reports", "seed")),
+    "checks": ("audit_", ("marts", "results", "current", "reports", "checks", "seed")),
 }
 """Of each layer: how its models are named, and what they may read; raw files, staging alone."""
 

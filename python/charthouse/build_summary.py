@@ -85,7 +85,7 @@ def _advice(node: Any, result: Any) -> str:
 
 
 def advice_on(message: str) -> str:
-    """The line of an error that a person needs, and what to do where it is not ours: those say it."""
+    """The line of an error that a person needs, and what to do, unless it is ours: that says it."""
     lines = [line.strip() for line in message.splitlines()]
     line = next((each for each in lines if each and " Error in " not in each), message)
     if message.startswith("Compilation Error"):

@@ -1,0 +1,102 @@
+-- How well each number, by its size, and each item, by being there, separates the classes of a task, and whether
+-- it is a fault: an AUROC over 0.9, on either side, that chance gives less than once in 100 audits, however many
+-- features are looked at (Bonferroni).
+--
+-- Chance: if a feature has nothing to do with the outcome, every order of the patients is equally likely, and
+-- the moment-generating function of the number U of pairs of one patient of each class that it puts right
+-- (AUROC = U / pairs; Mann and Whitney 1947, Annals of Mathematical Statistics) less its mean is the product
+-- over i of sinh((negatives + i) t / 2) i / (sinh(i t / 2) (negatives + i)). Chernoff's bound with the best
+-- of a grid of t holds at any size; with ties too, which only average over orders (Jensen).
+-- Grain: one row per check (columns, vectors or words), task, source, item and whether by its size, with 10 patients
+-- of each class.
+with numbers as (
+    select
+        *,
+        (rank() over by_value + round(cume_dist() over by_value * count(*) over of_item)) / 2 as midrank
+    from {{ ref('audit_numbers') }}
+    window
+        of_item as (partition by about, task, source, item),
+        by_value as (partition by about, task, source, item order by value)
+),
+
+-- By ranks; ties count half (Bamber 1975, Journal of Mathematical Psychology).
+aurocs_of_numbers as (
+    select
+        about,
+        task,
+        source,
+        item,
+        sum(label) as positives,
+        count(*) - positives as negatives,
+        (sum(midrank) filter (where label = 1) - positives * (positives + 1) / 2) / (positives * negatives) as auroc
+    from numbers
+    group by about, task, source, item
+),
+
+having_it as (
+    select
+        about,
+        task,
+        source,
+        item,
+        sum(label) as having_positives,
+        count(*) - having_positives as having_negatives,
+        max(having_positives) filter (where item = '') over of_source as positives,
+        max(having_negatives) filter (where item = '') over of_source as negatives
+    from {{ ref('audit_items') }}
+    group by about, task, source, item
+    window of_source as (partition by about, task, source)
+),
+
+aurocs as (
+    select
+        *,
+        true as by_size
+    from aurocs_of_numbers
+
+    union all
+
+    select
+        about,
+        task,
+        source,
+        item,
+        positives,
+        negatives,
+        0.5 + (having_positives / positives - having_negatives / negatives) / 2 as auroc,
+        false as by_size
+    from having_it
+    where item != ''
+),
+
+-- log(2 sinh(x)) is x + log(1 - exp(-2 x))
+compared as (
+    select
+        *,
+        greatest(auroc, 1 - auroc) as separation,
+        case when separation > 0.9 then 2 * exp(list_min(list_transform(
+            [0.001 * pow(1.25, step) for step in range(45)],
+            lambda t: list_sum(list_transform(
+                range(1, cast(positives as bigint) + 1),
+                lambda i: negatives * t / 2
+                + ln(1 - exp(-(negatives + i) * t)) - ln(negatives + i)
+                - ln(1 - exp(-i * t)) + ln(i)
+            )) - t * (separation - 0.5) * positives * negatives
+        ))) end as chance
+    from aurocs
+    where least(positives, negatives) >= 10  -- charthouse.statistics.bootstrap.MIN_PATIENTS
+),
+
+final as (
+    select
+        about,
+        task,
+        source,
+        item,
+        by_size,
+        separation,
+        coalesce(chance * count(*) over (partition by about) < 0.01, false) as is_fault
+    from compared
+)
+
+select * from final
