@@ -171,7 +171,7 @@
     {%- for node in models -%}
         {%- do rests_on.extend(node.depends_on.nodes | select('in', stale) | list) -%}
     {%- endfor -%}
-    {%- if definition not in models or rests_on -%}
+    {%- if definition not in models or rests_on or left_out | selectattr('config.materialized', 'equalto', 'table') | list -%}
         {%- set variables = fromjson(stored['variables']) -%}
         {%- for name, value in effective_settings().items() if tojson(variables.get(name)) != tojson(value) -%}
             {{ stop(name ~ ' is ' ~ tojson(value) ~ ' here, but ' ~ tojson(variables.get(name)) ~ ' in the warehouse: some models alone would contradict the others. Build all (dbt build without --select), or give the settings of the warehouse.') }}
