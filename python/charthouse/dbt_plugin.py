@@ -22,11 +22,11 @@ from duckdb.func import SPECIAL
 
 from charthouse.build_beside import KEPT, BuildBeside
 from charthouse.build_summary import Summary
-from charthouse.dbt_private import begin, call_database
+from charthouse.dbt_private import begin, call_database, read_database
 from charthouse.errors import CharthouseError
 from charthouse.project import raw_tables
 from charthouse.raw.database import RawDatabase
-from charthouse.warehouse import duckdb_config, text_literal, wait_for_lock
+from charthouse.warehouse import duckdb_config, open_warehouse, text_literal
 
 WRITING = ("build", "run", "seed", "snapshot", "run-operation", "retry", "clone")
 
@@ -68,8 +68,8 @@ class Plugin(BasePlugin):
         if isinstance(begun, str):
             raise RuntimeError(begun)
         self._build = begun
-        if begun is not None:
-            creds.path = str(begun.file)
+        # of what is only read nothing is opened yet: dbt-duckdb would open it for writing
+        creds.path = ":memory:" if begun is None else str(begun.file)
 
     def configure_connection(self, conn: duckdb.DuckDBPyConnection) -> None:
         """Attaches the raw files, and gives SQL what macros ask of them.
@@ -77,7 +77,11 @@ class Plugin(BasePlugin):
         standing_data_kind(): of the warehouse that a build would replace; null where there is none.
         """
         if self.creds is not None:
-            self._renamed = call_database(conn, self.creds.path, self.creds.database)
+            name = self.creds.database
+            if self._build is None:
+                self._renamed = read_database(conn, self._path, name)
+            else:
+                self._renamed = call_database(conn, self.creds.path, name)
             self.creds.path = self._path
         self._raw.attach(conn)
         if self._build is not None and self._build.kept.exists():
@@ -113,14 +117,15 @@ def _refused(path: str) -> str | None:
 @cache  # dbt tries several times; one wait, one message
 def _begun(path: str, invocation: str) -> BuildBeside | str | None:
     """The build of this command of dbt, if it is one; or why it cannot begin."""
-    writes = get_flags().WHICH in WRITING
+    writes = get_flags().WHICH in WRITING or getattr(get_flags(), "STORE_FAILURES", False)
     summary = Summary()
     build = None
     try:
         if writes or not Path(path).exists():
             build = BuildBeside(Path(path))
         else:
-            wait_for_lock(Path(path))
+            with open_warehouse(Path(path)):  # waits for a writer
+                pass
     except CharthouseError as error:
         return str(error)
 

@@ -86,10 +86,24 @@ def call_database(connection: duckdb.DuckDBPyConnection, path: str, name: str) -
     ((called,),) = connection.execute("select current_database()").fetchall()
     if called == name:
         return False
+    _call(connection, called, f'attach {text_literal(path)} as "{name}"', name)
+    return True
+
+
+def read_database(connection: duckdb.DuckDBPyConnection, path: str, name: str) -> bool:
+    """Of a connection to nothing: attaches the database, to be read beside others who do.
+
+    Returns:
+        True: each cursor has to `use` it.
+    """
+    _call(connection, "memory", f'attach {text_literal(path)} as "{name}" (read_only)', name)
+    return True
+
+
+def _call(connection: duckdb.DuckDBPyConnection, called: str, attach: str, name: str) -> None:
     connection.execute("attach ':memory:' as nothing; use nothing")
     connection.execute(f'detach "{called}"')
-    connection.execute(f'attach {text_literal(path)} as "{name}"; use "{name}"')
-    return True
+    connection.execute(f'{attach}; use "{name}"')
 
 
 def _log_no_rows() -> None:
