@@ -197,9 +197,9 @@ def model(query: str) -> Callable[[Bench], str]:
             db.execute(
                 "update staging.stg_mimiciv__admissions set race = ?, hadm_id = ?", [SECRET, NUMBER]
             )
-        text = f"{{{{ config(materialized='table') }}}} {query}"
-        plain = "{{ config(contract={'enforced': false}) }}\n"
-        (bench.project / "models/reports/mine.sql").write_text(plain + text)
+        config = "materialized='table', contract={'enforced': false}"
+        text = f"{{{{ config({config}) }}}} {query}"
+        (bench.project / "models/reports/mine.sql").write_text(text)
         return "mine"
 
     return add
