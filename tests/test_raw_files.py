@@ -293,6 +293,15 @@ def test_a_staging_model_and_a_source_are_shown_before_and_after_a_build(
     assert not fresh.warehouse.exists()
 
 
+def test_what_dbt_only_reads_is_read_beside_others(bench: Bench) -> None:
+    before = bench.warehouse.read_bytes()
+    with duckdb.connect(str(bench.warehouse), read_only=True):
+        for command in ("test", "show", "compile"):
+            done = dbt(bench, command, "--select", "cohort_attrition")
+            assert done.returncode == 0, done.stdout + done.stderr
+    assert bench.warehouse.read_bytes() == before
+
+
 def test_a_file_that_is_refused_is_one_line_of_dbt_show(bench: Bench) -> None:
     packed = Path(bench.raw["CHARTHOUSE_MIMICIV"]) / "hosp/patients.csv.gz"
     plain = packed.rename(packed.with_name("patients.csv"))
