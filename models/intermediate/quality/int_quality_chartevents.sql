@@ -45,12 +45,11 @@ repeated as (
     select
         'chartevents' as source,
         'same stay, time and item again' as finding,
-        coalesce(sum(times - 1), 0) as found,
-        coalesce(sum(times), 0) as of_rows
+        count(*) filter (where place > 1) as found,
+        count(*) as of_rows
     from (
-        select count(*) as times
+        select row_number() over (partition by stay_id, charttime, itemid) as place
         from {{ ref('stg_mimiciv__chartevents') }}
-        group by stay_id, charttime, itemid
     ) as measurements
 ),
 
