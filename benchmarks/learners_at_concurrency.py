@@ -108,7 +108,7 @@ def one_at_a_time(warehouse: Path, url: str) -> float:
         rows = db.execute(
             "select stay_id, path from marts.cohort"
             " inner join marts.patient_profiles using (stay_id)"
-            " left join marts.images using (stay_id) where split = 'test'"
+            " left join marts.chest_xrays using (stay_id) where split = 'test'"
             " and dicom_id is not distinct from latest_dicom_id limit ?",
             [LOOP_QUESTIONS],
         ).fetchall()

@@ -87,7 +87,7 @@ def test_without_a_picture_it_is_asked_without_and_the_row_says_so(
     monkeypatch.setenv("CHARTHOUSE_CXR", str(pictures))
     shown = own.sql(
         "select cohort.stay_id, path from marts.cohort inner join marts.patient_profiles"
-        " using (stay_id) inner join marts.images on images.stay_id = cohort.stay_id"
+        " using (stay_id) inner join marts.chest_xrays as images on images.stay_id = cohort.stay_id"
         " and dicom_id = latest_dicom_id where split = 'test' order by 1"
     )
     (gone, gone_path), (spoilt, spoilt_path) = shown[:2]
@@ -189,7 +189,7 @@ def test_each_control_shows_what_its_name_says(own: Bench, chat: Chat) -> None:
 def _is_own(bench: Bench, dicom_id: str, subject_id: int) -> bool:
     return bool(
         bench.one(
-            f"select count(*) from marts.images inner join marts.cohort using (stay_id)"
+            f"select count(*) from marts.chest_xrays inner join marts.cohort using (stay_id)"
             f" where dicom_id = '{dicom_id}' and subject_id = {subject_id}"
         )
     )

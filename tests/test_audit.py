@@ -172,9 +172,10 @@ def split_of_another_seed(plant: Plant) -> list[int]:
 def image_in_two_splits(plant: Plant) -> list[int]:
     one, other = plant.stay("train", "has_image"), plant.stay("test")
     plant.run(
-        "insert into marts.images by name select images.* replace (cohort.stay_id as stay_id,"
+        "insert into marts.chest_xrays by name select images.* replace (cohort.stay_id as stay_id,"
         " cohort.window_start as observed_at, cohort.window_start as available_at)"
-        " from marts.images, marts.cohort where images.stay_id = ? and cohort.stay_id = ?",
+        " from marts.chest_xrays as images, marts.cohort where images.stay_id = ?"
+        " and cohort.stay_id = ?",
         one, other,
     )  # fmt: skip
     return [one, other]
@@ -197,8 +198,8 @@ def _same_text(plant: Plant, text: str) -> list[int]:
     stays = [plant.stay("train", "has_text"), plant.stay("test", "has_text")]
     for stay, version in zip(stays, (text, "\n " + text.upper().replace(" ", "  ")), strict=True):
         plant.run(
-            "update marts.reports set text = ? where note_id ="
-            " (select min(note_id) from marts.reports where stay_id = ?)", version, stay,
+            "update marts.radiology_reports set text = ? where note_id ="
+            " (select min(note_id) from marts.radiology_reports where stay_id = ?)", version, stay,
         )  # fmt: skip
     return stays
 
@@ -215,8 +216,9 @@ def vital_sign_stored_late(plant: Plant) -> list[int]:
 def image_seen_before_the_window(plant: Plant) -> list[int]:
     stay = plant.stay("test", "has_image")
     plant.run(
-        "update marts.images as images set observed_at = cohort.window_start - interval 1 second"
-        " from marts.cohort where images.stay_id = cohort.stay_id and images.stay_id = ?", stay,
+        "update marts.chest_xrays as images set observed_at = cohort.window_start"
+        " - interval 1 second from marts.cohort where images.stay_id = cohort.stay_id"
+        " and images.stay_id = ?", stay,
     )  # fmt: skip
     return [stay]
 
@@ -224,8 +226,8 @@ def image_seen_before_the_window(plant: Plant) -> list[int]:
 def report_written_after_the_window(plant: Plant) -> list[int]:
     stay = plant.stay("validation", "has_text")
     plant.run(
-        "update marts.reports as reports set observed_at = cohort.window_end, available_at ="
-        " cohort.window_end from marts.cohort where reports.stay_id = cohort.stay_id"
+        "update marts.radiology_reports as reports set observed_at = cohort.window_end,"
+        " available_at = cohort.window_end from marts.cohort where reports.stay_id = cohort.stay_id"
         " and reports.stay_id = ?", stay,
     )  # fmt: skip
     return [stay]
@@ -274,8 +276,8 @@ def fill_from_the_future(plant: Plant) -> list[int]:
 def discharge_summary(plant: Plant) -> list[int]:
     stay = plant.stay("test", "has_text")
     plant.run(
-        "update marts.reports set note_id = '1-DS-1' where note_id ="
-        " (select min(note_id) from marts.reports where stay_id = ?)", stay,
+        "update marts.radiology_reports set note_id = '1-DS-1' where note_id ="
+        " (select min(note_id) from marts.radiology_reports where stay_id = ?)", stay,
     )  # fmt: skip
     return [stay]
 
@@ -600,7 +602,7 @@ def test_the_papers_choices_are_by_choice(unscored: Bench) -> None:
     assert failed(unscored) == {}
     late = unscored.sql(
         "select distinct stay_id from (select stay_id, available_at from marts.vitals_events"
-        " union all select stay_id, available_at from marts.reports)"
+        " union all select stay_id, available_at from marts.radiology_reports)"
         " inner join marts.cohort using (stay_id)"
         " where available_at > least(window_end, outtime) order by 1"
     )

@@ -93,8 +93,8 @@ def test_what_the_models_do_not_give_is_found_in_just_its_stays(own: Bench) -> N
                 " and hour = 5", text)  # fmt: skip
     change(own, "update marts.patient_profiles set profile = profile || ' Smoker.'"
                 " where stay_id = ?", text)  # fmt: skip
-    change(own, "delete from marts.reports where stay_id = ?", gone)
-    change(own, "update marts.images set available_at = observed_at + interval 1 second"
+    change(own, "delete from marts.radiology_reports where stay_id = ?", gone)
+    change(own, "update marts.chest_xrays set available_at = observed_at + interval 1 second"
                 " where stay_id = ?", image)  # fmt: skip
     change(own, "update intermediate.int_stays set died_at = outtime where stay_id = ?", image)
     change(own, "update marts.cohort_attrition set stays = stays + 1 where step = 0")
@@ -113,7 +113,7 @@ def test_what_the_models_do_not_give_is_found_in_just_its_stays(own: Bench) -> N
         "labels": ([label], "marts.labels: label"),
         "modalities": (
             sorted({event, doubled, gone, grid, image}),
-            "marts.images: available_at; marts.reports: rows missing;"
+            "marts.chest_xrays: available_at; marts.radiology_reports: rows missing;"
             " marts.vitals_events: rows that should not be there, value;"
             " marts.vitals_hourly: value",
         ),

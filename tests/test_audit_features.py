@@ -209,7 +209,7 @@ def test_a_column_that_gives_the_label_is_found_without_what_stands_in_it(
 
 
 DOCUMENTS = {
-    "reports": ("marts.reports", "text"),
+    "reports": ("marts.radiology_reports", "text"),
     "profiles": ("marts.patient_profiles", "profile"),
 }
 
@@ -240,8 +240,9 @@ def test_a_word_that_gives_the_label_is_found_and_not_told(
 
 def test_a_word_in_one_of_several_reports_is_enough(db: Db) -> None:
     one = (
-        "insert into marts.reports by name select * replace ('nr ' || note_id as note_id,"
-        " {} as text) from marts.reports qualify row_number() over (partition by stay_id) = 1"
+        "insert into marts.radiology_reports by name select * replace ('nr ' || note_id as note_id,"
+        " {} as text) from marts.radiology_reports"
+        " qualify row_number() over (partition by stay_id) = 1"
     )
     db.execute(one.format(f"if({DEAD}, 'xyzzy', 'plugh')"))
     told = problems(db, "words_separate_classes")
@@ -276,12 +277,14 @@ OUTCOME = [
 
 
 def test_words_of_an_outcome_are_told_from_their_other_meanings(db: Db) -> None:
-    notes = [note for (note,) in db.execute("select note_id from marts.reports").fetchall()]
+    notes = [
+        note for (note,) in db.execute("select note_id from marts.radiology_reports").fetchall()
+    ]
     expected = set()
     for note, (text, words) in zip(sorted(notes), OUTCOME, strict=False):
-        db.execute("update marts.reports set text = ? where note_id = ?", [text, note])
+        db.execute("update marts.radiology_reports set text = ? where note_id = ?", [text, note])
         ((stay,),) = db.execute(
-            "select stay_id from marts.reports where note_id = ?", [note]
+            "select stay_id from marts.radiology_reports where note_id = ?", [note]
         ).fetchall()
         expected |= {(stay, f"reports: {word}") for word in words}
     assert found(db, "outcome_words") == expected
@@ -315,13 +318,13 @@ def put_texts(db: Db, texts: dict[str, str]) -> dict[str, int]:
     stays: dict[str, int] = {}
     for name, text in texts.items():
         ((stay, note),) = db.execute(
-            "select stay_id, min(note_id) from marts.reports inner join marts.cohort"
+            "select stay_id, min(note_id) from marts.radiology_reports inner join marts.cohort"
             " using (stay_id) where split = ? and stay_id not in (select unnest(?::integer[]))"
             " and subject_id not in (select subject_id from marts.cohort where stay_id in"
             " (select unnest(?::integer[]))) group by stay_id order by 1 limit 1",
             [name.split()[0], list(stays.values()), list(stays.values())],
         ).fetchall()
-        db.execute("update marts.reports set text = ? where note_id = ?", [text, note])
+        db.execute("update marts.radiology_reports set text = ? where note_id = ?", [text, note])
         stays[name] = stay
     return stays
 

@@ -353,12 +353,13 @@ def test_neither_way_set_up_names_both(encoder: CxrFoundation) -> None:
 
 def test_files_that_are_all_away_are_said_without_the_path_of_a_patient(release: Path) -> None:
     with duckdb.connect() as db:
-        db.execute("create schema marts; create table marts.images as select 1 as stay_id, 'a-b' as"
-                   " dicom_id, 'files/p10/p10000001/s50000001/a-b.jpg' as path")  # fmt: skip
+        db.execute("create schema marts; create table marts.chest_xrays as select 1 as"
+                   " stay_id, 'a-b' as dicom_id,"
+                   " 'files/p10/p10000001/s50000001/a-b.jpg' as path")  # fmt: skip
         with pytest.raises(CharthouseError) as caught:
             READERS["released_images"].hashes(db, Context(encoder_spec(PROJECT, "swin"), {}))
     assert str(caught.value) == (
-        f"None of the 1 files of marts.images is below {release}. Mount the disk, or correct"
+        f"None of the 1 files of marts.chest_xrays is below {release}. Mount the disk, or correct"
         " CHARTHOUSE_CXR_EMBEDDINGS."
     )
 

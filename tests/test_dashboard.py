@@ -116,8 +116,8 @@ def credentialed(shown: Bench, tmp_path_factory: pytest.TempPathFactory) -> Benc
     bench = cloned(shown, tmp_path_factory.mktemp("credentialed"))
     for table in ("marts.cohort_definition", "results.runs"):
         write(bench, f"update {table} set is_synthetic = false")
-    write(bench, "update marts.images set available_at = available_at + interval 9 days"
-                 " where stay_id = (select min(stay_id) from marts.images)")  # fmt: skip
+    write(bench, "update marts.chest_xrays set available_at = available_at + interval 9 days"
+                 " where stay_id = (select min(stay_id) from marts.chest_xrays)")  # fmt: skip
     # what `evaluate --by subject_id` and `ask --shots` leave behind
     write(bench, "insert into results.learner_metrics select metrics.* replace ('subject_id' as"
                  " attribute, subject_id::varchar as subgroup) from results.learner_metrics as"
@@ -441,7 +441,7 @@ def test_single_stays_of_credentialed_data_are_hidden_unless_asked_for(
     for name in ("stay", "runs", "audit"):
         said = words(page(credentialed, name, show_stays=True))
         assert any(stay_id in said for stay_id in stays), name
-    stay_id = credentialed.one("select min(stay_id) from marts.reports")
+    stay_id = credentialed.one("select min(stay_id) from marts.radiology_reports")
     app = page(credentialed, "stay", show_stays=True)
     app.text_input[0].set_value(str(stay_id))
     assert "text was not published" in words(checked(app.run()))
@@ -649,8 +649,8 @@ HOSTILE = """
     update marts.data_quality set finding = $evil || finding;
     insert into marts.labels by name select * replace ($evil as task) from marts.labels
         where task = 'in_hospital_mortality';
-    update marts.images set dicom_id = $evil || dicom_id, view_position = $evil;
-    update marts.reports set note_id = $evil || note_id, text = $evil;
+    update marts.chest_xrays set dicom_id = $evil || dicom_id, view_position = $evil;
+    update marts.radiology_reports set note_id = $evil || note_id, text = $evil;
     update marts.patient_profiles set profile = $evil;
     update seeds.tasks set question = $evil;
     update results.runs set name = name || $evil where kind in ('embed', 'evaluate');
@@ -733,11 +733,11 @@ def test_a_picture_whose_path_leads_out_is_not_shown(
     shown: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bench = cloned(shown, tmp_path)
-    stay_id = bench.one("select min(stay_id) from marts.images")
+    stay_id = bench.one("select min(stay_id) from marts.chest_xrays")
     monkeypatch.setenv("CHARTHOUSE_CXR", shown.raw["CHARTHOUSE_CXR"])
     for out in (False, True):
         if out:
-            write(bench, "update marts.images set path = 'files/../' || path")
+            write(bench, "update marts.chest_xrays set path = 'files/../' || path")
         app = page(with_copy(bench), "stay")
         app.text_input[0].set_value(str(stay_id))
         assert (": its path leads out of the folder" in words(checked(app.run()))) == out
@@ -748,7 +748,7 @@ def test_a_picture_that_is_not_the_synthetic_one_is_not_shown_as_one(
     shown: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bench = with_copy(cloned(shown, tmp_path))
-    stay_id, path = bench.sql("select stay_id, path from marts.images order by 1, 2")[0]
+    stay_id, path = bench.sql("select stay_id, path from marts.chest_xrays order by 1, 2")[0]
     root = tmp_path / "cxr"
     shutil.copytree(shown.raw["CHARTHOUSE_CXR"], root)
     monkeypatch.setenv("CHARTHOUSE_CXR", str(root))

@@ -430,7 +430,7 @@ def test_a_picture_that_is_not_synthetic_is_not_sent_with_those_that_are(
 
 def test_other_bytes_under_the_name_of_a_synthetic_picture_are_not_encoded(bench: Bench) -> None:
     root = Path(bench.raw["CHARTHOUSE_CXR"])
-    [path], *_ = bench.sql("select path from marts.images order by path")
+    [path], *_ = bench.sql("select path from marts.chest_xrays order by path")
     made = (root / path).read_bytes()
 
     def other_bytes() -> None:
@@ -468,7 +468,7 @@ def test_a_pipe_or_device_in_place_of_a_picture_is_left_to_who_would_read_it(
 
 def test_a_picture_that_is_gone_is_a_reason_also_among_synthetic_ones(bench: Bench) -> None:
     root = Path(bench.raw["CHARTHOUSE_CXR"])
-    (gone,), (loop,), *_ = bench.sql("select distinct path from marts.images order by path")
+    (gone,), (loop,), *_ = bench.sql("select distinct path from marts.chest_xrays order by path")
     (root / gone).unlink()
     (root / loop).unlink()
     (root / loop).symlink_to(root / loop)

@@ -96,7 +96,9 @@ def rows(bench: Bench, columns: str = "*") -> list[tuple]:
 
 
 def reports_of_cohort(bench: Bench) -> dict[int, tuple]:
-    found = bench.sql("select stay_id, count(*), sum(length(text)) from marts.reports group by 1")
+    found = bench.sql(
+        "select stay_id, count(*), sum(length(text)) from marts.radiology_reports group by 1"
+    )
     return {stay_id: (float(n), float(length), 1.0) for stay_id, n, length in found}
 
 
@@ -136,7 +138,8 @@ def test_only_what_changed_is_encoded_again(bench: Bench, toy: Clone) -> None:
     made = "stay_id, embedding, input_hash, run_id"
     before = {row[0]: row for row in rows(bench, made)}
     note_id, stay_id = bench.sql(
-        "select note_id, min(stay_id) from marts.reports group by 1 having count(*) = 1 order by 1"
+        "select note_id, min(stay_id) from marts.radiology_reports group by 1"
+        " having count(*) = 1 order by 1"
     )[0]
     notes = Path(bench.raw["CHARTHOUSE_NOTE"]) / "note/radiology.csv.gz"
 
@@ -238,7 +241,10 @@ def test_a_lost_item_is_named_and_its_stay_lives_on(bench: Bench, toy: Clone) ->
     said = toy.run(bench, Picky)
     total = len(reports_of_cohort(bench))
     assert f"{total} encoded" in said and f"(and {total} single items)" in said
-    notes = "select count(*) from embeddings.skipped s join marts.reports r on s.item = r.note_id"
+    notes = (
+        "select count(*) from embeddings.skipped s join marts.radiology_reports r"
+        " on s.item = r.note_id"
+    )
     assert bench.one(f"{notes} and s.stay_id = r.stay_id where s.reason = 'too short'") == total
 
 
@@ -296,8 +302,8 @@ def test_a_run_of_a_clock_that_was_ahead_locks_nobody_out(own: Bench, toy: Clone
 
 
 ABSENT = """
-    create or replace table kept as select * from marts.reports;
-    delete from marts.reports;
+    create or replace table kept as select * from marts.radiology_reports;
+    delete from marts.radiology_reports;
     update marts.content_hashes set content_hash = '{}' where name = 'text'
 """
 
@@ -337,7 +343,7 @@ def test_a_modality_that_was_forgotten_for_a_build_costs_no_vector(
     noted = own.sql(reasons)
     run()
     assert own.sql(reasons) == noted  # known by now
-    write(own, "insert into marts.reports select * from kept")
+    write(own, "insert into marts.radiology_reports select * from kept")
     write(
         own, f"update marts.content_hashes set content_hash = '{content_hash}' where name = 'text'"
     )

@@ -62,12 +62,12 @@ def stays_with(bench: Bench, flag: str) -> list[tuple]:
 
 def test_weights_to_vectors_and_a_spoiled_image_is_named(tiny: Bench) -> None:
     image, stay = tiny.sql(
-        "select dicom_id, any_value(stay_id) from marts.images group by 1 limit 1"
+        "select dicom_id, any_value(stay_id) from marts.chest_xrays group by 1 limit 1"
     )[0]
-    path = tiny.one(f"select path from marts.images where dicom_id = '{image}' limit 1")
+    path = tiny.one(f"select path from marts.chest_xrays where dicom_id = '{image}' limit 1")
     (Path(tiny.raw["CHARTHOUSE_CXR"]) / str(path)).write_bytes(b"\xff\xd8 cut")
     write(tiny, "update marts.cohort_definition set is_synthetic = false")  # else it is another's
-    only = tiny.one(f"select count(*) from marts.images where stay_id = {stay}") == 1
+    only = tiny.one(f"select count(*) from marts.chest_xrays where stay_id = {stay}") == 1
     done = tiny.charthouse("embed", *ASKED)
     assert done.returncode == 0, done.stderr
     for name, flag in LOCAL.items():

@@ -140,7 +140,7 @@ def test_images_have_the_paths_of_the_record_list_and_are_there(
     built: Bench, synthetic: Path
 ) -> None:
     listed = raw(synthetic, "mimic-cxr/cxr-record-list").set_index("dicom_id").path
-    found = built.sql("select dicom_id, path from marts.images")
+    found = built.sql("select dicom_id, path from marts.chest_xrays")
     assert len(found) > 20
     for dicom_id, path in found:
         assert path == listed[dicom_id].replace(".dcm", ".jpg")
@@ -246,7 +246,7 @@ def test_reports_stored_after_the_window_are_out(built: Bench, truth: dict) -> N
         """
     )
     assert len(late) == truth["planted"]["reports_stored_late"] > 0
-    in_mart = built.sql("select stay_id, note_id from marts.reports")
+    in_mart = built.sql("select stay_id, note_id from marts.radiology_reports")
     assert in_mart and not set(in_mart) & set(late)
 
 
@@ -291,10 +291,12 @@ def test_one_folder_that_is_not_marked_synthetic_makes_the_whole_credentialed(
 
 def test_what_results_stand_on_is_built_with_its_hash(bench: Bench, built: Bench) -> None:
     """Else vectors of a report as it was before a correction would still count as current."""
-    note = bench.one("select min(note_id) from marts.reports")
+    note = bench.one("select min(note_id) from marts.radiology_reports")
     reports = Path(bench.raw["CHARTHOUSE_NOTE"]) / "note/radiology.csv.gz"
     rewrite(reports, lambda text: text.replace(f"{note},", f"{note}9,", 1))
-    alone = bench.build("--select", "stg_mimiciv__radiology", "int_reports_matched", "reports")
+    alone = bench.build(
+        "--select", "stg_mimiciv__radiology", "int_radiology_reports", "radiology_reports"
+    )
     assert alone.code != 0 and "Build content_hashes with it" in alone.output
     assert bench.marts() == built.marts()
 
@@ -353,7 +355,7 @@ def test_the_papers_protocol_differs_by_its_named_settings_only(papers: Bench) -
     )
 
 
-@pytest.mark.parametrize("mart", ["vitals_events", "images", "reports"])
+@pytest.mark.parametrize("mart", ["vitals_events", "chest_xrays", "radiology_reports"])
 def test_the_papers_rows_end_with_the_stay(papers: Bench, mart: str) -> None:
     """Where it ends within the window, by death or not."""
     after = f"select count(*) from marts.{mart} inner join marts.cohort using (stay_id)"
@@ -366,8 +368,9 @@ def test_the_papers_reports_name_their_admission(papers: Bench, built: Bench, tr
     found = dict(papers.sql("select finding, rows_found from marts.data_quality"))
     assert found["hadm_id is null: not matched"] == truth["planted"]["null_hadm_reports"] > 0
     unnamed = (
-        "select count(*) from marts.reports inner join staging.stg_mimiciv__radiology as raw"
-        " using (note_id) where raw.hadm_id is null"
+        "select count(*) from marts.radiology_reports"
+        " inner join staging.stg_mimiciv__radiology as raw using (note_id)"
+        " where raw.hadm_id is null"
     )
     assert papers.one(unnamed) == 0 != built.one(unnamed)
 

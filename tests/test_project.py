@@ -81,8 +81,9 @@ def test_the_contract_of_names_holds(manifest: dict) -> None:
         "labels": "stay_id task label",
         "vitals_events": "stay_id variable observed_at available_at hours value",
         "vitals_hourly": "stay_id hour variable value measured",
-        "images": "stay_id study_id dicom_id observed_at available_at hours view_position path",
-        "reports": "stay_id note_id observed_at available_at hours text",
+        "chest_xrays": "stay_id study_id dicom_id observed_at available_at hours view_position"
+        " path",
+        "radiology_reports": "stay_id note_id observed_at available_at hours text",
         "patient_profiles": "stay_id profile latest_dicom_id",
     }
     columns = {model["name"]: set(model["columns"]) for model in models(manifest)}

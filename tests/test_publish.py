@@ -203,7 +203,7 @@ def test_it_says_when_it_was_made_and_of_what(own: Bench) -> None:
 def mark(own: Bench, *, is_synthetic: bool) -> None:
     """A word stands wherever somebody's words stand."""
     with duckdb.connect(str(own.warehouse)) as database:
-        database.execute(f"update marts.reports set text = text || ' {MARK}'")
+        database.execute(f"update marts.radiology_reports set text = text || ' {MARK}'")
         database.execute(
             f"update marts.patient_profiles set profile = profile || ' {MARK}', sections ="
             f" list_transform(sections, lambda s: struct_update(s, heading := '{MARK}'))"
@@ -231,7 +231,7 @@ def holders(out: Path) -> set[str]:
     return found
 
 
-OF_COHORT = {"marts.reports": {"text"}, "marts.patient_profiles": {"profile", "sections"}}
+OF_COHORT = {"marts.radiology_reports": {"text"}, "marts.patient_profiles": {"profile", "sections"}}
 WORDS = {*OF_COHORT, "results.answers", "results.current_answers", "embeddings.fitted"}
 
 
@@ -240,7 +240,7 @@ def test_every_column_that_holds_words_of_a_report_says_so(shown: Bench) -> None
     with duckdb.connect(str(shown.warehouse), read_only=True) as database:
         database.execute(
             "create temp table phrases as select distinct regexp_extract(text, '[a-z ,]{24,}') as"
-            " phrase from marts.reports where regexp_matches(text, '[a-z ,]{24,}')"
+            " phrase from marts.radiology_reports where regexp_matches(text, '[a-z ,]{24,}')"
         )
         columns = database.execute(
             "select schema_name, table_name, column_name from duckdb_columns() where schema_name"
@@ -268,16 +268,16 @@ def test_what_no_contract_declares_is_taken_for_free_text(own: Bench, is_synthet
     mark(own, is_synthetic=is_synthetic)
     write(own, f"create table marts.echoes as select stay_id, '{MARK}' as note from marts.cohort")
     write(own, 'create view reports.echoes as select note as "a note" from marts.echoes')
-    write(own, f"alter table marts.images add column seen varchar default '{MARK}'")
+    write(own, f"alter table marts.chest_xrays add column seen varchar default '{MARK}'")
     write(own, f"alter table results.metrics add column remark varchar default '{MARK}'")
     out, said = published(own)
-    added = {"marts.echoes", "reports.echoes", "marts.images", "results.metrics"}
-    less = "marts.echoes stay_id, note; marts.images seen;"
+    added = {"marts.echoes", "reports.echoes", "marts.chest_xrays", "results.metrics"}
+    less = "marts.echoes stay_id, note; marts.chest_xrays seen;"
     assert (holders(out) & added == added) == is_synthetic
     assert any(less in line and "reports.echoes a note" in line for line in said) != is_synthetic
     assert (tables(out) & added == added) == is_synthetic
-    assert sql(out, "select count(dicom_id) from marts.images") == own.sql(
-        "select count(*) from marts.images"
+    assert sql(out, "select count(dicom_id) from marts.chest_xrays") == own.sql(
+        "select count(*) from marts.chest_xrays"
     )
     assert sql(out, "select count(value) from results.metrics") == own.sql(
         "select count(value) from results.metrics"
@@ -299,10 +299,10 @@ def test_free_text_of_credentialed_data_stays_behind(
     assert any("free text is left out" in line for line in said) == (not expected)
     assert MARK not in "".join(said)
     # what is no text is there all the same
-    assert sql(out, "select count(note_id) from marts.reports")[0][0] == own.one(
-        "select count(*) from marts.reports"
+    assert sql(out, "select count(note_id) from marts.radiology_reports")[0][0] == own.one(
+        "select count(*) from marts.radiology_reports"
     )
-    assert "path" in pd.read_parquet(out / PARQUET / "marts/images.parquet")
+    assert "path" in pd.read_parquet(out / PARQUET / "marts/chest_xrays.parquet")
     if not expected:
         ((has_text,),) = sql(out, "select has_text from published.copy")
         assert not has_text

@@ -347,7 +347,7 @@ def test_no_stay_and_no_patient_is_on_the_page(report: Path, filled: Path) -> No
     page = without_pictures((report / PAGE).read_text())
     with duckdb.connect(str(filled), read_only=True) as db:
         people = db.execute("select stay_id, subject_id, hadm_id from marts.cohort").fetchall()
-        texts = db.execute("select distinct left(text, 40) from marts.reports").fetchall()
+        texts = db.execute("select distinct left(text, 40) from marts.radiology_reports").fetchall()
     numbers = set(re.findall(r"\d{6,}", page))
     assert people and not numbers & {str(number) for row in people for number in row}
     assert "10000001" not in page

@@ -261,7 +261,7 @@ def test_any_engine_can_compute_the_hashes(built: Bench) -> None:
     )
     assert built.one("select cohort_hash from marts.cohort_definition") == cohort_hash
     vitals = "select stay_id, variable, observed_at, value from marts.vitals_events"
-    reports = "select stay_id, note_id, observed_at, md5(text) from marts.reports"
+    reports = "select stay_id, note_id, observed_at, md5(text) from marts.radiology_reports"
     labels = f"select stay_id, task, label from marts.labels where task = '{TASK}'"
     assert (
         dict(built.sql("select name, content_hash from marts.content_hashes")).items()

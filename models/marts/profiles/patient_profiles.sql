@@ -38,7 +38,7 @@ demographics as (
 -- A report that is filed twice, under two names, is told once.
 filed_once as (
     select *
-    from {{ ref('reports') }}
+    from {{ ref('radiology_reports') }}
     qualify row_number() over (partition by stay_id, observed_at, text order by note_id) = 1
 ),
 
@@ -106,7 +106,7 @@ latest_images as (
     select
         stay_id,
         arg_max(dicom_id, (available_at, dicom_id)) as dicom_id
-    from {{ ref('images') }}
+    from {{ ref('chest_xrays') }}
     group by stay_id
 ),
 

@@ -149,7 +149,7 @@ def make_plan(
     if not todo and not answered:
         raise CharthouseError(
             "There is nothing to ask: no test stay has what was asked for. See marts.labels and"
-            " marts.images."
+            " marts.chest_xrays."
         )
     todo.sort(key=lambda asked: asked.attempts > 0)
     return Plan(todo, current, answered)
@@ -181,7 +181,7 @@ def _read_stays(db: duckdb.DuckDBPyConnection) -> dict[int, _Stay]:
         "select cohort.stay_id, cohort.subject_id, md5(profiles.profile),"
         " cohort.is_complete, profiles.latest_dicom_id, images.path"
         " from marts.cohort as cohort inner join marts.patient_profiles as profiles using (stay_id)"
-        " left join marts.images as images on images.stay_id = cohort.stay_id"
+        " left join marts.chest_xrays as images on images.stay_id = cohort.stay_id"
         " and images.dicom_id = profiles.latest_dicom_id"
         " where cohort.split = ? order by cohort.stay_id",
         [SPLIT],

@@ -1,6 +1,6 @@
 """A stay's profile in sections and lines, so that parts can be left out.
 
-models/marts/profiles/patient_profiles.sql makes the sections and their words; nothing here knows them.
+models/marts/profiles makes the sections and their words; nothing here knows them.
 """
 
 from collections.abc import Collection, Sequence

@@ -221,7 +221,7 @@ def _panel(
 def _pictures(copy: Copy, stay_id: int) -> None:
     found = frame(
         copy,
-        "select hours, view_position, dicom_id, path from marts.images where stay_id = ?"
+        "select hours, view_position, dicom_id, path from marts.chest_xrays where stay_id = ?"
         " order by hours desc, dicom_id",
         stay_id,
     )
@@ -259,7 +259,8 @@ def _show(path: Path | None, check: Callable[[Path | None], None], words: str) -
 def _reports(copy: Copy, stay_id: int) -> None:
     found = frame(
         copy,
-        "select * exclude (stay_id) from marts.reports where stay_id = ? order by hours, note_id",
+        "select * exclude (stay_id) from marts.radiology_reports where stay_id = ?"
+        " order by hours, note_id",
         stay_id,
     )
     if found.empty:

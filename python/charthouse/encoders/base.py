@@ -20,7 +20,7 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True)
 class Image:
-    """An image, such as a chest X-ray of marts.images."""
+    """An image, such as a chest X-ray of marts.chest_xrays."""
 
     dicom_id: str
     path: Path | None  # of the JPG, absolute; None where it must not be opened
@@ -33,7 +33,7 @@ class Image:
 
 @dataclass(frozen=True)
 class Report:
-    """A text, such as a report of marts.reports; it never enters an error or a log."""
+    """A text, such as a report of marts.radiology_reports; it never enters an error or a log."""
 
     note_id: str
     hours: float  # since intime

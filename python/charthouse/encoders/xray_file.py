@@ -27,7 +27,7 @@ EIGHT_BITS = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr")
 
 
 def files_below(root: str) -> Callable[[str], Path | None]:
-    """Where each file of marts.images is; None if its path, or a link in it, leads out.
+    """Where each file of marts.chest_xrays is; None if its path, or a link in it, leads out.
 
     The folder may hold files/, and that its pNN, as links: on which disks the pictures lie is for
     the owner to say.
@@ -41,8 +41,8 @@ def files_below(root: str) -> Callable[[str], Path | None]:
     folder = os.environ.get(root)
     if not folder:
         raise CharthouseError(
-            f"{root} is not set: it names the folder where the files of marts.images are. Set it as"
-            " for charthouse build."
+            f"{root} is not set: it names the folder where the files of marts.chest_xrays are. Set"
+            " it as for charthouse build."
         )
     require_local(root, folder)
     home = Path(folder).absolute()

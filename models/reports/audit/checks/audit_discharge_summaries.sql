@@ -1,7 +1,7 @@
 -- Are there discharge summaries among the reports?
 -- Grain: one row per stay and report.
 with reports as (
-    select * from {{ ref('reports') }}
+    select * from {{ ref('radiology_reports') }}
 ),
 
 final as (

@@ -4,7 +4,7 @@ with items as (
     select
         stay_id,
         dicom_id as item
-    from {{ ref('images') }}
+    from {{ ref('chest_xrays') }}
 ),
 
 final as (

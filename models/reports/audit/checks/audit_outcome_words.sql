@@ -8,7 +8,7 @@ with texts as (
         stay_id,
         'reports' as source,
         text
-    from {{ ref('reports') }}
+    from {{ ref('radiology_reports') }}
 
     union all
 

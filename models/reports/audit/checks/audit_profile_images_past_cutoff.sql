@@ -6,13 +6,13 @@ with profiles as (
 ),
 
 images as (
-    select * from {{ ref('images') }}
+    select * from {{ ref('chest_xrays') }}
 ),
 
 final as (
     select
         profiles.stay_id,
-        if(images.stay_id is null, 'X-ray that is not in marts.images', null) as problem,
+        if(images.stay_id is null, 'X-ray that is not in marts.chest_xrays', null) as problem,
         false as is_chosen
     from profiles
     left join images on profiles.stay_id = images.stay_id and profiles.latest_dicom_id = images.dicom_id

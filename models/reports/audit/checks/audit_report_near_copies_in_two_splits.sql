@@ -25,7 +25,7 @@ reports as (
         cohort.split,
         hash(reports.stay_id, reports.note_id) as report,
         reports.text
-    from {{ ref('reports') }} as reports
+    from {{ ref('radiology_reports') }} as reports
     inner join cohort on reports.stay_id = cohort.stay_id
     where length(reports.text) >= {{ shortest_text }}
 ),

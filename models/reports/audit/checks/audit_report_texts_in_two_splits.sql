@@ -6,7 +6,7 @@ with texts as (
     select
         stay_id,
         lower(trim(regexp_replace(text, '\s+', ' ', 'g'))) as text
-    from {{ ref('reports') }}
+    from {{ ref('radiology_reports') }}
 ),
 
 items as (

@@ -11,7 +11,7 @@ texts as (
         stay_id,
         'reports' as source,
         text
-    from {{ ref('reports') }}
+    from {{ ref('radiology_reports') }}
 
     union all
 

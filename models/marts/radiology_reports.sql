@@ -1,7 +1,7 @@
 -- Radiology reports of the cohort in the window.
 -- Grain: one row per stay and report.
 with reports as (
-    select * from {{ ref('int_reports_matched') }}
+    select * from {{ ref('int_radiology_reports') }}
 ),
 
 cohort as (

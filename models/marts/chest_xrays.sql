@@ -1,7 +1,7 @@
 -- Chest X-rays of the cohort in the window, of the views that every image encoder sees.
 -- Grain: one row per stay and image.
 with images as (
-    select * from {{ ref('int_images_matched') }}
+    select * from {{ ref('int_chest_xrays') }}
 ),
 
 cohort as (
