@@ -157,6 +157,7 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
         "report_audit": "one row a row of seeds.audit_checks, whose names are unique",
         "int_chest_xrays": "a view; marts.chest_xrays has its rows, and a primary key",
         "int_radiology_reports": "a view; marts.radiology_reports has its rows, and a primary key",
+        "profile_vitals": "a view of lines of text; marts.patient_profiles has them, by stay",
         "int_vitals_cleaned": "a row of chartevents each, which has no key",
         "int_quality_*": "views; marts.data_quality has their rows, and a primary key",
         "stg_mimiciv__chartevents": "no key: a stay, time and item may stand twice",

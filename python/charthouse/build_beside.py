@@ -37,7 +37,7 @@ KEPT = "raw_copies_kept"
 
 _STORED_FAILURES = "dbt_test__audit"  # the schema of `dbt build --store-failures`
 _FICLONE = 0x40049409  # of Linux: shares the blocks of a file where the disk can (btrfs, XFS)
-_CHUNK = 2**24  # bytes
+_CHUNK = 2**20  # bytes: in the cache of a processor
 
 
 def file_beside(warehouse: Path) -> Path:

@@ -22,7 +22,7 @@ vital_signs as (
 
 -- A verbal score that a tube makes untestable counts even where it has no value: an older one would stand
 -- for it else.
-charted as (
+charted as not materialized (
     select
         stay_id,
         variable,
@@ -46,27 +46,36 @@ charted as (
     where tubes.is_intubated and tubes.value is null and {{ in_window('tubes', 'cohort') }}
 ),
 
--- Charted twice at a time is averaged, as in marts.vitals_hourly.
-at_once as (
+-- Those that are told, and of those charted twice at a time the mean, as in marts.vitals_hourly.
+{%- set each = 'stay_id, variable' if setting('profile_vitals') == 'last_value' else 'stay_id' %}
+latest as (
     select
-        stay_id,
-        variable,
-        observed_at,
-        hours,
-        avg(value) as value,
-        bool_or(is_intubated) as is_intubated
+        {{ each }},
+        max(observed_at) as observed_at
     from charted
-    group by stay_id, variable, observed_at, hours
+    group by {{ each }}
 ),
 
 listed as (
-    select *
-    from at_once
+    select
+        charted.stay_id,
+        charted.variable,
+        charted.observed_at,
+        charted.hours,
+        avg(charted.value) as value,
+        bool_or(charted.is_intubated) as is_intubated
+    from charted
     {%- if setting('profile_vitals') == 'last_value' %}
-    qualify observed_at = max(observed_at) over (partition by stay_id, variable)
+    semi join latest
+        on charted.stay_id = latest.stay_id
+        and charted.variable = latest.variable
+        and charted.observed_at = latest.observed_at
     {%- else %}
-    qualify {{ hours_after('observed_at', setting('profile_hours')) }} >= max(observed_at) over (partition by stay_id)
+    semi join latest
+        on charted.stay_id = latest.stay_id
+        and {{ hours_after('charted.observed_at', setting('profile_hours')) }} >= latest.observed_at
     {%- endif %}
+    group by charted.stay_id, charted.variable, charted.observed_at, charted.hours
 ),
 
 {% if setting('profile_template') == 'compact' -%}
