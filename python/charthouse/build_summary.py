@@ -110,11 +110,13 @@ def cohort_lines(db: duckdb.DuckDBPyConnection, warehouse: Path) -> Iterator[str
         "select criterion, stays, patients, stays_dropped, patients_dropped"
         " from marts.cohort_attrition order by step"
     ).fetchall()
-    yield _counts(*steps[0][1:3], steps[0][0])
+    criterion, stays, patients, *_ = steps[0]
+    yield _counts(stays, patients, criterion)
     for criterion, _, _, stays, patients in steps:
         if stays:
             yield _counts(-stays, -patients, f"not {criterion}")
-    yield _counts(*steps[-1][1:3], "in the cohort")
+    _, stays, patients, *_ = steps[-1]
+    yield _counts(stays, patients, "in the cohort")
     for task, positive, percent in db.execute(
         "select task, sum(label), 100 * avg(label) from marts.labels group by all order by task"
     ).fetchall():

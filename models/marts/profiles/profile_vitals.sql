@@ -65,16 +65,15 @@ listed as (
         avg(charted.value) as value,
         bool_or(charted.is_intubated) as is_intubated
     from charted
-    {%- if setting('profile_vitals') == 'last_value' %}
     semi join latest
-        on charted.stay_id = latest.stay_id
-        and charted.variable = latest.variable
-        and charted.observed_at = latest.observed_at
-    {%- else %}
-    semi join latest
-        on charted.stay_id = latest.stay_id
-        and {{ hours_after('charted.observed_at', setting('profile_hours')) }} >= latest.observed_at
-    {%- endif %}
+        on
+            charted.stay_id = latest.stay_id
+            {%- if setting('profile_vitals') == 'last_value' %}
+            and charted.variable = latest.variable
+            and charted.observed_at = latest.observed_at
+            {%- else %}
+            and {{ hours_after('charted.observed_at', setting('profile_hours')) }} >= latest.observed_at
+            {%- endif %}
     group by charted.stay_id, charted.variable, charted.observed_at, charted.hours
 ),
 
@@ -117,9 +116,10 @@ lines_of_times as (
     from times
     inner join vital_signs on times.line = vital_signs.line
     left join listed
-        on times.stay_id = listed.stay_id
-        and times.hours = listed.hours
-        and vital_signs.variable = listed.variable
+        on
+            times.stay_id = listed.stay_id
+            and times.hours = listed.hours
+            and vital_signs.variable = listed.variable
     group by times.stay_id, times.hours, times.line
 ),
 

@@ -20,7 +20,7 @@ patients as (
     from labels
     inner join cohort on labels.stay_id = cohort.stay_id
     where cohort.split = 'train' and labels.label is not null
-    qualify row_number() over (partition by labels.task, cohort.subject_id order by labels.label desc, place) = 1
+    qualify row_number() over (partition by labels.task, cohort.subject_id order by labels.label desc, place asc) = 1
 ),
 
 final as (
