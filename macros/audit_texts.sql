@@ -15,8 +15,8 @@ list_zip({{ words }}[:-5], {{ words }}[2:-4], {{ words }}[3:-3], {{ words }}[4:-
 {#- Rows of seeds/outcome_words.csv, to stand in a query as literals: DuckDB compiles a regular expression that is
     a literal once, and one from a column for every row. -#}
 {% macro outcome_words() %}
-    {%- set seed = ref('outcome_words') -%}
-    {{ return(run_query('select word, pattern, not_in from ' ~ seed ~ ' order by all').rows if execute else []) }}
+    {%- do ref('outcome_words') -%}
+    {{ return(rows_of_seed('outcome_words') if execute else []) }}
 {% endmacro %}
 
 

@@ -1,7 +1,7 @@
-{#- The rows of a seed's file, for hooks at the start of a run: its table is not there yet, or is that of
-    the run before. -#}
+{#- The rows of a seed's file, where its table is not there yet, or is that of the run before: for hooks at the
+    start of a run, and for what is compiled before anything is built. -#}
 {% macro rows_of_seed(name) %}
     {%- set seed = graph.nodes['seed.' ~ project_name ~ '.' ~ name] -%}
     {%- set path = seed.root_path ~ '/' ~ seed.original_file_path -%}
-    {{ return(run_query('select * from read_csv(' ~ text_literal(path) ~ ', header = true, all_varchar = true)').rows) }}
+    {{ return(run_query('select * from read_csv(' ~ text_literal(path) ~ ', header = true, delim = \',\', quote = \'"\', all_varchar = true)').rows) }}
 {% endmacro %}

@@ -5,6 +5,7 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import duckdb
 import pytest
@@ -126,6 +127,17 @@ def test_a_warehouse_that_no_build_could_write_is_said(
     bench.warehouse.write_bytes(bench.warehouse.read_bytes()[:5000])
     (damaged,) = findings("CHARTHOUSE_WAREHOUSE")
     assert damaged.state == "bad" and "is damaged, or no warehouse" in damaged.message
+
+
+def test_a_disk_without_room_for_a_second_warehouse_is_said(
+    folders: dict[str, Path], bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before a build copies it."""
+    disk = os.statvfs(bench.warehouse.parent)
+    full = {"f_bavail": bench.warehouse.stat().st_size // disk.f_frsize - 1}
+    monkeypatch.setattr(os, "statvfs", lambda path: SimpleNamespace(f_frsize=disk.f_frsize, **full))
+    (found,) = findings("CHARTHOUSE_WAREHOUSE")
+    assert found.state == "bad" and "a build works on a copy beside it" in found.message
 
 
 def test_a_bracket_in_a_path_is_shown_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:

@@ -290,6 +290,7 @@ def test_a_staging_model_and_a_source_are_shown_before_and_after_a_build(
     assert f'"n": {own.one("select count(*) from staging.stg_mimic_cxr__metadata")}' in shown.stdout
     compiled = dbt(fresh, "compile", "--select", "stg_mimiciv__patients")
     assert 'from "raw_files"."mimiciv_hosp"."patients"' in compiled.stdout
+    assert dbt(fresh, "compile").returncode == 0  # all of it: nothing is asked of tables
     assert not fresh.warehouse.exists()
 
 

@@ -48,7 +48,8 @@ class Summary:
         if result.status in _FAILED:
             self.failures.append((node.node_name, _advice(node, result)))
         elif node.resource_type == "model" and node.node_name == "cohort_definition":
-            self._is_defined_anew = result.status == "success" and not get_flags().EMPTY
+            builds = get_flags().WHICH in ("build", "run") and not get_flags().EMPTY
+            self._is_defined_anew = builds and result.status == "success"
 
     def say(self) -> None:
         """Says it the way dbt does: not with --quiet, as JSON where that is asked for."""

@@ -213,5 +213,14 @@ def _examine_warehouse() -> Finding:
                 pass
         except CharthouseError as error:
             return Finding("bad", "CHARTHOUSE_WAREHOUSE", str(error))
-    free = os.statvfs(folder).f_bavail * os.statvfs(folder).f_frsize / 1e9
-    return Finding("good", "CHARTHOUSE_WAREHOUSE", f"{path} ({free:.0f} GB free beside it)")
+    beside = Path(os.path.realpath(path))
+    disk = os.statvfs(beside.parent if beside.parent.is_dir() else folder)
+    free, size = disk.f_bavail * disk.f_frsize, beside.stat().st_size if beside.exists() else 0
+    if free < size:
+        return Finding(
+            "bad",
+            "CHARTHOUSE_WAREHOUSE",
+            f"{path}: a build works on a copy beside it, which takes {size / 1e9:.1f} GB, and"
+            f" {free / 1e9:.1f} GB are free. Free space there, or name another",
+        )
+    return Finding("good", "CHARTHOUSE_WAREHOUSE", f"{path} ({free / 1e9:.0f} GB free beside it)")
