@@ -2,7 +2,7 @@
 -- paper: as in the paper's public code, a block for each time, in which pressures and coma scores share a line, with
 -- a dash for what was not measured then (seeds/profile_vital_signs.csv).
 -- Grain: one row per stay, time, and variable where it is a line a value.
-{{ config(materialized='view') }}
+{{ config(materialized='view', schema='intermediate') }}
 
 with cohort as (
     select * from {{ ref('cohort') }}
