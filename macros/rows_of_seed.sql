@@ -3,5 +3,5 @@
 {% macro rows_of_seed(name) %}
     {%- set seed = graph.nodes['seed.' ~ project_name ~ '.' ~ name] -%}
     {%- set path = seed.root_path ~ '/' ~ seed.original_file_path -%}
-    {{ return(run_query('select * from read_csv(' ~ text_literal(path) ~ ', header = true, delim = \',\', quote = \'"\', all_varchar = true)').rows) }}
+    {{ return(run_query('select * from read_csv(' ~ text_literal(path) ~ ', header = true, delim = \',\', quote = \'"\', escape = \'"\', null_padding = true, all_varchar = true)').rows) }}
 {% endmacro %}

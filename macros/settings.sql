@@ -165,13 +165,8 @@
         {%- endif -%}
         {{ return('') }}
     {%- endif -%}
-    {#- a copy of a raw file holds no setting; of what rests on another model that is left out nobody knows -#}
-    {%- set stale = left_out | rejectattr('config.materialized', 'equalto', 'raw_copy') | map(attribute='unique_id') | list -%}
-    {%- set rests_on = [] -%}
-    {%- for node in models -%}
-        {%- do rests_on.extend(node.depends_on.nodes | select('in', stale) | list) -%}
-    {%- endfor -%}
-    {%- if definition not in models or rests_on or left_out | selectattr('config.materialized', 'equalto', 'table') | list -%}
+    {#- a copy of a raw file holds no setting, nor does what jobs wrote -#}
+    {%- if left_out | rejectattr('config.materialized', 'in', ['raw_copy', 'incremental']) | list -%}
         {%- set variables = fromjson(stored['variables']) -%}
         {%- for name, value in effective_settings().items() if tojson(variables.get(name)) != tojson(value) -%}
             {{ stop(name ~ ' is ' ~ tojson(value) ~ ' here, but ' ~ tojson(variables.get(name)) ~ ' in the warehouse: some models alone would contradict the others. Build all (dbt build without --select), or give the settings of the warehouse.') }}

@@ -23,6 +23,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+import forked
 from charthouse.errors import CharthouseError
 from charthouse.synthetic_marker import GZIP_NAME, MARKER, write_marker
 from charthouse.warehouse import open_warehouse
@@ -415,7 +416,7 @@ def test_an_edited_seed_that_breaks_its_promises(bench: Bench, project: Path) ->
         ("unique_race_groups_priority", 1),
         ("accepted_values_tabular_variables_kind__numeric__categorical", 1),
     ]:
-        assert_refused(bench, before, outcome, f"the promise {promise} is broken by {rows} rows.")
+        assert_refused(bench, before, outcome, f"the promise {promise} is broken by {rows} row")
 
 
 def test_some_models_alone_under_other_settings(bench: Bench) -> None:
@@ -429,8 +430,20 @@ def test_some_models_alone_under_other_settings(bench: Bench) -> None:
     assert outcome.code != 0
     assert "min_age is 65 here, but 18 in the warehouse" in outcome.output
     assert bench.md5() == before
+    # views hold settings, too
+    outcome = bench.build("--exclude", "vitals_outliers", "--vars", "{window_end_hours: 48}")
+    assert outcome.code != 0 and "window_end_hours is 48 here, but 24 in" in outcome.output
+    assert bench.md5() == before
     same = "{bin_hours: 1.0, split_fractions: [0.7, 0.1, 0.2], landmark: 1}"
     assert bench.build("--select", "vitals_hourly", "--vars", same).code == 0
+
+
+def test_dbt_retry_is_refused_since_what_failed_is_gone(bench: Bench) -> None:
+    before = bench.md5()
+    assert bench.build("--vars", "{min_age: 200}").code != 0
+    again = forked.run("dbt", ("retry", *bench._words(())[1:]), **bench._where())
+    assert again.returncode != 0 and "dbt retry: what the run before" in again.stdout
+    assert "Run dbt build" in again.stdout and bench.md5() == before
 
 
 def test_a_warehouse_called_as_a_schema_is_refused(bench: Bench) -> None:

@@ -286,6 +286,22 @@ def test_what_no_contract_declares_is_taken_for_free_text(own: Bench, is_synthet
         assert holders(out) == set()
 
 
+def test_what_is_of_ones_own_is_not_judged_by_a_run_nor_by_its_schema(own: Bench) -> None:
+    mark(own, is_synthetic=False)
+    write(own, "update results.runs set is_synthetic = true where kind = 'predict'")
+    write(own, f"create view reports.judged as select run_id, '{MARK}' as note from results.runs")
+    write(own, f"create table seeds.echoes as select '{MARK}' as note")
+    write(own, f"create table embeddings.mine as select stay_id, '{MARK}' as vector, '{MARK}' as"
+               " note from marts.cohort")  # fmt: skip
+    out, _ = published(own, embeddings=True)
+    with duckdb.connect(str(out / FILE), read_only=True) as database:
+        kept = database.execute(
+            "select schema_name, table_name, column_name from duckdb_columns()"
+            " where table_name in ('judged', 'echoes', 'mine') order by all"
+        ).fetchall()
+    assert kept == [("embeddings", "mine", "stay_id")]
+
+
 @pytest.mark.parametrize(
     ("is_synthetic", "with_text", "expected"),
     [(False, False, set()), (False, True, WORDS), (True, False, WORDS)],

@@ -9,7 +9,7 @@
     {%- set file = raw_file(node) -%}
     {%- set query = 'Query ' ~ raw_query(node, sql) ~ '.' -%}
     {%- set relation = this.incorporate(type='table') -%}
-    {%- set kept = this.incorporate(path={'database': 'raw_copies_kept'}) -%}
+    {%- set kept = this.incorporate(path={'database': 'raw copies/kept'}) -%}
     {%- set there = [] -%}
     {%- for copy in [this, kept] if not should_full_refresh() -%}
         {%- set comment = table_comment(copy) -%}

@@ -66,6 +66,7 @@ final as (
         observed_at,
         available_at,
         hours,
+        valuenum as charted_value,
         case
             when fate not in ('kept', 'pulled to the valid bound') then null
             when conversion = 'celsius_to_fahrenheit' then in_range * 9 / 5 + 32

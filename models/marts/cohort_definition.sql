@@ -1,5 +1,6 @@
--- What the cohort is: every setting in force, and a hash of those that shape it and of what marts.cohort says of
--- its stays, splits included; which modalities they have is not in it (marts.content_hashes).
+-- What the cohort is: every setting in force, and a hash of the protocol, the settings that shape it, what
+-- marts.cohort says of its stays, splits included, and whether they are synthetic; which modalities they have is
+-- not in it (marts.content_hashes).
 -- Grain: one row.
 with cohort as (
     select {{ rows_hash('cohort') }} as rows_hash from {{ ref('cohort') }}

@@ -1,9 +1,9 @@
--- Every column that a contract declares, and whether it holds free text: what a published copy of credentialed data
+-- Every column that a contract or the yml of a seed declares, and whether it holds free text: what a published copy of credentialed data
 -- leaves out, as it does what nobody has declared. It goes by the yml beside each model, as the build has read it.
 -- Grain: one row per schema, table and column.
 {{ config(materialized='view') }}
 {%- set rows = [] %}
-{%- for node in graph.nodes.values() if node.resource_type == 'model' and node.config.contract.enforced %}
+{%- for node in graph.nodes.values() if node.resource_type == 'seed' or (node.resource_type == 'model' and node.config.contract.enforced) %}
 {%- for column in node.columns.values() %}
 {%- do rows.append([node.schema, node.alias, column.name, column.config.meta.get('free_text', false)]) %}
 {%- endfor %}

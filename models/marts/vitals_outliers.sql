@@ -20,6 +20,7 @@ final as (
         vitals.observed_at,
         vitals.available_at,
         vitals.hours,
+        vitals.charted_value,
         vitals.value,
         vitals.fate
     from vitals

@@ -32,8 +32,11 @@ from charthouse.warehouse import (
     waited_for,
 )
 
-KEPT = "raw_copies_kept"
-"""The name by which a build sees the raw copies of builds before it that did not end well."""
+KEPT = "raw copies/kept"
+"""The name by which a build sees raw copies of builds before it that did not end well.
+
+No file is called so: each database has the name of its file.
+"""
 
 _STORED_FAILURES = "dbt_test__audit"  # the schema of `dbt build --store-failures`
 _FICLONE = 0x40049409  # of Linux: shares the blocks of a file where the disk can (btrfs, XFS)

@@ -56,10 +56,12 @@ class Summary:
         warehouse = _warehouse()
         if self.failures:
             lines = ["", *(f"FAILED {name}: {advice}" for name, advice in self.failures)]
-            lines.append(
-                f"{warehouse} is as it was before this run. What it has read whole from raw files"
-                " is kept for the next."
-            )
+            if get_flags().WHICH in ("build", "run"):
+                is_kept = file_beside(warehouse).parent.exists()
+                kept = " What it has read whole from raw files is kept for the next."
+                lines.append(
+                    f"{warehouse} is as it was before this run." + (kept if is_kept else "")
+                )
         elif self._is_defined_anew:
             with open_warehouse(warehouse) as db:
                 lines = ["", *cohort_lines(db, warehouse)]
@@ -74,21 +76,34 @@ def _warehouse() -> Path:
 
 
 def _advice(node: Any, result: Any) -> str:
+    if "enforced contract" in result.message:
+        return f"{node.node_name}: {_contract_broken(result.message)}"
     if (node.resource_type, result.status) != ("test", "fail"):
         return advice_on(result.message)
     # what it looked at is gone, but where the run itself stores the rows
+    rows = f"{result.num_failures} row{'s' if result.num_failures != 1 else ''}"
     table = f"{node.node_relation.schema}.{node.node_relation.alias}"
+    stores = getattr(get_flags(), "STORE_FAILURES", False)
+    how = "" if stores else "dbt build --profiles-dir profiles --store-failures, then "
     return (
-        f"the promise {node.node_name} is broken by {result.num_failures} rows. See them:"
-        f" dbt build --profiles-dir profiles --store-failures, then the table {table} of"
-        f" {file_beside(_warehouse())}. Correct the raw data or the seed behind them."
+        f"the promise {node.node_name} is broken by {rows}. See them: {how}the table {table} of"
+        f" {file_beside(_warehouse())}. Correct the raw data, the seed or the model behind them."
     )
+
+
+def _contract_broken(message: str) -> str:
+    """What dbt says of it in a table: | column_name | definition_type | ... |."""
+    rows = [line.strip(" |").split("|") for line in message.splitlines() if "|" in line]
+    columns = [f"{row[0].strip()} ({row[-1].strip()})" for row in rows[2:]]
+    found = "; ".join(columns) or "it has none in a yml"
+    return f"its columns are not those of its contract: {found}. Correct the yml or the model."
 
 
 def advice_on(message: str) -> str:
     """The line of an error that a person needs, and what to do, unless it is ours: that says it."""
     lines = [line.strip() for line in message.splitlines()]
-    line = next((each for each in lines if each and " Error in " not in each), message)
+    lines = [line for line in lines if line and " Error in " not in line] or [message]
+    line = lines[-1 if "execution of unit test" in lines[0] else 0]  # there the reason is the last
     if message.startswith("Compilation Error"):
         return line
     line = f"{line.rstrip('.')}."

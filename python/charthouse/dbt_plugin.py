@@ -6,6 +6,7 @@ traceback; this waits, says for whom, and gives up with one line. And it attache
 which SQL alone could not read safely.
 """
 
+import sys
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ from charthouse.project import raw_tables
 from charthouse.raw.database import RawDatabase
 from charthouse.warehouse import duckdb_config, open_warehouse, text_literal
 
-WRITING = ("build", "run", "seed", "snapshot", "run-operation", "retry", "clone")
+WRITING = ("build", "run", "seed", "snapshot", "run-operation", "clone")
 
 
 class Plugin(BasePlugin):
@@ -85,7 +86,7 @@ class Plugin(BasePlugin):
             self.creds.path = self._path
         self._raw.attach(conn)
         if self._build is not None and self._build.kept.exists():
-            conn.execute(f"attach {text_literal(self._build.kept)} as {KEPT} (read_only)")
+            conn.execute(f'attach {text_literal(self._build.kept)} as "{KEPT}" (read_only)')
 
         def standing_data_kind() -> str | None:
             return self._build.data_kind() if self._build is not None else None
@@ -117,6 +118,12 @@ def _refused(path: str) -> str | None:
 @cache  # dbt tries several times; one wait, one message
 def _begun(path: str, invocation: str) -> BuildBeside | str | None:
     """The build of this command of dbt, if it is one; or why it cannot begin."""
+    # its flags are those of the run that it repeats
+    if next((word for word in sys.argv[1:] if word in (*WRITING, "retry")), None) == "retry":
+        return (
+            "dbt retry: what the run before it has made is gone, and of the warehouse as it stands"
+            " it would test other rows. Run dbt build."
+        )
     writes = get_flags().WHICH in WRITING or getattr(get_flags(), "STORE_FAILURES", False)
     summary = Summary()
     build = None

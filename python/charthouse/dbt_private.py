@@ -101,7 +101,8 @@ def read_database(connection: duckdb.DuckDBPyConnection, path: str, name: str) -
 
 
 def _call(connection: duckdb.DuckDBPyConnection, called: str, attach: str, name: str) -> None:
-    connection.execute("attach ':memory:' as nothing; use nothing")
+    nothing = '"no/thing"'  # no file is called so
+    connection.execute(f"attach ':memory:' as {nothing}; use {nothing}")
     connection.execute(f'detach "{called}"')
     connection.execute(f'{attach}; use "{name}"')
 
@@ -123,6 +124,8 @@ def _close_files_of_dbt() -> None:
     A folder that is not of the project is left open, since it may be anybody's: /tmp, say.
     """
     config = get_adapter_by_type("duckdb").config
+    if not hasattr(config, "project_target_path"):  # `dbt debug` knows no project
+        return
     target = Path(config.project_target_path)
     logs = [
         Path(handler.baseFilename)

@@ -42,7 +42,7 @@ class FreeText:
 def free_text(db: duckdb.DuckDBPyConnection, schemas: Sequence[str]) -> list[FreeText]:
     """Of every table and view that has any.
 
-    Seeds are of the clone, and vectors of no contract; of both nothing is left out.
+    A table of vectors is of no contract: it has the columns of embeddings.encoded.
 
     Args:
         db: of open_copy.
@@ -50,12 +50,16 @@ def free_text(db: duckdb.DuckDBPyConnection, schemas: Sequence[str]) -> list[Fre
     """
     rows = db.execute(
         "with columns as (select schema_name, table_name, column_name, column_index,"
-        " coalesce(is_free_text, schema_name not in ('seeds', $2)) as is_free_text"
+        " is_free_text is not null as is_declared,"
+        " coalesce(is_free_text, schema_name != $2 or column_name not in (select column_name"
+        " from marts.declared_columns where table_name = 'encoded')"
+        " or (column_name = 'vector' and data_type not like 'FLOAT[%')) as is_free_text"
         " from duckdb_columns() left join marts.declared_columns"
         " using (schema_name, table_name, column_name)"
         " where database_name = 'source' and schema_name in (select unnest($1)))"
         " select schema_name, table_name, list(column_name order by column_index)"
-        " filter (where is_free_text), bool_or(column_name = 'run_id'), bool_and(is_free_text)"
+        " filter (where is_free_text), bool_or(column_name = 'run_id' and is_declared)"
+        " and schema_name in ('results', $2), bool_and(is_free_text)"
         " from columns group by all having bool_or(is_free_text) order by all",
         [list(schemas), EMBEDDINGS],
     ).fetchall()

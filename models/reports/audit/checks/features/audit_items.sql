@@ -1,6 +1,6 @@
 -- What a stay has or has not, of which each may separate the classes by being there. Columns: each category of a
 -- demographic. Words: each word, and each pair of words that follow each other, of the radiology reports and of the
--- profiles; letter case, line breaks and punctuation do not count. A stay that could have some has the item '' too.
+-- profiles; letter case, line breaks and punctuation do not count. A stay that could have some has the item null too.
 -- Grain: one row per check (columns or words), task, stay of audit_train_patients, source and item.
 with patients as (
     select * from {{ ref('audit_train_patients') }}
@@ -36,7 +36,7 @@ words as (
         stay_id,
         source,
         unnest(
-            [''] || words || list_transform(list_zip(words[:-2], words[2:]), lambda pair: pair[1] || ' ' || pair[2])
+            [null] || words || list_transform(list_zip(words[:-2], words[2:]), lambda pair: pair[1] || ' ' || pair[2])
         ) as item
     from texts_in_words
 ),
@@ -45,7 +45,7 @@ categories as (
     select
         stay_id,
         source,
-        unnest(['', category]) as item
+        unnest([null, category]) as item
     from {{ ref('audit_demographics') }}
 ),
 

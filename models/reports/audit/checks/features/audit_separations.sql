@@ -41,8 +41,8 @@ having_it as (
         item,
         sum(label) as having_positives,
         count(*) - having_positives as having_negatives,
-        max(having_positives) filter (where item = '') over of_source as positives,
-        max(having_negatives) filter (where item = '') over of_source as negatives
+        max(having_positives) filter (where item is null) over of_source as positives,
+        max(having_negatives) filter (where item is null) over of_source as negatives
     from {{ ref('audit_items') }}
     group by about, task, source, item
     window of_source as (partition by about, task, source)
@@ -66,7 +66,7 @@ aurocs as (
         0.5 + (having_positives / positives - having_negatives / negatives) / 2 as auroc,
         false as by_size
     from having_it
-    where item != ''
+    where item is not null
 ),
 
 -- log(2 sinh(x)) is x + log(1 - exp(-2 x))
