@@ -58,8 +58,8 @@ def free_text(db: duckdb.DuckDBPyConnection, schemas: Sequence[str]) -> list[Fre
         " using (schema_name, table_name, column_name)"
         " where database_name = 'source' and schema_name in (select unnest($1)))"
         " select schema_name, table_name, list(column_name order by column_index)"
-        " filter (where is_free_text), bool_or(column_name = 'run_id' and is_declared)"
-        " and schema_name in ('results', $2), bool_and(is_free_text)"
+        " filter (where is_free_text), bool_or(column_name = 'run_id' and is_declared"
+        " and schema_name in ('results', $2)), bool_and(is_free_text)"
         " from columns group by all having bool_or(is_free_text) order by all",
         [list(schemas), EMBEDDINGS],
     ).fetchall()
