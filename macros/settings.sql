@@ -165,8 +165,8 @@
         {%- endif -%}
         {{ return('') }}
     {%- endif -%}
-    {#- a copy of a raw file holds no setting, nor does what jobs wrote -#}
-    {%- if left_out | rejectattr('config.materialized', 'in', ['raw_copy', 'incremental']) | list -%}
+    {#- a copy of a raw file holds no setting, nor does what jobs wrote, and reports are of the next build -#}
+    {%- if left_out | rejectattr('config.materialized', 'in', ['raw_copy', 'incremental']) | rejectattr('fqn.1', 'equalto', 'reports') | list -%}
         {%- set variables = fromjson(stored['variables']) -%}
         {%- for name, value in effective_settings().items() if tojson(variables.get(name)) != tojson(value) -%}
             {{ stop(name ~ ' is ' ~ tojson(value) ~ ' here, but ' ~ tojson(variables.get(name)) ~ ' in the warehouse: some models alone would contradict the others. Build all (dbt build without --select), or give the settings of the warehouse.') }}
