@@ -5,6 +5,7 @@ charthouse.dbt_plugin shows it every event of dbt, of a plain `dbt build` too.
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from dbt_common.events.types import Note
 
 from charthouse.build_beside import file_beside
 from charthouse.data_kind import headline
+from charthouse.errors import CharthouseError
 from charthouse.warehouse import open_warehouse
 
 _FAILED = ("error", "fail", "runtime error")
@@ -62,11 +64,15 @@ class Summary:
                 lines.append(
                     f"{warehouse} is as it was before this run." + (kept if is_kept else "")
                 )
-        elif self._is_defined_anew:
-            with open_warehouse(warehouse) as db:
-                lines = ["", *cohort_lines(db, warehouse)]
         else:
             lines = []
+        if self._is_defined_anew and not self.failures:
+            # what was built stands, also where another has it open by now, or not all was built
+            with (
+                suppress(CharthouseError, duckdb.CatalogException),
+                open_warehouse(warehouse) as db,
+            ):
+                lines = ["", *cohort_lines(db, warehouse)]
         for line in lines:
             fire_event(Note(msg=line))
 
