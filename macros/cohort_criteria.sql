@@ -44,7 +44,7 @@
         'criterion': "on its patient's side of " ~ cut if cut is not none else 'any era of its patient',
         'fails': 'era_from < ' ~ cut ~ ' and last_era_from >= ' ~ cut if cut is not none else 'false',
     }) -%}
-    {%- for modality in var('modalities') if modality.matched -%}
+    {%- for modality in modalities() if modality.matched -%}
         {%- set required = modality.name in setting('required_modalities') -%}
         {%- do criteria.append({
             'criterion': ('has ' if required else 'with or without ') ~ modality.name ~ ' in the window',

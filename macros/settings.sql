@@ -100,11 +100,11 @@
 {% macro check_settings() %}
     {%- if not execute -%}{{ return('') }}{%- endif -%}
     {%- do effective_settings() -%}
-    {%- set modalities = var('modalities') | selectattr('matched', 'defined') | map(attribute='name') | list -%}
-    {%- for modality in setting('required_modalities') if modality not in modalities -%}
-        {{ stop("required_modalities: '" ~ modality ~ "' is none of " ~ modalities | join(', ') ~ ". Name one of them.") }}
+    {%- set matched = modalities() | selectattr('matched', 'defined') | map(attribute='name') | list -%}
+    {%- for modality in setting('required_modalities') if modality not in matched -%}
+        {{ stop("required_modalities: '" ~ modality ~ "' is none of " ~ matched | join(', ') ~ ". Name one of them.") }}
     {%- endfor -%}
-    {%- set told = var('modalities') | selectattr('profile', 'defined') | map(attribute='name') | list -%}
+    {%- set told = modalities() | selectattr('profile', 'defined') | map(attribute='name') | list -%}
     {%- for modality in setting('profile_sections') if modality not in told -%}
         {{ stop("profile_sections: '" ~ modality ~ "' is none of " ~ told | join(', ') ~ ". Name one of them.") }}
     {%- endfor -%}

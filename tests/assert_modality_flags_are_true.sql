@@ -1,5 +1,5 @@
 -- The modalities of a stay choose it and mark absence: each must be what the marts hold.
-{%- for modality in var('modalities') if modality.matched %}
+{%- for modality in modalities() if modality.matched %}
 select
     stays.stay_id,
     stays.modality

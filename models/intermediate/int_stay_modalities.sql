@@ -1,12 +1,12 @@
 -- Which modalities each stay has in the window.
 -- Grain: one row per ICU stay and modality (vars.modalities), but for those that every stay has.
 {{ config(materialized='table') }}
-{%- set modalities = var('modalities') | selectattr('matched', 'defined') | list %}
+{%- set matched = modalities() | selectattr('matched', 'defined') | list %}
 
 with stays as (
     select * from {{ ref('int_stays') }}
 ),
-{% for modality in modalities %}
+{% for modality in matched %}
 {{ modality.name }} as (
     select distinct found.stay_id
     from {{ ref(modality.matched) }} as found
@@ -15,7 +15,7 @@ with stays as (
 ),
 {% endfor %}
 final as (
-    {%- for modality in modalities %}
+    {%- for modality in matched %}
     select
         stays.stay_id,
         '{{ modality.name }}' as modality,

@@ -1,7 +1,7 @@
 -- The stays of the benchmark: those that no rule of the cohort drops, with their window,
 -- demographics, era, modalities and split.
 -- Grain: one row per ICU stay in the cohort.
-{%- set in_paper = var('modalities') | selectattr('in_paper', 'defined') | map(attribute='name') | list %}
+{%- set in_paper = modalities() | selectattr('in_paper', 'defined') | map(attribute='name') | list %}
 with stays as (
     select * from {{ ref('int_stays') }}
 ),

@@ -4,7 +4,7 @@
 -- are here, whatever else is added or changed. Each holds the cohort's own (cohort_definition).
 -- Grain: one row per kind and name.
 {%- set parts = [] %}
-{%- for modality in var('modalities') %}
+{%- for modality in modalities() %}
 {%- set rows = [modality.rows] + ([modality.seed] if modality.seed else []) %}
 {%- do parts.append({'kind': 'modality', 'name': modality.name, 'rows': rows, 'shaped_by': modality.name}) %}
 {%- endfor %}

@@ -2,7 +2,7 @@
 -- the kind by that of the modality after it.
 -- Grain: one row per name of vectors.
 {%- set first = {} %}
-{%- for modality in var('modalities') %}
+{%- for modality in modalities() %}
 {%- do first.setdefault(modality.kind, modality.name) %}
 {%- endfor %}
 with encoders as (
@@ -10,7 +10,7 @@ with encoders as (
 ),
 
 final as (
-    {%- for modality in var('modalities') %}
+    {%- for modality in modalities() %}
     select
         {{ 'encoder' if first[modality.kind] == modality.name else "encoder || '__" ~ modality.name ~ "'" }} as vectors,
         encoder,

@@ -11,7 +11,7 @@ with final as (
         is_in_paper
     from (
         values
-        {%- for modality in var('modalities') %}
+        {%- for modality in modalities() %}
         (
             {{ loop.index }},
             '{{ modality.name }}',

@@ -6,7 +6,7 @@
 -- Grain: one row per stay of the cohort.
 {%- set of_paper = setting('profile_template') == 'paper' %}
 {%- set added = [] %}
-{%- for modality in var('modalities') if modality.name in setting('profile_sections') and modality.profile != 'patient_profiles' %}
+{%- for modality in modalities() if modality.name in setting('profile_sections') and modality.profile != 'patient_profiles' %}
     {%- do added.append(modality) %}
 {%- endfor %}
 with cohort as (

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from charthouse.errors import CharthouseError
-from charthouse.modalities import KINDS, Modality, modalities
+from charthouse.modalities import Modality, modalities, modality_kinds
 from charthouse.registry import class_named, contamination_faults, require_registered, seed_rows
 
 if TYPE_CHECKING:
@@ -55,20 +55,21 @@ def encoder_specs(project: Path) -> dict[str, EncoderSpec]:
     of_kind: dict[str, list[Modality]] = {}
     for modality in modalities(project):
         of_kind.setdefault(modality.kind, []).append(modality)
+    kinds = modality_kinds(project)
     specs = {}
     for line, row in seed_rows(project, "encoders"):
-        _require_sound(row, path, line)
+        _require_sound(row, path, line, kinds)
         for place, modality in enumerate(of_kind.get(row["kind"], ())):
             encoder = f"{row['encoder']}__{modality.name}" if place else row["encoder"]
             specs[encoder] = _spec(row, encoder, modality, path)
     return specs
 
 
-def _require_sound(row: dict[str, str], path: Path, line: int) -> None:
+def _require_sound(row: dict[str, str], path: Path, line: int, kinds: tuple[str, ...]) -> None:
     faults = {
         "encoder": re.fullmatch("[a-z][a-z0-9]*(_[a-z0-9]+)*", row.get("encoder") or "")
         and row["encoder"] not in NOT_ENCODERS,
-        "kind": row.get("kind") in KINDS,
+        "kind": row.get("kind") in kinds,
         "foundation_model": row.get("foundation_model") in ("true", "false"),
         "dimension": re.fullmatch("[1-9][0-9]*|", row.get("dimension") or ""),
     } | contamination_faults(row)

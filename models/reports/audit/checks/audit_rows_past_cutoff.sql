@@ -1,7 +1,7 @@
 -- Were rows of a modality observed or stored outside the window? It is computed anew from intime, and ends with the
 -- stay at the latest.
 -- Grain: one row per row of a modality's mart.
-{%- set modalities = var('modalities') | selectattr('matched', 'defined') | list %}
+{%- set matched = modalities() | selectattr('matched', 'defined') | list %}
 with settings as (
     select
         cast(variables ->> 'window_start_hours' as double) as start_hours,
@@ -21,7 +21,7 @@ cohort as (
 ),
 
 found as (
-    {%- for modality in modalities %}
+    {%- for modality in matched %}
     select
         '{{ modality.name }}' as modality,
         stay_id,

@@ -3,9 +3,9 @@
 -- when; the number of X-rays and reports and when. Vectors: each component, counted from 0 as in results.coefficients.
 -- Grain: one row per check (columns or vectors), task, stay of audit_train_patients, source and item.
 -- What is unpivoted has a name, since a view's text would else name the database, and not be read under another.
-{%- set modalities = var('modalities') | selectattr('matched', 'defined') | list %}
-{%- set series = modalities | selectattr('kind', 'equalto', 'time_series') | list %}
-{%- set items = modalities | rejectattr('kind', 'equalto', 'time_series') | list %}
+{%- set matched = modalities() | selectattr('matched', 'defined') | list %}
+{%- set series = matched | selectattr('kind', 'equalto', 'time_series') | list %}
+{%- set items = matched | rejectattr('kind', 'equalto', 'time_series') | list %}
 with patients as (
     select * from {{ ref('audit_train_patients') }}
 ),
@@ -93,7 +93,7 @@ columns_of_stays as (
         'presence' as item,
         value
     from presences
-    {%- for modality in modalities %}
+    {%- for modality in matched %}
 
     union all
 
