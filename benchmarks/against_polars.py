@@ -13,7 +13,7 @@ import statistics
 import sys
 from pathlib import Path
 
-from charthouse.warehouse import open_warehouse
+from charthouse.core.warehouse import open_warehouse
 from measure import PROJECT, dbt_build, run, synthetic
 
 SIZES = (7_318, 24_394)

@@ -21,9 +21,9 @@ from sklearn import metrics as sklearn_metrics
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
-from charthouse.statistics.bootstrap import patient_weights, resample
-from charthouse.statistics.calibration import logit
-from charthouse.statistics.metrics import choose_threshold
+from charthouse.stats.bootstrap import patient_weights, resample
+from charthouse.stats.calibration import logit
+from charthouse.stats.metrics import choose_threshold
 
 STAYS, PATIENTS, RESAMPLES = 14_637, 10_900, 1000
 IN_SKLEARN = ("auroc", "auprc", "accuracy", "sensitivity", "specificity", "ppv", "f1", "brier")

@@ -22,11 +22,11 @@ from unittest.mock import patch
 import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold
 
-from charthouse.fusions.base import Fitting
-from charthouse.fusions.registry import fusion_names, make_fusion
-from charthouse.predict.features import Block
-from charthouse.predict.job import FOLDS
-from charthouse.statistics.bootstrap import Difference, Resampled, resample
+from charthouse.jobs.predict.features import Block
+from charthouse.jobs.predict.job import FOLDS
+from charthouse.models.fusions.base import Fitting
+from charthouse.models.fusions.registry import fusion_names, make_fusion
+from charthouse.stats.bootstrap import Difference, Resampled, resample
 from charthouse.synth import signal
 from charthouse.synth.population import DAY, NO_TIME, build_population
 from charthouse.synth.studies import CONTENT

@@ -11,7 +11,7 @@ import argparse
 import numpy as np
 from scipy.stats import norm
 
-from charthouse.statistics.bootstrap import LEVEL, resample
+from charthouse.stats.bootstrap import LEVEL, resample
 
 AUROC, IN_TEN = 0.85, 10
 

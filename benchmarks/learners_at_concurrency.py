@@ -20,12 +20,12 @@ import time
 from contextlib import nullcontext
 from pathlib import Path
 
-from charthouse.ask.profile import read_profiles, render
-from charthouse.ask.prompt import read_prompt
-from charthouse.ask.run import Options, ask
-from charthouse.encoders.xray_file import files_below
-from charthouse.learners.served import data_url
-from charthouse.warehouse import open_warehouse
+from charthouse.core.warehouse import open_warehouse
+from charthouse.jobs.ask.profile import read_profiles, render
+from charthouse.jobs.ask.prompt import read_prompt
+from charthouse.jobs.ask.run import Options, ask
+from charthouse.models.learners.served import data_url
+from charthouse.models.shared.xray_file import files_below
 
 PROJECT = Path(__file__).resolve().parents[1]
 LOOP_QUESTIONS = 100

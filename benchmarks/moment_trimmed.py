@@ -23,9 +23,9 @@ from typing import TypeVar
 import numpy as np
 import torch
 
-from charthouse.encoders.base import Context, Stay
-from charthouse.encoders.moment import SEQ_LEN, Moment, MOMENTPipeline
-from charthouse.encoders.registry import encoder_spec
+from charthouse.models.encoders.base import Context, Stay
+from charthouse.models.encoders.moment import SEQ_LEN, Moment, MOMENTPipeline
+from charthouse.models.encoders.registry import encoder_spec
 
 Result = TypeVar("Result")
 PROJECT = Path(__file__).resolve().parents[1]

@@ -22,14 +22,14 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from charthouse.ask.conditions import FULL
-from charthouse.evaluate.comparisons import UNTESTED, UNTESTED_MEASURES, difference_rows
-from charthouse.evaluate.figures import Bootstrap, Figures, figures
-from charthouse.evaluate.learner_answers import Answers, Learner
-from charthouse.evaluate.learner_comparisons import comparison_rows
-from charthouse.evaluate.scored import ALL, Scored, Stays
-from charthouse.predict.arms import Arm
-from charthouse.statistics.calibration import recalibration
+from charthouse.jobs.ask.conditions import FULL
+from charthouse.jobs.evaluate.comparisons import UNTESTED, UNTESTED_MEASURES, difference_rows
+from charthouse.jobs.evaluate.figures import Bootstrap, Figures, figures
+from charthouse.jobs.evaluate.learner_answers import Answers, Learner
+from charthouse.jobs.evaluate.learner_comparisons import comparison_rows
+from charthouse.jobs.evaluate.scored import ALL, Scored, Stays
+from charthouse.jobs.predict.arms import Arm
+from charthouse.stats.calibration import recalibration
 
 SIZES = (150, 1500, 11_600)
 LEVEL, MOST = 0.05, 0.08

@@ -1,5 +1,5 @@
 {#- What a raw_copy asks of its raw file. Which file that is, and whether it is let in, is found by
-    python/charthouse/raw, which attaches the raw files to the warehouse as the database that sources name. -#}
+    python/charthouse/data/raw, which attaches the raw files to the warehouse as the database that sources name. -#}
 
 {#- The one source of a raw_copy model. -#}
 {% macro raw_source(model_node) %}
@@ -9,7 +9,7 @@
 {% endmacro %}
 
 
-{#- An answer of charthouse.raw.database about the file of a source. -#}
+{#- An answer of charthouse.data.raw.database about the file of a source. -#}
 {% macro of_raw_file(question, node, detail=none) %}
     {%- set table = text_literal(node.source_name ~ '__' ~ node.name) -%}
     {{ return(run_query('select ' ~ question ~ '(' ~ table ~ (', ' ~ text_literal(detail) if detail is not none else '') ~ ')').rows[0][0]) }}

@@ -6,8 +6,8 @@ from typing import Any
 
 import duckdb
 
-from charthouse.ask.run import Options, ask
-from charthouse.patience import Patience
+from charthouse.jobs.ask.run import Options, ask
+from charthouse.net.patience import Patience
 from conftest import PROJECT, Bench
 from fake_chat import Chat
 

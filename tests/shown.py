@@ -9,12 +9,12 @@ import pytest
 from pytest_httpserver import HTTPServer
 
 from asking import MORTALITY, put
-from charthouse.embed.run import Options as EmbedOptions
-from charthouse.embed.run import embed
-from charthouse.evaluate.run import Options as EvaluateOptions
-from charthouse.evaluate.run import evaluate
-from charthouse.predict.run import Options as PredictOptions
-from charthouse.predict.run import predict
+from charthouse.jobs.embed.run import Options as EmbedOptions
+from charthouse.jobs.embed.run import embed
+from charthouse.jobs.evaluate.run import Options as EvaluateOptions
+from charthouse.jobs.evaluate.run import evaluate
+from charthouse.jobs.predict.run import Options as PredictOptions
+from charthouse.jobs.predict.run import predict
 from conftest import PROJECT, Bench
 from fake_chat import Chat
 

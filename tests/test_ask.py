@@ -11,9 +11,9 @@ import PIL.Image
 import pytest
 
 from asking import LEARNER, MORTALITY, put, stays_of_test, write
-from charthouse.ask.prompt import read_prompt
-from charthouse.errors import CharthouseError
-from charthouse.learners.registry import family_of, learner_specs
+from charthouse.core.errors import CharthouseError
+from charthouse.jobs.ask.prompt import read_prompt
+from charthouse.models.learners.registry import family_of, learner_specs
 from conftest import PROJECT, Bench
 from fake_chat import Chat, picture_of, text_of
 
@@ -389,7 +389,7 @@ def test_the_page_on_adding_a_learner_does_what_it_says(
     with (clone / "seeds/learners.csv").open("a") as seed:
         seed.write(row)
         seed.write(row.replace("llava_1_5_13b,llava", "squarish,square"))
-    (clone / "python/charthouse/learners/square.py").write_text(module)
+    (clone / "python/charthouse/models/learners/square.py").write_text(module)
     own.project = clone
     own.environment["PYTHONPATH"] = str(clone / "python")
     commands = re.findall(r"^charthouse (.*)$", page, re.M)

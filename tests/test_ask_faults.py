@@ -16,9 +16,9 @@ from werkzeug import Response
 
 import forked
 from asking import LEARNER, put, stays_of_test, write
-from charthouse.ask.journal import Journal, recover
-from charthouse.errors import CharthouseError
-from charthouse.patience import Patience
+from charthouse.core.errors import CharthouseError
+from charthouse.jobs.ask.journal import Journal, recover
+from charthouse.net.patience import Patience
 from conftest import Bench
 from fake_chat import Body, Chat, completion, p_yes_of, text_of
 from fake_openai import KEY, SECRET, answer, error

@@ -20,9 +20,9 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
 from asking import LEARNER, put
-from charthouse.learners.base import Message, Question
-from charthouse.learners.in_process import InProcess
-from charthouse.learners.registry import learner_spec
+from charthouse.models.learners.base import Message, Question
+from charthouse.models.learners.in_process import InProcess
+from charthouse.models.learners.registry import learner_spec
 from conftest import PROJECT, Bench
 from fake_chat import completion
 from fake_openai import answer
@@ -36,7 +36,7 @@ STARTS_WITHIN = 120  # seconds
 SERVE = """
 # The command `transformers`, beside a torchvision that was compiled for another build of torch: its
 # operators are declared, and pictures are decoded by Pillow in their place.
-from charthouse.encoders.torch_models import mend_torchvision
+from charthouse.models.shared.torch_models import mend_torchvision
 
 mend_torchvision()
 import io

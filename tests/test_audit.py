@@ -10,16 +10,16 @@ import duckdb
 import numpy as np
 import pytest
 
-from charthouse.audit.run import audit, show
-from charthouse.cohort import read_cohort
-from charthouse.embed import store
-from charthouse.embed.store import Target
-from charthouse.encoders.base import Encoded
-from charthouse.encoders.registry import encoder_specs
-from charthouse.errors import CharthouseError
-from charthouse.registry import seed_rows
-from charthouse.runs import note_counts, start_run
-from charthouse.warehouse import open_warehouse
+from charthouse.core.cohort import read_cohort
+from charthouse.core.errors import CharthouseError
+from charthouse.core.registry import seed_rows
+from charthouse.core.runs import note_counts, start_run
+from charthouse.core.warehouse import open_warehouse
+from charthouse.jobs.audit.run import audit, show
+from charthouse.jobs.embed import store
+from charthouse.jobs.embed.store import Target
+from charthouse.models.encoders.base import Encoded
+from charthouse.models.encoders.registry import encoder_specs
 from conftest import PROJECT, UNTESTED, Bench
 
 CHECKS = PROJECT / "models/reports/audit/checks"

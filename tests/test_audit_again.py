@@ -11,15 +11,15 @@ import duckdb
 import numpy as np
 import pytest
 
-from charthouse.audit import evaluation, metrics, scores, vectors
-from charthouse.audit.findings import Finding
-from charthouse.audit.run import show
-from charthouse.audit.workplace import workplace
-from charthouse.cohort import read_cohort
-from charthouse.embed.store import vector_hash
-from charthouse.errors import CharthouseError
-from charthouse.progress import Told
-from charthouse.warehouse import open_warehouse
+from charthouse.core.cohort import read_cohort
+from charthouse.core.errors import CharthouseError
+from charthouse.core.progress import Told
+from charthouse.core.warehouse import open_warehouse
+from charthouse.jobs.audit import evaluation, metrics, scores, vectors
+from charthouse.jobs.audit.findings import Finding
+from charthouse.jobs.audit.run import show
+from charthouse.jobs.audit.workplace import workplace
+from charthouse.jobs.embed.store import vector_hash
 from conftest import PROJECT, Bench
 
 TASK = "in_hospital_mortality"

@@ -12,14 +12,12 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from charthouse.build_beside import BuildBeside
-from charthouse.errors import CharthouseError
-from charthouse.warehouse import WAREHOUSE_VERSION, note_version, open_copy, open_warehouse
+from charthouse.core.errors import CharthouseError
+from charthouse.core.warehouse import WAREHOUSE_VERSION, note_version, open_copy, open_warehouse
+from charthouse.data.build_beside import BuildBeside
 from small_disk import fill, needs_root, small_disk
 
-BUILD = (
-    "import duckdb, sys; from pathlib import Path; from charthouse.build_beside import BuildBeside;"
-)
+BUILD = "import duckdb, sys; from pathlib import Path; from charthouse.data.build_beside import BuildBeside;"
 
 
 def md5_of(path: Path) -> str:
@@ -281,7 +279,7 @@ def test_a_writer_that_waited_writes_to_the_new_file(
     build = BuildBeside(warehouse)
     change(build)
     job = (
-        "print('begun', flush=True); from charthouse.warehouse import open_warehouse;"
+        "print('begun', flush=True); from charthouse.core.warehouse import open_warehouse;"
         "\nwith open_warehouse(Path(path), read_only=False) as db:"
         " db.execute('insert into marts.cohort values (5)')"
     )
@@ -306,7 +304,7 @@ def test_a_lock_of_the_file_that_was_replaced_is_not_written_to(
             os.replace(replacement, warehouse)
         return opened
 
-    monkeypatch.setattr("charthouse.warehouse.duckdb.connect", late)
+    monkeypatch.setattr("charthouse.core.warehouse.duckdb.connect", late)
     with open_warehouse(warehouse, read_only=False) as db:
         db.execute("insert into marts.cohort values (5)")
     monkeypatch.undo()
@@ -501,9 +499,9 @@ def test_a_disk_that_can_share_blocks_is_asked_to(
     def share(target: int, _: int, source: int) -> None:
         os.pwrite(target, os.pread(source, size, 0), 0)
 
-    monkeypatch.setattr("charthouse.build_beside.fcntl.ioctl", share)
+    monkeypatch.setattr("charthouse.data.build_beside.fcntl.ioctl", share)
     monkeypatch.setattr(
-        "charthouse.build_beside.shutil.copyfileobj", lambda *_: pytest.fail("copied")
+        "charthouse.data.build_beside.shutil.copyfileobj", lambda *_: pytest.fail("copied")
     )
     build = BuildBeside(warehouse)
     change(build)

@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 
 import forked
 from charthouse.cli import app
-from charthouse.device import choose_device
-from charthouse.errors import CharthouseError
+from charthouse.core.device import choose_device
+from charthouse.core.errors import CharthouseError
 from conftest import PROJECT
 
 HEAVY = {"torch", "transformers", "timm", "pandas", "numpy", "duckdb", "dbt", "pyarrow", "sklearn",

@@ -18,19 +18,19 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from charthouse.embed.inputs import READERS
-from charthouse.encoders import cxr_foundation, cxr_foundation_runner
-from charthouse.encoders.base import Context, Image, Stay
-from charthouse.encoders.cxr_foundation import CxrFoundation, ModelProcess
-from charthouse.encoders.registry import encoder_spec
-from charthouse.encoders.tfrecord import (
+from charthouse.core.errors import CharthouseError
+from charthouse.jobs.embed.inputs import READERS
+from charthouse.models.encoders import cxr_foundation, cxr_foundation_runner
+from charthouse.models.encoders.base import Context, Image, Stay
+from charthouse.models.encoders.cxr_foundation import CxrFoundation, ModelProcess
+from charthouse.models.encoders.registry import encoder_spec
+from charthouse.models.encoders.tfrecord import (
     DamagedRecord,
     crc32c,
     parse_example,
     read_examples,
     split_records,
 )
-from charthouse.errors import CharthouseError
 from conftest import PROJECT
 
 TENSORFLOW = os.environ.get("CHARTHOUSE_CXR_PYTHON")
@@ -509,7 +509,7 @@ def test_killed_parent_leaves_no_orphan(model: Path, tmp_path: Path) -> None:
             sys.executable,
             "-c",
             "import sys; from pathlib import Path\n"
-            "from charthouse.encoders.cxr_foundation import ModelProcess\n"
+            "from charthouse.models.encoders.cxr_foundation import ModelProcess\n"
             "model = ModelProcess(sys.executable, Path(sys.argv[1]), 'cpu')\n"
             "print('ready', flush=True)\n"
             "model.encode(Path(sys.argv[2]).read_bytes())\n",  # hangs

@@ -19,12 +19,12 @@ from pytest_httpserver import HTTPServer
 from streamlit.testing.v1 import AppTest
 
 from asking import write
-from charthouse.dashboard import launch as launching
-from charthouse.dashboard.app import PAGES
-from charthouse.dashboard.charts import LABELS
-from charthouse.errors import CharthouseError
-from charthouse.publish import Options, publish, published_dir
-from charthouse.report.style import MINUS
+from charthouse.core.errors import CharthouseError
+from charthouse.views.dashboard import launch as launching
+from charthouse.views.dashboard.app import PAGES
+from charthouse.views.dashboard.charts import LABELS
+from charthouse.views.publish import Options, publish, published_dir
+from charthouse.views.report.style import MINUS
 from conftest import Bench
 from shown import BASE, IMAGE, TEXT, shown_warehouse
 
@@ -37,8 +37,8 @@ def script(name: str | None, folder: str, warehouse: str, show_stays: bool) -> N
     """What Streamlit's test runner runs; it sees nothing of this module."""
     from pathlib import Path
 
-    from charthouse.dashboard.app import run
-    from charthouse.dashboard.data import Site
+    from charthouse.views.dashboard.app import run
+    from charthouse.views.dashboard.data import Site
 
     run(Site(Path(folder), Path(warehouse), show_stays), name)
 

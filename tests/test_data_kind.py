@@ -15,12 +15,11 @@ import pytest
 from pytest_httpserver import HTTPServer
 
 from asking import put, write
-from charthouse.cohort import read_cohort
-from charthouse.data_kind import headline, kind_of
-from charthouse.encoders.xray_file import Unreadable, picture_check, read_grayscale
-from charthouse.errors import CharthouseError
-from charthouse.synth import write_synthetic_mimic
-from charthouse.synthetic_marker import (
+from charthouse.core.cohort import read_cohort
+from charthouse.core.data_kind import headline, kind_of
+from charthouse.core.errors import CharthouseError
+from charthouse.core.warehouse import open_warehouse
+from charthouse.data.synthetic_marker import (
     GZIP_NAME,
     MARKER,
     PICTURE_COMMENT,
@@ -29,7 +28,8 @@ from charthouse.synthetic_marker import (
     why_not_synthetic,
     write_marker,
 )
-from charthouse.warehouse import open_warehouse
+from charthouse.models.shared.xray_file import Unreadable, picture_check, read_grayscale
+from charthouse.synth import write_synthetic_mimic
 from conftest import FAKE, PROJECT, UNTESTED, Bench
 from fake_chat import Chat, picture_of
 

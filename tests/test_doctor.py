@@ -11,7 +11,7 @@ import duckdb
 import pytest
 
 from charthouse import doctor
-from charthouse.doctor import Finding, examine, show
+from charthouse.data.doctor import Finding, examine, show
 from conftest import PROJECT, Bench, rewrite
 
 

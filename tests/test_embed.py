@@ -22,16 +22,23 @@ import pytest
 
 import forked
 from asking import write
-from charthouse.cohort import read_cohort
-from charthouse.embed.run import Options, embed
-from charthouse.encoders.base import Encoded, Encoder, FittedEncoder, NothingToFit, Skipped, Stay
-from charthouse.encoders.registry import encoder_specs
-from charthouse.errors import CharthouseError
-from charthouse.guard import Send
-from charthouse.patience import REFUSED, Patience
-from charthouse.predict.features import find_sources
-from charthouse.sends import log_to
-from charthouse.warehouse import open_warehouse
+from charthouse.core.cohort import read_cohort
+from charthouse.core.errors import CharthouseError
+from charthouse.core.warehouse import open_warehouse
+from charthouse.jobs.embed.run import Options, embed
+from charthouse.jobs.predict.features import find_sources
+from charthouse.models.encoders.base import (
+    Encoded,
+    Encoder,
+    FittedEncoder,
+    NothingToFit,
+    Skipped,
+    Stay,
+)
+from charthouse.models.encoders.registry import encoder_specs
+from charthouse.net.guard import Send
+from charthouse.net.patience import REFUSED, Patience
+from charthouse.net.sends import log_to
 from conftest import PROJECT, UNTESTED, Bench, rewrite
 from small_disk import fill, needs_root, small_disk
 
@@ -56,8 +63,8 @@ def toy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator["Clone"]:
     seed = tmp_path / "clone/seeds/encoders.csv"
     seed.write_text((PROJECT / "seeds/encoders.csv").read_text() + row + "\n")
     shutil.copy(PROJECT / "dbt_project.yml", tmp_path / "clone")  # which modalities there are
-    module = types.ModuleType("charthouse.encoders.toy")
-    monkeypatch.setitem(sys.modules, "charthouse.encoders.toy", module)
+    module = types.ModuleType("charthouse.models.encoders.toy")
+    monkeypatch.setitem(sys.modules, "charthouse.models.encoders.toy", module)
     yield Clone(tmp_path / "clone", module)
 
 
@@ -706,7 +713,7 @@ def test_the_page_on_adding_an_encoder_does_what_it_says(bench: Bench, tmp_path:
     shutil.copy(PROJECT / "dbt_project.yml", tmp_path / "clone")
     with (tmp_path / "clone/seeds/encoders.csv").open("a") as seed:
         seed.write(row)
-    (tmp_path / "clone/python/charthouse/encoders/last_hour.py").write_text(module)
+    (tmp_path / "clone/python/charthouse/models/encoders/last_hour.py").write_text(module)
     bench.project = tmp_path / "clone"
     bench.environment["PYTHONPATH"] = str(tmp_path / "clone/python")
     assert bench.build(*UNTESTED).code == 0

@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 
 from asking import write
 from charthouse.cli import app
-from charthouse.embed.listing import encoder_table
-from charthouse.errors import CharthouseError
+from charthouse.core.errors import CharthouseError
+from charthouse.jobs.embed.listing import encoder_table
 from conftest import PROJECT, UNTESTED, Bench
 from fake_openai import SECRET, Api
 from tiny_checkpoints import write_bert, write_moment, write_swin
@@ -187,7 +187,7 @@ def test_an_encoder_that_cannot_be_imported_is_listed_and_so_are_the_others(
     imported: Callable = importlib.import_module
 
     def import_module(name: str) -> object:
-        if name == "charthouse.encoders.moment":
+        if name == "charthouse.models.encoders.moment":
             raise error
         return imported(name)
 

@@ -14,15 +14,15 @@ import pytest
 from pytest_httpserver import HTTPServer
 from werkzeug import Response
 
-from charthouse.encoders import text_embedding_3_large as api
-from charthouse.encoders.base import Context, Report, Stay
-from charthouse.encoders.registry import encoder_class, encoder_spec
-from charthouse.encoders.text_embedding_3_large import TextEmbedding3Large, _average
-from charthouse.encoders.text_pieces import Piece, cut, estimate_tokens, pack
-from charthouse.errors import CharthouseError
-from charthouse.guard import Guard, Send
-from charthouse.openai_api import named_address
-from charthouse.patience import Patience
+from charthouse.core.errors import CharthouseError
+from charthouse.models.encoders import text_embedding_3_large as api
+from charthouse.models.encoders.base import Context, Report, Stay
+from charthouse.models.encoders.registry import encoder_class, encoder_spec
+from charthouse.models.encoders.text_embedding_3_large import TextEmbedding3Large, _average
+from charthouse.models.shared.text_pieces import Piece, cut, estimate_tokens, pack
+from charthouse.net.guard import Guard, Send
+from charthouse.net.openai_api import named_address
+from charthouse.net.patience import Patience
 from conftest import PROJECT
 from fake_openai import KEY, SECRET, Api, Reply, answer, body_of, error, vector_of
 from listener import Listener

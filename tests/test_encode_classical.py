@@ -13,9 +13,10 @@ from sklearn.decomposition import PCA, TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from charthouse.embed.inputs import READERS
-from charthouse.encoders import pixel_pca, tfidf_svd
-from charthouse.encoders.base import (
+from charthouse.core.errors import CharthouseError
+from charthouse.jobs.embed.inputs import READERS
+from charthouse.models.encoders import pixel_pca, tfidf_svd
+from charthouse.models.encoders.base import (
     Context,
     Encoded,
     Encoder,
@@ -25,14 +26,13 @@ from charthouse.encoders.base import (
     Report,
     Stay,
 )
-from charthouse.encoders.demographics import Demographics
-from charthouse.encoders.fixed_interval import FixedInterval
-from charthouse.encoders.pixel_pca import PixelPca
-from charthouse.encoders.registry import encoder_spec, why_not_ready
-from charthouse.encoders.tfidf_svd import TfidfSvd
-from charthouse.encoders.vitals_summary import VitalsSummary
-from charthouse.encoders.xray_file import Unreadable, read_grayscale
-from charthouse.errors import CharthouseError
+from charthouse.models.encoders.demographics import Demographics
+from charthouse.models.encoders.fixed_interval import FixedInterval
+from charthouse.models.encoders.pixel_pca import PixelPca
+from charthouse.models.encoders.registry import encoder_spec, why_not_ready
+from charthouse.models.encoders.tfidf_svd import TfidfSvd
+from charthouse.models.encoders.vitals_summary import VitalsSummary
+from charthouse.models.shared.xray_file import Unreadable, read_grayscale
 from conftest import PROJECT
 
 TABULAR = (("age", "numeric"), ("gender", "categorical"), ("insurance", "categorical"))

@@ -16,13 +16,13 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import StandardScaler
 
-from charthouse.encoders import gru as gru_module
-from charthouse.encoders import moment as moment_module
-from charthouse.encoders.base import Context, Events, NothingToFit, Stay
-from charthouse.encoders.gru import FOLDS, Gru, fold_of, rotation
-from charthouse.encoders.moment import SEQ_LEN, Moment
-from charthouse.encoders.registry import encoder_class, encoder_spec, why_not_ready
-from charthouse.errors import CharthouseError
+from charthouse.core.errors import CharthouseError
+from charthouse.models.encoders import gru as gru_module
+from charthouse.models.encoders import moment as moment_module
+from charthouse.models.encoders.base import Context, Events, NothingToFit, Stay
+from charthouse.models.encoders.gru import FOLDS, Gru, fold_of, rotation
+from charthouse.models.encoders.moment import SEQ_LEN, Moment
+from charthouse.models.encoders.registry import encoder_class, encoder_spec, why_not_ready
 from conftest import PROJECT
 from tiny_checkpoints import write_moment
 

@@ -14,23 +14,23 @@ from fairlearn.metrics import demographic_parity_ratio, equalized_odds_ratio
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from charthouse.cli.jobs import evaluate as evaluate_command
-from charthouse.cohort import read_cohort
-from charthouse.encoders.registry import encoder_specs
-from charthouse.errors import CharthouseError
-from charthouse.evaluate.attribution import Linear, absolute_contributions, shares
-from charthouse.evaluate.comparisons import UNTESTED as NOT_TESTED
-from charthouse.evaluate.explain import explain
-from charthouse.evaluate.questions import questions
-from charthouse.evaluate.run import Options, evaluate
-from charthouse.evaluate.run import _how_sure as how_sure_of
-from charthouse.evaluate.scored import Scored, Stays
-from charthouse.fusions.base import Feature
-from charthouse.predict.arms import parse_arm
-from charthouse.statistics.bootstrap import resample
-from charthouse.statistics.groups import MIN_GROUP
-from charthouse.statistics.metrics import METRICS, choose_threshold, measure
-from charthouse.statistics.weighted import Operating
-from charthouse.warehouse import open_warehouse
+from charthouse.core.cohort import read_cohort
+from charthouse.core.errors import CharthouseError
+from charthouse.core.warehouse import open_warehouse
+from charthouse.jobs.evaluate.attribution import Linear, absolute_contributions, shares
+from charthouse.jobs.evaluate.comparisons import UNTESTED as NOT_TESTED
+from charthouse.jobs.evaluate.explain import explain
+from charthouse.jobs.evaluate.questions import questions
+from charthouse.jobs.evaluate.run import Options, evaluate
+from charthouse.jobs.evaluate.run import _how_sure as how_sure_of
+from charthouse.jobs.evaluate.scored import Scored, Stays
+from charthouse.jobs.predict.arms import parse_arm
+from charthouse.models.encoders.registry import encoder_specs
+from charthouse.models.fusions.base import Feature
+from charthouse.stats.bootstrap import resample
+from charthouse.stats.groups import MIN_GROUP
+from charthouse.stats.metrics import METRICS, choose_threshold, measure
+from charthouse.stats.weighted import Operating
 from conftest import PROJECT, UNTESTED, Bench
 from small_disk import fill, needs_root, small_disk
 from test_evaluate_learners import plant
@@ -872,7 +872,7 @@ def test_evaluate_refuses_predictions_that_are_not_of_the_stays(own: Bench) -> N
 
 def test_a_stays_vector_is_read_for_that_stay_alone(evaluated: Bench) -> None:
     """explain reads one stay where predict reads all: the vectors must be the same."""
-    from charthouse.predict.features import read_block
+    from charthouse.jobs.predict.features import read_block
 
     with open_warehouse(evaluated.warehouse) as db:
         cohort = read_cohort(db)

@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 from sklearn import metrics as sklearn_metrics
 
-from charthouse.ask.conditions import coalitions
-from charthouse.ask.plan import what_is_read
-from charthouse.cohort import read_cohort
-from charthouse.errors import CharthouseError
-from charthouse.evaluate.run import Options, evaluate
-from charthouse.runs import note_counts, start_run
-from charthouse.statistics.multiplicity import holm
-from charthouse.warehouse import insert_columns, open_warehouse
+from charthouse.core.cohort import read_cohort
+from charthouse.core.errors import CharthouseError
+from charthouse.core.runs import note_counts, start_run
+from charthouse.core.warehouse import insert_columns, open_warehouse
+from charthouse.jobs.ask.conditions import coalitions
+from charthouse.jobs.ask.plan import what_is_read
+from charthouse.jobs.evaluate.run import Options, evaluate
+from charthouse.stats.multiplicity import holm
 from conftest import PROJECT, Bench
 from too_few import intervals_of_too_few
 

@@ -24,9 +24,9 @@ import duckdb
 import pytest
 
 import forked
-from charthouse.errors import CharthouseError
-from charthouse.synthetic_marker import GZIP_NAME, MARKER, write_marker
-from charthouse.warehouse import open_warehouse
+from charthouse.core.errors import CharthouseError
+from charthouse.core.warehouse import open_warehouse
+from charthouse.data.synthetic_marker import GZIP_NAME, MARKER, write_marker
 from conftest import UNTESTED, Bench, link_without_models, rewrite
 from small_disk import needs_root, small_disk
 

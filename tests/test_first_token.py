@@ -6,7 +6,13 @@ import re
 import pytest
 import torch
 
-from charthouse.learners.first_token import FirstToken, answer_ids, from_logits, from_top, kind_of
+from charthouse.models.learners.first_token import (
+    FirstToken,
+    answer_ids,
+    from_logits,
+    from_top,
+    kind_of,
+)
 
 
 @pytest.mark.parametrize("text", ["yes", "Yes", "YES", " Yes", "\u2581Yes", "\u0120yes", "yes\n"])

@@ -12,14 +12,14 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import StandardScaler
 
-from charthouse.errors import CharthouseError
-from charthouse.evaluate.attribution import Linear, absolute_contributions
-from charthouse.fusions import gated
-from charthouse.fusions.base import MODEL, Component, Fitting, Fused, Fusion
-from charthouse.fusions.registry import fusion_names, make_fusion
-from charthouse.logistic import search as grid_search
-from charthouse.predict.arms import PRESENCE
-from charthouse.predict.features import Block
+from charthouse.core.errors import CharthouseError
+from charthouse.jobs.evaluate.attribution import Linear, absolute_contributions
+from charthouse.jobs.predict.arms import PRESENCE
+from charthouse.jobs.predict.features import Block
+from charthouse.models.fusions import gated
+from charthouse.models.fusions.base import MODEL, Component, Fitting, Fused, Fusion
+from charthouse.models.fusions.registry import fusion_names, make_fusion
+from charthouse.stats.logistic import search as grid_search
 from conftest import PROJECT
 
 FUSIONS = ("concatenate", "concatenate_presence", "late", "gated")

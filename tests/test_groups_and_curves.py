@@ -14,11 +14,11 @@ from scipy import stats
 from sklearn import calibration as sklearn_calibration
 from sklearn import metrics as sklearn_metrics
 
-from charthouse.errors import CharthouseError
-from charthouse.statistics import bootstrap
-from charthouse.statistics.bootstrap import MIN_PATIENTS, patient_weights, resample
-from charthouse.statistics.curves import calibration_curve, precision_recall_curve, roc_curve
-from charthouse.statistics.groups import (
+from charthouse.core.errors import CharthouseError
+from charthouse.stats import bootstrap
+from charthouse.stats.bootstrap import MIN_PATIENTS, patient_weights, resample
+from charthouse.stats.curves import calibration_curve, precision_recall_curve, roc_curve
+from charthouse.stats.groups import (
     GROUP_METRICS,
     MEASURES,
     MISSING,
@@ -26,7 +26,7 @@ from charthouse.statistics.groups import (
     by_fairlearn,
     resample_groups,
 )
-from charthouse.statistics.metrics import METRICS, measure
+from charthouse.stats.metrics import METRICS, measure
 
 N, PATIENTS, THRESHOLD = 400, 250, 0.4
 ROUNDED = {

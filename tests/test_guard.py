@@ -15,10 +15,10 @@ import pytest
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
-from charthouse.data_kind import DataKind
-from charthouse.errors import CharthouseError
-from charthouse.guard import Guard, Send, guarded_client, sending
-from charthouse.patience import Patience
+from charthouse.core.data_kind import DataKind
+from charthouse.core.errors import CharthouseError
+from charthouse.net.guard import Guard, Send, guarded_client, sending
+from charthouse.net.patience import Patience
 from conftest import FAKE, PROJECT
 from listener import Listener, address_of_this_machine
 

@@ -14,11 +14,11 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from charthouse.errors import CharthouseError
-from charthouse.learners import in_process
-from charthouse.learners.base import Failed, Question, Reply
-from charthouse.learners.in_process import InProcess
-from charthouse.learners.registry import learner_spec
+from charthouse.core.errors import CharthouseError
+from charthouse.models.learners import in_process
+from charthouse.models.learners.base import Failed, Question, Reply
+from charthouse.models.learners.in_process import InProcess
+from charthouse.models.learners.registry import learner_spec
 from conftest import PROJECT
 from tiny_learners import disc, one_thread, question, write_gemma3, write_llava  # noqa: F401
 
@@ -120,7 +120,7 @@ def test_the_weights_of_another_model_are_refused(folder: Path) -> None:
 def test_the_layout_of_llavas_own_code_is_to_be_converted(folder: Path) -> None:
     change(folder / "config.json", model_type="llava_mistral")
     assert refused().endswith(
-        f"Convert it once: python -m charthouse.learners.llava_med_layout {folder}"
+        f"Convert it once: python -m charthouse.models.learners.llava_med_layout {folder}"
         f" FOLDER/{LEARNER}; then set CHARTHOUSE_WEIGHTS=FOLDER."
     )
 

@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 from sklearn import metrics as sklearn_metrics
 
-from charthouse.ask.conditions import coalitions
-from charthouse.evaluate.figures import Bootstrap, Row
-from charthouse.evaluate.learner_answers import Answers, Learner
-from charthouse.evaluate.learner_comparisons import comparison_rows
-from charthouse.evaluate.learners import fairness_rows, in_words, metric_rows
-from charthouse.evaluate.scored import ALL, Stays
-from charthouse.evaluate.shapley import _members, contribution_rows, shapley_values
-from charthouse.statistics.bootstrap import patient_weights
-from charthouse.statistics.multiplicity import holm
-from charthouse.statistics.ratios import ratio_intervals, resample_ratios
+from charthouse.jobs.ask.conditions import coalitions
+from charthouse.jobs.evaluate.figures import Bootstrap, Row
+from charthouse.jobs.evaluate.learner_answers import Answers, Learner
+from charthouse.jobs.evaluate.learner_comparisons import comparison_rows
+from charthouse.jobs.evaluate.learners import fairness_rows, in_words, metric_rows
+from charthouse.jobs.evaluate.scored import ALL, Stays
+from charthouse.jobs.evaluate.shapley import _members, contribution_rows, shapley_values
+from charthouse.stats.bootstrap import patient_weights
+from charthouse.stats.multiplicity import holm
+from charthouse.stats.ratios import ratio_intervals, resample_ratios
 
 BOOTSTRAP = Bootstrap(n=100, seed=0, min_group=10)
 PLAYERS = ("demographics", "vitals", "image", "text")

@@ -10,10 +10,10 @@ import pytest
 import torch
 from sklearn.metrics import roc_auc_score
 
-from charthouse.ask.pictures import blank_like
-from charthouse.learners.base import ANSWER_TOKENS, Message, Question, Reply
-from charthouse.learners.in_process import InProcess
-from charthouse.learners.registry import learner_spec
+from charthouse.jobs.ask.pictures import blank_like
+from charthouse.models.learners.base import ANSWER_TOKENS, Message, Question, Reply
+from charthouse.models.learners.in_process import InProcess
+from charthouse.models.learners.registry import learner_spec
 from conftest import PROJECT
 from tiny_learners import (
     disc,

@@ -13,12 +13,12 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers.utils import sentencepiece_model_pb2_new
 
-from charthouse.encoders.torch_models import import_transformers
-from charthouse.errors import CharthouseError
-from charthouse.learners.base import Message, Reply
-from charthouse.learners.in_process import InProcess
-from charthouse.learners.llava_med_layout import convert, main
-from charthouse.learners.registry import learner_spec
+from charthouse.core.errors import CharthouseError
+from charthouse.models.learners.base import Message, Reply
+from charthouse.models.learners.in_process import InProcess
+from charthouse.models.learners.llava_med_layout import convert, main
+from charthouse.models.learners.registry import learner_spec
+from charthouse.models.shared.torch_models import import_transformers
 from conftest import PROJECT
 from tiny_learners import disc, one_thread, question, write_llava  # noqa: F401
 

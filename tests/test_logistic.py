@@ -10,10 +10,10 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
-from charthouse.errors import CharthouseError
-from charthouse.logistic import problems
-from charthouse.logistic.search import PAPER_GRID, Candidate, Choice, LogisticFit, search
-from charthouse.statistics.metrics import measure
+from charthouse.core.errors import CharthouseError
+from charthouse.stats.logistic import problems
+from charthouse.stats.logistic.search import PAPER_GRID, Candidate, Choice, LogisticFit, search
+from charthouse.stats.metrics import measure
 
 Cohort = tuple[np.ndarray, np.ndarray, np.ndarray]
 NONE = Choice("none", None)

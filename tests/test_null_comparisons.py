@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from charthouse.evaluate.comparisons import TESTED
+from charthouse.jobs.evaluate.comparisons import TESTED
 from null_comparisons import MOST, rates
 
 TRIALS = 40

@@ -6,7 +6,7 @@ import unicodedata
 
 import pytest
 
-from charthouse.ask.parse import Parsed, parse
+from charthouse.jobs.ask.parse import Parsed, parse
 
 QUESTION = "Will the patient die during current hospital admission?"
 INSTRUCTION = "Answer the question using only yes or no."

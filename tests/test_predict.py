@@ -16,17 +16,17 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from charthouse.encoders.registry import encoder_specs
-from charthouse.errors import CharthouseError
-from charthouse.evaluate.choice import one_per_modalities
-from charthouse.evaluate.explain import explain
-from charthouse.evaluate.run import Options as EvaluateOptions
-from charthouse.evaluate.run import evaluate
-from charthouse.fusions.registry import make_fusion
-from charthouse.predict.arms import best_first, default_arms, parse_arm
-from charthouse.predict.features import Block
-from charthouse.predict.job import TaskStays, fit_arm
-from charthouse.predict.run import Options, predict
+from charthouse.core.errors import CharthouseError
+from charthouse.jobs.evaluate.choice import one_per_modalities
+from charthouse.jobs.evaluate.explain import explain
+from charthouse.jobs.evaluate.run import Options as EvaluateOptions
+from charthouse.jobs.evaluate.run import evaluate
+from charthouse.jobs.predict.arms import best_first, default_arms, parse_arm
+from charthouse.jobs.predict.features import Block
+from charthouse.jobs.predict.job import TaskStays, fit_arm
+from charthouse.jobs.predict.run import Options, predict
+from charthouse.models.encoders.registry import encoder_specs
+from charthouse.models.fusions.registry import make_fusion
 from conftest import PROJECT, UNTESTED, Bench
 from small_disk import fill, needs_root, small_disk
 
@@ -363,7 +363,7 @@ def test_no_score_is_of_other_vectors_than_its_run_names(
         return fit_arm(*given)
 
     if moment == "before they are read":
-        monkeypatch.setattr("charthouse.predict.run.fit_arm", fit_late)
+        monkeypatch.setattr("charthouse.jobs.predict.run.fit_arm", fit_late)
     run = partial(predict, PROJECT, own.warehouse,
                   Options(arms, ["in_hospital_mortality"], ["concatenate"], seed=5),
                   say=say, watch=lambda *_: nullcontext(lambda *_: None))  # fmt: skip

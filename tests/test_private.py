@@ -14,20 +14,20 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from charthouse.dbt_plugin import Plugin
-from charthouse.doctor import examine
-from charthouse.duckdb_errors import LEFT_OUT, values_left_out, without_values
-from charthouse.encoders.xray_file import files_below
-from charthouse.errors import CharthouseError
-from charthouse.publish import Options as PublishOptions
-from charthouse.publish import publish
-from charthouse.warehouse import (
+from charthouse.core.duckdb_errors import LEFT_OUT, values_left_out, without_values
+from charthouse.core.errors import CharthouseError
+from charthouse.core.warehouse import (
     close_to_others,
     open_copy,
     open_warehouse,
     scratch,
     warehouse_path,
 )
+from charthouse.data.dbt_plugin import Plugin
+from charthouse.data.doctor import examine
+from charthouse.models.shared.xray_file import files_below
+from charthouse.views.publish import Options as PublishOptions
+from charthouse.views.publish import publish
 from conftest import PROJECT, UNTESTED, Bench, Outcome, link_without_models
 from listener import Listener
 
@@ -250,11 +250,11 @@ def test_a_value_that_cannot_be_read_is_in_no_output_and_no_log(
 @pytest.mark.parametrize("in_a_thread", [False, True])
 def test_an_error_that_nobody_foresaw_says_where_and_no_value(in_a_thread: bool) -> None:
     script = (
-        "import sys, threading, charthouse.warehouse, charthouse.cli as cli\n"
+        "import sys, threading, charthouse.core.warehouse, charthouse.cli as cli\n"
         f"def fail(): raise ValueError('no float: {SECRET[:3]}' + '_Smith')\n"
         "def run():\n"
         "    thread = threading.Thread(target=fail); thread.start(); thread.join()\n"
-        f"charthouse.warehouse.warehouse_path = {'run' if in_a_thread else 'fail'}\n"
+        f"charthouse.core.warehouse.warehouse_path = {'run' if in_a_thread else 'fail'}\n"
         "sys.argv = ['charthouse', 'leaderboard']\n"
         "cli.main()"
     )
@@ -331,7 +331,7 @@ def test_a_link_is_not_followed_to_close_a_file(tmp_path: Path) -> None:
 def test_the_command_line_makes_files_for_their_owner_alone(own: Bench) -> None:
     """Whatever a job writes beside the warehouse, DuckDB's log and spill folder too."""
     script = (
-        "import os, sys, charthouse.cli as cli, charthouse.warehouse as w\n"
+        "import os, sys, charthouse.cli as cli, charthouse.core.warehouse as w\n"
         "def write_and_die():\n"
         f"    with w.open_warehouse(w.Path({str(own.warehouse)!r}), read_only=False) as db:\n"
         "        db.execute('create table marts.mine as select 1 as n')\n"

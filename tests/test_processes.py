@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from charthouse.build_beside import BuildBeside
 from charthouse.cli.app import kept_when_interrupted
-from charthouse.errors import CharthouseError
+from charthouse.core.errors import CharthouseError
+from charthouse.data.build_beside import BuildBeside
 from conftest import UNTESTED, Bench
 
 ENDED = (
@@ -40,7 +40,7 @@ def building(bench: Bench) -> Iterator[subprocess.Popen[str]]:
 def dbt_of(run: subprocess.Popen[str]) -> int:
     """The process that `charthouse build` has started."""
     (child,) = Path(f"/proc/{run.pid}/task/{run.pid}/children").read_text().split()
-    assert "charthouse.dbt_runner" in Path(f"/proc/{child}/cmdline").read_text()
+    assert "charthouse.data.dbt_runner" in Path(f"/proc/{child}/cmdline").read_text()
     return int(child)
 
 
@@ -111,7 +111,7 @@ def test_what_was_ignored_stays_ignored() -> None:
     """A job that nohup has started outlives its terminal."""
     script = (
         "import os, signal\n"
-        "from charthouse.interrupts import interrupt_on_signals\n"
+        "from charthouse.core.interrupts import interrupt_on_signals\n"
         "signal.signal(signal.SIGHUP, signal.SIG_IGN)\n"
         "interrupt_on_signals()\n"
         "os.kill(os.getpid(), signal.SIGHUP)\n"

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from charthouse.ask.profile import (
+from charthouse.core.warehouse import open_warehouse
+from charthouse.jobs.ask.profile import (
     LEFT_OUT,
     Line,
     Section,
@@ -15,7 +16,6 @@ from charthouse.ask.profile import (
     shown,
     without_oldest,
 )
-from charthouse.warehouse import open_warehouse
 from conftest import UNTESTED, Bench
 
 Profile = tuple[Section, ...]

@@ -11,10 +11,10 @@ import jinja2
 import pytest
 import yaml
 
-from charthouse import encoders
-from charthouse.errors import CharthouseError
-from charthouse.learners.registry import learner_specs
-from charthouse.registry import class_named, seed_rows
+from charthouse.models import encoders
+from charthouse.core.errors import CharthouseError
+from charthouse.core.registry import class_named, seed_rows
+from charthouse.models.learners.registry import learner_specs
 from conftest import PROJECT, Bench
 
 
@@ -110,7 +110,7 @@ def test_every_setting_is_documented_with_its_defaults_under_both_protocols() ->
 
 @pytest.mark.parametrize("given", [None, ""])
 def test_a_variable_that_is_empty_is_one_that_is_not_set(given: str | None) -> None:
-    """As our own code takes it (charthouse.warehouse)."""
+    """As our own code takes it (charthouse.core.warehouse)."""
 
     def env_var(name: str, default: str) -> str:
         return default if given is None else given
@@ -154,7 +154,7 @@ def test_a_seed_that_is_not_there_says_how_to_get_it_back(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("module", "said"),
     [
-        (None, r"Add python/charthouse/encoders/my_own\.py\.$"),
+        (None, r"Add python/charthouse/models/encoders/my_own\.py\.$"),
         ("import no_such_package", r"It needs no_such_package: pip install 'charthouse\[models\]'"),
         ("import json.no_such", r"It needs json\.no_such: pip install "),
         ("raise OSError('libcudart.so: cannot open')", r"\(OSError libcudart\.so: cannot open\)"),
@@ -170,7 +170,7 @@ def test_a_row_without_a_class_that_can_be_imported_is_one_line(
     with pytest.raises(CharthouseError, match=said) as caught:
         class_named("encoders", "encoder", "my_own")
     assert "\n" not in str(caught.value)
-    sys.modules.pop("charthouse.encoders.my_own", None)
+    sys.modules.pop("charthouse.models.encoders.my_own", None)
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,8 @@ from pytest_httpserver import HTTPServer
 
 from asking import write
 from charthouse import publish as publishing
-from charthouse.errors import CharthouseError
-from charthouse.publish import (
+from charthouse.core.errors import CharthouseError
+from charthouse.views.publish import (
     FILE,
     PARQUET,
     Options,

@@ -11,11 +11,11 @@ import duckdb
 import pytest
 
 import forked
-from charthouse.errors import CharthouseError
-from charthouse.local_paths import require_warehouse_path
-from charthouse.project import RawTable, raw_tables
-from charthouse.raw.files import is_origin, origin, raw_file
-from charthouse.synthetic_marker import sha256_of
+from charthouse.core.errors import CharthouseError
+from charthouse.core.local_paths import require_warehouse_path
+from charthouse.core.project import RawTable, raw_tables
+from charthouse.data.raw.files import is_origin, origin, raw_file
+from charthouse.data.synthetic_marker import sha256_of
 from conftest import PROJECT, UNTESTED, Bench, rewrite
 
 PATIENTS, RADIOLOGY = (

@@ -22,13 +22,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from charthouse.duckdb_errors import values_left_out
-from charthouse.errors import CharthouseError
-from charthouse.project import RawColumn
-from charthouse.raw import csv_blocks, csv_file
-from charthouse.raw.gate import rows_of
-from charthouse.raw.stream import RawStream
-from charthouse.warehouse import scratch
+from charthouse.core.duckdb_errors import values_left_out
+from charthouse.core.errors import CharthouseError
+from charthouse.core.project import RawColumn
+from charthouse.core.warehouse import scratch
+from charthouse.data.raw import csv_blocks, csv_file
+from charthouse.data.raw.gate import rows_of
+from charthouse.data.raw.stream import RawStream
 from fake_openai import SECRET
 
 COLUMNS = [

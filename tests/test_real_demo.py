@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from asking import put
-from charthouse.errors import CharthouseError
+from charthouse.core.errors import CharthouseError
 from conftest import PROJECT, UNTESTED, Bench
 from fake_chat import Chat, text_of
 from too_few import intervals_of_too_few

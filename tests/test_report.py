@@ -15,19 +15,19 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from charthouse.errors import CharthouseError
-from charthouse.report import run as report_run
-from charthouse.report import style
-from charthouse.report.attrition import attrition_picture
-from charthouse.report.choose import chosen
-from charthouse.report.comparisons import MOST_ROWS, comparison_pictures, pair_label
-from charthouse.report.curves import curve_picture
-from charthouse.report.leaderboard import leaderboard_picture
-from charthouse.report.page import Picture, TaskPart, render, width_in_words
-from charthouse.report.read import Found, TaskResults, read
-from charthouse.report.run import PAGE, PART, write_report
-from charthouse.report.style import Sheet
-from charthouse.report.subgroups import fairness_picture, subgroup_picture
+from charthouse.core.errors import CharthouseError
+from charthouse.views.report import run as report_run
+from charthouse.views.report import style
+from charthouse.views.report.attrition import attrition_picture
+from charthouse.views.report.choose import chosen
+from charthouse.views.report.comparisons import MOST_ROWS, comparison_pictures, pair_label
+from charthouse.views.report.curves import curve_picture
+from charthouse.views.report.leaderboard import leaderboard_picture
+from charthouse.views.report.page import Picture, TaskPart, render, width_in_words
+from charthouse.views.report.read import Found, TaskResults, read
+from charthouse.views.report.run import PAGE, PART, write_report
+from charthouse.views.report.style import Sheet
+from charthouse.views.report.subgroups import fairness_picture, subgroup_picture
 from conftest import Bench
 
 DEATH, LONG = "in_hospital_mortality", "icu_stay_over_3_days"

@@ -10,14 +10,14 @@ from typer.testing import CliRunner
 
 from asking import write
 from charthouse.cli import app, chain
-from charthouse.dashboard.launch import launch
-from charthouse.embed.run import Options as EmbedOptions
-from charthouse.embed.run import embed
-from charthouse.errors import CharthouseError
-from charthouse.evaluate.explain import explain
-from charthouse.evaluate.leaderboard import print_leaderboard
-from charthouse.report.run import write_report
-from charthouse.settings import given_settings, settings_for
+from charthouse.core.errors import CharthouseError
+from charthouse.core.settings import given_settings, settings_for
+from charthouse.jobs.embed.run import Options as EmbedOptions
+from charthouse.jobs.embed.run import embed
+from charthouse.jobs.evaluate.explain import explain
+from charthouse.jobs.evaluate.leaderboard import print_leaderboard
+from charthouse.views.dashboard.launch import launch
+from charthouse.views.report.run import write_report
 from conftest import PROJECT, Bench
 
 
@@ -72,7 +72,9 @@ def test_run_passes_settings_on_and_looks_at_names_before_it_builds(
     built_with(own, window_end_hours=48)
     monkeypatch.setenv("CHARTHOUSE_WAREHOUSE", str(own.warehouse))
     passed: list[list[str]] = []
-    monkeypatch.setattr("charthouse.build.run_dbt_build", lambda _, words: passed.append(words))
+    monkeypatch.setattr(
+        "charthouse.data.build.run_dbt_build", lambda _, words: passed.append(words)
+    )
     for job in ("embed", "predict", "evaluate", "audit"):
         monkeypatch.setattr(chain, job, lambda **options: None)
     result = CliRunner().invoke(app, ["run", "--vars", "{min_age: 65}"])
@@ -119,7 +121,9 @@ def test_vars_that_are_no_settings_are_one_line(
     monkeypatch: pytest.MonkeyPatch, command: str, given: list[str], line: str
 ) -> None:
     """dbt, which would have words of its own or take the last, is not even begun."""
-    monkeypatch.setattr("charthouse.build.run_dbt_build", lambda *_: pytest.fail("dbt was begun"))
+    monkeypatch.setattr(
+        "charthouse.data.build.run_dbt_build", lambda *_: pytest.fail("dbt was begun")
+    )
     result = CliRunner().invoke(
         app, [command, *(word for text in given for word in ("--vars", text))]
     )
@@ -133,7 +137,9 @@ def test_a_warehouse_of_blanks_is_one_line(
     monkeypatch: pytest.MonkeyPatch, command: str, named: str
 ) -> None:
     monkeypatch.setenv("CHARTHOUSE_WAREHOUSE", named)
-    monkeypatch.setattr("charthouse.build.run_dbt_build", lambda *_: pytest.fail("dbt was begun"))
+    monkeypatch.setattr(
+        "charthouse.data.build.run_dbt_build", lambda *_: pytest.fail("dbt was begun")
+    )
     result = CliRunner().invoke(app, [command])
     line = f"CHARTHOUSE_WAREHOUSE: '{named}' names no file. Call it warehouse.duckdb, say, or"
     assert str(result.exception) == f"{line} unset it."
@@ -141,7 +147,9 @@ def test_a_warehouse_of_blanks_is_one_line(
 
 def test_build_hands_settings_and_options_of_dbt_on(monkeypatch: pytest.MonkeyPatch) -> None:
     passed: list[list[str]] = []
-    monkeypatch.setattr("charthouse.build.run_dbt_build", lambda _, words: passed.append(words))
+    monkeypatch.setattr(
+        "charthouse.data.build.run_dbt_build", lambda _, words: passed.append(words)
+    )
     for words in (
         ["--select", "labels", "--vars", "{min_age: 2150-01-02}", "--full-refresh"],
         ["--vars={min_age: 65}", "--select", "labels", "--full-refresh"],

@@ -9,20 +9,20 @@ from scipy import stats
 from sklearn import metrics as sklearn_metrics
 from sklearn.linear_model import LogisticRegression
 
-from charthouse.errors import CharthouseError
-from charthouse.statistics import bootstrap
-from charthouse.statistics.bootstrap import (
+from charthouse.core.errors import CharthouseError
+from charthouse.stats import bootstrap
+from charthouse.stats.bootstrap import (
     MIN_PATIENTS,
     Difference,
     Interval,
     patient_weights,
     resample,
 )
-from charthouse.statistics.calibration import EPSILON, logit
-from charthouse.statistics.metrics import METRICS, choose_threshold, measure
-from charthouse.statistics.multiplicity import holm, resamples_needed
-from charthouse.statistics.ratios import ratio_intervals
-from charthouse.statistics.weighted import Operating
+from charthouse.stats.calibration import EPSILON, logit
+from charthouse.stats.metrics import METRICS, choose_threshold, measure
+from charthouse.stats.multiplicity import holm, resamples_needed
+from charthouse.stats.ratios import ratio_intervals
+from charthouse.stats.weighted import Operating
 
 N, PATIENTS, THRESHOLD = 400, 250, 0.4
 BY_RANK = ("sensitivity_at_alert_rate", "ppv_at_alert_rate", "specificity_at_sensitivity")

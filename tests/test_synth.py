@@ -18,7 +18,7 @@ import pytest
 from PIL import Image
 from sklearn.linear_model import LogisticRegression
 
-from charthouse.errors import CharthouseError
+from charthouse.core.errors import CharthouseError
 from charthouse.synth import write_synthetic_mimic
 from charthouse.synth.population import Population, build_population
 from charthouse.synth.signal import COEFFICIENTS, INTERACTIONS, auroc, oracle_auroc

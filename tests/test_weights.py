@@ -13,8 +13,8 @@ import pytest
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
-from charthouse.encoders.registry import encoder_spec
-from charthouse.encoders.weights import local_weights, published_revision
+from charthouse.models.encoders.registry import encoder_spec
+from charthouse.models.shared.weights import local_weights, published_revision
 from conftest import PROJECT
 
 SPEC = encoder_spec(PROJECT, "moment")
@@ -25,9 +25,9 @@ FILES = {
     "README.md": b"not needed",
 }
 ASK = (
-    "from pathlib import Path; from charthouse.errors import CharthouseError\n"
-    "from charthouse.encoders.registry import encoder_spec\n"
-    "from charthouse.encoders.weights import find_weights\n"
+    "from pathlib import Path; from charthouse.core.errors import CharthouseError\n"
+    "from charthouse.models.encoders.registry import encoder_spec\n"
+    "from charthouse.models.shared.weights import find_weights\n"
     f"spec = encoder_spec(Path({str(PROJECT)!r}), 'moment')\n"
     "files = ('config.json', '*.safetensors|*.bin', 'merges.txt?', 'vocab.txt?')\n"
     "try: print(find_weights(spec, files))\n"

@@ -12,7 +12,7 @@ from dbt.cli.main import dbtRunner
 
 import asking
 import charthouse.cli
-import charthouse.learners.served
+import charthouse.models.learners.served
 
 __all__ = ["asking", "charthouse", "dbt", "openai", "sklearn", "torch"]
 

@@ -1,4 +1,4 @@
--- Which stays each encoder has encoded: every table of vectors in one. charthouse.embed.store makes it anew when it makes
+-- Which stays each encoder has encoded: every table of vectors in one. charthouse.jobs.embed.store makes it anew when it makes
 -- such a table, whose length is known only there. vector_hash is computed only where it is queried.
 -- Grain: one row per encoder, stay, and task where the encoder is trained per task.
 {{ config(materialized='view') }}

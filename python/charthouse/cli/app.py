@@ -10,8 +10,8 @@ from typing import Annotated
 
 import typer
 
-from charthouse.errors import CharthouseError
-from charthouse.interrupts import how, interrupt_on_signals
+from charthouse.core.errors import CharthouseError
+from charthouse.core.interrupts import how, interrupt_on_signals
 
 app = typer.Typer(
     help="From raw MIMIC files to stay-level marts, and a benchmark of foundation models on them.",
@@ -61,7 +61,7 @@ def _show_where(error: BaseException | None) -> None:
         return
     words = "what it says is left out, as it may quote a patient's data"
     if type(error).__module__.endswith("duckdb"):  # which is then imported already
-        from charthouse.duckdb_errors import without_values
+        from charthouse.core.duckdb_errors import without_values
 
         words = without_values(error).splitlines()[0]
     print("".join(traceback.format_tb(error.__traceback__)), end="", file=sys.stderr)

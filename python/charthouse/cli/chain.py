@@ -24,12 +24,12 @@ def run(
 
     Settings that are not given stay those that the warehouse was built with.
     """
-    from charthouse.build import run_dbt_build
-    from charthouse.encoders.registry import encoder_spec
-    from charthouse.fusions.registry import make_fusion
-    from charthouse.project import project_dir
-    from charthouse.settings import as_vars, given_settings, settings_for
-    from charthouse.warehouse import warehouse_path
+    from charthouse.core.project import project_dir
+    from charthouse.core.settings import as_vars, given_settings, settings_for
+    from charthouse.core.warehouse import warehouse_path
+    from charthouse.data.build import run_dbt_build
+    from charthouse.models.encoders.registry import encoder_spec
+    from charthouse.models.fusions.registry import make_fusion
 
     project = project_dir()
     given = given_settings(settings or ())

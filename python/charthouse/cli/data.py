@@ -14,10 +14,10 @@ from charthouse.cli.app import Settings, app
 )
 def build(context: typer.Context, settings: Settings = None) -> None:
     """Raw files to marts: dbt build, its options passed on, one line at the end if it fails."""
-    from charthouse.build import run_dbt_build
-    from charthouse.project import project_dir
-    from charthouse.settings import as_vars, given_settings
-    from charthouse.warehouse import warehouse_path
+    from charthouse.core.project import project_dir
+    from charthouse.core.settings import as_vars, given_settings
+    from charthouse.core.warehouse import warehouse_path
+    from charthouse.data.build import run_dbt_build
 
     warehouse_path()  # of some that make no sense dbt has words of its own
     run_dbt_build(project_dir(), [*as_vars(given_settings(settings or ())), *context.args])
@@ -31,8 +31,8 @@ def doctor(
     ] = False,
 ) -> None:
     """Are the raw files there and whole? Says what is missing, what is small, and what to do."""
-    from charthouse.doctor import examine, show
-    from charthouse.project import project_dir
+    from charthouse.core.project import project_dir
+    from charthouse.data.doctor import examine, show
 
     findings = examine(project_dir(), full=full)
     show(findings)
@@ -58,7 +58,7 @@ def synth(
     """Write a synthetic MIMIC-IV, MIMIC-IV-Note and MIMIC-CXR: true in form, no real patient."""
     from rich.progress import Progress
 
-    from charthouse.local_paths import require_local
+    from charthouse.core.local_paths import require_local
     from charthouse.synth import write_synthetic_mimic
 
     require_local("--out", out)

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from charthouse.cli.app import app, kept_when_interrupted
-from charthouse.errors import CharthouseError, require_between, require_seed
+from charthouse.core.errors import CharthouseError, require_between, require_seed
 
 MOST_BOOTSTRAPS = 100_000  # each is a number a patient, in memory
 
@@ -40,10 +40,10 @@ def embed(
     ] = None,
 ) -> None:
     """Marts to vectors: fills embeddings.<encoder>. Stop it at any time; run again, it goes on."""
-    from charthouse.embed.run import Options, embed
-    from charthouse.progress import bars
-    from charthouse.project import project_dir
-    from charthouse.warehouse import warehouse_path
+    from charthouse.core.progress import bars
+    from charthouse.core.project import project_dir
+    from charthouse.core.warehouse import warehouse_path
+    from charthouse.jobs.embed.run import Options, embed
 
     require_seed(seed)
     options = Options(
@@ -80,10 +80,10 @@ def predict(
     ] = False,
 ) -> None:
     """Vectors to scores: fits arms on train, fills results.predictions; what stands is kept."""
-    from charthouse.predict.run import Options, predict
-    from charthouse.progress import bars
-    from charthouse.project import project_dir
-    from charthouse.warehouse import warehouse_path
+    from charthouse.core.progress import bars
+    from charthouse.core.project import project_dir
+    from charthouse.core.warehouse import warehouse_path
+    from charthouse.jobs.predict.run import Options, predict
 
     require_seed(seed)
     options = Options(
@@ -148,11 +148,11 @@ def ask(
     ] = False,
 ) -> None:
     """Questions to multimodal learners: fills results.answers. Stop it at any time; it goes on."""
-    from charthouse.ask.conditions import CONTROLS, FULL
-    from charthouse.ask.run import Options, ask
-    from charthouse.progress import bars
-    from charthouse.project import project_dir
-    from charthouse.warehouse import warehouse_path
+    from charthouse.core.progress import bars
+    from charthouse.core.project import project_dir
+    from charthouse.core.warehouse import warehouse_path
+    from charthouse.jobs.ask.conditions import CONTROLS, FULL
+    from charthouse.jobs.ask.run import Options, ask
 
     require_seed(seed)
     default = [] if shapley or controls else [FULL]
@@ -200,12 +200,12 @@ def evaluate(
     seed: Annotated[int, typer.Option(help="Of the resamples.")] = 0,
 ) -> None:
     """Scores to figures: metrics with intervals, comparisons, fairness, contributions, curves."""
-    from charthouse.evaluate.leaderboard import print_leaderboard
-    from charthouse.evaluate.run import evaluate
-    from charthouse.evaluate.task import ATTRIBUTES, Options
-    from charthouse.progress import bars
-    from charthouse.project import project_dir
-    from charthouse.warehouse import warehouse_path
+    from charthouse.core.progress import bars
+    from charthouse.core.project import project_dir
+    from charthouse.core.warehouse import warehouse_path
+    from charthouse.jobs.evaluate.leaderboard import print_leaderboard
+    from charthouse.jobs.evaluate.run import evaluate
+    from charthouse.jobs.evaluate.task import ATTRIBUTES, Options
 
     require_seed(seed)
     require_between("--bootstraps", bootstraps, 2, MOST_BOOTSTRAPS)
@@ -246,10 +246,10 @@ def audit(
     not see; marts that the models do not give again, scores that their coefficients do not give,
     metrics that their predictions do not give, vectors whose bytes have changed.
     """
-    from charthouse.audit.run import audit
-    from charthouse.progress import bars
-    from charthouse.project import project_dir
-    from charthouse.warehouse import warehouse_path
+    from charthouse.core.progress import bars
+    from charthouse.core.project import project_dir
+    from charthouse.core.warehouse import warehouse_path
+    from charthouse.jobs.audit.run import audit
 
     with bars("arms") as (say, watch):
         failed = audit(project_dir(), warehouse_path(), say, watch if full else None)

@@ -13,9 +13,9 @@ def encoders() -> None:
     """Every encoder: what it is, whether its weights are here, how far it has come."""
     from rich.console import Console
 
-    from charthouse.embed.listing import encoder_table
-    from charthouse.project import project_dir
-    from charthouse.warehouse import warehouse_path
+    from charthouse.core.project import project_dir
+    from charthouse.core.warehouse import warehouse_path
+    from charthouse.jobs.embed.listing import encoder_table
 
     heading, table, lines = encoder_table(project_dir(), warehouse_path())
     print(heading)  # not by rich, nor the lines: it would break the paths and commands in them
@@ -27,8 +27,8 @@ def encoders() -> None:
 @app.command(epilog="Example: charthouse leaderboard")
 def leaderboard() -> None:
     """Tables II and III: each arm on the present cohort, the published figures beside it."""
-    from charthouse.evaluate.leaderboard import print_leaderboard
-    from charthouse.warehouse import warehouse_path
+    from charthouse.core.warehouse import warehouse_path
+    from charthouse.jobs.evaluate.leaderboard import print_leaderboard
 
     print_leaderboard(warehouse_path())
 
@@ -49,9 +49,9 @@ def explain(
     """Why a stay has its score: contributions by modality, then feature by feature."""
     from rich.console import Console
 
-    from charthouse.evaluate.explain import explain, show
-    from charthouse.project import project_dir
-    from charthouse.warehouse import warehouse_path
+    from charthouse.core.project import project_dir
+    from charthouse.core.warehouse import warehouse_path
+    from charthouse.jobs.evaluate.explain import explain, show
 
     found = explain(project_dir(), warehouse_path(), stay_id, task, arm, fusion)
     lines, table = show(found, top)
@@ -74,9 +74,9 @@ def report(
     ] = None,
 ) -> None:
     """Figures to a page: one self-contained HTML file, and its pictures as PNG."""
-    from charthouse.local_paths import require_local
-    from charthouse.report.run import write_report
-    from charthouse.warehouse import warehouse_path
+    from charthouse.core.local_paths import require_local
+    from charthouse.core.warehouse import warehouse_path
+    from charthouse.views.report.run import write_report
 
     require_local("--out", out)
     write_report(warehouse_path(), out, arms=arm or (), say=print)
@@ -99,8 +99,8 @@ def publish(
     ] = False,
 ) -> None:
     """A read-only copy, DuckDB and Parquet, for the dashboard and BI tools while jobs run."""
-    from charthouse.publish import Options, publish
-    from charthouse.warehouse import warehouse_path
+    from charthouse.core.warehouse import warehouse_path
+    from charthouse.views.publish import Options, publish
 
     options = Options(out=out, embeddings=embeddings, with_text=with_text)
     publish(warehouse_path(), options, say=print)
@@ -121,10 +121,10 @@ def dashboard(
     ] = False,
 ) -> None:
     """The published copy in a browser; it never blocks a job."""
-    from charthouse.dashboard.launch import launch
-    from charthouse.local_paths import require_local
-    from charthouse.publish import published_dir
-    from charthouse.warehouse import warehouse_path
+    from charthouse.core.local_paths import require_local
+    from charthouse.core.warehouse import warehouse_path
+    from charthouse.views.dashboard.launch import launch
+    from charthouse.views.publish import published_dir
 
     require_local("--published", published or "")
     folder = published or published_dir(warehouse_path())

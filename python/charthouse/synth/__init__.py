@@ -46,7 +46,7 @@ def write_synthetic_mimic(
         The planted truths, as in ``SYNTHETIC.json``.
 
     Raises:
-        charthouse.errors.CharthouseError: A bad argument, a folder that is not empty, a full disk.
+        charthouse.core.errors.CharthouseError: A bad argument, a folder that is not empty, a full disk.
     """
     from charthouse.synth.write import write_all
 

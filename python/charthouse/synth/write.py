@@ -10,7 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from charthouse.errors import CharthouseError
+from charthouse.core.errors import CharthouseError
+from charthouse.data.synthetic_marker import MARKER, write_marker
 from charthouse.synth import GENERATOR_VERSION, Progress
 from charthouse.synth.chartevents import write_chartevents
 from charthouse.synth.notes import write_discharge, write_radiology
@@ -21,7 +22,6 @@ from charthouse.synth.tables import write_items, write_population
 from charthouse.synth.truth import gather_truth
 from charthouse.synth.vitals import plan_charting
 from charthouse.synth.xrays import write_cxr_tables, write_pictures
-from charthouse.synthetic_marker import MARKER, write_marker
 
 FOLDERS = ("mimic-iv/hosp", "mimic-iv/icu", "mimic-iv-note/note", "mimic-cxr")
 LEAST_PIXELS = 32  # below this the picture cannot hold the word in its corner

@@ -84,7 +84,7 @@ compared as (
             )) - t * (separation - 0.5) * positives * negatives
         ))) end as chance
     from aurocs
-    where least(positives, negatives) >= 10  -- charthouse.statistics.bootstrap.MIN_PATIENTS
+    where least(positives, negatives) >= 10  -- charthouse.stats.bootstrap.MIN_PATIENTS
 ),
 
 final as (

@@ -1,0 +1,1 @@
+"""What everything rests on: the warehouse, the cohort, runs, seeds, errors."""

@@ -1,0 +1,98 @@
+"""Where the dbt project is, and what it declares that Python needs too."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from charthouse.core.errors import CharthouseError
+from charthouse.core.registry import seed_rows
+
+
+def project_dir() -> Path:
+    """The folder of dbt_project.yml: CHARTHOUSE_PROJECT, or the current folder or one above it.
+
+    Raises:
+        CharthouseError: there is none.
+    """
+    named = os.environ.get("CHARTHOUSE_PROJECT")
+    candidates = [Path(named)] if named else [Path.cwd(), *Path.cwd().parents]
+    for folder in candidates:
+        if (folder / "dbt_project.yml").exists() and (folder / "profiles").is_dir():
+            return folder
+    raise CharthouseError(
+        f"{candidates[0]} is not (in) a clone of Charthouse. Go to the clone, or set"
+        " CHARTHOUSE_PROJECT to it."
+    )
+
+
+@dataclass(frozen=True)
+class RawColumn:
+    """A column of a raw table."""
+
+    name: str
+    data_type: str  # as SQL calls it
+    optional: bool  # it may be absent
+
+
+@dataclass(frozen=True)
+class RawTable:
+    """A raw table that the models read, as models/staging/<source>/_sources.yml declares it."""
+
+    source: str  # as dbt names it: mimiciv_hosp
+    table: str  # as dbt names it: patients
+    root: str  # environment variable of the folder, such as CHARTHOUSE_MIMICIV
+    title: str  # what PhysioNet calls that folder
+    folder: str  # below the root: "hosp", "icu", "note" or ""
+    name: str  # file name without its ending
+    columns: tuple[RawColumn, ...]
+    optional: bool  # the whole source may be absent
+
+    @property
+    def relation(self) -> str:
+        """Its name among all raw tables: mimiciv_hosp__patients."""
+        return f"{self.source}__{self.table}"
+
+    @property
+    def file(self) -> str:
+        """The file below its root, without ending: hosp/patients."""
+        return f"{self.folder}/{self.name}".lstrip("/")
+
+
+def raw_tables(project: Path) -> list[RawTable]:
+    """Every raw table that the models read, those of sources that may be absent last."""
+    files = sorted(project.glob("models/staging/*/_sources.yml"))
+    tables = []
+    for source in (each for file in files for each in yaml.safe_load(file.read_text())["sources"]):
+        meta = source["config"]["meta"]
+        for table in source["tables"]:
+            columns = tuple(
+                RawColumn(
+                    name=column["name"],
+                    data_type=column["data_type"],
+                    optional=bool(column.get("config", {}).get("meta", {}).get("optional")),
+                )
+                for column in table["columns"]
+            )
+            tables.append(
+                RawTable(
+                    source=source["name"],
+                    table=table["name"],
+                    root=meta["root"],
+                    title=meta["title"],
+                    folder=meta["folder"].strip("/"),
+                    name=table.get("identifier", table["name"]),
+                    columns=columns,
+                    optional=meta["optional"],
+                )
+            )
+    return sorted(tables, key=lambda table: table.optional)
+
+
+def known_row_counts(project: Path) -> dict[str, dict[str, int]]:
+    """Published row counts, {release: {file: rows}}, from seeds/known_row_counts.csv."""
+    counts: dict[str, dict[str, int]] = {}
+    for _, row in seed_rows(project, "known_row_counts"):
+        counts.setdefault(row["release"], {})[row["file"]] = int(row["rows"])
+    return counts

@@ -1,0 +1,91 @@
+"""The settings that a warehouse was built with, and how to build it with the same ones again."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from textwrap import shorten
+from typing import Any
+
+import yaml
+
+from charthouse.core.errors import CharthouseError
+from charthouse.core.progress import Say
+from charthouse.core.warehouse import open_warehouse
+
+
+def settings_for(
+    project: Path, warehouse: Path, given: Mapping[str, Any], say: Say
+) -> dict[str, Any]:
+    """What a build gets: the settings that the user gives, else those of the warehouse.
+
+    Only what differs from the defaults of its protocol is kept, so that another protocol can be
+    given: a window of 48 hours stays one.
+
+    Args:
+        project: folder of dbt_project.yml.
+        warehouse: the DuckDB file; it may not be there yet.
+        given: by the user.
+        say: told in a line what is kept.
+    """
+    built_with = _built_with(warehouse) if warehouse.exists() else {}
+    declared = yaml.safe_load((project / "dbt_project.yml").read_text("utf-8"))["vars"]
+    protocol = built_with.get("protocol", declared["protocol"])
+    usual = {name: values.get(protocol) for name, values in declared["settings"].items()}
+    kept = {
+        name: built_with[name]
+        for name in usual
+        if name in built_with and built_with[name] != usual[name] and name not in given
+    }
+    if protocol != declared["protocol"] and "protocol" not in given:
+        kept = {"protocol": protocol, **kept}
+    if kept:
+        words = ", ".join(f"{name} {json.dumps(value)}" for name, value in kept.items())
+        say(f"Kept from the warehouse, where --vars names no other: {words}.")
+    return kept | dict(given)
+
+
+def given_settings(options: Sequence[str]) -> dict[str, Any]:
+    """The settings that --vars gives, as often as it was given.
+
+    dbt would name none of its kinds of nonsense, and take the last of two without a word.
+
+    Raises:
+        CharthouseError: they are none, or a name stands twice.
+    """
+    if len(options) > 1:
+        raise CharthouseError("--vars is given twice. Put all settings in one.")
+    if not options:
+        return {}
+    text = options[0]
+    form = "Write them as '{window_end_hours: 48}'."
+    try:
+        node, found = yaml.compose(text, yaml.SafeLoader), yaml.safe_load(text)
+        json.dumps(found, default=str)
+    except Exception:  # of many classes: of its scanner, of dates, of what contains itself
+        node, found = None, None
+    if not (isinstance(node, yaml.MappingNode) and isinstance(found, dict)):
+        raise CharthouseError(f"--vars {shorten(text, 60)!r} are no settings. {form}")
+    names = [key.value for key, _ in node.value]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise CharthouseError(f"--vars: {twice[0]!r} stands twice. Keep one of them.")
+    if nameless := [name for name in found if not isinstance(name, str)]:
+        raise CharthouseError(f"--vars: {nameless[0]} is no name of a setting. {form}")
+    return found
+
+
+def as_vars(settings: Mapping[str, Any]) -> list[str]:
+    """Settings as dbt takes them; YAML's dates as text, for which dbt has the same words."""
+    return ["--vars", json.dumps(settings, default=str)] if settings else []
+
+
+def _built_with(warehouse: Path) -> Mapping[str, Any]:
+    """Settings of the marts; of a build that was killed, those that will be put back."""
+    with open_warehouse(warehouse) as db:
+        names = db.execute(
+            "select table_name from duckdb_tables() where schema_name = 'marts'"
+            " and starts_with(table_name, 'cohort_definition') order by len(table_name) desc"
+        ).fetchall()
+        if not names:
+            return {}
+        found = db.execute(f"select variables from marts.{names[0][0]}").fetchall()
+    return json.loads(found[0][0]) if found else {}

@@ -1,0 +1,1 @@
+"""From raw files to marts: dbt, its builds, the gate for raw files."""

@@ -1,0 +1,156 @@
+"""What dbt-duckdb loads before it opens the warehouse (profiles/profiles.yml names it).
+
+A command of dbt that writes works on a copy beside the warehouse (charthouse.data.build_beside), which
+takes its place when dbt says that all has gone well. dbt alone would meet a locked warehouse with a
+traceback; this waits, says for whom, and gives up with one line. And it attaches the raw files,
+which SQL alone could not read safely.
+"""
+
+import sys
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+
+import duckdb
+from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+from dbt.adapters.duckdb.credentials import DuckDBCredentials
+from dbt.adapters.duckdb.plugins import BasePlugin
+from dbt.cli.exceptions import ExceptionExit
+from dbt.flags import get_flags
+from dbt_common.events.event_manager_client import add_callback_to_manager
+from dbt_common.invocation import get_invocation_id
+from duckdb.func import SPECIAL
+
+from charthouse.core.errors import CharthouseError
+from charthouse.core.project import raw_tables
+from charthouse.core.warehouse import duckdb_config, open_warehouse, text_literal
+from charthouse.data.build_beside import KEPT, BuildBeside
+from charthouse.data.build_summary import Summary
+from charthouse.data.dbt_private import begin, call_database, read_database
+from charthouse.data.raw.database import RawDatabase
+
+WRITING = ("build", "run", "seed", "snapshot", "run-operation", "clone")
+
+
+class Plugin(BasePlugin):
+    """Leads dbt to the file that it works on, when it makes its environment."""
+
+    _path: str  # of the warehouse, as the user calls it
+    _build: BuildBeside | None
+    _renamed = False  # whether the warehouse is a link of another name
+
+    def initialize(self, plugin_config: dict[str, Any]) -> None:
+        """Called by dbt-duckdb before it connects.
+
+        Raises:
+            RuntimeError: the path makes no sense; the one class that dbt reports in one line.
+        """
+        if self.creds is not None:
+            self._path = self.creds.path
+            if refusal := _refused(self._path):
+                raise RuntimeError(refusal)
+
+    def update_connection_config(self, creds: DuckDBCredentials, config: dict[str, Any]) -> None:
+        """No door of DuckDB's own, and the threads of CHARTHOUSE_THREADS, whatever the profile.
+
+        The last that is called before dbt-duckdb connects; configure_connection is the first after
+        it, and there the path is again what the user calls it.
+
+        Raises:
+            RuntimeError: the lock was not let go, the disk is full, or what else forbids to begin.
+        """
+        try:
+            config.update(duckdb_config())
+        except CharthouseError as error:
+            raise RuntimeError(str(error)) from None
+        if self.creds is None:
+            return
+        begun = _begun(self._path, get_invocation_id())
+        if isinstance(begun, str):
+            raise RuntimeError(begun)
+        self._build = begun
+        # of what is only read nothing is opened yet: dbt-duckdb would open it for writing
+        creds.path = ":memory:" if begun is None else str(begun.file)
+
+    def configure_connection(self, conn: duckdb.DuckDBPyConnection) -> None:
+        """Attaches the raw files, and gives SQL what macros ask of them.
+
+        standing_data_kind(): of the warehouse that a build would replace; null where there is none.
+        """
+        if self.creds is not None:
+            name = self.creds.database
+            if self._build is None:
+                self._renamed = read_database(conn, self._path, name)
+            else:
+                self._renamed = call_database(conn, self.creds.path, name)
+            self.creds.path = self._path
+        self._raw.attach(conn)
+        if self._build is not None and self._build.kept.exists():
+            conn.execute(f'attach {text_literal(self._build.kept)} as "{KEPT}" (read_only)')
+
+        def standing_data_kind() -> str | None:
+            return self._build.data_kind() if self._build is not None else None
+
+        conn.create_function(
+            "standing_data_kind", standing_data_kind, side_effects=True, null_handling=SPECIAL
+        )
+
+    def configure_cursor(self, cursor: duckdb.DuckDBPyConnection) -> None:
+        """Each can read the raw files, and of a link begins at the name that dbt knows."""
+        if self._renamed and self.creds is not None:
+            cursor.execute(f'use "{self.creds.database}"')
+        self._raw.register(cursor)
+
+    @cached_property
+    def _raw(self) -> RawDatabase:
+        return RawDatabase(raw_tables(Path(get_flags().PROJECT_DIR)))
+
+
+@cache
+def _refused(path: str) -> str | None:
+    try:
+        begin(path)
+    except CharthouseError as error:
+        return str(error)
+    return None
+
+
+@cache  # dbt tries several times; one wait, one message
+def _begun(path: str, invocation: str) -> BuildBeside | str | None:
+    """The build of this command of dbt, if it is one; or why it cannot begin."""
+    # its flags are those of the run that it repeats
+    if next((word for word in sys.argv[1:] if word in (*WRITING, "retry")), None) == "retry":
+        return (
+            "dbt retry: what the run before it has made is gone, and of the warehouse as it stands"
+            " it would test other rows. Run dbt build."
+        )
+    writes = get_flags().WHICH in WRITING or getattr(get_flags(), "STORE_FAILURES", False)
+    summary = Summary()
+    build = None
+    try:
+        if writes or not Path(path).exists():
+            build = BuildBeside(Path(path))
+        else:
+            with open_warehouse(Path(path)):  # waits for a writer
+                pass
+    except CharthouseError as error:
+        return str(error)
+
+    def finish(event: Any) -> None:
+        """Called with each event of dbt: the last one says whether all went well."""
+        summary.note(event)
+        if event.info.name != "CommandCompleted":
+            return
+        DuckDBConnectionManager.env().close()
+        if build is not None and not (writes and event.data.success):
+            build.end()
+        elif build is not None:
+            try:
+                build.take_place()
+            except CharthouseError as error:
+                print(error, flush=True)  # dbt has said its last
+                raise ExceptionExit(error) from None
+        summary.say()
+
+    add_callback_to_manager(finish)
+    return build

@@ -1,0 +1,144 @@
+"""What keeps a plain `dbt build` private: its errors and its files.
+
+charthouse.data.dbt_plugin calls this before dbt-duckdb opens the warehouse. dbt itself has then opened
+its log and parsed the project, under the umask of the shell.
+"""
+
+import logging
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from glob import escape
+from pathlib import Path
+from typing import Any
+
+import duckdb
+from dbt.adapters.duckdb.environments import local
+from dbt.adapters.factory import get_adapter_by_type
+from dbt_common.events.event_manager_client import get_event_manager
+
+from charthouse.core.duckdb_errors import values_left_out
+from charthouse.core.local_paths import RAW_FOLDERS, require_local, require_warehouse_path
+from charthouse.core.warehouse import close_to_others, text_literal
+
+_TARGET = (
+    "manifest.json",
+    "semantic_manifest.json",
+    "run_results.json",
+    "sources.json",
+    "catalog.json",
+    "graph_summary.json",
+    "graph.gpickle",
+    "partial_parse.msgpack",
+    "compiled",
+    "run",
+)
+"""What dbt writes to target/."""
+
+
+class Cursor(local.DuckDBCursorWrapper):
+    """Between dbt and DuckDB, so that what dbt prints, logs and writes to target/ has no value."""
+
+    def execute(self, sql: str, bindings: Sequence[Any] | None = None) -> Any:
+        """As dbt-duckdb's."""
+        with values_left_out():
+            return super().execute(sql, bindings)
+
+    def fetchall(self) -> list[tuple]:
+        """Rows are made as they are fetched, and may fail then."""
+        with values_left_out():
+            return self._cursor.fetchall()
+
+    def fetchmany(self, size: int) -> list[tuple]:
+        """Likewise."""
+        with values_left_out():
+            return self._cursor.fetchmany(size)
+
+    def fetchone(self) -> tuple | None:
+        """Likewise."""
+        with values_left_out():
+            return self._cursor.fetchone()
+
+
+def begin(warehouse: str) -> None:
+    """All of it, for a run on a warehouse; the second time, nothing.
+
+    Raises:
+        CharthouseError: the warehouse or a raw folder is no path of this machine.
+    """
+    require_warehouse_path(warehouse)
+    require_warehouse_path(os.path.realpath(warehouse))  # what a link leads to
+    for variable in RAW_FOLDERS:
+        require_local(variable, os.environ.get(variable, ""))
+    os.umask(0o077)
+    _log_no_rows()
+    # dbt-duckdb has no hook for it; it makes one for each handle
+    local.DuckDBCursorWrapper = Cursor  # type: ignore[misc]
+    _close_files_of_dbt()
+
+
+def call_database(connection: duckdb.DuckDBPyConnection, path: str, name: str) -> bool:
+    """Gives the database the name that dbt calls it by: DuckDB calls a link as what it leads to.
+
+    Returns:
+        Whether it had another name: then each cursor has to `use` this one.
+    """
+    ((called,),) = connection.execute("select current_database()").fetchall()
+    if called == name:
+        return False
+    _call(connection, called, f'attach {text_literal(path)} as "{name}"', name)
+    return True
+
+
+def read_database(connection: duckdb.DuckDBPyConnection, path: str, name: str) -> bool:
+    """Of a connection to nothing: attaches the database, to be read beside others who do.
+
+    Returns:
+        True: each cursor has to `use` it.
+    """
+    _call(connection, "memory", f'attach {text_literal(path)} as "{name}" (read_only)', name)
+    return True
+
+
+def _call(connection: duckdb.DuckDBPyConnection, called: str, attach: str, name: str) -> None:
+    nothing = '"no/thing"'  # no file is called so
+    connection.execute(f"attach ':memory:' as {nothing}; use {nothing}")
+    connection.execute(f'detach "{called}"')
+    connection.execute(f'{attach}; use "{name}"')
+
+
+def _log_no_rows() -> None:
+    """`dbt show` prints rows, and would keep them in its log."""
+    for logger in get_event_manager().loggers:
+        if logger.name == "file_log":
+            logger.filter = partial(_is_no_row, logger.filter)
+
+
+def _is_no_row(is_logged: Callable[[Any], bool], event: Any) -> bool:
+    return event.info.name != "ShowNode" and is_logged(event)
+
+
+def _close_files_of_dbt() -> None:
+    """logs/ and target/, and what this run and earlier ones have written there.
+
+    A folder that is not of the project is left open, since it may be anybody's: /tmp, say.
+    """
+    config = get_adapter_by_type("duckdb").config
+    if not hasattr(config, "project_target_path"):  # `dbt debug` knows no project
+        return
+    target = Path(config.project_target_path)
+    logs = [
+        Path(handler.baseFilename)
+        for handler in logging.getLogger("file_log").handlers
+        if isinstance(handler, logging.FileHandler)
+    ]
+    for folder in {target, *(log.parent for log in logs)}:
+        if Path(config.project_root).resolve() in folder.resolve().parents:
+            close_to_others(folder)
+    for path in (*(target / name for name in _TARGET), *_with_older(logs)):
+        close_to_others(path)
+
+
+def _with_older(logs: Iterable[Path]) -> Iterator[Path]:
+    for log in logs:
+        yield from log.parent.glob(f"{escape(log.name)}*")  # dbt.log.1 and so on

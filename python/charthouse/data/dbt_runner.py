@@ -1,0 +1,87 @@
+"""dbt in a process of its own; charthouse.data.build starts it, at the other end of a pipe.
+
+When the other end is closed, by whoever is tired of it or because that process is no more, it ends
+too. Before it ends it sends why it failed, if it did; not by what dbt prints, which --quiet and
+--log-level cut.
+"""
+
+import os
+import re
+import signal
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from multiprocessing.connection import Connection
+from types import FrameType
+
+from charthouse.core.interrupts import how
+
+GRACE_SECONDS = 5.0
+"""From being asked to end until it is killed: a query of DuckDB may overlook an interrupt."""
+
+
+def main(asker: Connection, words: Sequence[str]) -> int:
+    """Runs dbt; returns 1 if it failed, and sends why."""
+    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(each) != signal.SIG_IGN:
+            signal.signal(each, _interrupt)
+    threading.Thread(target=_end_with, args=(asker,), daemon=True).start()
+    try:
+        reason = _run(words)
+    except KeyboardInterrupt as interrupt:
+        reason = f"dbt was {how(interrupt)}. Run it again."
+    if reason is not None:
+        with suppress(BrokenPipeError):
+            asker.send_bytes(reason.encode())
+    return int(reason is not None)
+
+
+def _run(words: Sequence[str]) -> str | None:
+    """Why dbt failed, or None."""
+    # what takes seconds, in which it may be asked to end
+    from dbt.cli.main import dbtRunner
+
+    from charthouse.data.build_summary import Summary
+
+    summary = Summary()
+    done = dbtRunner(callbacks=[summary.note]).invoke(list(words))
+    if isinstance(done.exception, KeyboardInterrupt):
+        raise done.exception
+    if done.success:
+        return None
+    if summary.failures:
+        return summary.failures[0][1]
+    if done.exception:
+        return _words(done.exception)
+    return "dbt failed: what it printed says where, and so does its log (logs/dbt.log)."
+
+
+def _words(error: BaseException) -> str:
+    """What an exception of dbt's says, without its heading (Runtime Error and the like)."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    said = [line for line in lines if not re.search(r" Error( in .*)?$", line)]
+    return (said or lines or [type(error).__name__])[0]
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """The first signal only; what dbt says of it, a traceback, is dropped."""
+    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(each, signal.SIG_IGN)
+    for output in (1, 2):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), output)
+    raise KeyboardInterrupt(*(() if number == signal.SIGINT else (signal.Signals(number).name,)))
+
+
+def _end_with(asker: Connection) -> None:
+    asker.poll(None)  # nothing is ever sent: it returns when the other end is closed
+    # To the main thread by name: the kernel may give a signal of the process to one of DuckDB's
+    # threads, and Python acts on it in the main one only, when that wakes up.
+    signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
+    time.sleep(GRACE_SECONDS)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    sys.exit(main(Connection(int(sys.argv[1])), sys.argv[2:]))

@@ -1,0 +1,226 @@
+"""`charthouse doctor`: are the raw files there, whole, and of a release that we know?"""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+import duckdb
+
+from charthouse.core.errors import CharthouseError
+from charthouse.core.local_paths import require_local
+from charthouse.core.project import RawTable, known_row_counts, raw_tables
+from charthouse.core.warehouse import open_warehouse, scratch, warehouse_path
+from charthouse.data.raw.files import raw_file
+from charthouse.data.raw.gate import require_columns, rows_of
+from charthouse.data.raw.stream import RawStream
+from charthouse.data.synthetic_marker import has_marker, why_not_synthetic
+
+# A file up to this many bytes is counted at once; a larger one, only with --full.
+COUNTED_AT_ONCE = 50_000_000
+SAMPLED_IMAGES = 20
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the report: good, worth knowing, or something that stops a build."""
+
+    state: Literal["good", "note", "bad"]
+    subject: str
+    message: str
+
+
+def examine(project: Path, *, full: bool = False) -> list[Finding]:
+    """Looks at every raw file that the models read.
+
+    Args:
+        project: folder of dbt_project.yml, which declares files, columns and known counts.
+        full: read every file to its end, for exact counts and for damage in gz files.
+    """
+    findings: list[Finding] = []
+    rows: dict[str, int] = {}
+    tables = raw_tables(project)
+    for root in dict.fromkeys(table.root for table in tables):
+        of_root = [table for table in tables if table.root == root]
+        folder = _root_folder(root, of_root, findings)
+        if folder is not None:
+            for table in of_root:
+                findings.extend(_examine_table(table, rows, full=full))
+                if table.relation == "mimic_cxr__metadata":
+                    findings.extend(_examine_images(folder, table))
+    findings.extend(_compare_with_releases(rows, known_row_counts(project)))
+    findings.append(_examine_warehouse())
+    return findings
+
+
+def show(findings: list[Finding]) -> None:
+    """Prints the findings as a table, and what to do next."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    marks = {"good": "[green]ok[/]", "note": "[yellow]note[/]", "bad": "[red]stop[/]"}
+    table = Table(box=None, pad_edge=False)
+    for heading in ("", "what", "finding"):
+        table.add_column(heading, overflow="fold")
+    for finding in findings:
+        # Text: a bracket in a path is no markup
+        table.add_row(marks[finding.state], finding.subject, Text(finding.message))
+    console = Console()
+    console.print(table)
+    stops = sum(finding.state == "bad" for finding in findings)
+    console.print(f"{stops} to mend before a build." if stops else "Ready: charthouse build")
+
+
+def _root_folder(root: str, tables: list[RawTable], findings: list[Finding]) -> Path | None:
+    """The folder that an environment variable names, if files can be looked for in it."""
+    optional, title = tables[0].optional, tables[0].title
+    named = os.environ.get(root)
+    if not named:
+        findings.append(
+            Finding(
+                "note", root, f"not set: the build goes on without {title}, that modality empty"
+            )
+            if optional
+            else Finding("bad", root, f"not set: export {root}=/path/to/{title}")
+        )
+        return None
+    try:
+        require_local(root, named)
+    except CharthouseError as error:
+        findings.append(Finding("bad", root, str(error)))
+        return None
+    folder = Path(named)
+    if not os.path.isdir(folder):  # as Path.is_dir, but for a name that is too long
+        findings.append(Finding("bad", root, f"{folder} is not a folder: correct {root}"))
+        return None
+    if not os.access(folder, os.R_OK | os.X_OK):
+        findings.append(
+            Finding("bad", root, f"{folder} is not readable by you: chmod or ask its owner")
+        )
+        return None
+    if has_marker(folder):
+        why = why_not_synthetic(folder, {})
+        words = f"{why}; until then it is not synthetic" if why else None
+        findings.append(
+            Finding("note", root, words or f"{folder} is SYNTHETIC: no real patient in it")
+        )
+    expected = tables[0].folder
+    if expected and not (folder / expected).is_dir():
+        nested = next((path.parent for path in sorted(folder.glob(f"*/{expected}"))), None)
+        advice = f"did you mean {nested}?" if nested else "correct it, or fetch that module"
+        findings.append(Finding("bad", root, f"{folder} has no folder {expected}: {advice}"))
+        return None
+    findings.append(Finding("good", root, str(folder)))
+    return folder
+
+
+def _examine_table(table: RawTable, rows: dict[str, int], *, full: bool) -> Iterator[Finding]:
+    try:
+        path = raw_file(table)
+    except CharthouseError as error:
+        yield Finding("bad", table.file, str(error))
+        return
+    if path is None:
+        return
+    if not os.access(path, os.R_OK):
+        yield Finding("bad", table.file, f"{path} is not readable by you: chmod or ask its owner")
+        return
+    try:
+        require_columns(path, table.columns)
+        if not full and path.stat().st_size > COUNTED_AT_ONCE:
+            size = path.stat().st_size / 1e9
+            yield Finding(
+                "good", table.file, f"columns are there; {size:.1f} GB, counted with --full"
+            )
+            return
+        rows[table.file] = sum(batch.num_rows for batch in rows_of(path, table.columns))
+        yield Finding("good", table.file, f"{rows[table.file]:,} rows")
+    except CharthouseError as error:
+        yield Finding("bad", table.file, str(error))
+
+
+def _compare_with_releases(
+    rows: dict[str, int], known: dict[str, dict[str, int]]
+) -> Iterator[Finding]:
+    """Which release is it, and is any file of it shorter than published?"""
+    stays = rows.get("icu/icustays")
+    if stays is None:
+        return
+    release = next((name for name, files in known.items() if files["icu/icustays"] == stays), None)
+    if release is None:
+        listed = ", ".join(f"{name}: {files['icu/icustays']:,}" for name, files in known.items())
+        yield Finding(
+            "note", "release",
+            f"{stays:,} ICU stays are those of no release we know ({listed}): fine for a subset,"
+            " for another release or for synthetic data; else icu/icustays is cut",
+        )  # fmt: skip
+        return
+    yield Finding("good", "release", f"MIMIC-IV {release}, by its {stays:,} ICU stays")
+    for file, expected in known[release].items():
+        found = rows.get(file)
+        if found is not None and found < expected:
+            yield Finding(
+                "note", file,
+                f"only {found:,} of the {expected:,} rows of release {release}: fine for a subset,"
+                " else fetch it again",
+            )  # fmt: skip
+        elif found is not None and found > expected:
+            yield Finding("note", file, f"{found:,} rows, release {release} has {expected:,}")
+
+
+def _examine_images(folder: Path, table: RawTable) -> Iterator[Finding]:
+    """Are the JPGs there that the metadata name? A sample, spread over the file."""
+    try:
+        with scratch() as database:
+            database.register("metadata", RawStream(table.columns, partial(raw_file, table)))
+            sampled = database.execute(
+                "select subject_id, study_id, dicom_id from metadata order by md5(dicom_id)"
+                " limit ?",
+                [SAMPLED_IMAGES],
+            ).fetchall()
+    except duckdb.Error:
+        return  # the table's own finding says why
+    there = sum(
+        (folder / f"files/p{str(subject)[:2]}/p{subject}/s{study}/{dicom}.jpg").exists()
+        for subject, study, dicom in sampled
+    )
+    if there == len(sampled):
+        yield Finding("good", "files/", f"{there} of {len(sampled)} sampled JPGs are there")
+    else:
+        yield Finding(
+            "note", "files/",
+            f"only {there} of {len(sampled)} sampled JPGs are there: the marts build without them,"
+            " image encoders need them (MIMIC-CXR-JPG)",
+        )  # fmt: skip
+
+
+def _examine_warehouse() -> Finding:
+    try:
+        path = warehouse_path()
+    except CharthouseError as error:
+        return Finding("bad", "CHARTHOUSE_WAREHOUSE", str(error))
+    folder = path.absolute().parent
+    if not os.path.isdir(folder) or not os.access(folder, os.W_OK):
+        return Finding(
+            "bad", "CHARTHOUSE_WAREHOUSE", f"{folder} is no folder that you may write to"
+        )
+    if path.exists():
+        try:
+            with open_warehouse(path, gives_up=lambda: True):
+                pass
+        except CharthouseError as error:
+            return Finding("bad", "CHARTHOUSE_WAREHOUSE", str(error))
+    beside = Path(os.path.realpath(path))
+    disk = os.statvfs(beside.parent if beside.parent.is_dir() else folder)
+    free, size = disk.f_bavail * disk.f_frsize, beside.stat().st_size if beside.exists() else 0
+    if free < size:
+        return Finding(
+            "bad",
+            "CHARTHOUSE_WAREHOUSE",
+            f"{path}: a build works on a copy beside it, which takes {size / 1e9:.1f} GB, and"
+            f" {free / 1e9:.1f} GB are free. Free space there, or name another",
+        )
+    return Finding("good", "CHARTHOUSE_WAREHOUSE", f"{path} ({free / 1e9:.0f} GB free beside it)")

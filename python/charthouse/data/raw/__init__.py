@@ -1,0 +1,1 @@
+"""The gate for raw files, csv and Parquet by one set of rules: charthouse.data.raw.gate."""

@@ -1,0 +1,232 @@
+"""A raw csv, plain or gz, as typed columns: read once, strictly, in memory that does not grow.
+
+Arrow parses each block; whatever it may have read otherwise than it is meant is then looked for row
+by row (charthouse.data.raw.column_types says why), and named by line and column, never by its content.
+"""
+
+import codecs
+import csv
+import itertools
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, suppress
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.csv as arrow_csv
+
+from charthouse.core.errors import CharthouseError
+from charthouse.data.raw.column_types import CORRECT, ColumnType
+from charthouse.data.raw.csv_blocks import LARGEST_RECORD, Block, block_of, whole_records
+from charthouse.data.raw.file_bytes import Digest, opened, other_kind
+from charthouse.models.shared.ahead import ahead, drawn_ahead
+
+LARGEST_HEADER = 1 << 20
+_LIMITED = threading.Lock()  # csv's limit on a field is of the whole process
+_TOO_LARGE = f": a quote that is never closed, or {LARGEST_RECORD >> 20} MB in one row"
+_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
+ARROW_BLOCK_BYTES = 2 << 20  # what Arrow parses at a time
+
+
+class CsvFile:
+    """A .csv or .csv.gz, opened once."""
+
+    def __init__(self, path: Path, digest: Digest) -> None:
+        """Reads the first line; the digest gets the file's bytes as they are read.
+
+        Raises:
+            CharthouseError: the file cannot be read, or its first line is none of a csv.
+        """
+        self._path = path
+        self._blocks = _blocks(path, digest)
+        first = next(self._blocks, bytearray())
+        if first is None:
+            raise _Refused(0, _TOO_LARGE).at(path, 1)
+        line, _, self._first = first.partition(b"\n")
+        self.header = _names_in(path, line) if first else []
+
+    def batches(self, wanted: Mapping[str, ColumnType]) -> Iterator[pa.RecordBatch]:
+        """The rows, in the file's order; once only.
+
+        Args:
+            wanted: columns, as the header has them, with the types that they are of.
+
+        Raises:
+            CharthouseError: the file is damaged, or a value is not of its type: line and column.
+        """
+        body = itertools.chain([self._first] if self._first else [], self._blocks)
+        line = 2
+        with closing(drawn_ahead(body, 2)) as blocks:
+            read = ahead(lambda block: _typed(block, self.header, wanted), blocks, 2, 3)
+            try:
+                for table, lines in read:
+                    yield from table.to_batches()
+                    line += lines
+            except _Refused as refused:
+                for _ in blocks:  # damage is known at the end of a gz, and explains more
+                    pass
+                raise refused.at(self._path, line) from None
+
+
+def _names_in(path: Path, line: bytearray) -> list[str]:
+    """Names of the columns, in order, of a first line.
+
+    Raises:
+        CharthouseError: it is none of a csv; says why, where that is known.
+    """
+    text = line.decode("utf-8-sig", errors="replace").strip()
+    others = [name for sign, name in _SEPARATORS.items() if text.count(sign) > text.count(",")]
+    fault, mend = "has a first line that is none of a csv", "Fetch it again."
+    if found := other_kind(line):
+        fault, mend = f"holds {found} and no csv", "Fetch it again, or write it as csv in UTF-8."
+    elif b"\0" in line:
+        fault = "has NUL bytes in its first line, as UTF-16 and UTF-32 text has"
+        mend = "Write it again as UTF-8, or fetch it again."
+    elif not text:
+        fault = "has a blank first line, where the names of the columns belong"
+        mend = "Take it away, or fetch the file again."
+    elif others:
+        fault = f"has {others[0]} between its columns in place of commas"
+        mend = "Write it again with commas, or fetch it again."
+    elif len(line) <= LARGEST_HEADER and not block_of(line.removeprefix(codecs.BOM_UTF8)).fault:
+        with suppress(csv.Error):
+            return [name.strip() for name in next(csv.reader([text], strict=True))]
+    raise CharthouseError(f"{path} {fault}. {mend}")
+
+
+def _blocks(path: Path, digest: Digest) -> Iterator[bytearray | None]:
+    with opened(path, digest) as file:
+        yield from whole_records(file)
+
+
+class _Refused(Exception):
+    """What a block holds that was not declared; its lines are counted from the block's first, 0."""
+
+    def __init__(
+        self, line: int, what: str, mend: str = CORRECT, *, faulty: int = 1, last: int = 0
+    ) -> None:
+        super().__init__(what)
+        self._line, self._what, self._mend = line, what, mend
+        self._faulty, self._last = faulty, last
+
+    def at(self, path: Path, first_line: int) -> CharthouseError:
+        """As the user is told, of a block that begins with that line of the file."""
+        many = f"; {self._faulty} faulty lines up to line {first_line + self._last}"
+        return CharthouseError(
+            f"{path}, line {first_line + self._line}{self._what}"
+            f"{many if self._faulty > 1 else ''}. {self._mend}"
+        )
+
+
+def _typed(
+    data: bytearray | None, header: Sequence[str], wanted: Mapping[str, ColumnType]
+) -> tuple[pa.Table, int]:
+    """The columns of whole records, and how many lines they have; None is a record given up.
+
+    Raises:
+        _Refused: a row is none of a csv, or a value is not of its type.
+    """
+    if data is None:
+        raise _Refused(0, _TOO_LARGE)
+    block = block_of(data)
+    if block.fault:
+        position, what = block.fault
+        raise _Refused(data.count(b"\n", 0, position), f": {what}")
+    table, is_certain = _converted(block, header, wanted)
+    if not is_certain:
+        records = _look_at_records(block, header, wanted)
+        if table is None or table.num_rows != records:
+            raise _Refused(0, " and what follows: this cannot be read as csv")
+    return table, block.lines
+
+
+def _converted(
+    block: Block, header: Sequence[str], wanted: Mapping[str, ColumnType]
+) -> tuple[pa.Table | None, bool]:
+    """The block's columns, if Arrow can read them; and whether they are what is meant."""
+    try:
+        texts = _parsed(block, header, list(wanted))
+        certain, columns = True, {}
+        for name, kind in wanted.items():
+            made = [chunk.cast(kind.arrow) for chunk in texts[name].chunks]
+            certain &= all(map(kind.certain, texts[name].chunks, made))
+            columns[name] = pa.chunked_array(made, kind.arrow)
+        table = pa.table(columns)
+    except pa.ArrowInvalid:
+        return None, False
+    return table, certain and table.num_rows == block.records
+
+
+def _parsed(block: Block, header: Sequence[str], names: Sequence[str]) -> pa.Table:
+    """The block's columns as texts, empty ones null; whether they are UTF-8 is not looked at."""
+    # Arrow takes a byte order mark off a block's first line; behind a blank line it is text
+    data = b"\n" + block.data if block.data.startswith(codecs.BOM_UTF8) else block.data
+    for block_size in (ARROW_BLOCK_BYTES, len(data)):
+        try:
+            return arrow_csv.read_csv(
+                pa.py_buffer(data),
+                arrow_csv.ReadOptions(
+                    column_names=header, block_size=block_size, use_threads=False
+                ),
+                arrow_csv.ParseOptions(newlines_in_values=block.has_quotes),
+                arrow_csv.ConvertOptions(
+                    include_columns=names,
+                    column_types=dict.fromkeys(names, pa.string()),
+                    strings_can_be_null=True,
+                    null_values=[""],
+                    check_utf8=False,
+                ),
+            )
+        except pa.ArrowInvalid as error:
+            if "straddl" not in str(error):  # a record that is larger than Arrow's own blocks
+                raise
+    raise AssertionError("one block straddles nothing")
+
+
+def _look_at_records(block: Block, header: Sequence[str], wanted: Mapping[str, ColumnType]) -> int:
+    """How many records the block has.
+
+    Raises:
+        _Refused: names the first that is not as declared, and how many there are.
+    """
+    count, first, faulty_lines = 0, None, set()
+    kinds = [(header.index(name), name, kind) for name, kind in wanted.items()]
+    for line, fields in _records(block):
+        count += 1
+        for where, what, mend in _faults_of(fields, len(header), kinds):
+            first = first or (line, f"{where}: {what}", mend)
+            faulty_lines.add(line)
+    if first:
+        last = block.data.rstrip(b"\n").count(b"\n")
+        raise _Refused(*first, faulty=len(faulty_lines), last=last)
+    return count
+
+
+def _records(block: Block) -> Iterator[tuple[int, list[bytes]]]:
+    """Each record's first line, from 0, and its fields."""
+    # latin-1 takes each byte for a letter and gives it back
+    lines = (f"{line}\n" for line in block.data.decode("latin-1").split("\n"))
+    reader = csv.reader(lines, strict=True)
+    line = 0
+    with _LIMITED:
+        usual = csv.field_size_limit(len(block.data) + 1)
+        try:
+            for fields in reader:
+                if fields:  # none: a blank line
+                    yield line, [field.encode("latin-1") for field in fields]
+                line = reader.line_num
+        finally:
+            csv.field_size_limit(usual)
+
+
+def _faults_of(
+    fields: Sequence[bytes], width: int, kinds: Sequence[tuple[int, str, ColumnType]]
+) -> Iterator[tuple[str, str, str]]:
+    """Where in a record (its column), what is wrong there, and how to mend it."""
+    if len(fields) != width:
+        few_or_many = "few" if len(fields) < width else "many"
+        yield "", f"a row with too {few_or_many} fields", CORRECT
+        return
+    for position, name, kind in kinds:
+        if fields[position] and (fault := kind.fault(fields[position])):
+            yield f", column {name}", fault.what, fault.mend

@@ -1,0 +1,89 @@
+"""The raw files as a database beside the warehouse, which the sources of dbt name.
+
+raw_files.mimiciv_hosp.patients is the file hosp/patients, read through the gate whenever a query
+scans it: a model, `dbt show`, or the fixture of a unit test, which needs its columns.
+"""
+
+import json
+from collections.abc import Iterable
+from functools import partial
+
+import duckdb
+from duckdb.func import SPECIAL
+
+from charthouse.core.errors import CharthouseError
+from charthouse.core.local_paths import RAW_DATABASE
+from charthouse.core.project import RawTable
+from charthouse.data.raw.files import is_origin, origin, raw_file, root_folder
+from charthouse.data.raw.gate import require_columns
+from charthouse.data.raw.stream import RawStream
+from charthouse.data.synthetic_marker import has_marker, why_not_synthetic
+
+
+class RawDatabase:
+    """A view a raw table, and what macros ask of its file, as functions."""
+
+    def __init__(self, tables: Iterable[RawTable]) -> None:
+        """Args: tables: all that are declared."""
+        self._tables = {table.relation: table for table in tables}
+        self._streams = {
+            name: RawStream(table.columns, partial(raw_file, table))
+            for name, table in self._tables.items()
+        }
+
+    def attach(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Attaches it to a connection to the warehouse, and makes the functions there.
+
+        Each takes the name of a table, <source>__<table>.
+
+        raw_file(table): JSON of its path (null where its source is absent) and origin, the line of
+        charthouse.data.raw.files; or of the refusal, where the file or a column of it is missing.
+        is_raw_origin(table, comment): whether a copy with that comment holds what the file does.
+        raw_sha256(table): in hex, of the file that the last scan has read; '' where it did not read
+        all.
+        why_not_synthetic(table, sha256): of a table as read; null where it is synthetic, '' where
+        nothing says that it were.
+        """
+        connection.execute(f"attach if not exists ':memory:' as {RAW_DATABASE}")
+        self.register(connection)
+        for name, table in self._tables.items():
+            schema = f'{RAW_DATABASE}."{table.source}"'
+            connection.execute(f"create schema if not exists {schema}")
+            connection.execute(
+                f'create or replace view {schema}."{table.name}" as from temp.main."{name}"'
+            )
+        for function in (self.raw_file, self.is_raw_origin, self.raw_sha256):
+            connection.create_function(function.__name__, function, side_effects=True)
+        connection.create_function(
+            "why_not_synthetic", self.why_not_synthetic, side_effects=True, null_handling=SPECIAL
+        )
+
+    def register(self, cursor: duckdb.DuckDBPyConnection) -> None:
+        """What the views read, which each cursor has to be given."""
+        for name, stream in self._streams.items():
+            cursor.register(name, stream)
+
+    def raw_file(self, table: str) -> str:
+        """Called from SQL."""
+        try:
+            file = raw_file(self._tables[table])
+            if file is not None:
+                require_columns(file, self._tables[table].columns)
+            return json.dumps({"path": file and str(file), "origin": origin(file)})
+        except CharthouseError as error:
+            return json.dumps({"refusal": str(error)})
+
+    def is_raw_origin(self, table: str, comment: str) -> bool:
+        """Called from SQL."""
+        return is_origin(raw_file(self._tables[table]), comment)
+
+    def raw_sha256(self, table: str) -> str:
+        """Called from SQL."""
+        return self._streams[table].sha256() or ""
+
+    def why_not_synthetic(self, table: str, sha256: str) -> str | None:
+        """Called from SQL."""
+        root, file = root_folder(self._tables[table]), raw_file(self._tables[table])
+        if root is None or file is None or not has_marker(root):
+            return ""
+        return why_not_synthetic(root, {file.relative_to(root).as_posix(): sha256})

@@ -1,0 +1,141 @@
+"""A raw Parquet file as typed columns, by the rules of csv; memory is that of its largest pages."""
+
+import math
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as compute
+import pyarrow.parquet as pq
+
+from charthouse.core.errors import CharthouseError
+from charthouse.data.raw.column_types import CORRECT, NO_ZONE, ColumnType, in_years
+from charthouse.data.raw.file_bytes import CHUNK_BYTES, Digest, not_readable, require_kind
+
+BATCH_ROWS = 1 << 14
+BATCH_BYTES = 16 << 20  # by the mean of a row group
+BUFFER_BYTES = 1 << 20  # of each column; without one Arrow reads a row group's column at once
+
+
+class ParquetFile:
+    """A .parquet, opened once."""
+
+    def __init__(self, path: Path, digest: Digest) -> None:
+        """Reads the schema; the digest gets the file's bytes behind its last row.
+
+        Raises:
+            CharthouseError: the file cannot be read.
+        """
+        require_kind(path)
+        self._path, self._digest = path, digest
+        try:
+            self._file = pq.ParquetFile(
+                path,
+                buffer_size=BUFFER_BYTES,
+                pre_buffer=False,  # of a whole row group
+                page_checksum_verification=True,
+            )
+            self.header = list(self._file.schema_arrow.names)
+        except (pa.ArrowException, UnicodeDecodeError):
+            raise self._damaged() from None
+        except OSError as error:  # Arrow has no other for a schema that it cannot decode
+            raise (not_readable(path, error) if error.errno else self._damaged()) from None
+
+    def batches(self, wanted: Mapping[str, ColumnType]) -> Iterator[pa.RecordBatch]:
+        """The rows, in the file's order.
+
+        Args:
+            wanted: columns, as the file calls them, with the types that they are of.
+
+        Raises:
+            CharthouseError: the file is damaged, a column is of another type, or a value cannot
+                become one of the declared type without a change: row and column.
+        """
+        for name, kind in wanted.items():
+            self._require_type(name, kind)
+        rows = 0
+        try:
+            for batch in self._read(list(wanted)):
+                yield pa.record_batch(
+                    {
+                        name: self._converted(name, batch[name], kind, rows)
+                        for name, kind in wanted.items()
+                    }
+                )
+                rows += batch.num_rows
+        except (pa.ArrowException, OSError):
+            raise self._damaged() from None
+        finally:
+            self._file.close()
+        if rows != self._file.metadata.num_rows:
+            raise self._damaged()
+        with self._path.open("rb") as file:
+            while chunk := file.read(CHUNK_BYTES):
+                self._digest.update(chunk)
+
+    def _read(self, columns: list[str]) -> Iterator[pa.RecordBatch]:
+        """The rows, few at a time where they hold long texts."""
+        for at in range(self._file.metadata.num_row_groups):
+            # of its columns nothing is asked: where a footer is damaged Arrow ends the process
+            group = self._file.metadata.row_group(at)
+            rows = BATCH_BYTES * group.num_rows // max(group.total_byte_size, 1)
+            rows = min(max(rows, 1), BATCH_ROWS)
+            yield from self._file.iter_batches(rows, row_groups=[at], columns=columns)
+
+    def _damaged(self) -> CharthouseError:
+        return CharthouseError(
+            f"{self._path} is cut, damaged or no Parquet file. Write or fetch it again."
+        )
+
+    def _require_type(self, name: str, kind: ColumnType) -> None:
+        fault = kind.column_fault(self._file.schema_arrow.field(name).type)
+        if fault:
+            raise CharthouseError(f"{self._path}, column {name}: {fault.what}. {fault.mend}")
+        schema = self._file.schema
+        physical = {
+            schema.column(at).path: schema.column(at).physical_type for at in range(len(schema))
+        }
+        if physical.get(name) == "INT96":  # which says nothing of whose clock it shows
+            raise CharthouseError(
+                f"{self._path}, column {name}: times of the old type INT96, which are those of a"
+                f" zone. {NO_ZONE}"
+            )
+
+    def _converted(self, name: str, column: pa.Array, kind: ColumnType, rows: int) -> pa.Array:
+        made = _converted(column, kind)
+        if made is None:
+            row, what = _first_that_fails(column, kind)
+            raise CharthouseError(
+                f"{self._path}, row {rows + row + 1}, column {name}: {what}. {CORRECT}"
+            )
+        return made
+
+
+def _converted(column: pa.Array, kind: ColumnType) -> pa.Array | None:
+    """The column as the declared type; None where a value would change."""
+    try:
+        made = column.cast(kind.arrow)  # refuses a fraction, and what is too large
+        made.validate(full=True)  # that texts are UTF-8
+    except pa.ArrowInvalid:
+        return None
+    if pa.types.is_temporal(kind.arrow):
+        return made if in_years(made) else None
+    if kind.arrow == pa.string():  # in a csv, what is empty is missing
+        is_empty = compute.equal(made, "")
+        if compute.any(is_empty).as_py():
+            return compute.if_else(is_empty, pa.scalar(None, pa.string()), made)
+    return made
+
+
+def _first_that_fails(column: pa.Array, kind: ColumnType) -> tuple[int, str]:
+    row = next(row for row in range(len(column)) if _converted(column.slice(row, 1), kind) is None)
+    if kind.arrow == pa.string():
+        return row, "bytes that are not UTF-8"
+    if pa.types.is_date(kind.arrow):
+        return row, "a date of no year from 1 to 9999"
+    if pa.types.is_timestamp(kind.arrow):
+        return row, "a time finer than a microsecond, or of no year from 1 to 9999"
+    value = column[row].as_py()
+    is_whole = not isinstance(value, float | Decimal) or (math.isfinite(value) and value % 1 == 0)
+    return row, f"a number that {f'is no {kind.name}' if is_whole else 'is not whole'}"

@@ -1,0 +1,57 @@
+"""A raw table as an object that DuckDB scans like a table of its own."""
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+
+from charthouse.core.duckdb_errors import said_in_full
+from charthouse.core.errors import CharthouseError
+from charthouse.core.project import RawColumn
+from charthouse.data.raw.gate import rows_of, schema_of
+
+
+class RawStream:
+    """The rows of a raw file, made while DuckDB asks for them.
+
+    By Arrow's PyCapsule interface, which DuckDB knows: register it on a connection and select from
+    it. A file that is refused makes the scan fail, with the refusal's own line where
+    charthouse.core.duckdb_errors words the error.
+    """
+
+    def __init__(self, columns: Sequence[RawColumn], find: Callable[[], Path | None]) -> None:
+        """Both are of the table.
+
+        Args:
+            columns: as _sources.yml declares them.
+            find: which file it is, called at each scan; None for no rows.
+        """
+        self._columns = columns
+        self._schema = schema_of(columns)
+        self._find = find
+        self._sha256: str | None = None
+
+    def sha256(self) -> str | None:
+        """Of the file that the last scan read, in hex; None where that was not to its end."""
+        return self._sha256
+
+    def __arrow_c_schema__(self) -> object:
+        """The declared columns; no file is looked at."""
+        return self._schema.__arrow_c_schema__()
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        """A scan."""
+        self._sha256 = None
+        reader = pa.RecordBatchReader.from_batches(self._schema, self._rows())
+        return reader.__arrow_c_stream__(requested_schema)
+
+    def _rows(self) -> Iterator[pa.RecordBatch]:
+        digest = hashlib.sha256()
+        try:
+            path = self._find()
+            yield from rows_of(path, self._columns, digest)
+        except CharthouseError as error:
+            raise said_in_full(error) from None
+        if path is not None:
+            self._sha256 = digest.hexdigest()

@@ -1,0 +1,1 @@
+"""What reads marts and writes results."""

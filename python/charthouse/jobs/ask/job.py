@@ -1,0 +1,249 @@
+"""Asks a learner what its plan says, and keeps every answer the moment it comes."""
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from signal import SIGINT, default_int_handler, getsignal, signal
+from typing import Any
+
+from charthouse.core.cohort import Cohort, require_cohort
+from charthouse.core.errors import CharthouseError
+from charthouse.core.progress import Told
+from charthouse.core.warehouse import open_warehouse
+from charthouse.jobs.ask.budget import Budget
+from charthouse.jobs.ask.journal import Journal
+from charthouse.jobs.ask.parse import PARSER_VERSION, parse
+from charthouse.jobs.ask.plan import Asked, Plan, what_is_read
+from charthouse.jobs.ask.profile import Section, read_profiles
+from charthouse.jobs.ask.prompt import Prompt
+from charthouse.jobs.ask.questions import Made, Maker
+from charthouse.models.learners.base import ANSWER_TOKENS, Failed, Question, Reply, Respondent
+from charthouse.models.learners.registry import LearnerSpec
+from charthouse.models.shared.ahead import ahead
+
+STAYS_READ_AT_ONCE = 256
+FLUSH_SECONDS = 5.0
+MAKERS = 2  # threads that decode pictures
+MADE_AHEAD = 8
+
+
+@dataclass
+class Tally:
+    """What a run has done."""
+
+    asked: int = 0
+    parsed: Counter[str] = field(default_factory=Counter)
+    errors: Counter[str] = field(default_factory=Counter)
+    without_picture: int = 0
+    shortened: int = 0
+    requests: int = 0
+    prompt_tokens: int = 0
+    answer_tokens: int = 0
+    cost_usd: float = 0.0
+    seconds: float = 0.0
+    left: int = 0
+
+    def counts(self) -> dict[str, Any]:
+        """For results.runs."""
+        return {**vars(self), "parsed": dict(self.parsed), "errors": dict(self.errors)} | {
+            "cost_usd": round(self.cost_usd, 6),
+            "seconds": round(self.seconds, 1),
+        }
+
+
+class Job:
+    """One run of `charthouse ask` with one learner."""
+
+    def __init__(
+        self,
+        *,
+        run_id: str,
+        warehouse: Path,
+        cohort: Cohort,
+        spec: LearnerSpec,
+        fingerprint: str,
+        respondent: Respondent,
+        prompt: Prompt,
+        maker: Maker,
+        journal: Journal,
+        budget: Budget,
+    ) -> None:
+        self._run_id, self._warehouse, self._cohort = run_id, warehouse, cohort
+        self._spec, self._fingerprint, self._respondent = spec, fingerprint, respondent
+        self._prompt, self._maker, self._journal, self._budget = prompt, maker, journal, budget
+        self._identity = respondent.identity()
+        self._made: dict[str, Made] = {}  # on their way, by question hash
+        self._counting = threading.Lock()
+        self._opening = threading.Lock()  # DuckDB opens a file one way at a time in a process
+        self._is_over = threading.Event()
+        self._interrupted = threading.Event()
+        self.tally = Tally()
+
+    def run(self, plan: Plan, progress: Told) -> None:
+        """Asks until all is asked, the budget is spent, or somebody interrupts.
+
+        Raises:
+            KeyboardInterrupt: after what was on its way has come and is kept.
+            CharthouseError: nothing more can be asked; what was answered is kept.
+        """
+        began = time.monotonic()
+
+        def keep(question: Question, outcome: Reply | Failed) -> None:
+            self._keep(self._made.pop(question.key), outcome)
+            progress(self.tally.asked, len(plan.todo))
+
+        moving = threading.Thread(target=self._move_now_and_then, name="journal")
+        moving.start()
+        try:
+            with _first_interrupt_waits(self._stop):
+                self._respondent.ask(self._questions(plan), keep)
+        finally:
+            self._is_over.set()
+            moving.join()
+            self.tally.seconds = time.monotonic() - began
+            self.tally.left = len(plan.todo) - self.tally.asked
+        if self._interrupted.is_set():
+            raise KeyboardInterrupt
+
+    def _stop(self) -> None:
+        self._interrupted.set()
+        self._respondent.stop()
+
+    def _move_now_and_then(self) -> None:
+        """In a thread of its own: a warehouse in use by somebody else holds up nothing."""
+        while not self._is_over.wait(FLUSH_SECONDS):
+            # what cannot be moved now waits for the next time, or the end
+            with suppress(CharthouseError), self._opening:
+                self._journal.flush()
+
+    def _questions(self, plan: Plan) -> Iterator[Question]:
+        """Made while others are answered; ends when it is enough."""
+        made = ahead(
+            lambda each: self._maker.make(*each), self._with_profiles(plan), MAKERS, MADE_AHEAD
+        )
+        for each in made:
+            if self._interrupted.is_set():
+                return
+            if each.question is None:
+                self._keep(each, Failed(each.why_not or "", attempts=0))
+                continue
+            if not self._budget.take(self._price(each.tokens, ANSWER_TOKENS)):
+                return
+            self._made[each.question.key] = each
+            yield each.question
+
+    def _with_profiles(self, plan: Plan) -> Iterator[tuple[Asked, tuple[Section, ...]]]:
+        for start in range(0, len(plan.todo), STAYS_READ_AT_ONCE):
+            some = plan.todo[start : start + STAYS_READ_AT_ONCE]
+            with self._opening, open_warehouse(self._warehouse) as db:
+                require_cohort(db, self._cohort)
+                profiles = read_profiles(db, sorted({asked.stay_id for asked in some}))
+            for asked in some:
+                yield asked, profiles[asked.stay_id]
+
+    def _price(self, prompt_tokens: int, answer_tokens: int) -> float:
+        spec = self._spec
+        return (
+            prompt_tokens * (spec.usd_per_million_input or 0)
+            + answer_tokens * (spec.usd_per_million_output or 0)
+        ) / 1e6
+
+    def _keep(self, made: Made, outcome: Reply | Failed) -> None:
+        """Writes a row of results.answers down, and counts it."""
+        asked, tally = made.asked, self.tally
+        row = {
+            "run_id": self._run_id,
+            "learner": self._spec.learner,
+            "fingerprint": self._fingerprint,
+            "reads": what_is_read(self._cohort, asked.task),
+            "task": asked.task,
+            "condition": asked.condition.name,
+            "stay_id": asked.stay_id,
+            "question_hash": asked.question_hash,
+            "model": self._identity["model"],
+            "resolved_model": None,
+            "revision": self._identity["revision"],
+            "dtype": self._identity["dtype"],
+            "endpoint": self._respondent.sends_to() or "in process",
+            "prompt": self._prompt.name,
+            "prompt_version": self._prompt.version,
+            "prompt_hash": self._prompt.hash,
+            "dicom_id": made.dicom_id,
+            "image_hash": made.image_hash,
+            "image_note": made.image_note,
+            "dropped": made.dropped,
+            "answer": None,
+            "parsed": None,
+            "parser_version": None,
+            "p_yes": None,
+            "yes_no_mass": None,
+            "prompt_tokens": None,
+            "answer_tokens": None,
+            "seconds": round(outcome.seconds, 4),
+            "cost_usd": None,
+            "status": "error",
+            "error": None,
+            "attempt": asked.attempts + outcome.attempts,
+            "asked_at": datetime.now(UTC).replace(tzinfo=None).isoformat(),
+        }
+        most = self._price(made.tokens, ANSWER_TOKENS)
+        cost = 0.0
+        if isinstance(outcome, Failed):
+            row["error"] = outcome.reason
+        else:
+            # what no file can hold is no part of an answer
+            text = outcome.text.encode("utf-8", "replace").decode()
+            is_told = outcome.prompt_tokens is not None and outcome.answer_tokens is not None
+            cost = self._price(outcome.prompt_tokens or 0, outcome.answer_tokens or 0)
+            cost = cost if is_told else most  # what nobody tells is reckoned at its highest
+            row |= {
+                "status": "answered",
+                "answer": text,
+                "parsed": parse(text),
+                "parser_version": PARSER_VERSION,
+                "resolved_model": outcome.resolved_model,
+                "p_yes": outcome.p_yes,
+                "yes_no_mass": outcome.yes_no_mass,
+                "prompt_tokens": outcome.prompt_tokens,
+                "answer_tokens": outcome.answer_tokens,
+                "cost_usd": cost if self._spec.usd_per_million_input is not None else None,
+            }
+        self._journal.answer(row)
+        if made.question is not None:
+            self._budget.settle(most, cost)
+        with self._counting:
+            tally.asked += 1
+            tally.requests += outcome.attempts
+            tally.shortened += made.dropped > 0
+            tally.without_picture += made.image_hash is None
+            tally.cost_usd += cost
+            if isinstance(outcome, Failed):
+                tally.errors[outcome.reason] += 1
+            else:
+                tally.parsed[str(row["parsed"])] += 1
+                tally.prompt_tokens += outcome.prompt_tokens or 0
+                tally.answer_tokens += outcome.answer_tokens or 0
+
+
+@contextmanager
+def _first_interrupt_waits(stop: Callable[[], None]) -> Iterator[None]:
+    """The first Ctrl-C calls stop, the second one interrupts; only where we are the main thread."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def handle(*_: object) -> None:
+        signal(SIGINT, default_int_handler)
+        stop()
+
+    before = getsignal(SIGINT)
+    signal(SIGINT, handle)
+    try:
+        yield
+    finally:
+        signal(SIGINT, before)

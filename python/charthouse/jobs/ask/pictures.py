@@ -1,0 +1,63 @@
+"""The picture that stands beside a question."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import PIL.Image
+
+from charthouse.models.shared.xray_file import read_grayscale
+
+BLANK_GRAY = 128  # of 255: the middle; black would look like an X-ray that failed
+
+
+def at_size_of(
+    path: Path | None, size_of: Callable[[int, int], tuple[int, int]]
+) -> PIL.Image.Image:
+    """The X-ray in 8-bit gray at the size at which a learner sees it.
+
+    Raises:
+        charthouse.models.shared.xray_file.Unreadable: the file holds no X-ray.
+    """
+    picture = read_grayscale(path)
+    size = size_of(*picture.size)
+    return picture if size == picture.size else picture.resize(size, PIL.Image.Resampling.BICUBIC)
+
+
+def blank_like(picture: PIL.Image.Image) -> PIL.Image.Image:
+    """All gray, of the same size."""
+    return PIL.Image.new("L", picture.size, BLANK_GRAY)
+
+
+def hash_of(picture: PIL.Image.Image) -> str:
+    """Of the pixels as they are shown, whatever file they came from."""
+    content = repr(picture.size).encode() + picture.tobytes()
+    return hashlib.md5(content, usedforsecurity=False).hexdigest()
+
+
+def swapped(pictures: Sequence[tuple[int, int, str]], seed: int) -> dict[int, str]:
+    """For each stay the X-ray of another patient of the same split.
+
+    The stays stand in a ring, in an order that depends on the seed and on their numbers alone; each
+    gets the picture of the next one that is another patient's.
+
+    Args:
+        pictures: stay_id, subject_id and dicom_id.
+        seed: of the order.
+
+    Returns:
+        stay_id to dicom_id; without the stays for which there is no other patient.
+    """
+    ring = sorted(pictures, key=lambda each: seeded_order(each[0], seed))
+    found = {}
+    for place, (stay_id, subject_id, _) in enumerate(ring):
+        others = (ring[(place + step) % len(ring)] for step in range(1, len(ring)))
+        other = next((dicom for _, subject, dicom in others if subject != subject_id), None)
+        if other is not None:
+            found[stay_id] = other
+    return found
+
+
+def seeded_order(stay_id: int, seed: int) -> bytes:
+    """By which stays are drawn: as good as at random, and the same whatever else there is."""
+    return hashlib.md5(f"{seed}:{stay_id}".encode(), usedforsecurity=False).digest()

@@ -1,0 +1,233 @@
+"""What there is to ask: which questions of which stays, and which of them have their answer."""
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import duckdb
+
+from charthouse.core.cohort import Cohort, require_cohort
+from charthouse.core.errors import CharthouseError
+from charthouse.core.warehouse import open_warehouse
+from charthouse.jobs.ask import store
+from charthouse.jobs.ask.conditions import Condition, conditions
+from charthouse.jobs.ask.pictures import seeded_order, swapped
+from charthouse.models.encoders.base import digest
+from charthouse.models.shared.xray_file import ROOT, files_below, stat_of
+
+SPLIT = "test"
+
+
+@dataclass(frozen=True)
+class Shown:
+    """The X-ray that a question shows, and what its file was like when it was planned."""
+
+    dicom_id: str
+    path: Path | None  # None: it must not be opened
+    stat: tuple[int, int] | None = None  # None: it is not there
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question about a stay."""
+
+    task: str
+    condition: Condition
+    stay_id: int
+    shown: Shown | None
+    question_hash: str
+    attempts: int  # so far
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a user asks for.
+
+    Attributes:
+        tasks: Names.
+        conditions: Asked of every stay that they can be asked of.
+        sampled: Asked of a sample of `sample` stays that have vitals, image and text.
+        sample: How many.
+        stays: At most so many of the test split, drawn; None: all.
+        seed: Of what is drawn.
+    """
+
+    tasks: Sequence[str]
+    conditions: Sequence[Condition]
+    sampled: Sequence[Condition] = ()
+    sample: int = 0
+    stays: int | None = None
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The questions to one learner.
+
+    Attributes:
+        todo: What has no answer yet; what has failed before comes last.
+        current: All questions of the present cohort under these settings, whoever asks: the hash of
+            each to what it follows from (results.answers.reads).
+        answered: Questions asked for that have their answer already.
+    """
+
+    todo: Sequence[Asked]
+    current: Mapping[str, list[str]] = field(repr=False)
+    answered: int
+
+
+@dataclass(frozen=True)
+class _Stay:
+    subject_id: int
+    profile_hash: str
+    is_complete: bool
+    shown: Shown | None
+
+
+def make_plan(
+    warehouse: Path,
+    cohort: Cohort,
+    learner: str,
+    fingerprint: str,
+    task_hashes: Mapping[str, str],
+    wanted: Wanted,
+) -> Plan:
+    """Compares the questions asked for with those that have been answered.
+
+    Args:
+        warehouse: the DuckDB file.
+        cohort: the present one.
+        learner: its name.
+        fingerprint: of the settings.
+        task_hashes: of each task's words: its question, and the examples before it.
+        wanted: what is asked for.
+
+    Raises:
+        CharthouseError: the marts were built again, or no stay has a label of a task.
+    """
+    with open_warehouse(warehouse) as db:
+        require_cohort(db, cohort)
+        stays = _with_stats(_read_stays(db))
+        labelled = {task: _labelled(db, task) for task in task_hashes}
+        before = store.asked_before(db, learner, fingerprint)
+    others = _others(stays, wanted.seed)
+    drawn = sorted(stays, key=lambda stay_id: seeded_order(stay_id, wanted.seed))
+    some = set(drawn[: wanted.stays])
+    sample = set([stay_id for stay_id in drawn if stays[stay_id].is_complete][: wanted.sample])
+    todo: list[Asked] = []
+    current: dict[str, list[str]] = {}
+    answered = 0
+    reads = {task: what_is_read(cohort, task) for task in task_hashes}
+    for task in task_hashes:
+        for condition in conditions(cohort.players).values():
+            chosen = (some if condition in wanted.conditions else set()) | (
+                sample if condition in wanted.sampled else set()
+            )
+            is_asked = task in wanted.tasks and bool(chosen)
+            if not is_asked and (task, condition.name) not in before.kinds:
+                continue
+            for stay_id, stay in stays.items():
+                if stay_id not in labelled[task]:
+                    continue
+                if not _can_be_asked(condition, stay, others.get(stay_id)):
+                    continue
+                shown = _shown(condition, stay, others.get(stay_id))
+                question_hash = digest(
+                    fingerprint, task, task_hashes[task], stay_id, condition.name,
+                    condition.sections, condition.picture, stay.profile_hash,
+                    shown and (shown.dicom_id, shown.stat),
+                )  # fmt: skip
+                current[question_hash] = reads[task]
+                if not is_asked or stay_id not in chosen:
+                    continue
+                status, attempts = before.questions.get(question_hash, ("", 0))
+                if status == "answered":
+                    answered += 1
+                else:
+                    todo.append(Asked(task, condition, stay_id, shown, question_hash, attempts))
+    if not todo and not answered:
+        raise CharthouseError(
+            "There is nothing to ask: no test stay has what was asked for. See marts.labels and"
+            " marts.chest_xrays."
+        )
+    todo.sort(key=lambda asked: asked.attempts > 0)
+    return Plan(todo, current, answered)
+
+
+def what_is_read(cohort: Cohort, *tasks: str) -> list[str]:
+    """What answers about tasks follow from, as results.runs has it."""
+    return cohort.reads(
+        ("profile", "patient_profiles"), ("modality", "image"), *(("task", task) for task in tasks)
+    )
+
+
+def _can_be_asked(condition: Condition, stay: _Stay, other: Shown | None) -> bool:
+    if condition.picture == "other" and other is None:  # there is no other patient
+        return False
+    return stay.shown is not None or not condition.needs_picture
+
+
+def _shown(condition: Condition, stay: _Stay, other: Shown | None) -> Shown | None:
+    """The file that a question rests on; a blank rests on the stay's own, for its size."""
+    if condition.picture == "none":
+        return None
+    return other if condition.picture == "other" else stay.shown
+
+
+def _read_stays(db: duckdb.DuckDBPyConnection) -> dict[int, _Stay]:
+    """Of the test split, in order of stay_id."""
+    rows = db.execute(
+        "select cohort.stay_id, cohort.subject_id, md5(profiles.profile),"
+        " cohort.is_complete, profiles.latest_dicom_id, images.path"
+        " from marts.cohort as cohort inner join marts.patient_profiles as profiles using (stay_id)"
+        " left join marts.chest_xrays as images on images.stay_id = cohort.stay_id"
+        " and images.dicom_id = profiles.latest_dicom_id"
+        " where cohort.split = ? order by cohort.stay_id",
+        [SPLIT],
+    ).fetchall()
+    place = files_below(ROOT) if any(row[5] for row in rows) else Path
+    return {
+        stay_id: _Stay(subject_id, hashed, complete, Shown(dicom, place(path)) if path else None)
+        for stay_id, subject_id, hashed, complete, dicom, path in rows
+    }
+
+
+def _labelled(db: duckdb.DuckDBPyConnection, task: str) -> set[int]:
+    rows = db.execute(
+        "select stay_id from marts.labels where task = ? and label is not null", [task]
+    ).fetchall()
+    return {row[0] for row in rows}
+
+
+def _others(stays: Mapping[int, _Stay], seed: int) -> dict[int, Shown]:
+    pictures = {
+        stay.shown.dicom_id: stay.shown for stay in stays.values() if stay.shown is not None
+    }
+    ring = [
+        (stay_id, stay.subject_id, stay.shown.dicom_id)
+        for stay_id, stay in stays.items()
+        if stay.shown is not None
+    ]
+    return {stay_id: pictures[dicom] for stay_id, dicom in swapped(ring, seed).items()}
+
+
+def _with_stats(stays: Mapping[int, _Stay]) -> dict[int, _Stay]:
+    """With size and time of change of each file: a picture that has come since is asked about anew.
+
+    Raises:
+        CharthouseError: there is not one of them.
+    """
+    paths = [stay.shown.path for stay in stays.values() if stay.shown is not None]
+    with ThreadPoolExecutor(16) as pool:  # the files may be on a slow share
+        stats = dict(zip(paths, pool.map(stat_of, paths), strict=True))
+    if paths and not any(stats.values()):  # else every question would go out without its picture
+        raise CharthouseError(
+            f"None of the {len(paths)} X-rays is there. Mount the disk, or correct {ROOT}."
+        )
+    return {
+        stay_id: replace(stay, shown=replace(stay.shown, stat=stats[stay.shown.path]))
+        if stay.shown is not None
+        else stay
+        for stay_id, stay in stays.items()
+    }

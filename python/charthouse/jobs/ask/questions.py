@@ -1,0 +1,153 @@
+"""From a planned question to what a learner gets: profile, picture, and what had to be left out."""
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import PIL.Image
+
+from charthouse.core.errors import CharthouseError
+from charthouse.jobs.ask.pictures import at_size_of, blank_like, hash_of
+from charthouse.jobs.ask.plan import Asked
+from charthouse.jobs.ask.profile import Section, droppable, render, shown, without_oldest
+from charthouse.jobs.ask.prompt import Prompt
+from charthouse.jobs.ask.shots import Shots
+from charthouse.models.learners.base import ANSWER_TOKENS, Message, Question, Respondent
+from charthouse.models.shared.xray_file import Unreadable, stat_of
+
+NO_PICTURE = "no X-ray in the window"
+
+
+@dataclass(frozen=True)
+class Made:
+    """A question, and what is kept of how it was made.
+
+    Attributes:
+        asked: As planned.
+        question: None where it cannot be asked.
+        why_not: Then why.
+        dicom_id: Of the X-ray that is shown; None for none, or a blank.
+        image_hash: Of the pixels shown.
+        image_note: Why none is shown.
+        dropped: Lines of the profile, the oldest, that did not fit into the context.
+    """
+
+    asked: Asked
+    question: Question | None = field(repr=False)
+    why_not: str | None = None
+    dicom_id: str | None = None
+    image_hash: str | None = None
+    image_note: str | None = None
+    dropped: int = 0
+    tokens: int = 0  # of the question, at most
+
+
+class Maker:
+    """Makes the questions to one learner; may be used by several threads.
+
+    Args:
+        respondent: who is asked.
+        prompt: the words.
+        questions: task to its question.
+        shots: task to its examples.
+        check: of each picture, before it is opened.
+    """
+
+    def __init__(
+        self,
+        respondent: Respondent,
+        prompt: Prompt,
+        questions: Mapping[str, str],
+        shots: Mapping[str, Shots],
+        check: Callable[[Path | None], None],
+    ) -> None:
+        self._respondent, self._prompt, self._check = respondent, prompt, check
+        self._questions, self._shots = questions, shots
+        self._counting = threading.Lock()  # tokenizers and processors promise nothing
+
+    def make(self, asked: Asked, sections: tuple[Section, ...]) -> Made:
+        """A question that fits into the learner's context, or the reason why there is none."""
+        picture, note = self._picture(asked)
+        if picture is None and asked.condition.picture != "none" and asked.condition.needs_picture:
+            return Made(
+                asked, None, why_not=f"its picture cannot be shown: {note}", image_note=note
+            )
+        told = shown(sections, asked.condition.sections, with_picture=picture is not None)
+        fitting = self._least_dropped(asked.task, told, picture)
+        if fitting is None:
+            return Made(asked, None, why_not="it does not fit into the context", image_note=note)
+        dropped, tokens = fitting
+        messages = self._messages(asked.task, without_oldest(told, dropped), picture)
+        is_own = picture is not None and asked.condition.picture != "blank"
+        return Made(
+            asked,
+            Question(asked.question_hash, messages, picture),
+            dicom_id=asked.shown.dicom_id if asked.shown is not None and is_own else None,
+            image_hash=hash_of(picture) if picture is not None else None,
+            image_note=note,
+            dropped=dropped,
+            tokens=tokens,
+        )
+
+    def _picture(self, asked: Asked) -> tuple[PIL.Image.Image | None, str | None]:
+        """What is shown, or why nothing is.
+
+        Raises:
+            CharthouseError: the file is not what it was when the question was planned, or does
+                not pass the check.
+        """
+        if asked.condition.picture == "none":
+            return None, "withheld"
+        if asked.shown is None:
+            return None, NO_PICTURE
+        if stat_of(asked.shown.path) != asked.shown.stat:
+            # what is asked now would stand for what was planned
+            raise CharthouseError(
+                f"{asked.shown.path} has gone or changed since this run began. Mount the disk, then"
+                " run again: answers are kept."
+            )
+        self._check(asked.shown.path)
+        try:
+            picture = at_size_of(asked.shown.path, self._respondent.family.picture_size)
+        except Unreadable as error:
+            return None, str(error)
+        return (blank_like(picture) if asked.condition.picture == "blank" else picture), None
+
+    def _messages(
+        self, task: str, told: tuple[Section, ...], picture: PIL.Image.Image | None
+    ) -> tuple[Message, ...]:
+        text = self._prompt.ask(render(told), self._questions[task])
+        return (
+            Message("system", self._prompt.system),
+            *self._shots[task].messages,
+            Message("user", text, has_picture=picture is not None),
+        )
+
+    def _least_dropped(
+        self, task: str, told: tuple[Section, ...], picture: PIL.Image.Image | None
+    ) -> tuple[int, int] | None:
+        """How many lines must go, the oldest first, for it to fit, and the tokens that are left.
+
+        None: it never fits.
+        """
+        most = self._respondent.context_tokens - ANSWER_TOKENS
+        low, high = 0, droppable(told)
+        if (tokens := self._tokens(task, told, picture, low)) <= most:
+            return low, tokens
+        if (tokens := self._tokens(task, told, picture, high)) > most:
+            return None
+        while high - low > 1:
+            middle = (low + high) // 2
+            if (of_middle := self._tokens(task, told, picture, middle)) <= most:
+                high, tokens = middle, of_middle
+            else:
+                low = middle
+        return high, tokens
+
+    def _tokens(
+        self, task: str, told: tuple[Section, ...], picture: PIL.Image.Image | None, dropped: int
+    ) -> int:
+        messages = self._messages(task, without_oldest(told, dropped), picture)
+        with self._counting:
+            return self._respondent.count_tokens(messages, picture)

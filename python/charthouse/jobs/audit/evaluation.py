@@ -1,0 +1,172 @@
+"""Figures, computed again by the evaluation itself with the settings that its run noted.
+
+Intervals, p-values, comparisons, curves, contributions and what learners are scored: all rows that
+`charthouse evaluate` wrote of the present cohort, against those that it would write again.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from charthouse.core.cohort import Cohort, require_cohort
+from charthouse.core.errors import CharthouseError
+from charthouse.core.progress import Say, Watch
+from charthouse.core.provenance import code_version
+from charthouse.core.warehouse import open_warehouse
+from charthouse.jobs.audit.close import close_in_sql
+from charthouse.jobs.audit.findings import Finding
+from charthouse.jobs.evaluate import store
+from charthouse.jobs.evaluate.task import Options, Task
+from charthouse.models.encoders.registry import encoder_specs
+
+CHECK = "results_not_as_evaluated"
+NAMED = 20  # rows that a finding names of a task; all are counted
+NOTED = {"n_bootstrap", "attributes", "min_group", "compare", "alert_rate", "at_sensitivity"}
+STATISTICS = {
+    "value", "difference", "share", "mean_absolute", "y", "ci_low", "ci_high", "p_value",
+    "p_adjusted", "threshold", "n", "n_positive", "n_undefined", "n_errors", "n_groups", "n_asked",
+    "n_resamples", "worst_group", "left_out", "is_primary", "reason", "answers_hash",
+    "evaluation_run_id",
+}  # fmt: skip
+"""Columns that are found; all others say what they are of, and rows are paired by those."""
+
+
+@dataclass(frozen=True)
+class _Run:
+    """The evaluation that stands of a task."""
+
+    run_id: str
+    seed: int
+    fingerprint: str
+    code_version: str
+    settings: Mapping[str, Any]
+
+
+def evaluate_again(
+    project: Path, warehouse: Path, cohort: Cohort, say: Say, watch: Watch
+) -> Finding:
+    """Compares every row of the evaluation that stands of each task; writes nothing.
+
+    Args:
+        project: folder of dbt_project.yml.
+        warehouse: the DuckDB file; others may read it meanwhile.
+        cohort: its present cohort.
+        say: told which tasks are left out, and why.
+        watch: shows progress.
+    """
+    specs = encoder_specs(project)
+    checked = failed = 0
+    details: list[str] = []
+    for name in cohort.tasks:
+        with open_warehouse(warehouse) as db:
+            run = _current(db, name)
+        if run is None or not run.settings.keys() >= NOTED:
+            continue
+        options = Options(
+            attributes=run.settings["attributes"],
+            compare=[(first, second) for first, second in run.settings["compare"]],
+            n_bootstrap=run.settings["n_bootstrap"],
+            min_group=run.settings["min_group"],
+            seed=run.seed,
+        )
+        task = Task(project, warehouse, cohort, specs, name, options, say)
+        try:
+            subject = task.read()
+        except CharthouseError as error:  # other checks say which stays are to blame
+            failed += 1
+            details.append(f"{name}: {error}".rstrip("."))
+            continue
+        if subject.fingerprint != run.fingerprint:
+            say(
+                f"{name}: other arms or answers than were evaluated. Run charthouse evaluate, then"
+                " audit again."
+            )
+            continue
+        parts = task.compute(subject, run.run_id, watch).parts
+        with open_warehouse(warehouse) as db:
+            require_cohort(db, cohort)
+            if _current(db, name) != run:
+                say(f"{name}: was evaluated meanwhile. Run the audit again.")
+                continue
+            of_task = [_compare(db, part) for part in parts]
+        checked += sum(rows for rows, _, _ in of_task)
+        if wrong := sum(n for _, n, _ in of_task):
+            failed += wrong
+            details += [words for _, _, named in of_task for words in named][:NAMED]
+            if run.code_version != code_version():
+                say(
+                    f"{name} was evaluated by {run.code_version}, this is {code_version()}: what"
+                    " differs below may be due to that. Run charthouse evaluate, then audit again."
+                )
+    return Finding(CHECK, checked, failed, (), ", ".join(details) or None)
+
+
+def _current(db: duckdb.DuckDBPyConnection, task: str) -> _Run | None:
+    rows = db.execute(
+        "select run_id, seed, fingerprint, code_version, settings from results.current_runs"
+        " where kind = 'evaluate' and task = ?",
+        [task],
+    ).fetchall()
+    for run_id, seed, fingerprint, version, settings in rows:
+        return _Run(run_id, seed, fingerprint, version, json.loads(settings))
+    return None
+
+
+def _compare(db: duckdb.DuckDBPyConnection, part: store.Part) -> tuple[int, int, Sequence[str]]:
+    """How many rows are kept, how many are not as they should be, and what is wrong with some."""
+    db.execute(f"create or replace temp table again as from results.{part.table} limit 0")
+    store.insert(db, "again", part.rows)
+    db.execute(
+        f"create or replace temp table kept as from results.{part.table} where {part.same}",
+        part.parameters,
+    )
+    kinds = dict(
+        db.execute(
+            "select column_name, data_type from duckdb_columns()"
+            " where database_name = 'temp' and table_name = 'kept' order by column_index"
+        ).fetchall()
+    )
+    keys = [name for name in kinds if name not in STATISTICS]
+    # of a curve; two builds of NumPy may give its last digit otherwise
+    exact = [f"round({key}, 9)" if kinds[key] == "DOUBLE" else key for key in keys]
+    nth = f"row_number() over (partition by {', '.join(exact)}) as nth"
+    same = " and ".join(
+        f"kept.{key} is not distinct from again.{key}"
+        for key in ("nth", *(f"key_{n}" for n in range(len(keys))))
+    )
+    as_keys = ", ".join(f"{each} as key_{n}" for n, each in enumerate(exact))
+    words = ", ".join(
+        f"coalesce(kept.{key}, again.{key})"
+        for key in keys
+        if not key.endswith(("run_id", "_hash", "fingerprint"))
+    )
+    differing = ", ".join(
+        f"if({_differs(name, kind)}, '{name}', null)"
+        for name, kind in kinds.items()
+        if name in STATISTICS
+    )
+    db.execute(
+        "create or replace temp table wrong as select"
+        f" concat_ws(' ', '{part.table}:', {words}, case when kept.nth is null then 'missing'"
+        " when again.nth is null then 'should not be there'"
+        f" else '(' || concat_ws(', ', {differing}) || ')' end) as words"
+        f" from (select *, {nth}, {as_keys} from kept) as kept"
+        f" full join (select *, {nth}, {as_keys} from again) as again on {same}"
+        f" where kept.nth is null or again.nth is null or concat_ws('', {differing}) != ''"
+    )
+    ((checked, failed),) = db.execute(
+        "select (select count(*) from kept), (select count(*) from wrong)"
+    ).fetchall()
+    named = db.execute(f"select words from wrong order by all limit {NAMED}").fetchall()
+    return checked, failed, [row for (row,) in named]
+
+
+def _differs(name: str, kind: str) -> str:
+    one, other = f"kept.{name}", f"again.{name}"
+    if kind != "DOUBLE":
+        return f"{one} is distinct from {other}"
+    return f"not {close_in_sql(one, other)}"

@@ -1,0 +1,160 @@
+"""Metrics, computed again from the predictions by the code that computed them."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import duckdb
+
+from charthouse.core.cohort import Cohort
+from charthouse.core.errors import CharthouseError
+from charthouse.jobs.audit.close import is_close
+from charthouse.jobs.audit.findings import Finding, found
+from charthouse.jobs.evaluate import figures as of
+from charthouse.jobs.evaluate.figures import Bootstrap, Row
+from charthouse.jobs.evaluate.scored import read_scored, read_stays
+from charthouse.jobs.evaluate.task import SPLITS
+from charthouse.models.encoders.registry import encoder_specs
+from charthouse.stats.weighted import BY_RANK
+
+CHECK = "metrics_not_of_the_predictions"
+KEYS = {
+    "metrics": ("split", "population", "metric"),
+    "subgroup_metrics": ("split", "population", "attribute", "subgroup", "metric"),
+    "fairness": ("split", "population", "attribute", "metric"),
+}
+VALUES = {
+    "metrics": ("value", "threshold", "n", "n_positive"),
+    "subgroup_metrics": ("value", "threshold", "n", "n_positive"),
+    "fairness": ("value", "threshold", "n_groups", "worst_group", "left_out"),
+}
+"""What one resample gives as a thousand do; the intervals are for evaluation.py."""
+NAMES = ("task", "arm", "fusion")
+
+
+def measure_again(db: duckdb.DuckDBPyConnection, project: Path, cohort: Cohort) -> Finding:
+    """Compares metrics, metrics of subgroups and measures of fairness of every current arm.
+
+    Args:
+        db: the warehouse.
+        project: folder of dbt_project.yml.
+        cohort: its present cohort.
+    """
+    specs = encoder_specs(project)
+    checked = 0
+    problems: list[tuple[int | None, str]] = []
+    for task in cohort.tasks:
+        problems += [
+            (None, f"{words}: no metrics of its evaluation") for words in _without_metrics(db, task)
+        ]
+        evaluated, lost = _evaluated(db, task)
+        problems += [(None, words) for words in lost]
+        if not evaluated:
+            continue
+        attributes = sorted({name for each in evaluated.values() for name in each.attributes})
+        stays = {split: read_stays(db, task, split, attributes) for split in SPLITS}
+        try:
+            arms = read_scored(db, cohort, task, stays, specs)
+        except CharthouseError:  # audit_predictions_of_another_cohort and _outcome say which
+            problems.append((None, f"{task}: predictions that are not of the stays"))
+            continue
+        for each in arms:
+            if each.run_id not in evaluated:
+                continue
+            setting = cohort.variables["decision_threshold"]
+            again = of.figures(each, stays, setting, evaluated[each.run_id].bootstrap, 1)
+            tables: dict[str, Iterable[Row]] = {
+                "metrics": of.metric_rows(again),
+                "subgroup_metrics": of.subgroup_rows(again),
+                "fairness": of.fairness_rows(again),
+            }
+            for table, rows in tables.items():
+                names = (task, each.arm.name, each.fusion)
+                n, wrong = _compare(db, table, each.run_id, names, rows)
+                checked += n
+                label = f"{task} {each.arm.name} by {each.fusion}"
+                problems += [(None, f"{label}: {words}") for words in wrong]
+    return found(CHECK, checked, problems)
+
+
+@dataclass(frozen=True)
+class _Evaluation:
+    """What the run noted that evaluated an arm, as far as point values depend on it."""
+
+    attributes: Sequence[str]
+    bootstrap: Bootstrap
+
+
+def _evaluated(
+    db: duckdb.DuckDBPyConnection, task: str
+) -> tuple[dict[str, _Evaluation], list[str]]:
+    """Current runs of predict that have metrics, and by what; and those of which nobody knows."""
+    rows = db.execute(
+        "select distinct arms.run_id, arms.settings ->> 'arm', arms.settings ->> 'fusion',"
+        " evaluations.seed, from_json(evaluations.settings -> 'attributes', '[\"varchar\"]'),"
+        " cast(evaluations.settings ->> 'min_group' as integer),"
+        " cast(evaluations.settings ->> 'alert_rate' as double),"
+        " cast(evaluations.settings ->> 'at_sensitivity' as double)"
+        " from results.metrics inner join results.current_runs as arms using (run_id)"
+        " left join results.runs as evaluations on metrics.evaluation_run_id = evaluations.run_id"
+        " where arms.kind = 'predict' and arms.task = ? and (evaluations.run_id is null"
+        " or evaluations.run_id in (select run_id from results.current_evaluations)) order by all",
+        [task],
+    ).fetchall()
+    evaluated: dict[str, _Evaluation] = {}
+    lost = []
+    for run_id, arm, fusion, seed, attributes, min_group, alert_rate, at_sensitivity in rows:
+        if None in (seed, attributes, min_group) or run_id in evaluated:
+            lost.append(f"{task} {arm} by {fusion}: metrics of an unknown evaluation")
+            continue
+        points = {"alert_rate": alert_rate, "sensitivity": at_sensitivity}
+        noted = {name: at for name, at in points.items() if at is not None}  # older clones do not
+        evaluated[run_id] = _Evaluation(
+            attributes, Bootstrap(1, seed, min_group, replace(BY_RANK, **noted))
+        )
+    return evaluated, lost
+
+
+def _without_metrics(db: duckdb.DuckDBPyConnection, task: str) -> list[str]:
+    """Arms that the standing evaluation has scored and that have no metrics of it."""
+    rows = db.execute(
+        "select arms.settings ->> 'arm', arms.settings ->> 'fusion'"
+        " from results.current_runs as arms inner join results.current_runs as evaluation"
+        " on list_contains(string_split(evaluation.fingerprint, ','), arms.run_id)"
+        " where arms.kind = 'predict' and evaluation.kind = 'evaluate' and arms.task = $1"
+        " and evaluation.task = $1"
+        " and not exists (from results.metrics where metrics.run_id = arms.run_id"
+        " and metrics.evaluation_run_id = evaluation.run_id) order by all",
+        [task],
+    ).fetchall()
+    return [f"{task} {arm} by {fusion}" for arm, fusion in rows]
+
+
+def _compare(
+    db: duckdb.DuckDBPyConnection,
+    table: str,
+    run_id: str,
+    names: tuple[str, str, str],
+    rows: Iterable[Row],
+) -> tuple[int, list[str]]:
+    """How many rows are kept, and what is wrong with which."""
+    keys, values = KEYS[table], VALUES[table]
+    columns = (*keys, *values, *NAMES)
+    stored = db.execute(
+        f"select {', '.join(columns)} from results.{table} where run_id = ? order by all", [run_id]
+    ).fetchall()
+    again = {
+        tuple(row[key] for key in keys): row | dict(zip(NAMES, names, strict=True)) for row in rows
+    }
+    wrong = []
+    times = Counter(row[: len(keys)] for row in stored)
+    for row in stored:
+        kept, key = dict(zip(columns, row, strict=True)), row[: len(keys)]
+        words = " ".join(map(str, key))
+        if key not in again or times[key] > 1:
+            wrong.append(f"{words} should not be there{' twice' if key in again else ''}")
+        elif differ := [c for c in (*values, *NAMES) if not is_close(kept[c], again[key][c])]:
+            wrong.append(f"{words} ({', '.join(differ)})")
+    wrong += [f"{' '.join(map(str, key))} missing" for key in again if key not in times]
+    return len(stored), sorted(wrong)

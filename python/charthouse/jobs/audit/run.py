@@ -1,0 +1,166 @@
+"""`charthouse audit`: what Python computes again, then reports.audit as a terminal shows it."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import duckdb
+
+from charthouse.core.cohort import Cohort, read_cohort, require_cohort
+from charthouse.core.errors import CharthouseError
+from charthouse.core.progress import Say, Watch
+from charthouse.core.runs import new_run_id, note_counts, start_run
+from charthouse.core.warehouse import open_warehouse
+from charthouse.jobs.audit import evaluation, findings, metrics, scores, vectors
+from charthouse.jobs.audit.findings import Finding
+from charthouse.jobs.audit.replay import replay
+from charthouse.jobs.audit.workplace import workplace
+
+STAYS_SHOWN = 20
+STATES = ("failed", "warning", "by a chosen setting", "passed", "nothing to check", "not run")
+"""Of a check, the gravest first; only the first fails the audit."""
+
+Row = tuple
+
+
+def audit(project: Path, warehouse: Path, say: Say, full: Watch | None = None) -> int:
+    """Computes again what the warehouse holds, keeps what it found, and prints every check.
+
+    Args:
+        project: folder of dbt_project.yml.
+        warehouse: the DuckDB file.
+        say: called with one line at a time.
+        full: also evaluates again, and shows its progress; None leaves that check out.
+
+    Returns:
+        How many checks failed.
+
+    Raises:
+        CharthouseError: the warehouse lacks reports.audit, or is of an older clone; or another
+            audit of it is running.
+    """
+    with open_warehouse(warehouse) as db:
+        cohort = read_cohort(db)
+        _read(db)
+    say(f"{cohort.describe()} in {warehouse}")
+    compute_again(project, warehouse, cohort, say, full)
+    return show(warehouse, say)
+
+
+def compute_again(
+    project: Path, warehouse: Path, cohort: Cohort, say: Say, full: Watch | None = None
+) -> None:
+    """Runs the checks that only Python can do, and keeps their findings.
+
+    Args:
+        project: folder of dbt_project.yml.
+        warehouse: the DuckDB file; others may read it meanwhile.
+        cohort: its present cohort.
+        say: called with one line at a time.
+        full: as of audit.
+
+    Raises:
+        CharthouseError: as audit.
+    """
+    run_id = new_run_id("audit")
+    with open_warehouse(warehouse, read_only=False) as db:
+        start_run(
+            db, cohort, run_id=run_id, kind="audit", name="audit", task=None, seed=0, settings={},
+            fingerprint="", reads=[],
+        )  # fmt: skip
+    with workplace(warehouse) as folder:
+        made = replay(project, warehouse, cohort, folder, say)
+    with open_warehouse(warehouse) as db:
+        made += _found_or_why_not(vectors.READ, lambda: vectors.hash_again(db))
+        made += _found_or_why_not(scores.CHECK, lambda: [scores.rescore(db, project, cohort)])
+        made += _found_or_why_not(
+            metrics.CHECK, lambda: [metrics.measure_again(db, project, cohort)]
+        )
+    if watch := full:
+        made += _found_or_why_not(
+            evaluation.CHECK,
+            lambda: [evaluation.evaluate_again(project, warehouse, cohort, say, watch)],
+        )
+    _keep(warehouse, cohort, run_id, made)
+
+
+def _found_or_why_not(check: str, compute: Callable[[], Sequence[Finding]]) -> Sequence[Finding]:
+    """What a check finds; or that it cannot be run on what is stored.
+
+    By the kind of the error alone: its words may be values of the database.
+    """
+    try:
+        return compute()
+    except Exception as error:
+        if "interrupt" in str(error).lower():  # Ctrl-C during a query
+            raise
+        return [Finding(check, 0, 1, (), f"cannot be computed again: {type(error).__name__}")]
+
+
+def _keep(warehouse: Path, cohort: Cohort, run_id: str, made: Sequence[Finding]) -> None:
+    with open_warehouse(warehouse, read_only=False) as db:
+        db.execute("begin")
+        require_cohort(db, cohort)
+        findings.keep(db, run_id, made)
+        counts = {"checks": len(made), "failed": sum(each.failed > 0 for each in made)}
+        note_counts(db, run_id, counts, finished=True)
+        db.execute("commit")
+
+
+def show(warehouse: Path, say: Say) -> int:
+    """Says for each check whether it passed; of the others, in which stays and what to do.
+
+    Args:
+        warehouse: the DuckDB file.
+        say: called with one line at a time.
+
+    Returns:
+        How many checks failed.
+
+    Raises:
+        CharthouseError: the warehouse lacks reports.audit, or is of an older clone.
+    """
+    with open_warehouse(warehouse) as db:
+        rows = _read(db)
+    width = max(len(row[1]) for row in rows)
+    for state, check, question, checked, failing, stays, stay_ids, detail, mend in rows:
+        found = f"{failing} of {checked}" if failing else f"{checked} checked"
+        say(f"  {state.upper() if state == 'failed' else state:<19}  {check:<{width}}  {found}")
+        if failing:
+            say(f"      {question} Yes: {detail}.")
+        if state in ("failed", "warning"):
+            if stays:
+                say(f"      {_named(stay_ids, stays)}")
+            say(f"      {mend}")
+    counts = {state: sum(row[0] == state for row in rows) for state in STATES}
+    counted = [
+        f"{n} {state.upper() if state == 'failed' else state}" for state, n in counts.items() if n
+    ]
+    say(f"{len(rows)} checks: {', '.join(counted)}.")
+    return counts["failed"]
+
+
+def _read(db: duckdb.DuckDBPyConnection) -> list[tuple]:
+    missing = CharthouseError(
+        "The warehouse lacks reports.audit, or has an old one. Run charthouse build."
+    )
+    # asked for first: where there is no such view, DuckDB takes the name for a Python variable
+    if not db.execute(
+        "select 1 from duckdb_views() where schema_name = 'reports' and view_name = 'audit'"
+    ).fetchall():
+        raise missing
+    try:
+        return db.execute(
+            "select state, check_name, question, checked, failing, stays, stay_ids, detail, mend"
+            " from reports.audit order by position"
+        ).fetchall()
+    except (duckdb.CatalogException, duckdb.BinderException):
+        raise CharthouseError(
+            "reports.audit cannot be read: a table or view under it is of an older clone, was"
+            " changed, or is gone. Run charthouse build."
+        ) from None
+
+
+def _named(stay_ids: Sequence[int], stays: int) -> str:
+    shown = ", ".join(map(str, stay_ids[:STAYS_SHOWN]))
+    more = f" and {stays - STAYS_SHOWN} more" if stays > STAYS_SHOWN else ""
+    return f"{'stay' if stays == 1 else 'stays'} {shown}{more}"

@@ -1,0 +1,96 @@
+"""Vectors whose bytes are not those that were written, or not those that were read."""
+
+from collections import defaultdict
+
+import duckdb
+
+from charthouse.core.cohort import IS_CURRENT
+from charthouse.jobs.audit.findings import Finding, found
+from charthouse.jobs.embed.store import vector_hash
+from charthouse.jobs.predict.features import ROWS_AT_ONCE, hash_of_all
+
+WRITTEN = "vectors_not_as_written"
+READ = "vectors_not_as_read"
+
+_Target = tuple[str, str | None]
+
+
+def hash_again(db: duckdb.DuckDBPyConnection) -> list[Finding]:
+    """Hashes the bytes of every vector of the present cohort, once.
+
+    Args:
+        db: the warehouse.
+
+    Returns:
+        One finding for each vector against the hash that was written with it, one for all vectors
+        that each current arm read against the hash that its run noted.
+    """
+    targets = db.execute(
+        "select distinct encoder, task from embeddings.current_vectors order by all"
+    ).fetchall()
+    checked = 0
+    problems: list[tuple[int | None, str]] = []
+    hashes: dict[_Target, dict[int, str]] = defaultdict(dict)
+    for encoder, task in targets:
+        label = f"{encoder} {task}" if task else encoder
+        columns = _columns(db, encoder)
+        written = "written_hash" if "written_hash" in columns else "null::varchar"
+        of_task, parameters = ("and task = ?", [task]) if task else ("", [])
+        rows = db.sql(
+            f'select stay_id, embedding, {written} as written from embeddings."{encoder}"'
+            f" where {IS_CURRENT} {of_task}",
+            params=parameters,
+        ).to_arrow_reader(ROWS_AT_ONCE)
+        noted: dict[int, str | None] = {}
+        for batch in rows:
+            stays = batch.column("stay_id").to_pylist()
+            flat = batch.column("embedding").flatten().to_numpy()
+            vectors = flat.reshape(len(stays), -1)
+            for stay, vector, then in zip(
+                stays, vectors, batch.column("written").to_pylist(), strict=True
+            ):
+                hashes[encoder, task][stay] = vector_hash(vector)
+                noted[stay] = then
+        if any(noted.values()):  # else they are of an older clone, which noted none
+            checked += len(noted)
+            now = hashes[encoder, task]
+            problems += [(stay, label) for stay, then in noted.items() if then != now[stay]]
+    return [found(WRITTEN, checked, problems), _as_read(db, hashes)]
+
+
+def _columns(db: duckdb.DuckDBPyConnection, encoder: str) -> set[str]:
+    rows = db.execute(
+        "select column_name from duckdb_columns()"
+        " where schema_name = 'embeddings' and table_name = ?",
+        [encoder],
+    ).fetchall()
+    return {name for (name,) in rows}
+
+
+def _as_read(db: duckdb.DuckDBPyConnection, hashes: dict[_Target, dict[int, str]]) -> Finding:
+    """Of each arm, the vectors of the stays that have a label for its task: those that it read."""
+    labelled = {
+        task: frozenset(stays)
+        for task, stays in db.execute(
+            "select task, list(stay_id) from marts.labels where label is not null group by task"
+        ).fetchall()
+    }
+    inputs = db.execute(
+        "select distinct runs.task, runs.name, inputs.encoder, inputs.encoder_task,"
+        " inputs.vectors_hash from results.run_inputs as inputs"
+        " inner join results.current_runs as runs using (run_id)"
+        " where runs.kind = 'predict' order by all"
+    ).fetchall()
+    if not any(then for *_, then in inputs):  # of an older clone
+        return found(READ, 0, ())
+    now: dict[tuple[_Target, str], str] = {}  # several arms read the same
+    problems: list[tuple[int | None, str]] = []
+    for task, name, encoder, encoder_task, then in inputs:
+        key = ((encoder, encoder_task), task)
+        if key not in now:
+            wanted = labelled.get(task, frozenset())
+            of_task = {s: h for s, h in hashes[encoder, encoder_task].items() if s in wanted}
+            now[key] = hash_of_all(of_task)
+        if now[key] != then:
+            problems.append((None, f"{task} {name}: {encoder}"))
+    return found(READ, len(inputs), problems)

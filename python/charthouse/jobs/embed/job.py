@@ -1,0 +1,231 @@
+"""Runs an encoder over the stays of its plan: read, let go, encode, append, again."""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+import numpy as np
+
+from charthouse.core.cohort import require_cohort
+from charthouse.core.errors import CharthouseError
+from charthouse.core.progress import Told
+from charthouse.core.runs import note_counts, note_cut_short, start_run
+from charthouse.core.warehouse import open_warehouse
+from charthouse.jobs.embed import store
+from charthouse.jobs.embed.plan import FitStays, Plan
+from charthouse.models.encoders.base import Encoded, FittedEncoder, NothingToFit, Skipped
+from charthouse.net.patience import REFUSED
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run did, in stays."""
+
+    encoded: int
+    kept: int  # had their embedding already
+    skipped: int  # have none, each with its reason in embeddings.skipped
+    left: int  # still to do, because of a limit
+    items_skipped: int  # images or reports left out of stays that were encoded
+    seconds: float
+    used: dict[str, Any]  # requests, tokens and cost, of encoders that send
+
+
+def run_plan(
+    plan: Plan, *, limit: int | None = None, chunk_stays: int | None = None, progress: Told
+) -> Outcome:
+    """Encodes what the plan has to do; whatever is appended stays, however the run ends.
+
+    Args:
+        plan: what to do.
+        limit: encode no more stays than this.
+        chunk_stays: stays appended at a time; the encoder's own choice by default.
+        progress: told after each append.
+
+    Raises:
+        CharthouseError: something the user can mend; the run can be started again and goes on.
+    """
+    started = time.monotonic()
+    todo = plan.todo[:limit]
+    if todo and plan.refusal:
+        raise CharthouseError(plan.refusal)
+    with open_warehouse(plan.warehouse, read_only=False) as db:
+        db.execute("begin")
+        require_cohort(db, plan.cohort)
+        context = plan.encoder.context
+        start_run(
+            db,
+            plan.cohort,
+            run_id=plan.run_id,
+            kind="embed",
+            name=plan.target.encoder,
+            task=plan.target.task,
+            seed=context.seed,
+            settings={**plan.encoder.settings(), "fit_hash": plan.fit_hash or None},
+            fingerprint=plan.fingerprint,
+            reads=plan.reads,
+            revision=plan.encoder.revision(),
+            device=context.device,
+        )
+        store.mark_current(db, plan.target, plan.input_hashes, plan.reads)
+        store.note_absent(
+            db,
+            plan.target,
+            [Skipped(stay_id, None, plan.absent_because) for stay_id in plan.absent_anew],
+            plan.input_hashes,
+            reads=plan.reads,
+            run_id=plan.run_id,
+        )
+        db.execute("commit")
+    encoded = skipped = items_skipped = 0
+
+    def outcome() -> Outcome:
+        return Outcome(
+            encoded=encoded,
+            kept=plan.encoded,
+            skipped=plan.skipped + skipped,
+            left=len(plan.todo) - len(todo),
+            items_skipped=items_skipped,
+            seconds=round(time.monotonic() - started, 3),
+            used=plan.encoder.used(),
+        )
+
+    try:
+        refusal = _prepare(plan) if todo else None
+        size = chunk_stays or plan.encoder.chunk_stays
+        length: int | None = None
+        for start in range(0, len(todo), size):
+            chunk = todo[start : start + size]
+            if refusal:
+                found = _of_skips([Skipped(stay_id, None, refusal) for stay_id in chunk])
+            else:
+                found = plan.encoder.encode(plan.read(chunk))
+                length = _require_sound(plan, found, chunk, length)
+                found = _without_hollow(plan, found)
+            with _transaction(plan) as db:
+                _append(db, plan, _without_known(plan, found))
+            encoded += len(found.stay_ids)
+            skipped += sum(skip.item is None for skip in found.skipped)
+            items_skipped += sum(skip.item is not None for skip in found.skipped)
+            progress(start + len(chunk), len(todo))
+    except BaseException:  # what was paid for is noted, however the run ends
+        note_cut_short(plan.warehouse, plan.run_id, vars(outcome()))
+        raise
+    done = outcome()
+    with open_warehouse(plan.warehouse, read_only=False) as db:
+        note_counts(db, plan.run_id, vars(done), finished=True)
+    return done
+
+
+def _prepare(plan: Plan) -> str | None:
+    """Loads and fits; the reason why nothing can be encoded, if there is one."""
+    encoder = plan.encoder
+    encoder.load()
+    if not isinstance(encoder, FittedEncoder):
+        return None
+    with open_warehouse(plan.warehouse) as db:
+        learned = store.learned(db, plan.target, plan.fit_hash)
+    if learned is None:
+        stays = FitStays(plan, encoder.fits_on)
+        try:
+            learned = encoder.fit(stays)
+        except NothingToFit as error:
+            return f"nothing to fit on: {error}"
+        with _transaction(plan) as db:
+            store.keep_learned(db, plan.target, plan.fit_hash, learned, stays.stay_ids, plan.run_id)
+    encoder.restore(learned)
+    return None
+
+
+def _require_sound(
+    plan: Plan, found: Encoded, chunk: Sequence[int], length: int | None
+) -> int | None:
+    """An encoder must not lose or double a stay, or give vectors of changing length.
+
+    Returns:
+        The length of the vectors; `length`, that of the chunks before, where there is none.
+
+    Raises:
+        CharthouseError: the encoder does not do what its row in seeds/encoders.csv says.
+    """
+    answered = [*map(int, found.stay_ids), *(s.stay_id for s in found.skipped if s.item is None)]
+    if sorted(answered) != sorted(chunk) or len(found.vectors) != len(found.stay_ids):
+        raise CharthouseError(
+            f"{plan.target.label} must give each of {len(chunk)} stays one vector or one reason,"
+            f" and gave {len(found.vectors)} vectors and {len(answered)} answers. Correct its"
+            " encode."
+        )
+    if not len(found.stay_ids):
+        return length
+    given, due = found.vectors.shape[1], plan.encoder.dimension() or length
+    if due and given != due:
+        raise CharthouseError(
+            f"{plan.target.label} gave vectors of {given} numbers, but"
+            f" {'seeds/encoders.csv says' if plan.encoder.dimension() else 'before it were'} {due}."
+            " Give it the right weights, or correct the seed."
+        )
+    return given
+
+
+def _without_hollow(plan: Plan, found: Encoded) -> Encoded:
+    """Refuses vectors that say nothing."""
+    finite = np.isfinite(found.vectors).all(axis=1)
+    good = finite & (found.vectors.any(axis=1) | plan.encoder.zero_is_a_value)
+    if good.all():
+        return found
+    refused = [
+        Skipped(int(stay_id), None, f"refused: {'all' if is_finite else 'some'} numbers of its"
+                f" vector are {'zero' if is_finite else 'not finite'}")
+        for stay_id, is_finite in zip(found.stay_ids[~good], finite[~good], strict=True)
+    ]  # fmt: skip
+    return Encoded(found.stay_ids[good], found.vectors[good], [*found.skipped, *refused])
+
+
+def _without_known(plan: Plan, found: Encoded) -> Encoded:
+    """Leaves out stays of which the service refuses just what it refused before: what they have
+    stands, in the name of the run that made it, and predictions that read it stand too."""
+    refused: dict[int, set[str | None]] = {}
+    for skip in found.skipped:
+        if skip.reason.startswith(REFUSED):
+            refused.setdefault(skip.stay_id, set()).add(skip.item)
+    known = {stay_id for stay_id, items in plan.refused.items() if refused.get(stay_id) == items}
+    new = ~np.isin(found.stay_ids, list(known))
+    skipped = [skip for skip in found.skipped if skip.stay_id not in known]
+    return Encoded(found.stay_ids[new], found.vectors[new], skipped)
+
+
+def _append(db: duckdb.DuckDBPyConnection, plan: Plan, found: Encoded) -> None:
+    store.append(
+        db,
+        plan.target,
+        found,
+        plan.input_hashes,
+        reads=plan.reads,
+        run_id=plan.run_id,
+    )
+
+
+def _of_skips(skips: Sequence[Skipped]) -> Encoded:
+    return Encoded(np.empty(0, np.int64), np.empty((0, 0), np.float32), skips)
+
+
+@contextmanager
+def _transaction(plan: Plan) -> Iterator[duckdb.DuckDBPyConnection]:
+    """All of it or nothing; never into the marts of another cohort, nor beside another run.
+
+    Raises:
+        CharthouseError: the marts were built again, or another run of the encoder has begun.
+    """
+    with open_warehouse(plan.warehouse, read_only=False) as db:
+        db.execute("begin")
+        require_cohort(db, plan.cohort)
+        newest = store.newest_run(db, plan.target)
+        if newest != plan.run_id:  # its settings may be others, and rows of both would mix
+            raise CharthouseError(
+                f"Another run of {plan.target.label} has begun meanwhile ({newest}) and takes over."
+                " What this one wrote is kept where it fits."
+            )
+        yield db
+        db.execute("commit")

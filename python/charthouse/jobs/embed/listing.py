@@ -1,0 +1,85 @@
+"""`charthouse encoders`: every encoder of the seed and how far it has come."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import duckdb
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from charthouse.core.cohort import Cohort, read_cohort
+from charthouse.core.errors import CharthouseError
+from charthouse.core.warehouse import open_warehouse
+from charthouse.jobs.embed.plan import context_of
+from charthouse.models.encoders.base import Context
+from charthouse.models.encoders.registry import encoder_specs, why_not_ready
+
+Row = tuple[str | None, str, int, int]  # task, state, encoded, skipped
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a warehouse holds; nothing where there is none yet."""
+
+    cohort: Cohort | None = None
+    rows: dict[str, list[Row]] = field(default_factory=dict)  # by encoder
+    lengths: dict[str, int] = field(default_factory=dict)  # of the vectors in an encoder's table
+
+
+def encoder_table(project: Path, warehouse: Path) -> tuple[str, Table, list[str]]:
+    """A heading; one row an encoder (and task): what it is, what is done; what is not ready, why.
+
+    Raises:
+        CharthouseError: the warehouse was not built to its end, or by an older clone.
+    """
+    known = _progress(warehouse)
+    place = f"and their state in {warehouse}" if known.cohort else f"before {warehouse} is built"
+    table = Table(box=SIMPLE_HEAD, padding=0, pad_edge=False)
+    for column in ("encoder", "modality", "length", "saw MIMIC", "state", "encoded", "skipped"):
+        is_number = column in ("length", "encoded", "skipped")
+        table.add_column(column, justify="right" if is_number else "left", no_wrap=True)
+    lines = []
+    for spec in encoder_specs(project).values():
+        context = context_of(known.cohort, spec) if known.cohort else Context(spec, {})
+        needs = why_not_ready(context)
+        length = known.lengths.get(spec.encoder) or spec.dimension
+        for task, state, encoded, skipped in known.rows.get(spec.encoder, [(None, "none", 0, 0)]):
+            table.add_row(
+                f"{spec.encoder} ({task})" if task else spec.encoder,
+                spec.modality.name,
+                str(length or "-"),
+                spec.saw_mimic,
+                state if state != "none" else "not ready" if needs else "ready",
+                str(encoded),
+                str(skipped),
+            )
+        if needs:
+            lines.append(f"{spec.encoder} is not ready: {needs}")
+    return f"Encoders, {place}", table, lines
+
+
+def _progress(warehouse: Path) -> Progress:
+    """Of each encoder, its rows of reports.encoders; and how long its vectors are."""
+    if not warehouse.exists():
+        return Progress()
+    rows: dict[str, list[Row]] = {}
+    with open_warehouse(warehouse) as db:
+        cohort = read_cohort(db)
+        # else it takes a view that is not there for one of our functions
+        db.execute("set python_enable_replacements = false")
+        try:
+            found = db.execute(
+                "select encoder, task, state, encoded, skipped from reports.encoders"
+                " order by encoder, task"
+            ).fetchall()
+        except (duckdb.CatalogException, duckdb.BinderException):
+            raise CharthouseError(
+                "The warehouse lacks reports.encoders, or has an old one. Run charthouse build."
+            ) from None
+        lengths = db.execute(
+            "select table_name, cast(regexp_extract(data_type, '(\\d+)]$', 1) as integer)"
+            " from duckdb_columns() where schema_name = 'embeddings' and column_name = 'embedding'"
+        ).fetchall()
+    for encoder, *row in found:
+        rows.setdefault(encoder, []).append(tuple(row))
+    return Progress(cohort, rows, dict(lengths))

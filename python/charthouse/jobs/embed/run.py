@@ -1,0 +1,146 @@
+"""Several encoders in turn: which, on what device, and what is said about it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from charthouse.core.cohort import Cohort, read_cohort
+from charthouse.core.device import choose_device
+from charthouse.core.errors import CharthouseError, require_known
+from charthouse.core.progress import Say, Watch
+from charthouse.core.warehouse import open_warehouse
+from charthouse.jobs.embed.job import Outcome, run_plan
+from charthouse.jobs.embed.plan import Plan, context_of, make_plan
+from charthouse.models.encoders.registry import (
+    EncoderSpec,
+    encoder_class,
+    encoder_spec,
+    encoder_specs,
+    why_not_ready,
+)
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a user may ask of `charthouse embed`."""
+
+    encoders: Sequence[str] = ()  # none: every one that is ready
+    tasks: Sequence[str] = ()  # none: all, for encoders that are trained per task
+    limit: int | None = None
+    dry_run: bool = False
+    seed: int = 0
+    device: str = "auto"
+    precision: str = "float32"
+    chunk_stays: int | None = None
+
+
+def embed(project: Path, warehouse: Path, options: Options, *, say: Say, watch: Watch) -> None:
+    """Encodes the cohort with each encoder asked for, or with every one that is ready.
+
+    Args:
+        project: folder of dbt_project.yml.
+        warehouse: the DuckDB file.
+        options: what the user asked.
+        say: told one line at a time.
+        watch: shows progress.
+
+    Raises:
+        CharthouseError: some encoders cannot run, and all others are done.
+    """
+    options = replace(options, device=choose_device(options.device))
+    require_known("--precision", options.precision, ("float32", "bfloat16"))
+    with open_warehouse(warehouse) as db:
+        cohort = read_cohort(db)
+    say(f"{cohort.describe()} in {warehouse}")
+    for task in options.tasks:
+        require_known("--task", task, cohort.tasks)
+    named = [encoder_spec(project, name) for name in options.encoders]
+    failed = []
+    for spec in named or _ready(project, cohort, say):
+        try:
+            _embed_with(spec, warehouse, cohort, options, say, watch)
+        except CharthouseError as error:
+            if len(named) == 1:
+                raise
+            say(f"  {spec.encoder}: FAILED, {error}")
+            failed.append(spec.encoder)
+    if failed:
+        raise CharthouseError(f"{', '.join(failed)} could not run: the lines above say why.")
+
+
+def _embed_with(
+    spec: EncoderSpec, warehouse: Path, cohort: Cohort, options: Options, say: Say, watch: Watch
+) -> None:
+    """One encoder, for each task where it is trained per task."""
+    for task in _tasks(spec, cohort, options):
+        if options.dry_run and (refusal := _fetches(spec, cohort)):
+            say(f"  {spec.encoder}: not ready, {refusal}")
+            continue
+        plan = make_plan(
+            warehouse,
+            cohort,
+            spec,
+            task=task,
+            seed=options.seed,
+            device=options.device,
+            precision=options.precision,
+        )
+        used = plan.encoder.settings().get("precision", "float32")
+        if options.encoders and used != options.precision:
+            say(f"  {plan.target.label}: --precision is not for it; its vectors are {used}")
+        if options.dry_run:
+            say(f"  {_intention(plan, options.limit)}")
+            continue
+        with watch(plan.target.label, len(plan.todo[: options.limit])) as progress:
+            outcome = run_plan(
+                plan, limit=options.limit, chunk_stays=options.chunk_stays, progress=progress
+            )
+        say(f"  {plan.target.label}: {_summary(outcome)}")
+
+
+def _ready(project: Path, cohort: Cohort, say: Say) -> list[EncoderSpec]:
+    """Encoders that suit the cohort and need nothing from outside; says why others are left out."""
+    ready = []
+    for spec in encoder_specs(project).values():
+        reason = why_not_ready(context_of(cohort, spec))
+        if reason is None:
+            ready.append(spec)
+        else:
+            say(f"  {spec.encoder}: left out, {reason}")
+    return ready
+
+
+def _fetches(spec: EncoderSpec, cohort: Cohort) -> str | None:
+    """Why a dry run stops here: it would have to fetch weights to know what they are."""
+    if not encoder_class(spec.name).weight_files:
+        return None
+    return why_not_ready(context_of(cohort, spec))
+
+
+def _tasks(spec: EncoderSpec, cohort: Cohort, options: Options) -> Sequence[str | None]:
+    if encoder_class(spec.name).per_task:
+        return list(options.tasks) or list(cohort.tasks)
+    return [None]
+
+
+def _intention(plan: Plan, limit: int | None) -> str:
+    now = len(plan.todo[:limit])
+    later = len(plan.todo) - now
+    return (
+        f"{plan.target.label}: would encode {now} stays on {plan.encoder.context.device}"
+        + (f" ({later} more are left by the limit)" if later else "")
+        + f"; {plan.encoded} are encoded already, {plan.skipped} have nothing to encode."
+        + (f" Sends reports to {host}." if (host := plan.encoder.sends_to()) else "")
+        + (f" That would not go: {plan.refusal}" if plan.refusal else "")
+    )
+
+
+def _summary(outcome: Outcome) -> str:
+    rate = f", {outcome.encoded / outcome.seconds:.0f} stays/s" if outcome.encoded else ""
+    return (
+        f"{outcome.encoded} encoded{rate}, {outcome.kept} kept, {outcome.skipped} skipped"
+        + (f" (and {outcome.items_skipped} single items)" if outcome.items_skipped else "")
+        + (f", {outcome.left} left by the limit" if outcome.left else "")
+        + "".join(f", {value} {name}" for name, value in outcome.used.items())
+        + f", {outcome.seconds:.1f} s"
+    )

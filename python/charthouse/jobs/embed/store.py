@@ -1,0 +1,322 @@
+"""The tables of the schema embeddings, and results.runs: every statement that changes them."""
+
+import hashlib
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+
+from charthouse.models.encoders.base import Encoded, Skipped
+from charthouse.net.patience import REFUSED
+
+Items = frozenset[str | None]
+"""Of a stay: its images or reports by name; None is the whole stay."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """Rows of one encoder, and of one task where it is trained per task."""
+
+    encoder: str
+    task: str | None
+
+    @property
+    def table(self) -> str:
+        """Quoted, with its schema."""
+        return f'embeddings."{self.encoder}"'
+
+    @property
+    def label(self) -> str:
+        """For people."""
+        return f"{self.encoder} ({self.task})" if self.task else self.encoder
+
+
+def vector_hash(vector: np.ndarray) -> str:
+    """md5 of a vector's bytes, float32 and little-endian: the same on every machine.
+
+    Example:
+        >>> vector_hash(np.array([1.0, 2.0]))
+        '057a7f5ab69cb695657046b18832c330'
+    """
+    return hashlib.md5(np.ascontiguousarray(vector, "<f4").tobytes()).hexdigest()
+
+
+def answered(db: duckdb.DuckDBPyConnection, target: Target) -> set[tuple[int, str]]:
+    """Each stay_id with the input hashes that it was encoded from, or skipped for.
+
+    It may have both: the vector of what it held, and the reason since it holds nothing any more.
+    """
+    skipped = db.execute(
+        "select stay_id, input_hash from embeddings.skipped"
+        " where encoder = ? and task is not distinct from ? and item is null",
+        [target.encoder, target.task],
+    ).fetchall()
+    return {*skipped, *encoded_hashes(db, target).items()}
+
+
+def refused(db: duckdb.DuckDBPyConnection, target: Target) -> dict[tuple[int, str], Items]:
+    """By stay_id and input hash, what a service would not take: another day it may."""
+    found = db.execute(
+        "select stay_id, input_hash, list(item) from embeddings.skipped where encoder = ?"
+        " and task is not distinct from ? and starts_with(reason, ?) group by all",
+        [target.encoder, target.task, REFUSED],
+    ).fetchall()
+    return {(stay_id, input_hash): frozenset(items) for stay_id, input_hash, items in found}
+
+
+def encoded_hashes(db: duckdb.DuckDBPyConnection, target: Target) -> dict[int, str]:
+    """stay_id to the input hash of its embedding."""
+    return dict(
+        db.execute(
+            "select stay_id, input_hash from embeddings.encoded"
+            " where encoder = ? and task is not distinct from ?",
+            [target.encoder, target.task],
+        ).fetchall()
+    )
+
+
+def newest_run(db: duckdb.DuckDBPyConnection, target: Target) -> str:
+    """The run that writes to the target: of several the one that began last."""
+    newest: str = db.execute(
+        "select run_id from results.runs where kind = 'embed' and name = ?"
+        " and task is not distinct from ? order by started_at desc, run_id desc limit 1",
+        [target.encoder, target.task],
+    ).fetchall()[0][0]
+    return newest
+
+
+def mark_current(
+    db: duckdb.DuckDBPyConnection,
+    target: Target,
+    input_hashes: Mapping[int, str],
+    reads: Sequence[str],
+) -> None:
+    """Rows made from just these inputs are of what is read now; others, for now, of nothing.
+
+    They stay where they are until they are replaced, so that going back to the old settings finds
+    them again.
+    """
+    wanted = pa.table(
+        {
+            "stay_id": pa.array(list(input_hashes), pa.int32()),
+            "input_hash": pa.array(list(input_hashes.values()), pa.string()),
+        }
+    )
+    db.register("wanted", wanted)
+    tables = [("embeddings.skipped", "encoder = $encoder and")]
+    if _exists(db, target.encoder):
+        tables.append((target.table, ""))
+    for table, of_encoder in tables:
+        has_task = target.task is not None or table == "embeddings.skipped"
+        of_task = "task is not distinct from $task and" if has_task else ""
+        parameters: dict[str, Any] = {"reads": list(reads)}
+        parameters |= {"encoder": target.encoder} if of_encoder else {}
+        parameters |= {"task": target.task} if of_task else {}
+        match = "(stay_id, input_hash) in (select (stay_id, input_hash) from wanted)"
+        db.execute(
+            f"update {table} set reads = if({match}, $reads, null) where {of_encoder}"
+            f" {of_task} (({match} and reads is distinct from $reads)"
+            f" or (not {match} and reads = $reads))",
+            parameters,
+        )
+    db.unregister("wanted")
+
+
+def append(
+    db: duckdb.DuckDBPyConnection,
+    target: Target,
+    encoded: Encoded,
+    input_hashes: Mapping[int, str],
+    *,
+    reads: Sequence[str],
+    run_id: str,
+) -> None:
+    """Replaces what there was of these stays by what was found now, in the caller's transaction."""
+    stays = sorted({*map(int, encoded.stay_ids), *(skip.stay_id for skip in encoded.skipped)})
+    same_task = "" if target.task is None else "and task = ?"
+    task = [] if target.task is None else [target.task]
+    if len(encoded.stay_ids):
+        _ensure_table(db, target, encoded.vectors.shape[1])
+    if _exists(db, target.encoder):
+        db.execute(
+            f"delete from {target.table} where stay_id in (select unnest(?)) {same_task}",
+            [stays, *task],
+        )
+    db.execute(
+        "delete from embeddings.skipped where encoder = ? and task is not distinct from ?"
+        " and stay_id in (select unnest(?))",
+        [target.encoder, target.task, stays],
+    )
+    common = {"reads": list(reads), "run_id": run_id}
+    if len(encoded.stay_ids):
+        rows = _arrow_rows(encoded, input_hashes, common, target.task)
+        db.register("batch", rows)
+        db.execute(f"insert into {target.table} by name select * from batch")
+        db.unregister("batch")
+    _insert_skips(db, _skipped_rows(encoded.skipped, input_hashes, common, target))
+
+
+def note_absent(
+    db: duckdb.DuckDBPyConnection,
+    target: Target,
+    skips: Sequence[Skipped],
+    input_hashes: Mapping[int, str],
+    *,
+    reads: Sequence[str],
+    run_id: str,
+) -> None:
+    """Notes that stays hold nothing of the modality, in the caller's transaction.
+
+    Their vectors stay, though of no cohort, with what is known of their items: where a folder was
+    forgotten, or a disk, it is found again when it is back.
+    """
+    db.execute(
+        "delete from embeddings.skipped where encoder = ? and task is not distinct from ?"
+        " and item is null and stay_id in (select unnest(?))",
+        [target.encoder, target.task, [skip.stay_id for skip in skips]],
+    )
+    common = {"reads": list(reads), "run_id": run_id}
+    _insert_skips(db, _skipped_rows(skips, input_hashes, common, target))
+
+
+def learned(
+    db: duckdb.DuckDBPyConnection, target: Target, fit_hash: str
+) -> dict[str, np.ndarray] | None:
+    """What a fit on just these inputs left, if one was made."""
+    rows = db.execute(
+        "select learned from embeddings.fitted"
+        " where encoder = ? and task is not distinct from ? and fit_hash = ?",
+        [target.encoder, target.task, fit_hash],
+    ).fetchall()
+    if not rows:
+        return None
+    with np.load(io.BytesIO(rows[0][0]), allow_pickle=False) as arrays:
+        return {name: arrays[name] for name in arrays.files}
+
+
+def keep_learned(
+    db: duckdb.DuckDBPyConnection,
+    target: Target,
+    fit_hash: str,
+    arrays: Mapping[str, np.ndarray],
+    fitted_on: Sequence[int],
+    run_id: str,
+) -> None:
+    """Keeps a fit, unless another run has made the same meanwhile: rows may rest on that one."""
+    file = io.BytesIO()
+    np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+    if learned(db, target, fit_hash) is None:
+        db.execute(
+            "insert into embeddings.fitted (encoder, task, fit_hash, learned, fitted_on, run_id)"
+            " values (?, ?, ?, ?, ?, ?)",
+            [target.encoder, target.task, fit_hash, file.getvalue(), list(fitted_on), run_id],
+        )
+
+
+def _exists(db: duckdb.DuckDBPyConnection, encoder: str) -> bool:
+    return encoder in _embedding_tables(db)
+
+
+def _embedding_tables(db: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    """Name to dimension of the tables of embeddings, in order of name."""
+    rows = db.execute(
+        "select table_name, data_type from duckdb_columns() where schema_name = 'embeddings'"
+        " and column_name = 'embedding' order by table_name"
+    ).fetchall()
+    return {name: int(kind.split("[")[1].rstrip("]")) for name, kind in rows}
+
+
+def _ensure_table(db: duckdb.DuckDBPyConnection, target: Target, dimension: int) -> None:
+    """Makes the encoder's table, anew where its vectors have got another length."""
+    there = _embedding_tables(db).get(target.encoder)
+    if there == dimension:
+        if not _has_column(db, target.encoder, "written_hash"):  # of an older clone
+            db.execute(f"alter table {target.table} add column written_hash varchar")
+        return
+    task = "" if target.task is None else "task varchar not null, "
+    db.execute(
+        f"create or replace table {target.table} (stay_id integer not null, {task}"
+        f"embedding float[{dimension}] not null, input_hash varchar not null,"
+        " reads varchar[], run_id varchar not null, written_hash varchar)"
+    )
+    db.execute(
+        f"comment on table {target.table} is 'One vector a stay"
+        f"{' and task' if target.task else ''}, by the encoder {target.encoder}. input_hash: of"
+        " what it was made from; reads: what it follows from (marts.content_hashes), null if its"
+        " inputs have changed since; run_id: the run (results.runs) that made it; written_hash: md5"
+        " of the bytes of the vector as it was written.'"
+    )
+    arms = [
+        f"select '{name}' as encoder, {_task_column(db, name)} as task, stay_id, input_hash,"
+        f" reads, run_id, embedding::float[] as vector, hash(embedding) as vector_hash"
+        f' from embeddings."{name}"'
+        for name in _embedding_tables(db)
+    ]
+    db.execute(f"create or replace view embeddings.encoded as {' union all '.join(arms)}")
+    db.execute(
+        "comment on view embeddings.encoded is 'Which stays each encoder has encoded, from what,"
+        " in which run: every table of this schema in one. vector_hash: equal for equal"
+        " vectors.'"
+    )
+
+
+def _task_column(db: duckdb.DuckDBPyConnection, name: str) -> str:
+    return "task" if _has_column(db, name, "task") else "null::varchar"
+
+
+def _has_column(db: duckdb.DuckDBPyConnection, encoder: str, column: str) -> bool:
+    found = db.execute(
+        "select 1 from duckdb_columns() where schema_name = 'embeddings' and table_name = ?"
+        " and column_name = ?",
+        [encoder, column],
+    ).fetchall()
+    return bool(found)
+
+
+def _arrow_rows(
+    encoded: Encoded,
+    input_hashes: Mapping[int, str],
+    common: Mapping[str, Sequence[str]],
+    task: str | None,
+) -> pa.Table:
+    n, dimension = encoded.vectors.shape
+    vectors = np.ascontiguousarray(encoded.vectors, np.float32)
+    flat = pa.array(vectors.ravel())
+    columns = {
+        "stay_id": pa.array(encoded.stay_ids, pa.int32()),
+        "embedding": pa.FixedSizeListArray.from_arrays(flat, dimension),
+        "input_hash": pa.array([input_hashes[int(stay)] for stay in encoded.stay_ids]),
+        "written_hash": pa.array([vector_hash(vector) for vector in vectors], pa.string()),
+        **{name: pa.array([value] * n) for name, value in common.items()},
+    }
+    return pa.table(columns if task is None else columns | {"task": pa.array([task] * n)})
+
+
+def _insert_skips(db: duckdb.DuckDBPyConnection, rows: pa.Table) -> None:
+    db.register("batch", rows)
+    db.execute("insert into embeddings.skipped by name select * from batch")
+    db.unregister("batch")
+
+
+def _skipped_rows(
+    skipped: Sequence[Skipped],
+    input_hashes: Mapping[int, str],
+    common: Mapping[str, Sequence[str]],
+    target: Target,
+) -> pa.Table:
+    n = len(skipped)
+    return pa.table(
+        {
+            "encoder": pa.array([target.encoder] * n),
+            "task": pa.array([target.task] * n, pa.string()),
+            "stay_id": pa.array([skip.stay_id for skip in skipped], pa.int32()),
+            "item": pa.array([skip.item for skip in skipped], pa.string()),
+            "reason": pa.array([skip.reason for skip in skipped]),
+            "input_hash": pa.array([input_hashes[skip.stay_id] for skip in skipped]),
+            **{name: pa.array([value] * n) for name, value in common.items()},
+        }
+    )

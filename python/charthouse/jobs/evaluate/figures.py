@@ -1,0 +1,287 @@
+"""The figures of one arm: metrics, subgroups, fairness and curves, as rows of the results."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from charthouse.core.errors import CharthouseError
+from charthouse.jobs.evaluate.scored import ALL, Scored, Stays
+from charthouse.stats.bootstrap import Difference, Interval, Resampled, resample
+from charthouse.stats.curves import (
+    calibration_curve,
+    precision_recall_curve,
+    roc_curve,
+)
+from charthouse.stats.groups import (
+    GROUP_METRICS,
+    MEASURES,
+    FairnessInterval,
+    GroupedResampled,
+    resample_groups,
+)
+from charthouse.stats.metrics import METRICS, Measured, choose_threshold
+from charthouse.stats.weighted import BY_RANK, Operating
+
+Row = dict[str, Any]
+
+ACCURACY_AT = 0.5
+CUTS = {"accuracy": ACCURACY_AT}
+"""Of all stays and of subgroups, as published figures are: else they could not be compared."""
+CUT = {"sensitivity", "specificity", "ppv", "f1", "tpr", "fpr", "selection_rate"}
+"""Metrics that need the decision threshold."""
+CURVES = {
+    "roc": roc_curve,
+    "precision_recall": precision_recall_curve,
+    "calibration": calibration_curve,
+}
+
+
+@dataclass(frozen=True)
+class Bootstrap:
+    """How sure figures are made, and where they decide by rank."""
+
+    n: int
+    seed: int
+    min_group: int
+    operating: Operating = BY_RANK
+
+
+@dataclass(frozen=True, eq=False)
+class Figures:
+    """Of one arm.
+
+    Attributes:
+        scored: The arm.
+        threshold: A stay is predicted positive from here on; None where none could be chosen.
+        why_none: Then why.
+        by_population: Split and population to the metrics.
+        by_attribute: Attribute to the metrics by group, on all test stays.
+        compared: Population to the metrics of test, of as many resamples as comparisons need; the
+            first are those of by_population.
+    """
+
+    scored: Scored
+    threshold: float | None
+    why_none: str | None
+    by_population: Mapping[tuple[str, str], Resampled]
+    by_attribute: Mapping[str, GroupedResampled]
+    compared: Mapping[str, Resampled]
+
+    def threshold_of(self, metrics: Sequence[str]) -> float | None:
+        """At which some metrics, cut at the same, decide; None where they decide nothing."""
+        if cut := set(metrics) & CUTS.keys():
+            return CUTS[cut.pop()]
+        return self.threshold if CUT & set(metrics) else None
+
+
+def decide(
+    stays: Stays, y_score: np.ndarray, setting: str | float
+) -> tuple[float | None, str | None]:
+    """The decision threshold, or why there is none."""
+    if setting != "validation":
+        return float(setting), None
+    try:
+        return choose_threshold(stays.y_true, y_score), None
+    except CharthouseError:
+        return None, "no threshold: the validation split has one class"
+
+
+def figures(
+    scored: Scored,
+    stays: Mapping[str, Stays],
+    setting: str | float,
+    bootstrap: Bootstrap,
+    n_compared: int,
+) -> Figures:
+    """Measures an arm on validation, on each population of test, and by group.
+
+    Args:
+        scored: The arm.
+        stays: Split to its stays.
+        setting: The decision threshold, or "validation".
+        bootstrap: How sure figures are made.
+        n_compared: Resamples for comparisons, no fewer than bootstrap's.
+    """
+    threshold, why_none = decide(stays["validation"], scored.y_score["validation"], setting)
+    more = replace(bootstrap, n=n_compared)
+    by_population, compared = {}, {}
+    for split, of_split in stays.items():
+        for population, rows in of_split.populations.items():
+            if split != "test" and population != ALL:
+                continue
+            found = measured(
+                of_split,
+                scored.y_score[split],
+                rows,
+                threshold,
+                why_none,
+                more if split == "test" else bootstrap,
+            )
+            by_population[split, population] = found.first(bootstrap.n)
+            if split == "test":
+                compared[population] = found
+    test = stays["test"]
+    by_attribute = {
+        attribute: _without_cut(
+            resample_groups(
+                test.y_true,
+                scored.y_score["test"],
+                test.subject_ids,
+                groups,
+                ACCURACY_AT if threshold is None else threshold,
+                GROUP_METRICS,
+                bootstrap.n,
+                bootstrap.seed,
+                bootstrap.min_group,
+                CUTS,
+            ),
+            why_none,
+        )
+        for attribute, groups in test.groups.items()
+    }
+    return Figures(scored, threshold, why_none, by_population, by_attribute, compared)
+
+
+def measured(
+    stays: Stays,
+    y_score: np.ndarray,
+    rows: np.ndarray,
+    threshold: float | None,
+    why_none: str | None,
+    bootstrap: Bootstrap,
+    metrics: Sequence[str] = tuple(METRICS),
+) -> Resampled:
+    """Metrics of an arm on the chosen rows [n], accuracy (always) at ACCURACY_AT, same draws."""
+    sample = stays.y_true[rows], y_score[rows], stays.subject_ids[rows]
+    at = ACCURACY_AT if threshold is None else threshold
+    operating = bootstrap.operating.among(rows)
+    found = resample(*sample, at, metrics, bootstrap.n, bootstrap.seed, CUTS, operating)
+    return found if why_none is None else _without(found, CUT, why_none)
+
+
+def _without_cut(grouped: GroupedResampled, why_none: str | None) -> GroupedResampled:
+    if why_none is None:
+        return grouped
+    by_group = {name: _without(group, CUT, why_none) for name, group in grouped.by_group.items()}
+    return replace(grouped, by_group=by_group)
+
+
+def _without(found: Resampled, names: set[str], reason: str) -> Resampled:
+    """The same with some metrics undefined."""
+    undefined = [name for name in found.measured if name in names]
+    nothing = np.full(len(next(iter(found.resamples.values()))), np.nan)
+    return replace(
+        found,
+        measured=found.measured | dict.fromkeys(undefined, Measured(np.nan, reason)),
+        resamples=found.resamples | dict.fromkeys(undefined, nothing),
+    )
+
+
+def metric_rows(found: Figures) -> Iterator[Row]:
+    """Rows of results.metrics."""
+    for (split, population), resampled in found.by_population.items():
+        for metric, interval in resampled.intervals().items():
+            yield interval_row(interval) | {
+                "split": split,
+                "population": population,
+                "metric": metric,
+                "threshold": found.threshold_of([metric]),
+            }
+
+
+def subgroup_rows(found: Figures) -> Iterator[Row]:
+    """Rows of results.subgroup_metrics."""
+    for attribute, grouped in found.by_attribute.items():
+        for subgroup, intervals in grouped.intervals().items():
+            for metric, interval in intervals.items():
+                yield interval_row(interval) | {
+                    "split": "test",
+                    "population": ALL,
+                    "attribute": attribute,
+                    "subgroup": subgroup,
+                    "metric": metric,
+                    "threshold": found.threshold_of([metric]),
+                }
+
+
+def fairness_rows(found: Figures) -> Iterator[Row]:
+    """Rows of results.fairness."""
+    for attribute, grouped in found.by_attribute.items():
+        for metric, interval in grouped.fairness().items():
+            yield fairness_row(interval) | {
+                "split": "test",
+                "population": ALL,
+                "attribute": attribute,
+                "metric": metric,
+                "threshold": found.threshold_of(MEASURES[metric].metrics),
+            }
+
+
+def curve_rows(scored: Scored, stays: Stays, bootstrap: Bootstrap) -> Iterator[Row]:
+    """Rows of results.curves, of all test stays."""
+    for name, curve_of in CURVES.items():
+        curve = curve_of(
+            stays.y_true, scored.y_score["test"], stays.subject_ids, bootstrap.n, bootstrap.seed
+        )
+        for x, y, low, high, n, reason in zip(
+            curve.x, curve.y, curve.low, curve.high, curve.n, curve.reasons, strict=True
+        ):
+            yield {
+                "split": "test",
+                "population": ALL,
+                "curve": name,
+                "x": float(x),
+                "y": number(y),
+                "ci_low": number(low),
+                "ci_high": number(high),
+                "n": int(n),
+                "reason": reason,
+            }
+
+
+def difference_row(found: Difference) -> Row:
+    """Columns of results.comparisons that are statistics."""
+    own = {
+        "difference": number(found.difference),
+        "p_value": number(found.p_value),
+        "n_resamples": found.n_resamples,
+    }
+    return own | _interval_of(found)
+
+
+def interval_row(found: Interval) -> Row:
+    """Columns of a metric that are statistics."""
+    return {"value": number(found.value)} | _interval_of(found)
+
+
+def _interval_of(found: Interval | Difference) -> Row:
+    return {
+        "ci_low": number(found.ci_low),
+        "ci_high": number(found.ci_high),
+        "n": found.n,
+        "n_positive": found.n_positive,
+        "n_undefined": found.n_undefined,
+        "reason": found.reason,
+    }
+
+
+def fairness_row(found: FairnessInterval) -> Row:
+    """Columns of a measure over groups that are statistics."""
+    return {
+        "value": number(found.value),
+        "ci_low": number(found.ci_low),
+        "ci_high": number(found.ci_high),
+        "n_groups": found.n_groups,
+        "worst_group": found.worst_group,
+        "left_out": list(found.left_out),
+        "n_undefined": found.n_undefined,
+        "reason": found.reason,
+    }
+
+
+def number(value: float) -> float | None:
+    """For SQL: null where it is not a number."""
+    return float(value) if math.isfinite(value) else None

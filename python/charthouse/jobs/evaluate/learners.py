@@ -1,0 +1,228 @@
+"""The figures of multimodal learners: how good their answers are, overall and by subgroup.
+
+Answers are counted in four ways, each its own `counting`:
+
+- asked: every stay with an answer; the share of those that are yes or no.
+- answered: those that are yes or no.
+- as_wrong: every stay with an answer, each refusal as the wrong decision: a learner cannot gain by
+  refusing what is hard.
+- p_yes: the probability of yes, where it is known, refusals included.
+
+A question that has no answer so far is in none of them; n_errors counts it.
+
+Of as_wrong there is no selection rate and so no demographic parity: which decision is the wrong one
+depends on the outcome, so that the share of yes would too. Its equalized odds stay: they are rates
+within an outcome, and a learner that refuses one group more often is no fairer for it.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from charthouse.jobs.ask.conditions import FULL
+from charthouse.jobs.evaluate.figures import ACCURACY_AT, Bootstrap, Row, fairness_row, interval_row
+from charthouse.jobs.evaluate.learner_answers import Answers, Learner
+from charthouse.jobs.evaluate.scored import Stays
+from charthouse.stats.bootstrap import Interval, Resampled, resample
+from charthouse.stats.groups import GroupedResampled, group_names, resample_groups
+from charthouse.stats.metrics import Measured
+
+ASKED, ANSWERED, AS_WRONG, P_YES = "asked", "answered", "as_wrong", "p_yes"
+
+SHARE = "share_answered"
+OF_DECISIONS = ("accuracy", "sensitivity", "specificity", "ppv", "f1")
+OF_P_YES = ("auroc", "auprc", "brier", "calibration_slope", "calibration_intercept", "ece")
+OF_ALL = {
+    ASKED: ("selection_rate",),  # SHARE
+    ANSWERED: OF_DECISIONS,
+    AS_WRONG: OF_DECISIONS,
+    P_YES: OF_P_YES,
+}
+OF_GROUPS = {
+    ASKED: ("selection_rate",),  # SHARE
+    ANSWERED: ("accuracy", "tpr", "fpr", "selection_rate", "ppv", "f1"),
+    AS_WRONG: ("accuracy", "tpr", "fpr", "ppv", "f1"),
+    P_YES: ("auroc",),
+}
+WHY_NONE = {
+    ASKED: "no question has an answer",
+    ANSWERED: "no answer is yes or no",
+    AS_WRONG: "no question has an answer",
+    P_YES: "no answer has a p_yes",
+}
+
+
+def measured_on(
+    stays: Stays,
+    rows: np.ndarray,
+    y_score: np.ndarray,
+    metrics: Sequence[str],
+    bootstrap: Bootstrap,
+) -> Resampled:
+    """Metrics of decisions (1.0 or 0.0) or probabilities [n] on the chosen stays [n]."""
+    sample = stays.y_true[rows], y_score[rows], stays.subject_ids[rows]
+    operating = bootstrap.operating.among(rows)
+    return resample(*sample, ACCURACY_AT, metrics, bootstrap.n, bootstrap.seed, operating=operating)
+
+
+def metric_rows(learner: Learner, stays: Stays, bootstrap: Bootstrap) -> Iterator[Row]:
+    """Rows of results.learner_metrics: every condition on all stays, `full` by subgroup too."""
+    for condition, answers in learner.conditions.items():
+        common = {"condition": condition, "attribute": None, "subgroup": None}
+        for counting, found in _of_all(answers, stays, bootstrap).items():
+            for metric, interval in found.items():
+                yield (
+                    common
+                    | interval_row(interval)
+                    | {
+                        "counting": counting,
+                        "metric": _called(counting, metric),
+                        "n_errors": int(answers.failed.sum()),
+                        "answers_hash": answers.answers_hash,
+                    }
+                )
+    for attribute, counting, grouped in _by_group(learner, stays, bootstrap):
+        failed = group_names(stays.groups[attribute][learner.conditions[FULL].failed])
+        for subgroup, intervals in grouped.intervals().items():
+            for metric, interval in intervals.items():
+                yield interval_row(interval) | {
+                    "condition": FULL,
+                    "attribute": attribute,
+                    "subgroup": subgroup,
+                    "counting": counting,
+                    "metric": _called(counting, metric),
+                    "n_errors": int((failed == subgroup).sum()),
+                    "answers_hash": learner.conditions[FULL].answers_hash,
+                }
+
+
+def _counted(answers: Answers, y_true: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Counting to which stays it takes [n] and their decisions or probabilities [n]."""
+    return {
+        ASKED: (answers.answered, answers.decided * 1.0),
+        ANSWERED: (answers.decided, answers.decision),
+        AS_WRONG: (answers.answered, answers.refusals_wrong(y_true)),
+        P_YES: (answers.has_p_yes, answers.p_yes),
+    }
+
+
+def _called(counting: str, metric: str) -> str:
+    """The metric's name in the results: what is selected of all answers is yes or no."""
+    return SHARE if counting == ASKED else metric
+
+
+def _of_all(answers: Answers, stays: Stays, bootstrap: Bootstrap) -> dict[str, dict[str, Interval]]:
+    """Counting to the intervals of its metrics."""
+    return {
+        counting: _intervals(stays, rows, y_score, OF_ALL[counting], bootstrap, WHY_NONE[counting])
+        for counting, (rows, y_score) in _counted(answers, stays.y_true).items()
+    }
+
+
+def _intervals(
+    stays: Stays,
+    rows: np.ndarray,
+    y_score: np.ndarray,
+    metrics: Sequence[str],
+    bootstrap: Bootstrap,
+    why_none: str,
+) -> dict[str, Interval]:
+    if not rows.any():
+        return dict.fromkeys(metrics, Interval(np.nan, np.nan, np.nan, 0, 0, 0, why_none))
+    return measured_on(stays, rows, y_score, metrics, bootstrap).intervals()
+
+
+def fairness_rows(learner: Learner, stays: Stays, bootstrap: Bootstrap) -> Iterator[Row]:
+    """Rows of results.learner_fairness."""
+    for attribute, counting, grouped in _by_group(learner, stays, bootstrap):
+        if counting == ASKED:  # no decisions
+            continue
+        for metric, found in grouped.fairness().items():
+            yield fairness_row(found) | {
+                "condition": FULL,
+                "attribute": attribute,
+                "counting": counting,
+                "metric": metric,
+            }
+
+
+def _by_group(
+    learner: Learner, stays: Stays, bootstrap: Bootstrap
+) -> Iterator[tuple[str, str, GroupedResampled]]:
+    """Attribute, counting and the metrics by group, of `full`."""
+    if (answers := learner.conditions.get(FULL)) is None:
+        return
+    counted = _counted(answers, stays.y_true)
+    for attribute, groups in stays.groups.items():
+        heard = set(group_names(groups[answers.answered]).tolist())
+        for counting, (rows, y_score) in counted.items():
+            if rows.any():
+                grouped = resample_groups(
+                    stays.y_true[rows],
+                    y_score[rows],
+                    stays.subject_ids[rows],
+                    groups[rows],
+                    ACCURACY_AT,
+                    OF_GROUPS[counting],
+                    bootstrap.n,
+                    bootstrap.seed,
+                    bootstrap.min_group,
+                )
+                absent = sorted(heard - set(grouped.by_group))
+                yield attribute, counting, _with_absent(grouped, absent, WHY_NONE[counting])
+
+
+def _with_absent(
+    grouped: GroupedResampled, absent: Sequence[str], why_none: str
+) -> GroupedResampled:
+    """With the groups that answered, but not so that it counts."""
+    one = next(iter(grouped.by_group.values()))
+    nothing = replace(
+        one,
+        measured=dict.fromkeys(one.measured, Measured(np.nan, why_none)),
+        resamples=dict.fromkeys(one.measured, np.full(grouped.n_bootstrap, np.nan)),
+        n=0,
+        n_positive=0,
+        patients=0,
+    )
+    return replace(grouped, by_group=grouped.by_group | dict.fromkeys(absent, nothing))
+
+
+def in_words(learner: Learner, rows: Sequence[Row]) -> str:
+    """One line about a learner's answers to `full`: counts and figures, nothing of a patient.
+
+    Args:
+        learner: The learner.
+        rows: Its rows of results.learner_metrics.
+    """
+    of_all = {
+        (row["counting"], row["metric"]): row
+        for row in rows
+        if row["condition"] == FULL and row["attribute"] is None
+    }
+    if not of_all:
+        return f"{learner.name}: not asked with all evidence"
+    share = of_all[ASKED, SHARE]
+    accuracy = of_all[AS_WRONG, "accuracy"]
+    figures = [
+        f"answered {_in_words(share)} of {share['n']}",
+        f"accuracy {_in_words(accuracy)} (refusals wrong{_majority(accuracy)})",
+        f"AUROC {_in_words(of_all[P_YES, 'auroc'])}",
+    ]
+    errors = f"; {share['n_errors']} without an answer so far" if share["n_errors"] else ""
+    return f"{learner.name}: {', '.join(figures)}{errors}"
+
+
+def _majority(row: Row) -> str:
+    """What always saying the larger class gets on the same stays."""
+    n, n_positive = row["n"], row["n_positive"]
+    return f"; the larger class {max(n_positive, n - n_positive) / n:.3f}" if n else ""
+
+
+def _in_words(row: Row) -> str:
+    if row["value"] is None:
+        return "unknown"
+    if row["ci_low"] is None:
+        return f"{row['value']:.3f} (no interval)"
+    return f"{row['value']:.3f} [{row['ci_low']:.3f}, {row['ci_high']:.3f}]"

@@ -1,0 +1,76 @@
+"""What each kind of evidence adds to a learner's P(yes): exact Shapley values.
+
+The players are the modalities that profiles tell of; what a coalition is worth is the p_yes of a
+learner that is shown just its evidence. A player's value is what it adds, averaged over all orders
+in which the evidence could be shown (Shapley 1953, Contributions to the Theory of Games II). The
+values of a stay sum to p_yes with everything minus p_yes with nothing.
+"""
+
+from collections.abc import Iterator, Sequence
+from math import factorial
+
+import numpy as np
+
+from charthouse.jobs.ask.conditions import IMAGE, Condition, coalitions
+from charthouse.jobs.evaluate.figures import Bootstrap, Row, interval_row
+from charthouse.jobs.evaluate.learner_answers import Learner
+from charthouse.jobs.evaluate.scored import Stays
+from charthouse.stats.ratios import ratio_intervals
+
+
+def _members(coalition: Condition) -> frozenset[str]:
+    return frozenset(coalition.sections) | ({IMAGE} if coalition.picture == "own" else set())
+
+
+def shapley_values(worth: np.ndarray, players: Sequence[str]) -> np.ndarray:
+    """Of n stays, exactly; a player that never changes anything has 0, not a rounding error.
+
+    Args:
+        worth: [n, coalitions], what each of coalitions(players) is worth.
+        players: Their names.
+
+    Returns:
+        [n, players].
+    """
+    values = np.empty((len(worth), len(players)))
+    every = [_members(coalition) for coalition in coalitions(players)]
+    for place, player in enumerate(players):
+        before = [members for members in every if player not in members]
+        without = [every.index(members) for members in before]
+        joined = [every.index(members | {player}) for members in before]
+        # in how many orders just these players come first, and then this one
+        orders = np.array(
+            [factorial(len(who)) * factorial(len(players) - len(who) - 1) for who in before]
+        )
+        gained = (worth[:, joined] - worth[:, without]) * orders
+        values[:, place] = gained.sum(axis=1) / factorial(len(players))
+    return values
+
+
+def contribution_rows(
+    learner: Learner, stays: Stays, bootstrap: Bootstrap, players: Sequence[str]
+) -> Iterator[Row]:
+    """Rows of results.learner_contributions; none unless all coalitions have been asked.
+
+    Of the stays that have a p_yes under each of them: mean_absolute and mean, of a player's value,
+    and share, the player's part in the sum of all absolute values.
+    """
+    names = [coalition.name for coalition in coalitions(players)]
+    if any(name not in learner.conditions for name in names):
+        return
+    worth = np.column_stack([learner.conditions[name].p_yes for name in names])
+    rows = ~np.isnan(worth).any(axis=1)
+    values = shapley_values(worth[rows], players)
+    absolute = np.abs(values)
+    common = stays.y_true[rows], stays.subject_ids[rows], bootstrap.n, bootstrap.seed
+    nowhere = "no stay has a p_yes under every coalition"
+    nothing = "nothing moves p_yes" if rows.any() else nowhere
+    each = np.ones(rows.sum())
+    found = {
+        "mean_absolute": ratio_intervals(absolute, each, *common, nowhere),
+        "mean": ratio_intervals(values, each, *common, nowhere),
+        "share": ratio_intervals(absolute, absolute.sum(axis=1), *common, nothing),
+    }
+    for metric, intervals in found.items():
+        for player, interval in zip(players, intervals, strict=True):
+            yield interval_row(interval) | {"modality": player, "metric": metric}

@@ -1,0 +1,71 @@
+"""The rows of results that `evaluate` writes: what there was of the same is replaced."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+
+from charthouse.core.cohort import Cohort
+from charthouse.core.warehouse import insert_columns
+
+Rows = Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Part:
+    """Rows of one table of results, and which rows of it they are in place of.
+
+    Attributes:
+        table: Its name.
+        rows: All that should stand.
+        same: Condition on the table's columns, in SQL: of the same as these rows.
+        parameters: Of the condition.
+    """
+
+    table: str
+    rows: Rows
+    same: str
+    parameters: Sequence[Any]
+
+
+def joined(parts: Iterable[Mapping[str, Rows]]) -> dict[str, Rows]:
+    """Tables of results to the rows of all parts."""
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    for part in parts:
+        for table, rows in part.items():
+            found.setdefault(table, []).extend(rows)
+    return dict(found)
+
+
+def parts(tables: Mapping[str, Rows], **of: Sequence[str]) -> list[Part]:
+    """Figures in place of all that are of the same.
+
+    Args:
+        tables: Table of results to its rows; of none, what there was goes all the same.
+        of: Columns and the values by which the rows to be replaced are known: those of runs, or
+            of learners, their task and cohort.
+    """
+    same = " and ".join(f"{column} in (select unnest(?::varchar[]))" for column in of)
+    known = [list(values) for values in of.values()]
+    return [Part(table, rows, same, known) for table, rows in tables.items()]
+
+
+def comparisons(cohort: Cohort, task: str, rows: Rows) -> Part:
+    """All comparisons of a task's arms on the present cohort, likewise."""
+    same = "task = ? and run_id in (select run_id from results.runs where cohort_hash = ?)"
+    return Part("comparisons", rows, same, [task, cohort.cohort_hash])
+
+
+def write(db: duckdb.DuckDBPyConnection, of_task: Iterable[Part]) -> None:
+    """Writes parts in place of what there was, in the caller's transaction."""
+    for part in of_task:
+        db.execute(f"delete from results.{part.table} where {part.same}", part.parameters)
+        insert(db, f"results.{part.table}", part.rows)
+
+
+def insert(db: duckdb.DuckDBPyConnection, table: str, rows: Rows) -> None:
+    """Appends rows that all have the same columns."""
+    if rows:
+        columns = {name: [row[name] for row in rows] for name in rows[0]}
+        insert_columns(db, table, columns)

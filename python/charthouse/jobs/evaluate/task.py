@@ -1,0 +1,350 @@
+"""One task: what there is to evaluate, and all rows of its figures; nothing is written here."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from charthouse.core.cohort import Cohort, require_cohort
+from charthouse.core.errors import CharthouseError
+from charthouse.core.progress import Say, Watch
+from charthouse.core.warehouse import open_warehouse
+from charthouse.jobs.evaluate import figures as of
+from charthouse.jobs.evaluate import store
+from charthouse.jobs.evaluate.attribution import absolute_contributions, read_linear, shares
+from charthouse.jobs.evaluate.comparisons import (
+    corrected,
+    difference_rows,
+    fairness_difference_rows,
+)
+from charthouse.jobs.evaluate.figures import Bootstrap, Figures, Row
+from charthouse.jobs.evaluate.learner_answers import Learner, read_learners
+from charthouse.jobs.evaluate.learner_comparisons import chosen_arms, comparison_rows
+from charthouse.jobs.evaluate.learners import fairness_rows, in_words, metric_rows
+from charthouse.jobs.evaluate.questions import (
+    Question,
+    populations_of,
+    questions,
+    resamples_by_family,
+)
+from charthouse.jobs.evaluate.scored import (
+    ALL,
+    Scored,
+    Stays,
+    read_scored,
+    read_stays,
+)
+from charthouse.jobs.evaluate.shapley import contribution_rows
+from charthouse.jobs.predict.arms import parse_arm
+from charthouse.jobs.predict.features import read_block
+from charthouse.jobs.predict.job import Asked
+from charthouse.jobs.predict.store import require_as_fitted
+from charthouse.models.encoders.registry import EncoderSpec
+from charthouse.models.fusions.registry import make_fusion
+from charthouse.stats.groups import MIN_GROUP
+from charthouse.stats.weighted import Operating
+
+SPLITS = ("validation", "test")
+ATTRIBUTES = ("age_group", "gender", "race_group")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a user may ask of `charthouse evaluate`."""
+
+    tasks: Sequence[str] = ()  # none: all
+    attributes: Sequence[str] = ATTRIBUTES  # columns of marts.cohort
+    compare: Sequence[tuple[str, str]] = ()  # more pairs of arms, by the default fusion
+    n_bootstrap: int = 1000
+    min_group: int = MIN_GROUP
+    seed: int = 0
+
+    def once(self) -> "Options":
+        """Without what was said twice: it would be counted twice."""
+        return replace(
+            self,
+            tasks=list(dict.fromkeys(self.tasks)),
+            attributes=list(dict.fromkeys(self.attributes)),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """What there is to evaluate of a task.
+
+    Attributes:
+        stays: Split to its stays.
+        scored: The arms.
+        learners: Those that were asked about the test stays.
+        asked: Which arms are compared.
+    """
+
+    stays: Mapping[str, Stays]
+    scored: Sequence[Scored]
+    learners: Sequence[Learner]
+    asked: Sequence[Question]
+
+    @property
+    def fingerprint(self) -> str:
+        """Of whose scores and which answers the figures are."""
+        answers = [
+            ":".join([each.fingerprint, *(of.answers_hash for of in each.conditions.values())])
+            for each in self.learners
+        ]
+        return ",".join([*(arm.run_id for arm in self.scored), *answers])
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """What there is to say and to write of a task.
+
+    Attributes:
+        found: Run of predict to the figures of its arm.
+        compared: Rows of results.comparisons.
+        against: Rows of results.learner_comparisons.
+        of_learners: A line about each learner.
+        parts: Every row, as it is written.
+    """
+
+    found: Mapping[str, Figures]
+    compared: Sequence[Row]
+    against: Sequence[Row]
+    of_learners: Sequence[str]
+    parts: Sequence[store.Part]
+
+
+@dataclass(frozen=True)
+class Task:
+    """One task, to be evaluated as the options say."""
+
+    project: Path
+    warehouse: Path
+    cohort: Cohort
+    specs: Mapping[str, EncoderSpec]
+    task: str
+    options: Options
+    say: Say
+
+    def read(self) -> Subject:
+        """Scores and answers of the present cohort.
+
+        Raises:
+            CharthouseError: an arm has not scored every stay, one of a pair that was asked for has
+                not scored any, or marts.cohort lacks an attribute.
+        """
+        with open_warehouse(self.warehouse) as db:
+            require_cohort(db, self.cohort)
+            stays = {
+                split: read_stays(db, self.task, split, self.options.attributes) for split in SPLITS
+            }
+            scored = read_scored(db, self.cohort, self.task, stays, self.specs)
+            learners = read_learners(db, self.cohort, self.task, stays["test"])
+        asked = self._questions(scored) if scored or learners else []
+        return Subject(stays, scored, learners, asked)
+
+    def compute(self, subject: Subject, run_id: str, watch: Watch) -> Evaluation:
+        """Figures one by one, then the comparisons; writes nothing.
+
+        Args:
+            subject: What to evaluate.
+            run_id: Of the evaluation, which every row names.
+            watch: shows progress.
+
+        Raises:
+            CharthouseError: the marts are of an older clone, or were built again meanwhile.
+        """
+        stays, scored, learners = subject.stays, subject.scored, subject.learners
+        asked = subject.asked
+        bootstrap = Bootstrap(
+            self.options.n_bootstrap, self.options.seed, self.options.min_group, self.operating
+        )
+        n_compared = resamples_by_family(asked, bootstrap.n)
+        setting = self.cohort.variables["decision_threshold"]
+        test = stays["test"]
+        found: dict[str, Figures] = {}
+        of_arms: list[dict[str, list[Row]]] = []
+        of_learners: list[dict[str, list[Row]]] = []
+        lines = []
+        total, done = len(scored) + len(learners) + 1, count(1)
+        with watch(self.task, total) as told:
+            for each in scored:
+                most = max(
+                    (n_compared[question.family] for question in asked if each in question.arms),
+                    default=bootstrap.n,
+                )
+                found[each.run_id] = of.figures(each, stays, setting, bootstrap, most)
+                of_arms.append(self._arm_rows(run_id, found[each.run_id], test, bootstrap))
+                told(next(done), total)
+            for learner in learners:
+                of_learners.append(self._learner_rows(run_id, learner, test, bootstrap))
+                lines.append(in_words(learner, of_learners[-1]["learner_metrics"]))
+                told(next(done), total)
+            arms = chosen_arms(list(found.values()), self.cohort.variables["fusion"])
+            compared = self._compare(run_id, asked, found, n_compared)
+            against = self._of_learners(
+                run_id, comparison_rows(learners, arms, test, bootstrap, self.by_era)
+            )
+            told(next(done), total)
+        parts = [
+            *store.parts(store.joined(of_arms), run_id=list(found)),
+            store.comparisons(self.cohort, self.task, compared),
+        ]
+        if learners:
+            of_task = {"task": [self.task], "cohort_hash": [self.cohort.cohort_hash]}
+            names = [learner.name for learner in learners]  # under other settings too
+            parts += store.parts(store.joined(of_learners), **of_task, learner=names)
+            parts += store.parts({"learner_comparisons": against}, **of_task)
+        return Evaluation(found, compared, against, lines, parts)
+
+    @property
+    def operating(self) -> Operating:
+        settings = self.cohort.variables
+        try:
+            return Operating(settings["alert_rate"], settings["at_sensitivity"])
+        except KeyError as error:
+            raise CharthouseError(
+                f"The marts are of an older clone, which had no setting {error}. Run charthouse"
+                " build."
+            ) from None
+
+    @property
+    def by_era(self) -> bool:
+        return self.cohort.variables["split_by"] == "era"
+
+    def _questions(self, scored: Sequence[Scored]) -> list[Question]:
+        fusion = self.cohort.variables["fusion"]
+        asked = questions(scored, fusion)
+        by_name = {each.arm.name: each for each in scored if each.fusion == fusion}
+        pairs = [
+            (parse_arm(first, self.specs).name, parse_arm(second, self.specs).name)
+            for first, second in self.options.compare
+        ]
+        for names in dict.fromkeys(pairs):
+            if names[0] == names[1]:
+                raise CharthouseError(f"--compare: {names[0]} with itself. Name two arms.")
+            for name in names:
+                if name not in by_name:
+                    raise CharthouseError(
+                        f"--compare: {name} by {fusion} has not scored {self.task}. Run charthouse"
+                        f" predict --arm '{name}'."
+                    )
+            asked.append(Question("asked for", by_name[names[0]], by_name[names[1]]))
+        return asked
+
+    def _arm_rows(
+        self, run_id: str, found: Figures, test: Stays, bootstrap: Bootstrap
+    ) -> dict[str, list[Row]]:
+        """Rows of the tables of arms."""
+        rows = {
+            "metrics": of.metric_rows(found),
+            "subgroup_metrics": of.subgroup_rows(found),
+            "fairness": of.fairness_rows(found),
+            "contributions": self._contribution_rows(found.scored, test, bootstrap),
+            "curves": of.curve_rows(found.scored, test, bootstrap),
+        }
+        key = self._key(found.scored) | {"evaluation_run_id": run_id}
+        return {table: [key | row for row in of_table] for table, of_table in rows.items()}
+
+    def _learner_rows(
+        self, run_id: str, learner: Learner, test: Stays, bootstrap: Bootstrap
+    ) -> dict[str, list[Row]]:
+        """Rows of the tables of learners, but for comparisons."""
+        rows = {
+            "learner_metrics": metric_rows(learner, test, bootstrap),
+            "learner_fairness": fairness_rows(learner, test, bootstrap),
+            "learner_contributions": contribution_rows(
+                learner, test, bootstrap, self.cohort.players
+            ),
+        }
+        key = {"learner": learner.name, "fingerprint": learner.fingerprint}
+        return {
+            table: self._of_learners(run_id, [key | row for row in of_table])
+            for table, of_table in rows.items()
+        }
+
+    def _of_learners(self, run_id: str, rows: Sequence[Row]) -> list[Row]:
+        """With the columns that all tables of learners have."""
+        common = {
+            "evaluation_run_id": run_id,
+            "task": self.task,
+            "cohort_hash": self.cohort.cohort_hash,
+        }
+        return [common | row for row in rows]
+
+    def _key(self, scored: Scored) -> Row:
+        return {
+            "run_id": scored.run_id,
+            "task": self.task,
+            "arm": scored.arm.name,
+            "fusion": scored.fusion,
+        }
+
+    def _contribution_rows(
+        self, scored: Scored, test: Stays, bootstrap: Bootstrap
+    ) -> list[dict[str, Any]]:
+        """Rows of results.contributions, for fusions that have them.
+
+        None, and a line that says so, where the vectors are not those that the scores are of.
+        """
+        fusion = make_fusion(self.project, scored.fusion)
+        if not fusion.explains or not len(test.stay_ids):
+            return []
+        with open_warehouse(self.warehouse) as db:
+            require_cohort(db, self.cohort)
+            asked = Asked(self.task, scored.arm, scored.fusion)
+            try:
+                require_as_fitted(db, self.cohort, scored.run_id, asked, fusion)
+            except CharthouseError as error:
+                self.say(f"    no contributions: {error}")
+                return []
+            linear = read_linear(db, scored.run_id)
+            blocks = [
+                read_block(db, self.cohort, self.specs, encoder, self.task, test.stay_ids)
+                for encoder in scored.arm.reads
+            ]
+        x = fusion.matrix(blocks, linear.columns, linear.mean)
+        absolute = absolute_contributions(linear, x)
+        return [
+            {
+                "split": "test",
+                "population": population,
+                "method": share.method,
+                "modality": share.modality,
+                "mean_absolute": share.mean_absolute,
+                "share": share.share,
+                "ci_low": of.number(share.ci_low),
+                "ci_high": of.number(share.ci_high),
+                "reason": share.reason,
+                "n": int(rows.sum()),
+            }
+            for population, rows in test.populations.items()
+            for share in shares(absolute, rows, test.subject_ids, bootstrap.n, bootstrap.seed)
+        ]
+
+    def _compare(
+        self,
+        run_id: str,
+        asked: Sequence[Question],
+        found: Mapping[str, Figures],
+        n_compared: Mapping[tuple[str, str], int],
+    ) -> Sequence[Row]:
+        """Rows of results.comparisons, their p-values corrected within each question and fusion."""
+        rows: list[Row] = []
+        for question in asked:
+            arm, other = (found[each.run_id] for each in question.arms)
+            common = {
+                **self._key(question.arm),
+                "question": question.name,
+                "other_run_id": question.other.run_id,
+                "other_arm": question.other.arm.name,
+                "other_fusion": question.other.fusion,
+                "split": "test",
+                "evaluation_run_id": run_id,
+            }
+            populations = populations_of(self.by_era, question.arm.arm, question.other.arm)
+            pair = [*difference_rows(arm, other, populations, n_compared[question.family])]
+            if question.adds and ALL in populations:
+                pair += fairness_difference_rows(arm, other, self.options.attributes)
+            rows += [common | row for row in pair]
+        return corrected(rows, ("question", "fusion", "population", "attribute", "metric"))

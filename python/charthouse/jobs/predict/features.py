@@ -1,0 +1,212 @@
+"""What arms are made of: vectors of each encoder for every stay of the cohort, as the job reads
+them from the warehouse."""
+
+import hashlib
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import duckdb
+import numpy as np
+
+from charthouse.core.cohort import IS_CURRENT, Cohort
+from charthouse.core.errors import CharthouseError
+from charthouse.jobs.embed.plan import context_of
+from charthouse.jobs.embed.store import vector_hash
+from charthouse.jobs.predict.arms import PRESENCE
+from charthouse.models.encoders.registry import EncoderSpec, encoder_class
+
+ROWS_AT_ONCE = 4096
+
+
+@dataclass(frozen=True)
+class Source:
+    """Vectors of the present cohort that one run of an encoder made (results.run_inputs).
+
+    Attributes:
+        encoder: Its name.
+        task: Of encoders that are trained per task.
+        run_id: Of the encoder's run.
+        stays: How many of the vectors it made.
+        content_hash: Of all vectors of the encoder for the task, whichever runs made them.
+    """
+
+    encoder: str
+    task: str | None
+    run_id: str
+    stays: int
+    content_hash: str
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """One encoder's part of an arm.
+
+    Attributes:
+        modality: Its name, or presence.
+        encoder: Name of the encoder.
+        names: [d], of the numbers of a vector.
+        vectors: [n, d] float32, by stay in order of stay_id; zeros where the stay has none.
+        present: [n], whether the stay has one.
+        sources: The runs that made the vectors; of presences none.
+        vectors_hash: Of the bytes of the vectors that were read (results.run_inputs).
+    """
+
+    modality: str
+    encoder: str
+    names: tuple[str, ...]
+    vectors: np.ndarray
+    present: np.ndarray
+    sources: tuple[Source, ...] = ()
+    vectors_hash: str | None = None
+
+
+def hash_of_all(hashes: Mapping[int, str]) -> str:
+    """Of all vectors that were read, from stay_id to the hash of each."""
+    joined = ",".join(f"{stay}:{hashes[stay]}" for stay in sorted(hashes))
+    return hashlib.md5(joined.encode()).hexdigest()
+
+
+def find_sources(
+    db: duckdb.DuckDBPyConnection, cohort: Cohort, encoder: str, task: str
+) -> tuple[Source, ...]:
+    """The runs whose vectors are those of the present cohort.
+
+    Args:
+        db: The warehouse.
+        cohort: Its present cohort.
+        encoder: Name of the encoder.
+        task: For encoders that are trained per task.
+
+    Raises:
+        CharthouseError: the encoder has not yet answered for every stay, or has no vector at all.
+    """
+    answered = dict(
+        db.execute(
+            "select task, count(*) from (select encoder, task, stay_id, reads from"
+            " embeddings.encoded union all select encoder, task, stay_id, reads from"
+            " embeddings.skipped where item is null) as answers"
+            f" where encoder = ? and {IS_CURRENT} group by task",
+            [encoder],
+        ).fetchall()
+    )
+    own_task = task if any(answered) else None
+    if (stays := answered.get(own_task, 0)) != len(cohort.stays):
+        done = f"only for {stays} of {len(cohort.stays)} stays" if stays else "not"
+        raise CharthouseError(
+            f"{encoder} has {done} encoded this cohort. Run charthouse embed --encoder {encoder}."
+        )
+    found = db.execute(
+        "select encoder, task, run_id, count(*), content_hash from (select vectors.encoder,"
+        " vectors.task, vectors.run_id, hashes.content_hash"
+        " from embeddings.current_vectors as vectors"
+        " inner join results.current_vector_hashes as hashes on vectors.encoder = hashes.encoder"
+        " and vectors.task is not distinct from hashes.task"
+        " where vectors.encoder = $1 and hashes.encoder = $1"
+        " and vectors.task is not distinct from $2) as found group by all order by run_id",
+        [encoder, own_task],
+    ).fetchall()
+    if not found:
+        raise CharthouseError(
+            f"{encoder} has no vector for any stay: the cohort has nothing that it could encode"
+            " (embeddings.skipped says why). Name other arms."
+        )
+    return tuple(Source(*row) for row in found)
+
+
+def read_block(
+    db: duckdb.DuckDBPyConnection,
+    cohort: Cohort,
+    specs: Mapping[str, EncoderSpec],
+    encoder: str,
+    task: str,
+    stay_ids: np.ndarray,
+) -> Block:
+    """The vectors of an encoder, or the presences.
+
+    Args:
+        db: The warehouse.
+        cohort: Its present cohort.
+        specs: Every encoder.
+        encoder: Name of one of them, or PRESENCE.
+        task: For encoders that are trained per task.
+        stay_ids: [n], which stays, in ascending order.
+
+    Raises:
+        CharthouseError: as find_sources.
+    """
+    if encoder == PRESENCE:
+        return _read_presence(db, stay_ids)
+    spec = specs[encoder]
+    sources = find_sources(db, cohort, encoder, task)
+    own_task = sources[0].task
+    of_task, parameters = ("", []) if own_task is None else ("and task = ?", [own_task])
+    found = db.sql(
+        f'select stay_id, embedding from embeddings."{spec.encoder}" where {IS_CURRENT}'
+        f" {of_task} and stay_id between ? and ? order by stay_id",
+        params=[*parameters, int(stay_ids[0]), int(stay_ids[-1])],
+    ).to_arrow_reader(ROWS_AT_ONCE)
+    assert found is not None
+    dimension = found.schema.field("embedding").type.list_size
+    vectors = np.zeros((len(stay_ids), dimension), np.float32)
+    present = np.zeros(len(stay_ids), bool)
+    hashes: dict[int, str] = {}
+    for batch in found:
+        stays = batch.column("stay_id").to_numpy()
+        places = np.minimum(np.searchsorted(stay_ids, stays), len(stay_ids) - 1)
+        wanted = stay_ids[places] == stays
+        rows = batch.column("embedding").flatten().to_numpy().reshape(-1, dimension)
+        vectors[places[wanted]] = rows[wanted]
+        present[places[wanted]] = True
+        hashes |= {
+            int(stay): vector_hash(row)
+            for stay, row in zip(stays[wanted], rows[wanted], strict=True)
+        }
+    return Block(
+        modality=spec.modality.name,
+        encoder=spec.encoder,
+        names=_names(db, cohort, spec, sources[0].run_id, dimension),
+        vectors=vectors,
+        present=present,
+        sources=sources,
+        vectors_hash=hash_of_all(hashes),
+    )
+
+
+def _read_presence(db: duckdb.DuckDBPyConnection, stay_ids: np.ndarray) -> Block:
+    """Which modalities of the paper each stay has, and nothing else."""
+    rows = db.execute(
+        "select list(modality order by position), list(in_window order by position)"
+        " from marts.stay_modalities inner join marts.modalities using (modality)"
+        " where is_in_paper and stay_id in (select unnest(?)) group by stay_id order by stay_id",
+        [stay_ids.tolist()],
+    ).fetchall()
+    names = tuple(rows[0][0]) if rows else ()
+    return Block(
+        modality=PRESENCE,
+        encoder=PRESENCE,
+        names=names,
+        vectors=np.array([has for _, has in rows], np.float32).reshape(-1, len(names)),
+        present=np.ones(len(stay_ids), bool),
+    )
+
+
+def _names(
+    db: duckdb.DuckDBPyConnection, cohort: Cohort, spec: EncoderSpec, run_id: str, dimension: int
+) -> tuple[str, ...]:
+    """Names of a vector's numbers: the encoder's own, or their places."""
+    learned = db.execute(
+        "select fitted.learned from embeddings.fitted inner join results.runs"
+        " on fitted.fit_hash = runs.settings ->> 'fit_hash'"
+        " where fitted.encoder = ? and runs.run_id = ?",
+        [spec.encoder, run_id],
+    ).fetchall()
+    arrays: Mapping[str, np.ndarray] = {}
+    if learned:
+        with np.load(io.BytesIO(learned[0][0]), allow_pickle=False) as file:
+            arrays = dict(file)
+    encoder = encoder_class(spec.name)(context_of(cohort, spec))
+    names = encoder.feature_names(arrays)
+    if names is None or len(names) != dimension:
+        return tuple(f"{spec.encoder} {place}" for place in range(dimension))
+    return tuple(names)

@@ -1,0 +1,1 @@
+"""Encoders, learners, fusions, and what they share."""

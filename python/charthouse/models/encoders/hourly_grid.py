@@ -1,0 +1,29 @@
+"""What encoders that need every cell of marts.vitals_hourly say where some are empty."""
+
+import numpy as np
+
+from charthouse.core.errors import CharthouseError
+from charthouse.models.encoders.base import Context
+
+
+def gaps(context: Context) -> str | None:
+    """Why the setting `imputation` does not suit such an encoder; None if it fills every cell."""
+    return _refusal(context) if context.variables.get("imputation") == "none" else None
+
+
+def require_whole(grids: np.ndarray, context: Context) -> None:
+    """Stops at an empty cell: no network and no regression takes one.
+
+    Raises:
+        CharthouseError: there is one.
+    """
+    if not np.isfinite(grids).all():
+        raise CharthouseError(_refusal(context))
+
+
+def _refusal(context: Context) -> str:
+    return (
+        f"marts.vitals_hourly has gaps (setting imputation: {context.variables.get('imputation')}),"
+        f" and {context.spec.name} needs every cell: set imputation to forward and run"
+        " charthouse build, or use vitals_summary."
+    )

@@ -1,0 +1,273 @@
+"""Text-Embedding-3-Large of OpenAI, by its API or Azure's, or a server that speaks it.
+
+OpenAI 2024, "New embedding models and API updates". Every request passes the data-use guard: on
+credentialed data this runs only against an approved host or this machine (docs/security.md).
+"""
+
+import base64
+import binascii
+import json
+import math
+import os
+import re
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from charthouse.core.errors import CharthouseError
+from charthouse.models.encoders.base import Context, Report
+from charthouse.models.encoders.registry import EncoderSpec
+from charthouse.models.encoders.report_encoder import NO_WORDS, ReportEncoder, has_words
+from charthouse.models.shared.text_pieces import Piece, cut, pack
+from charthouse.net.openai_api import Service, Usage, connect, named_address
+from charthouse.net.patience import REFUSED, Patience, RefusedInput
+
+DEPLOYMENT = "AZURE_OPENAI_EMBEDDING_DEPLOYMENT"
+PRICE = "CHARTHOUSE_EMBEDDING_PRICE"
+# US dollars a million tokens: OpenAI, "New embedding models and API updates", 25 January 2024.
+USD_PER_MILLION_TOKENS = 0.13
+
+# OpenAI's API reference, "Create embeddings", as of openai 3.54
+MOST_INPUTS = 2048  # a request
+MOST_TOKENS = 300_000  # a request
+MOST_TOKENS_INPUT = 8191
+
+PROBE = "chest"  # no patient's: is it the inputs that are refused, or every request?
+
+
+class TextEmbedding3Large(ReportEncoder):
+    """Each report by itself (strict), or all of a stay joined in order of time (paper).
+
+    A report over the model's length is cut into pieces; their vectors are averaged, weighted by
+    length, and scaled back to length one.
+    """
+
+    version = 2  # 1: joined, a text that comes twice counted twice
+    chunk_stays = 512  # about as many reports as the requests in flight can carry
+
+    def __init__(
+        self,
+        context: Context,
+        *,
+        patience: Patience | None = None,
+        timeout: float = 120.0,
+        in_flight: int = 4,
+    ) -> None:
+        super().__init__(context)
+        self.usage = Usage()
+        self._patience, self._timeout, self._in_flight = patience, timeout, in_flight
+        self._model = context.spec.hub_id
+        self._dimension = context.spec.dimension or 0
+        self._price = USD_PER_MILLION_TOKENS
+
+    def settings(self) -> dict[str, Any]:
+        """The model by the provider's name, its dimension, and how reports become one vector."""
+        return {
+            "model": self._model,
+            "dimensions": self._dimension,
+            "report_encoding": self.report_encoding,
+        }
+
+    def fingerprint(self) -> str:
+        """The weights cannot be hashed: their name stands for them, whoever serves them."""
+        return f"{self._model}/{self._dimension}"
+
+    @classmethod
+    def not_ready(cls, spec: EncoderSpec) -> str | None:
+        """Never runs unasked: each report goes to a server, and may cost."""
+        try:
+            address = named_address()
+        except CharthouseError as error:
+            return str(error)
+        no_key = not (address.key() or address.is_loopback)
+        return f"it sends the reports to {address.place}" + (
+            f" and {address.key_variable} is not set" if no_key else ""
+        )
+
+    def sends_to(self) -> str | None:
+        """The service's host; None for a server on this machine."""
+        address = named_address()
+        return None if address.is_loopback else address.place
+
+    def used(self) -> dict[str, Any]:
+        """Requests, retries, tokens, cost and seconds so far."""
+        return {**asdict(self.usage), "cost_usd": round(self.usage.cost_usd, 6)} | {
+            "seconds": round(self.usage.seconds, 1)
+        }
+
+    def load(self) -> None:
+        """Finds the service and its key; sends nothing."""
+        price = os.environ.get(PRICE, "").strip()
+        if price:
+            if not re.fullmatch(r"\d+(\.\d+)?", price):
+                raise CharthouseError(f"{PRICE}: '{price}' is no price (dollars a million tokens).")
+            self._price = float(price)
+        self._service: Service = connect(
+            self.context.guard,
+            self._model,
+            deployment_variable=DEPLOYMENT,
+            usage=self.usage,
+            patience=self._patience,
+            timeout=self._timeout,
+            in_flight=self._in_flight,
+        )
+
+    def encode_items(self, items: Sequence[Report]) -> Sequence[np.ndarray | str]:
+        """A vector of length one for each report, or the reason why there is none."""
+        return self._embed([report.text for report in items])
+
+    def encode_joined(self, texts: Sequence[Sequence[str]]) -> list[np.ndarray | str]:
+        """The vector of all texts of a stay as one, or the reason why there is none."""
+        return self._embed([joined(of_stay) for of_stay in texts])
+
+    def _embed(self, texts: Sequence[str]) -> list[np.ndarray | str]:
+        """For each text its vector, or a reason."""
+        begin = time.monotonic()
+        pieces = [
+            piece
+            for position, text in enumerate(texts)
+            if has_words(text)
+            for piece in cut(position, text.strip(), MOST_TOKENS_INPUT)
+        ]
+        batches = pack(pieces, MOST_INPUTS, MOST_TOKENS)
+        calls = [partial(self._vectors, [piece.text for piece in batch]) for batch in batches]
+        try:
+            answers = [outcome for batch in self._service.ask_all(calls) for outcome in batch]
+        finally:
+            self.usage.seconds += time.monotonic() - begin
+        found: list[list[tuple[Piece, np.ndarray | str]]] = [[] for _ in texts]
+        for piece, outcome in zip(pieces, answers, strict=True):
+            found[piece.source].append((piece, outcome))
+        return [_average(parts) for parts in found]
+
+    def _vectors(self, texts: list[str], *, halving: bool = False) -> list[np.ndarray | str]:
+        """For each input its vector, or a reason; halves the inputs until the bad one is alone."""
+        try:
+            return list(self._request(texts))
+        except RefusedInput as refusal:
+            status = refusal.status
+        if not halving:
+            self._probe()
+        if len(texts) == 1:
+            return [f"{REFUSED} (HTTP {status})"]
+        middle = len(texts) // 2
+        halves = texts[:middle], texts[middle:]
+        return [outcome for half in halves for outcome in self._vectors(half, halving=True)]
+
+    def _probe(self) -> None:
+        """Else a wrong setting would be halved down, and blamed on each single report.
+
+        Raises:
+            CharthouseError: the service takes not even a harmless input.
+        """
+        try:
+            self._request([PROBE])
+        except RefusedInput as refusal:
+            raise CharthouseError(
+                f"{self._service.host} takes no input at all ({refusal}). Does it serve"
+                f" {self._model} with {self._dimension} dimensions?"
+            ) from None
+
+    def _request(self, texts: list[str]) -> list[np.ndarray]:
+        embeddings = self._service.client.embeddings.with_raw_response
+        answer = self._service.ask(
+            # raw: openai's own reading takes any JSON for an answer
+            lambda: (
+                embeddings.create(
+                    input=texts, model=self._model, dimensions=self._dimension
+                ).http_response.content
+            ),
+            items=len(texts),
+        )
+        try:
+            vectors, tokens = read_answer(answer, len(texts), self._model, self._dimension)
+        except ValueError as error:
+            raise CharthouseError(
+                f"{self._service.host} sent an answer that cannot be used: {error}. Nothing of it"
+                " was kept; run again, or see what serves there."
+            ) from None
+        self._service.count(tokens, tokens * self._price / 1e6)
+        return vectors
+
+
+def joined(texts: Sequence[str]) -> str:
+    """All reports as one text without line breaks, numbered; a text that comes twice once."""
+    numbered = (f"Report {number}:\n{text}" for number, text in enumerate(dict.fromkeys(texts), 1))
+    return " ".join(" ".join(numbered).split())
+
+
+def read_answer(
+    answer: bytes, count: int, model: str, dimension: int
+) -> tuple[list[np.ndarray], int]:
+    """The vectors in the order of the inputs, and the tokens that were paid for.
+
+    Raises:
+        ValueError: anything is amiss; says what, without any of the answer.
+    """
+    try:
+        body = json.loads(answer)
+    except ValueError:  # of JSON or of its encoding
+        raise ValueError("it is not JSON") from None
+    data = body.get("data") if isinstance(body, dict) else None
+    if not isinstance(data, list) or not all(isinstance(row, dict) for row in data):
+        raise ValueError("it has no list 'data'")
+    if len(data) != count:
+        raise ValueError(f"{len(data)} vectors for {count} inputs")
+    positions = [row.get("index") for row in data]
+    if any(type(position) is not int for position in positions):
+        raise ValueError("a vector without its index")
+    if sorted(positions) != list(range(count)):
+        raise ValueError("indices that are not those of the inputs")
+    named = body.get("model")
+    if isinstance(named, str) and not named.startswith(model):
+        # an Azure deployment may hold any model, whatever it is called
+        raise ValueError(f"it is by another model than {model}")
+    tokens = body["usage"].get("prompt_tokens") if isinstance(body.get("usage"), dict) else None
+    if type(tokens) is not int or tokens < 0:
+        raise ValueError("it has no usage.prompt_tokens")
+    vectors: list[np.ndarray] = [np.empty(0)] * count
+    for row, position in zip(data, positions, strict=True):
+        vectors[position] = _read_vector(row.get("embedding"), dimension)
+    return vectors, tokens
+
+
+def _read_vector(embedding: Any, dimension: int) -> np.ndarray:
+    """Little-endian float32 in base64, which the client asks for, or a list of numbers."""
+    try:
+        if isinstance(embedding, str):
+            vector = np.frombuffer(base64.b64decode(embedding, validate=True), dtype="<f4")
+        else:
+            with np.errstate(over="ignore"):  # becomes infinite, which is caught below
+                vector = np.asarray(embedding, dtype=np.float64).astype(np.float32)
+    except (binascii.Error, TypeError, ValueError, OverflowError):
+        raise ValueError("an embedding that is neither numbers nor base64") from None
+    if vector.shape != (dimension,):
+        raise ValueError(f"an embedding that has not {dimension} dimensions")
+    if not np.isfinite(vector).all():
+        raise ValueError("an embedding that is not finite")
+    if not vector.any():
+        raise ValueError("an embedding that is zero")
+    return vector.astype(np.float32)
+
+
+def _average(parts: Sequence[tuple[Piece, np.ndarray | str]]) -> np.ndarray | str:
+    """The vector of a text from those of its pieces; a reason if one of them has none."""
+    if not parts:
+        return NO_WORDS
+    vectors: list[np.ndarray] = []
+    for _, outcome in parts:
+        if isinstance(outcome, str):
+            return outcome
+        vectors.append(outcome)
+    if len(vectors) == 1:
+        return vectors[0]
+    weights = [piece.tokens for piece, _ in parts]
+    mean = np.average(np.stack(vectors).astype(np.float64), axis=0, weights=weights)
+    length = math.sqrt(float(mean @ mean))
+    if length < 1e-6:
+        return "the vectors of its pieces cancel each other out"
+    return (mean / length).astype(np.float32)

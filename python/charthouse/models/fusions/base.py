@@ -1,0 +1,194 @@
+"""What a fusion is given, and what it gives back."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from scipy.special import expit
+
+from charthouse.jobs.predict.features import Block
+from charthouse.stats.logistic.search import LogisticFit
+
+ROWS_AT_ONCE = 2048  # in double precision: all would take twice the room of the features
+
+MODEL = "model"
+"""Name of a fusion's model, where it has but one, or of the one that the others feed."""
+
+
+@dataclass(frozen=True, eq=False)
+class Fitting:
+    """An arm's features and outcomes.
+
+    Attributes:
+        blocks: Of n stays each, in order of stay_id.
+        fitted_on: [n], the stays that may be learned from.
+        y_true: [n], 0 or 1; only those of `fitted_on` may be looked at.
+        folds: [n], the fold of each stay of `fitted_on` (patients are never parted), else -1.
+        seed: Of whatever is random.
+    """
+
+    blocks: tuple[Block, ...]
+    fitted_on: np.ndarray
+    y_true: np.ndarray
+    folds: np.ndarray
+    seed: int
+
+
+@dataclass(frozen=True)
+class Feature:
+    """A column of a logistic regression."""
+
+    modality: str
+    encoder: str
+    name: str
+
+
+@dataclass(frozen=True, eq=False)
+class Regression:
+    """What the results keep of a logistic regression (results.fits and coefficients).
+
+    Attributes:
+        columns: [p].
+        slope: [p], log odds for one unit of a feature.
+        mean: [p], over the stays it was fitted on.
+        at_mean: Log odds where every feature has its mean.
+    """
+
+    columns: tuple[Feature, ...]
+    slope: np.ndarray
+    mean: np.ndarray
+    at_mean: float
+
+    def scores(self, x: np.ndarray) -> np.ndarray:
+        """Probabilities [n] of rows of raw features [n, p]."""
+        log_odds = np.empty(len(x))
+        for first in range(0, len(x), ROWS_AT_ONCE):
+            some = slice(first, first + ROWS_AT_ONCE)
+            log_odds[some] = (x[some].astype(np.float64) - self.mean) @ self.slope
+        found: np.ndarray = expit(log_odds + self.at_mean)
+        return found
+
+
+@dataclass(frozen=True, eq=False)
+class Component:
+    """A model that was fitted.
+
+    Attributes:
+        name: MODEL, or the encoder that it alone hears.
+        fitted_on: [n], the stays that it learned from.
+        features: How many numbers it reads.
+        converged: Whether it was trained to its end.
+        reason: Why not.
+        iterations: Steps, or epochs.
+        logistic: The logistic regression; None where it is something else.
+        columns: [features], of a logistic regression.
+    """
+
+    name: str
+    fitted_on: np.ndarray
+    features: int
+    converged: bool
+    reason: str | None
+    iterations: int
+    logistic: LogisticFit | None = None
+    columns: tuple[Feature, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Fused:
+    """What a fusion found.
+
+    Attributes:
+        y_score: [n], probabilities; of the stays it was fitted on by models that were not fitted on
+            their patient (but see Late and gated: they have heard of its labels), NaN where there
+            is none.
+        components: Its models.
+    """
+
+    y_score: np.ndarray
+    components: Sequence[Component] = field(default_factory=tuple)
+
+
+class Fusion(ABC):
+    """One way to make a score of several modalities."""
+
+    version: int = 1
+    """Raised when the code changes the scores: arms are then fitted again."""
+
+    explains: bool = False
+    """Whether its MODEL is a logistic regression of `columns`: it then has contributions."""
+
+    def columns(self, blocks: Sequence[Block]) -> tuple[Feature, ...]:
+        """What the columns of `matrix` are."""
+        raise NotImplementedError
+
+    def matrix(
+        self, blocks: Sequence[Block], columns: Sequence[Feature], mean: np.ndarray
+    ) -> np.ndarray:
+        """What the logistic regression reads.
+
+        Args:
+            blocks: Of n stays.
+            columns: [features], those that it has.
+            mean: [features], of the columns over the stays that it was fitted on, as it keeps them.
+
+        Returns:
+            [n, features] float32.
+        """
+        raise NotImplementedError
+
+    def rescored(
+        self, blocks: Sequence[Block], models: Mapping[str, Regression]
+    ) -> np.ndarray | None:
+        """Scores by what the results keep of the models: the audit compares them with those kept.
+
+        Args:
+            blocks: Of n stays that no model was fitted on.
+            models: By name of the component.
+
+        Returns:
+            [n], or None where the results do not keep all that the scores depend on.
+        """
+        return None
+
+    @abstractmethod
+    def fit(self, fitting: Fitting) -> Fused:
+        """Learns from the stays it may learn from, and scores all of them."""
+
+
+def fit_logistic(
+    name: str, x: np.ndarray, columns: Sequence[Feature], fitting: Fitting, rows: np.ndarray
+) -> tuple[np.ndarray, Component]:
+    """The paper's grid search on some rows, and scores of all.
+
+    Args:
+        name: Of the component.
+        x: [n, features] float32.
+        columns: [features].
+        fitting: Labels and folds.
+        rows: [n], which rows to fit on.
+
+    Returns:
+        Probabilities [n], out of fold for `rows`, and the model.
+    """
+    from charthouse.stats.logistic.search import search
+
+    fit = search(
+        x if rows.all() else x[rows],
+        fitting.y_true[rows],
+        np.unique(fitting.folds[rows], return_inverse=True)[1],
+    )
+    scores = fit.scores(x)
+    scores[rows] = fit.out_of_fold
+    component = Component(
+        name=name,
+        fitted_on=rows,
+        features=x.shape[1],
+        converged=fit.converged,
+        reason=fit.reason,
+        iterations=fit.iterations,
+        logistic=fit,
+        columns=tuple(columns),
+    )
+    return scores, component

@@ -1,0 +1,289 @@
+"""Any learner behind a server that speaks OpenAI's chat completions: vLLM, Azure, OpenAI, others.
+
+OpenAI, "Chat Completions" API reference, as of openai 3.54. Every request passes the data-use
+guard.
+"""
+
+import base64
+import io
+import json
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import PIL.Image
+
+from charthouse.core.errors import CharthouseError
+from charthouse.models.learners.base import (
+    ANSWER_TOKENS,
+    Failed,
+    Family,
+    Keep,
+    Message,
+    Question,
+    Reply,
+    Respondent,
+)
+from charthouse.models.learners.first_token import from_top
+from charthouse.models.learners.registry import LearnerSpec
+from charthouse.models.shared.weights import local_weights
+from charthouse.net.openai_api import Service
+from charthouse.net.patience import GaveUp, RefusedInput, Stopped
+
+TOP = 20  # log-probabilities a token; no service gives more
+MESSAGE_TOKENS = 8  # what a chat template adds to a message, at most
+LEAST_FAILURES = 8  # in a row, before the run is called off
+LEAST_LOGPROB, ROUNDING = -1e6, 1e-3  # of what can be a log-probability
+
+
+class Served(Respondent):
+    """A learner by its name at a server.
+
+    Args:
+        spec: the learner.
+        family: its family.
+        service: who serves it.
+        model: what the server calls it.
+        with_log_probabilities: ask for them; a few servers refuse such questions.
+    """
+
+    def __init__(
+        self,
+        spec: LearnerSpec,
+        family: Family,
+        service: Service,
+        *,
+        model: str,
+        with_log_probabilities: bool = True,
+    ) -> None:
+        self.family = family
+        self.context_tokens = spec.context_tokens
+        self._service, self._model = service, model
+        self._with_log_probabilities = with_log_probabilities
+        self._tokens = token_counter(spec)
+        self._counting = threading.Lock()
+        self._is_over = threading.Event()
+        self._fault: BaseException | None = None
+        self._failures, self._has_answered = 0, False
+
+    def identity(self) -> dict[str, Any]:
+        """The weights cannot be hashed: the model's name stands for them, whoever serves it."""
+        return (
+            {"model": self._model, "revision": None, "dtype": None, "by": "server"}
+            | {"log_probabilities": self._with_log_probabilities}
+            | ({"image_detail": self.family.detail} if self.family.detail else {})
+        )
+
+    def sends_to(self) -> str | None:
+        """The host, with its port; this machine's too."""
+        return self._service.host
+
+    def count_tokens(self, messages: Sequence[Message], picture: PIL.Image.Image | None) -> int:
+        """By the model's own tokenizer where that is on this machine, else an upper estimate."""
+        count = self._tokens or self.family.text_tokens
+        total = sum(count(message.text) + MESSAGE_TOKENS for message in messages) + MESSAGE_TOKENS
+        return total + (self.family.picture_tokens(*picture.size) if picture else 0)
+
+    def ask(self, questions: Iterable[Question], keep: Keep) -> None:
+        """As many requests at a time as the service allows.
+
+        What is stopped, or left when no requests are allowed any more, has no outcome.
+        """
+        left = iter(questions)
+        slots = threading.Semaphore(2 * self._service.in_flight)  # no thread waits for the next one
+        with ThreadPoolExecutor(self._service.in_flight, thread_name_prefix="ask") as pool:
+            try:
+                while True:
+                    slots.acquire()
+                    if self._is_over.is_set() or (question := next(left, None)) is None:
+                        break
+                    pool.submit(self._answer, question, keep, slots)
+            except BaseException as error:  # of the questions, or an interrupt
+                self._end(error)
+        if self._fault is not None:
+            raise self._fault
+
+    def stop(self) -> None:
+        """Nobody shall wait to ask again, and what waits is not asked; the rest is waited for."""
+        self._is_over.set()
+        self._service.stop()
+
+    def _end(self, fault: BaseException) -> None:
+        """The first fault is the one that is told."""
+        with self._counting:
+            self._fault = self._fault or fault
+        self.stop()
+
+    def _answer(self, question: Question, keep: Keep, slots: threading.Semaphore) -> None:
+        """In one of the threads."""
+        try:
+            if not self._is_over.is_set() and (outcome := self._ask(question)) is not None:
+                keep(question, outcome)
+                self._count(outcome)
+        except BaseException as error:
+            self._end(error)
+        finally:
+            slots.release()
+
+    def _count(self, outcome: Reply | Failed) -> None:
+        """Calls the run off where nothing is answered any more."""
+        with self._counting:
+            if isinstance(outcome, Reply):
+                self._failures, self._has_answered = 0, True
+            elif not (outcome.is_about_it and self._has_answered):
+                self._failures += 1
+            failures = self._failures
+        if isinstance(outcome, Failed) and failures >= max(LEAST_FAILURES, self._service.in_flight):
+            self._end(
+                CharthouseError(
+                    f"{failures} questions in a row had no answer, the last because"
+                    f" {outcome.reason}. See to it, then run again: answers are kept."
+                )
+            )
+
+    def _ask(self, question: Question) -> Reply | Failed | None:
+        """None where it was stopped."""
+        tries = 0
+
+        def call() -> bytes:
+            nonlocal tries
+            tries += 1
+            # raw: openai's own reading takes any JSON for an answer
+            return completions.create(**body).http_response.content
+
+        completions = self._service.client.chat.completions.with_raw_response
+        began = time.monotonic()
+        body = self._body(question)
+        items = len(question.messages) + (question.picture is not None)
+        is_about_it = False
+        try:
+            answer = self._service.ask(call, items=items)
+            reply = read_answer(answer)
+        except Stopped:
+            self._is_over.set()
+            return None
+        except RefusedInput as refusal:
+            reason, is_about_it = f"the service refused it ({refusal})", True
+        except GaveUp as error:
+            reason = error.what
+        except ValueError as error:
+            reason = f"{self._service.host} sent an answer that cannot be used: {error}"
+        else:
+            return Reply(**reply, seconds=time.monotonic() - began, attempts=tries)
+        return Failed(reason, time.monotonic() - began, max(tries, 1), is_about_it)
+
+    def _body(self, question: Question) -> dict[str, Any]:
+        body: dict[str, Any] = {
+            "model": self._model,
+            "messages": [
+                {"role": message.role, "content": self._content(message, question.picture)}
+                for message in question.messages
+            ],
+            "temperature": 0,
+            "max_tokens": ANSWER_TOKENS,
+        }
+        if self._with_log_probabilities:
+            body |= {"logprobs": True, "top_logprobs": TOP}
+        return body
+
+    def _content(
+        self, message: Message, picture: PIL.Image.Image | None
+    ) -> str | list[dict[str, Any]]:
+        """A plain text where there is no picture: every server takes that."""
+        if not message.has_picture or picture is None:
+            return message.text
+        shown = {"url": data_url(picture)}
+        if self.family.detail is not None:
+            shown["detail"] = self.family.detail
+        return [
+            {"type": "image_url", "image_url": shown},
+            {"type": "text", "text": message.text},
+        ]
+
+
+def token_counter(spec: LearnerSpec) -> Callable[[str], int] | None:
+    """Counts tokens as the model does, if its tokenizer is on this machine."""
+    folder = local_weights(spec, ("tokenizer.json",))
+    if folder is None:
+        return None
+    from tokenizers import Tokenizer
+
+    try:
+        tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    except Exception as error:  # the library raises bare Exceptions
+        raise CharthouseError(
+            f"{folder / 'tokenizer.json'} is no tokenizer ({type(error).__name__}): fetch it again."
+        ) from None
+    return lambda text: len(tokenizer.encode(text, add_special_tokens=False))
+
+
+def data_url(picture: PIL.Image.Image) -> str:
+    """The picture without loss, in the request itself."""
+    file = io.BytesIO()
+    picture.save(file, "PNG", compress_level=1)
+    return "data:image/png;base64," + base64.b64encode(file.getbuffer()).decode("ascii")
+
+
+def read_answer(answer: bytes) -> dict[str, Any]:
+    """What a chat completion says, as arguments of Reply.
+
+    What the model or its service refuses to say in a well formed answer is a text like any other
+    (empty, often), and no error.
+
+    Raises:
+        ValueError: anything is amiss; says what, without any of the answer.
+    """
+    try:
+        body = json.loads(answer)
+    except (ValueError, RecursionError):  # of JSON, of its encoding or of its depth
+        raise ValueError("it is not JSON") from None
+    choices = body.get("choices") if isinstance(body, dict) else None
+    if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
+        raise ValueError("it has no list 'choices'")
+    message = choices[0].get("message")
+    if not isinstance(message, dict):
+        raise ValueError("its choice has no message")
+    text = message.get("content")
+    if text is None:
+        text = message.get("refusal") or ""
+    if not isinstance(text, str):
+        raise ValueError("its message is no text")
+    usage = body["usage"] if isinstance(body.get("usage"), dict) else {}
+    first = from_top(_first_top(choices[0]))
+    return {
+        "text": text,
+        "p_yes": first.p_yes if first else None,
+        "yes_no_mass": first.mass if first else None,
+        "resolved_model": _name(body.get("model")),
+        "prompt_tokens": _count(usage.get("prompt_tokens")),
+        "answer_tokens": _count(usage.get("completion_tokens")),
+    }
+
+
+def _first_top(choice: dict[str, Any]) -> list[tuple[str, float]]:
+    """Token and log-probability of what might have come first; empty where it is not told."""
+    told = choice.get("logprobs")
+    tokens = told.get("content") if isinstance(told, dict) else None
+    first = tokens[0] if isinstance(tokens, list) and tokens else None
+    top = first.get("top_logprobs") if isinstance(first, dict) else None
+    return [
+        (each["token"], float(each["logprob"]))
+        for each in (top if isinstance(top, list) else [])
+        if isinstance(each, dict)
+        and isinstance(each.get("token"), str)
+        and isinstance(each.get("logprob"), int | float)
+        and LEAST_LOGPROB < each["logprob"] < ROUNDING
+    ]
+
+
+def _count(value: Any) -> int | None:
+    return value if type(value) is int and 0 <= value < 2**31 else None
+
+
+def _name(value: Any) -> str | None:
+    """Cleaned of what no file can hold."""
+    if not isinstance(value, str):
+        return None
+    return value[:200].encode("utf-8", "replace").decode()

@@ -1,0 +1,1 @@
+"""What encoders and learners share: weights, X-ray files, tokens."""

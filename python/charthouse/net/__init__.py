@@ -1,0 +1,1 @@
+"""All that can leave the machine."""

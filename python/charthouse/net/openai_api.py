@@ -1,0 +1,246 @@
+"""Services that speak OpenAI's API: OpenAI, Azure OpenAI, or a server on this machine.
+
+The environment says which, and holds the keys; they are never written or printed.
+
+| | OpenAI, or a server that speaks its API | Azure OpenAI (wins where its endpoint is set) |
+|---|---|---|
+| where | OPENAI_BASE_URL | AZURE_OPENAI_ENDPOINT |
+| key | OPENAI_API_KEY | AZURE_OPENAI_API_KEY |
+| version of the API | - | OPENAI_API_VERSION |
+"""
+
+import os
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeVar
+
+from charthouse.core.errors import CharthouseError
+from charthouse.net.guard import (
+    Guard,
+    guarded_client,
+    has_real_port,
+    loopback_addresses,
+    sending,
+)
+from charthouse.net.patience import Patience, Stopped
+
+if TYPE_CHECKING:
+    import httpx2
+    import openai
+
+Answer = TypeVar("Answer")
+
+OPENAI_URL = "https://api.openai.com/v1"
+AZURE_API_VERSION = "2024-10-21"  # the last dated version of Azure's data plane that is no preview
+NO_KEY = "none"  # servers on this machine may want no key; openai wants a string
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where a service is, as the environment says."""
+
+    url: "httpx2.URL"
+    key_variable: str
+    is_azure: bool
+
+    @property
+    def place(self) -> str:
+        """The host, and the port if it is not the usual one."""
+        return self.url.netloc.decode("ascii")
+
+    @property
+    def is_loopback(self) -> bool:
+        """On this machine: what is sent does not leave it, and a key may not be needed."""
+        return loopback_addresses(self.url.raw_host.decode("ascii")) is not None
+
+    def key(self) -> str:
+        """'' if there is none."""
+        return os.environ.get(self.key_variable, "").strip()
+
+
+def named_address(base_url: str | None = None) -> Address:
+    """The service that the environment names, or that of a base URL; then the key is OpenAI's.
+
+    Raises:
+        CharthouseError: what it says is no address.
+    """
+    if base_url is not None:
+        return Address(_url("--base-url", base_url.strip()), "OPENAI_API_KEY", False)
+    azure = os.environ.get("AZURE_OPENAI_ENDPOINT", "").strip()
+    if azure:
+        return Address(_url("AZURE_OPENAI_ENDPOINT", azure), "AZURE_OPENAI_API_KEY", True)
+    plain = os.environ.get("OPENAI_BASE_URL", "").strip() or OPENAI_URL
+    return Address(_url("OPENAI_BASE_URL", plain), "OPENAI_API_KEY", False)
+
+
+def _url(variable: str, value: str) -> "httpx2.URL":
+    try:
+        import httpx2  # comes with openai
+    except ModuleNotFoundError:
+        raise CharthouseError("openai is missing: pip install 'charthouse[models]'.") from None
+    no_address = CharthouseError(f"{variable} is not an address such as {OPENAI_URL}.")
+    try:
+        url = httpx2.URL(value)
+    except httpx2.InvalidURL:
+        raise no_address from None
+    if not has_real_port(value):
+        raise CharthouseError(
+            f"{variable}: its port is not from 1 to 65535, in plain digits. Correct it."
+        )
+    if any(map(str.isspace, value)):  # in the host's name httpx2 writes %20, and asks for that
+        raise no_address
+    return url
+
+
+@dataclass
+class Usage:
+    """What a run has asked of a service so far."""
+
+    requests: int = 0  # sent, repetitions and failures included
+    retries: int = 0
+    tokens: int = 0
+    cost_usd: float = 0.0
+    seconds: float = 0.0  # of the clock, waiting included
+
+
+@dataclass(frozen=True)
+class Service:
+    """A service, ready to be asked."""
+
+    client: "openai.OpenAI" = field(repr=False)
+    host: str
+    patience: Patience = field(repr=False)
+    in_flight: int  # requests at a time
+    usage: Usage
+    most_requests: int | None = None  # of all that are made, repetitions included
+    _stop: threading.Event = field(default_factory=threading.Event, init=False, repr=False)
+    _counting: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
+
+    def ask(self, call: Callable[[], Answer], items: int) -> Answer:
+        """One request, repeated with patience.
+
+        Args:
+            call: makes the request by `client`.
+            items: how many texts or images it carries, for the guard's log.
+
+        Raises:
+            charthouse.net.patience.RefusedInput: the service does not take the input.
+            charthouse.net.patience.GaveUp: it does not answer this one.
+            charthouse.net.patience.Stopped: `stop` was called, or there are no requests left.
+            CharthouseError: the guard refused, or there is no answer to be had.
+        """
+        with sending(items):
+            return self.patience.ask(call, self.host, stop=self._stop, told=self._count_request)
+
+    def ask_all(self, calls: Sequence[Callable[[], Answer]]) -> list[Answer]:
+        """Makes the calls, `in_flight` at a time.
+
+        Returns:
+            Their results, in the order of the calls.
+
+        Raises:
+            Exception: of a call that failed, of several any; those that wait or have not begun are
+                dropped.
+        """
+        self._stop.clear()
+        with ThreadPoolExecutor(self.in_flight, thread_name_prefix="ask") as pool:
+            futures = [pool.submit(call) for call in calls]
+            try:
+                for done in wait(futures, return_when=FIRST_EXCEPTION).done:
+                    done.result()
+            except BaseException:  # an interrupt as well: nobody shall sleep on
+                self._stop.set()
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+        return [future.result() for future in futures]
+
+    def stop(self) -> None:
+        """Ends the waiting of whoever would ask again; what is on its way is waited for."""
+        self._stop.set()
+
+    def count(self, tokens: int, cost_usd: float) -> None:
+        """Adds what an answer cost."""
+        with self._counting:
+            self.usage.tokens += tokens
+            self.usage.cost_usd += cost_usd
+
+    def _count_request(self, again: bool) -> None:
+        with self._counting:
+            if self.most_requests is not None and self.usage.requests >= self.most_requests:
+                raise Stopped(f"{self.host}: no requests are left.")
+            self.usage.requests += 1
+            self.usage.retries += again
+
+
+def connect(
+    guard: Guard,
+    model: str,
+    *,
+    deployment_variable: str,
+    usage: Usage,
+    patience: Patience | None = None,
+    timeout: float = 120.0,
+    in_flight: int = 4,
+    base_url: str | None = None,
+    most_requests: int | None = None,
+) -> Service:
+    """The service that the environment names; asks it nothing yet.
+
+    Args:
+        guard: must allow the host, or this fails before any data are read.
+        model: the provider's name of the model.
+        deployment_variable: names Azure's deployment of it, if that is called otherwise.
+        usage: is added to.
+        patience: when to ask again.
+        timeout: seconds for connecting, for sending, and for each part of the answer.
+        in_flight: requests at a time.
+        base_url: of the service; None: the one that the environment names.
+        most_requests: then none is made any more.
+
+    Raises:
+        CharthouseError: no key, an address that is none, or a host that the guard refuses.
+    """
+    address = named_address(base_url)
+    key = _key(address, model)
+    guard.check(address.url)
+    import openai  # takes a second
+
+    http_client = guarded_client(guard, timeout=timeout, connections=in_flight)
+    client: openai.OpenAI
+    if address.is_azure:
+        client = openai.AzureOpenAI(
+            azure_endpoint=str(address.url),
+            azure_deployment=os.environ.get(deployment_variable, "").strip() or model,
+            api_version=os.environ.get("OPENAI_API_VERSION", "").strip() or AZURE_API_VERSION,
+            api_key=key,
+            http_client=http_client,
+            timeout=timeout,
+            max_retries=0,  # ours are counted and logged
+        )
+    else:
+        client = openai.OpenAI(
+            base_url=str(address.url),
+            api_key=key,
+            http_client=http_client,
+            timeout=timeout,
+            max_retries=0,
+        )
+    return Service(client, address.place, patience or Patience(), in_flight, usage, most_requests)
+
+
+def _key(address: Address, model: str) -> str:
+    key = address.key()
+    if not key:
+        if address.is_loopback:
+            return NO_KEY
+        raise CharthouseError(
+            f"{model} needs a key: set {address.key_variable} (docs/security.md)."
+        )
+    if not (key.isascii() and key.isprintable() and " " not in key):
+        # caught here: the HTTP library would quote it in its error
+        raise CharthouseError(
+            f"{address.key_variable} holds a space, a line break or the like: copy it again."
+        )
+    return key

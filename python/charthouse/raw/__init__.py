@@ -1,1 +1,0 @@
-"""The gate for raw files, csv and Parquet by one set of rules: charthouse.raw.gate."""

@@ -1,0 +1,227 @@
+"""Curves to be plotted, with 95 % bands over resamples of the patients.
+
+Bands are pointwise: at each x the interval is that of y alone. The draws are those of bootstrap.py,
+so the bands belong to the same resamples as the metrics' intervals. What is said there of
+percentile intervals, and of where there are none, holds here, point by point: a band ends where
+all resamples are the same.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from charthouse.stats.bootstrap import Draws, percentiles, too_few
+from charthouse.stats.metrics import BOTH
+from charthouse.stats.weighted import Weighted
+
+POINTS = 101
+BINS = 10
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """A curve with its band.
+
+    Attributes:
+        x: [points]
+        y: [points], of the stays themselves; NaN where undefined.
+        low: [points], NaN where y is, or where too few resamples define it.
+        high: Likewise.
+        n: [points], how many stays the point is of.
+        reasons: [points], why y or its interval is NaN, else None.
+    """
+
+    x: np.ndarray
+    y: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    n: np.ndarray
+    reasons: tuple[str | None, ...]
+
+
+def roc_curve(
+    y_true: np.ndarray,
+    y_score: np.ndarray,
+    subject_ids: np.ndarray,
+    n_bootstrap: int = 1000,
+    seed: int = 0,
+    points: int = POINTS,
+) -> Curve:
+    """True positive rate at given false positive rates (Fawcett 2006, Pattern Recognition Letters).
+
+    Straight lines between the rates of the scores that occur; equal scores are one step, so the
+    area below is the auroc. Where the curve is vertical its upper end counts: at x = 0 y is the
+    highest rate without a false positive. For drawing, the curve starts at (0, 0).
+
+    Args:
+        y_true: [n], 0 or 1.
+        y_score: [n], probabilities.
+        subject_ids: [n], integers, the patient of each stay.
+        n_bootstrap: How many resamples.
+        seed: Of the draws.
+        points: x are as many even steps from 0 to 1; 2 or more.
+
+    Raises:
+        ValueError: Arrays that are not labels, probabilities and patients of the same length.
+    """
+    x = np.arange(points) / (points - 1)  # rounded as rates are, so that equal fractions are equal
+
+    def at_x(rows: Weighted) -> np.ndarray:
+        # Only scores that a positive has raise the curve: it is flat from each one's end to the
+        # next one's start.
+        own, positives, to_end, above = rows.ranked
+        corners = np.empty((2 * len(own) + 2, 2, len(rows.total)))  # of false and true positives
+        corners[0] = 0
+        corners[1:-1:2, 0], corners[1:-1:2, 1] = above - (positives - own), positives - own
+        corners[2:-1:2, 0], corners[2:-1:2, 1] = to_end - positives, positives
+        corners[-1] = rows.negatives, rows.positives
+        return _of_both_classes(rows, points, lambda c: _interpolated(x, corners[:, :, c]))
+
+    return _with_band(_draws(y_true, y_score, subject_ids, n_bootstrap, seed), x, at_x)
+
+
+def precision_recall_curve(
+    y_true: np.ndarray,
+    y_score: np.ndarray,
+    subject_ids: np.ndarray,
+    n_bootstrap: int = 1000,
+    seed: int = 0,
+    points: int = POINTS,
+) -> Curve:
+    """Precision at given recalls: the step function whose integral is the auprc.
+
+    At recall r it is the precision of the highest score at which recall is r or more, so a step
+    holds from the recall before it, excluded, to its own. A straight line between steps would be
+    too high (Davis and Goadrich 2006, ICML). At 0 it is what it is just above: the precision where
+    the first positive is found; not the 1 that scikit-learn sets there.
+
+    Arguments and errors as for roc_curve; x are recalls.
+    """
+    steps = np.arange(points)
+
+    def at_x(rows: Weighted) -> np.ndarray:
+        _, positives, to_end, _ = rows.ranked
+        total = rows.positives.astype(np.int64)
+        # recall >= step / (points - 1), in integers
+        needed = np.maximum(1, -(-steps[:, None] * total // (points - 1)))
+
+        def precision(c: int) -> np.ndarray:
+            found = np.searchsorted(positives[:, c], needed[:, c])
+            return positives[found, c] / to_end[found, c]
+
+        return _of_both_classes(rows, points, precision)
+
+    draws = _draws(y_true, y_score, subject_ids, n_bootstrap, seed)
+    return _with_band(draws, steps / (points - 1), at_x)
+
+
+def calibration_curve(
+    y_true: np.ndarray,
+    y_score: np.ndarray,
+    subject_ids: np.ndarray,
+    n_bootstrap: int = 1000,
+    seed: int = 0,
+    bins: int = BINS,
+) -> Curve:
+    """Observed share of positives against mean score, in bins of about as many stays each.
+
+    Bins lie between quantiles of the scores, and hold their upper edge, as scikit-learn's of
+    strategy "quantile"; equal scores stay together, so with many ties some bins are larger and
+    empty ones are dropped. They are those of the stays themselves in every resample. One class
+    alone has a curve too.
+
+    Args:
+        y_true: [n], 0 or 1.
+        y_score: [n], probabilities.
+        subject_ids: [n], integers, the patient of each stay.
+        n_bootstrap: How many resamples.
+        seed: Of the draws.
+        bins: How many, at most.
+
+    Returns:
+        x: The mean score of each bin, ascending; y: its share of positives; n: its stays.
+
+    Raises:
+        ValueError: Arrays that are not labels, probabilities and patients of the same length.
+    """
+    draws = _draws(y_true, y_score, subject_ids, n_bootstrap, seed)
+    sample = draws.sample
+    if not len(sample):
+        nothing = np.empty(0)
+        return Curve(nothing, nothing, nothing, nothing, np.empty(0, dtype=int), ())
+    edges = np.percentile(sample.y_score, np.linspace(0, 100, bins + 1))[1:-1]
+    # the sample is sorted, highest score first: bins are stretches of it
+    starts = np.flatnonzero(np.diff(np.searchsorted(edges, sample.y_score), prepend=-1))
+    n = np.diff(starts, append=len(sample))
+
+    def share(rows: Weighted) -> np.ndarray:
+        total = np.add.reduceat(rows.weights, starts, axis=0, dtype=np.int64)
+        positive = np.add.reduceat(
+            rows.weights * (sample.y_true[:, None] == 1), starts, axis=0, dtype=np.int64
+        )
+        with np.errstate(invalid="ignore"):  # nothing of the bin was drawn
+            return (positive / total)[::-1]
+
+    mean_score = np.add.reduceat(sample.y_score, starts) / n
+    patients = [len(np.unique(of_bin)) for of_bin in np.split(draws.patient, starts[1:])]
+    return _with_band(draws, mean_score[::-1], share, n[::-1], patients[::-1])
+
+
+def _draws(
+    y_true: np.ndarray, y_score: np.ndarray, subject_ids: np.ndarray, n_bootstrap: int, seed: int
+) -> Draws:
+    """Draws; a curve is of all thresholds, so none is of use."""
+    return Draws.of(y_true, y_score, subject_ids, 0.5, n_bootstrap, seed)
+
+
+def _with_band(
+    draws: Draws,
+    x: np.ndarray,
+    at_x: Callable[[Weighted], np.ndarray],
+    n: np.ndarray | None = None,
+    of_share: Sequence[int] | None = None,
+) -> Curve:
+    """The curve of the stays, and the percentiles of those of the resamples.
+
+    Args:
+        draws: Of the stays.
+        x: [points]
+        at_x: From weightings to y of each [points, c], NaN where undefined.
+        n: [points]; None for all stays at every point.
+        of_share: [points], where y are shares, the patients that each is a share of.
+    """
+    stays = Weighted(draws.sample, np.ones((len(draws.sample), 1), dtype=np.uint8))
+    missing = next((need.otherwise for need in BOTH if not need.met(stays)[0]), None)
+    y = at_x(stays)[:, 0]
+    drawn = np.hstack([np.empty((len(x), 0)), *map(at_x, draws.weighted())])
+    few = too_few(draws.patients)
+    shares: Sequence[int | None] = of_share or [None] * len(x)
+    bands = [
+        percentiles(
+            each,
+            missing if np.isnan(value) else few or (too_few(of, "in the bin") if of else None),
+            of,
+        )
+        for value, each, of in zip(y, drawn, shares, strict=True)
+    ]
+    low, high = (np.array([band[side] for band in bands]) for side in (0, 1))
+    reasons = tuple(band[3] for band in bands)
+    return Curve(x, y, low, high, np.full(len(x), len(draws.sample)) if n is None else n, reasons)
+
+
+def _of_both_classes(rows: Weighted, points: int, of: Callable[[int], np.ndarray]) -> np.ndarray:
+    """Applies `of` to every weighting that holds both classes: y [points, c], NaN elsewhere."""
+    y = np.full((points, len(rows.total)), np.nan)
+    for c in np.flatnonzero(np.logical_and.reduce([need.met(rows) for need in BOTH])).tolist():
+        y[:, c] = of(c)
+    return y
+
+
+def _interpolated(x: np.ndarray, corners: np.ndarray) -> np.ndarray:
+    """True positive rate at x [points] from false and true positives at the corners [k, 2].
+
+    np.interp takes the last of equal x, which is the upper end.
+    """
+    false_positives, true_positives = corners.T
+    return np.interp(x, false_positives / false_positives[-1], true_positives / true_positives[-1])

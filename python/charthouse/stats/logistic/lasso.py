@@ -1,0 +1,273 @@
+"""l1-penalised fits: proximal Newton steps, their quadratic problems solved on Gram matrices.
+
+A step minimises the quadratic model of the mean loss plus the exact penalty (Lee, Sun and Saunders
+2014, SIAM Journal on Optimization). Where the fits share a Hessian, each corrects it by what its
+last steps showed of its own (BFGS). The model is solved by sweeps of coordinate descent over what
+breaks the optimality conditions (Friedman, Hastie and Tibshirani 2010, Journal of Statistical
+Software), which find the coordinates that are not 0, in turn with Newton steps over
+those, which settle their values however correlated they are.
+
+Where more coordinates are not 0 than there are rows the model has no single minimum over them, and
+a Newton step is long in directions that hardly bend. It ends where the penalty stops falling, with
+the coordinates that became 0 on the way left there: so it leads to the few that an optimum has, at
+most one for each row (Rosset, Zhu and Hastie 2004, Journal of Machine Learning Research).
+"""
+
+import numpy as np
+from scipy.linalg import get_blas_funcs
+
+from charthouse.stats.logistic.problems import Curvature, Problems
+from charthouse.stats.logistic.solver import (
+    Fits,
+    Limits,
+    Memory,
+    backtrack,
+    cholesky,
+    empty_memory,
+    remember,
+    rounding,
+    solve,
+)
+
+NEVER = 1e30  # the penalty of a coordinate that has to stay 0
+MODEL_ROUNDS = 30  # of both kinds of step
+SWEEPS = 10  # of coordinate descent in a round
+NEWTON_STEPS = 50  # in a round; few are taken where the coordinates that are not 0 are settled
+FORCING = 0.05  # how far below the fit's own residual the model's is driven
+SLOW = 0.4  # a step that leaves more than this of the residual calls for new weights
+
+
+def solve_lasso(
+    problems: Problems, curvature: Curvature, starts: list[Fits], strength: float, limits: Limits
+) -> Fits:
+    """Minimises mean loss + strength / rows |w|_1, w = ratio v.
+
+    Args:
+        problems: The data.
+        curvature: Refreshed where a fit gets on too slowly and its weights have become too old.
+        starts: Where to begin, not changed; each fit takes the one with the smallest objective. The
+            weights are taken from the last.
+        strength: 1 / C.
+        limits: When to stop.
+    """
+    penalty = strength / problems.rows * problems.ratio
+    penalty[problems.ratio == 0] = NEVER
+    penalty[-1] = 0
+    own_scale = np.where(problems.ratio > 0, problems.ratio, 1)
+    active = problems.possible
+    now = _best(problems, starts, penalty)
+    now.v[problems.ratio == 0] = 0
+    gradient = np.zeros_like(now.v)
+    gradient[:, active] = problems.gradients(now.margins[:, active], active)
+    before = np.zeros(len(now.residual))
+    memory = {fit: empty_memory() for fit in active}
+    curvature.refresh(starts[-1].margins)
+    while True:
+        for fit in active:
+            broken = violation(now.v[:, fit], gradient[:, fit], penalty[:, fit])
+            now.residual[fit] = (broken / own_scale[:, fit]).max()
+        active = now.unsolved(active, limits)
+        if not active:
+            return now
+        slow = (now.residual[active] > SLOW * before[active]).any()
+        if before.any():
+            if not curvature.shared:
+                curvature.refresh(now.margins, same=0)  # the Hessians are made anew in any case
+            elif slow:
+                curvature.refresh(now.margins)
+        before[active] = now.residual[active]
+        target = np.empty((len(now.v), len(active)))
+        for column, fit in enumerate(active):
+            goal = max(FORCING * now.residual[fit], 0.3 * limits.tolerance)
+            target[:, column] = minimise_model(
+                _corrected(curvature.hessian(fit), memory[fit]),
+                gradient[:, fit],
+                now.v[:, fit],
+                penalty[:, fit],
+                goal,
+            )
+        direction = target - now.v[:, active]
+        along = problems.margins(direction)
+        before_step = now.v[:, active], gradient[:, active]
+        for column, fit in enumerate(active):
+            step = _step(problems, now, penalty[:, fit], fit, target[:, column],
+                         along[:, column], gradient[:, fit])  # fmt: skip
+            if not step:
+                now.reasons[fit] = "no step lowers the loss"
+            if step == 1:
+                now.v[:, fit] = target[:, column]  # its zeros are exact
+            else:
+                now.v[:, fit] += step * direction[:, column]
+            now.margins[:, fit] += step * along[:, column]
+        now.iterations[active] += 1
+        gradient[:, active] = problems.gradients(now.margins[:, active], active)
+        if curvature.shared:  # a fit's own Hessian has nothing to correct
+            moved, change = now.v[:, active] - before_step[0], gradient[:, active] - before_step[1]
+            for column, fit in enumerate(active):
+                remember(memory[fit], moved[:, column], change[:, column])
+
+
+def _corrected(hessian: np.ndarray, memory: Memory) -> np.ndarray:
+    """Hessian [p, p], changed by each pair of the memory in turn (BFGS)."""
+    for pair in memory:
+        moved, change = (each.astype(hessian.dtype) for each in pair)
+        bent = hessian @ moved
+        hessian += np.outer(change, change / (change @ moved))
+        hessian -= np.outer(bent, bent / (bent @ moved))
+    return hessian
+
+
+def _best(problems: Problems, starts: list[Fits], penalty: np.ndarray) -> Fits:
+    """Of each fit the start with the smallest objective, the first of equal ones."""
+    now = starts[0].warm()
+    for fit in problems.possible:
+        values = [
+            problems.loss(start.margins[:, fit], fit) + penalty[:, fit] @ np.abs(start.v[:, fit])
+            for start in starts
+        ]
+        best = starts[int(np.argmin(values))]
+        now.v[:, fit], now.margins[:, fit] = best.v[:, fit], best.margins[:, fit]
+    return now
+
+
+def violation(v: np.ndarray, gradient: np.ndarray, penalty: np.ndarray) -> np.ndarray:
+    """By how much each coordinate [p] breaks the optimality conditions."""
+    at_zero = np.maximum(np.abs(gradient) - penalty, 0)
+    return np.where(v == 0, at_zero, np.abs(gradient + penalty * np.sign(v)))
+
+
+def minimise_model(
+    hessian: np.ndarray,
+    gradient: np.ndarray,
+    start: np.ndarray,
+    penalty: np.ndarray,
+    goal: float,
+) -> np.ndarray:
+    """Minimises gradient'(v - start) + (v - start)' hessian (v - start) / 2 + penalty'|v|.
+
+    Args:
+        hessian: [p, p], overwritten.
+        gradient: [p], of the loss at start.
+        start: [p].
+        penalty: [p].
+        goal: The violation that is good enough.
+
+    Returns:
+        [p]; its value is at most that of start.
+    """
+    diagonal = np.einsum("ii->i", hessian)
+    diagonal += 10 * rounding(hessian) * diagonal.mean()
+    model = _Model(hessian, gradient, start, penalty)
+    v, slope = start, gradient
+    for _ in range(MODEL_ROUNDS):
+        v = model.descend(v, slope, goal)
+        slope = model.slope(v)
+        if violation(v, slope, penalty).max() <= goal:
+            break
+        v, slope = model.newton(v, slope)
+    return v
+
+
+class _Model:
+    """The quadratic model and its two kinds of step, neither of which raises its value."""
+
+    def __init__(
+        self, hessian: np.ndarray, gradient: np.ndarray, start: np.ndarray, penalty: np.ndarray
+    ) -> None:
+        self.hessian, self.gradient, self.start, self.penalty = hessian, gradient, start, penalty
+
+    def slope(self, v: np.ndarray) -> np.ndarray:
+        """Gradient of the smooth part, [p]."""
+        return self.gradient + self.hessian @ (v - self.start).astype(self.hessian.dtype)
+
+    def value(self, v: np.ndarray, slope: np.ndarray) -> float:
+        smooth = 0.5 * (self.gradient + slope) @ (v - self.start)
+        return float(smooth + self.penalty @ np.abs(v))
+
+    def newton(self, v: np.ndarray, slope: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Towards the minimum over the coordinates that are not 0, with their signs.
+
+        Each step that makes some of them 0 is followed by one over the rest; at the worst v stays.
+        """
+        before, value = (v, slope), self.value(v, slope)
+        for _ in range(NEWTON_STEPS):
+            free = np.flatnonzero((v != 0) | (self.penalty == 0))
+            right = -(slope[free] + self.penalty[free] * np.sign(v[free]))
+            step = np.zeros_like(v)
+            step[free] = solve(cholesky(self.hessian[np.ix_(free, free)]), right)
+            left = np.count_nonzero(v)
+            v = self.along(v, slope, step)
+            slope = self.slope(v)
+            if np.count_nonzero(v) == left:
+                break
+        return (v, slope) if self.value(v, slope) < value else before
+
+    def along(self, v: np.ndarray, slope: np.ndarray, step: np.ndarray) -> np.ndarray:
+        """The first minimum on the way from v to v + step, what reaches 0 on it staying there."""
+        slope = slope + self.penalty * np.sign(v)
+        bend = (self.hessian @ step.astype(self.hessian.dtype)).astype(np.float64)
+        crossing = np.flatnonzero(((v + step) * v < 0) & (self.penalty > 0))
+        times = -v[crossing] / step[crossing]
+        stops = sorted(zip(times.tolist(), crossing.tolist(), strict=True))
+        v, step, now = v.copy(), step.copy(), 0.0
+        for time, j in [*stops, (1.0, -1)]:
+            rate, curve = float(slope @ step), float(step @ bend)
+            if rate >= 0:
+                break
+            falls = rate + (time - now) * curve < 0  # as far as this stop
+            moved = time - now if falls else -rate / curve
+            v += moved * step
+            if not falls or j < 0:
+                break
+            slope += moved * bend
+            bend -= step[j] * self.hessian[j]
+            v[j], step[j], now = 0, 0, time
+        return v
+
+    def descend(self, v: np.ndarray, slope: np.ndarray, goal: float) -> np.ndarray:
+        """Sweeps of coordinate descent over what is not optimal yet."""
+        v = v.copy()
+        slope = slope.astype(self.hessian.dtype)
+        diagonal = np.einsum("ii->i", self.hessian).tolist()
+        (add,) = get_blas_funcs(("axpy",), (self.hessian,))
+        for _ in range(SWEEPS):
+            broken = violation(v, slope, self.penalty)
+            worst = broken.max()
+            if worst <= goal:
+                break
+            visits = np.flatnonzero(broken > max(0.1 * worst, goal)).tolist()
+            for j in visits:
+                old, bound = float(v[j]), float(self.penalty[j])
+                wanted = old * diagonal[j] - float(slope[j])
+                if wanted > bound:
+                    new = (wanted - bound) / diagonal[j]
+                elif wanted < -bound:
+                    new = (wanted + bound) / diagonal[j]
+                else:
+                    new = 0.0
+                if new != old:
+                    v[j] = new
+                    add(self.hessian[j], slope, a=new - old)
+        return v
+
+
+def _step(
+    problems: Problems,
+    now: Fits,
+    penalty: np.ndarray,
+    fit: int,
+    target: np.ndarray,
+    along: np.ndarray,
+    gradient: np.ndarray,
+) -> float:
+    """How far to go to the target, 0 if nowhere."""
+    v, margin = now.v[:, fit], now.margins[:, fit]
+    direction = target - v
+    size = penalty @ np.abs(v)
+
+    def value(step: float) -> float:
+        moved = penalty @ np.abs(v + step * direction)
+        return problems.loss(margin + step * along, fit) + moved
+
+    slope = gradient @ direction + penalty @ np.abs(target) - size
+    return backtrack(value, value(0), slope, problems.rounding_of_loss)

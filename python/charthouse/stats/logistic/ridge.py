@@ -1,0 +1,131 @@
+"""l2-penalised and unpenalised fits: limited-memory BFGS on top of a factorised Hessian.
+
+The Hessian of nearby weights (see Curvature) is factorised once for each fit and penalty; BFGS
+corrections (solver.Memory) make up for what it has wrong. All fits
+step together, so a gradient of all is two matrix products.
+
+An unpenalised fit whose classes are separated has no optimum. It stops at the first coefficients
+that separate them, which in a grid with l2 are those of its largest C, or close: where other
+solvers stop depends on their steps only.
+"""
+
+import numpy as np
+
+from charthouse.stats.logistic.problems import Curvature, Problems
+from charthouse.stats.logistic.solver import (
+    SEPARATED,
+    Fits,
+    Limits,
+    Memory,
+    backtrack,
+    cholesky,
+    empty_memory,
+    remember,
+    solve,
+)
+
+LEAST = 1e-7
+"""1 / C of a fit without penalty: no coefficient that means anything is moved by it, but columns
+that are the same up to rounding get no huge ones that cancel."""
+PATIENCE = 12  # iterations before new weights are worth their Gram matrix
+
+
+def solve_ridge(
+    problems: Problems, curvature: Curvature, start: Fits, strength: float, limits: Limits
+) -> Fits:
+    """Minimises mean loss + strength / (2 rows) |w|^2, w = ratio v, from start.
+
+    Args:
+        problems: The data.
+        curvature: Refreshed where its weights have become too old.
+        start: Where to begin, not changed.
+        strength: 1 / C; 0 for no penalty.
+        limits: When to stop.
+    """
+    now = start.warm()
+    penalty = max(strength, LEAST) / problems.rows * problems.ratio**2
+    penalty[-1] = 0
+    own_scale = np.where(problems.ratio > 0, problems.ratio, 1)
+    active = problems.possible
+    gradient = np.zeros_like(now.v)
+    gradient[:, active] = problems.gradients(now.margins[:, active], active)
+    gradient += penalty * now.v
+    memory = {fit: empty_memory() for fit in active}
+    factors: dict[int, np.ndarray] = {}
+    age = 0
+    while True:
+        now.residual[active] = np.abs(gradient[:, active] / own_scale[:, active]).max(axis=0)
+        if not strength:
+            for fit in active:
+                if problems.separates(now.margins[:, fit], fit):
+                    now.reasons[fit] = SEPARATED
+        active = now.unsolved(active, limits)
+        if not active:
+            break
+        if age >= PATIENCE:
+            if curvature.refresh(now.margins):
+                factors.clear()
+            age = 0
+        age += 1
+        direction = np.empty((len(now.v), len(active)))
+        for column, fit in enumerate(active):
+            if fit not in factors:
+                factors[fit] = _penalised(curvature.hessian(fit), penalty[:, fit])
+            direction[:, column] = -_times_inverse(factors[fit], memory[fit], gradient[:, fit])
+        direction = direction.astype(problems.z.dtype).astype(np.float64)  # as margins has it
+        along = problems.margins(direction)
+        steps = np.empty(len(active))
+        for column, fit in enumerate(active):
+            steps[column] = _step(problems, now, penalty[:, fit], fit, direction[:, column],
+                                  along[:, column], gradient[:, fit])  # fmt: skip
+            if not steps[column]:
+                now.reasons[fit] = "no step lowers the loss"
+        now.v[:, active] += steps * direction
+        now.margins[:, active] += steps * along
+        now.iterations[active] += 1
+        before = gradient[:, active]
+        gradient[:, active] = problems.gradients(now.margins[:, active], active)
+        gradient[:, active] += penalty[:, active] * now.v[:, active]
+        for column, fit in enumerate(active):
+            moved = steps[column] * direction[:, column]
+            remember(memory[fit], moved, gradient[:, fit] - before[:, column])
+    return now
+
+
+def _penalised(hessian: np.ndarray, penalty: np.ndarray) -> np.ndarray:
+    """Cholesky factor of hessian + diag(penalty)."""
+    np.einsum("ii->i", hessian)[:] += penalty.astype(hessian.dtype)
+    return cholesky(hessian)
+
+
+def _times_inverse(factor: np.ndarray, memory: Memory, gradient: np.ndarray) -> np.ndarray:
+    """The inverse Hessian, BFGS corrections applied, times the gradient (two-loop recursion)."""
+    q = gradient.copy()
+    shares = []
+    for moved, change in reversed(memory):
+        share = (moved @ q) / (moved @ change)
+        q -= share * change
+        shares.append(share)
+    q = solve(factor, q)
+    for (moved, change), share in zip(memory, reversed(shares), strict=True):
+        q += (share - (change @ q) / (moved @ change)) * moved
+    return q
+
+
+def _step(
+    problems: Problems,
+    now: Fits,
+    penalty: np.ndarray,
+    fit: int,
+    direction: np.ndarray,
+    along: np.ndarray,
+    gradient: np.ndarray,
+) -> float:
+    """How far to go in that direction, 0 if nowhere."""
+    v, margin = now.v[:, fit], now.margins[:, fit]
+
+    def value(step: float) -> float:
+        moved = v + step * direction
+        return problems.loss(margin + step * along, fit) + 0.5 * float((penalty * moved) @ moved)
+
+    return backtrack(value, value(0), gradient @ direction, problems.rounding_of_loss)

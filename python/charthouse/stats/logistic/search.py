@@ -1,0 +1,257 @@
+"""The paper's grid search: C and penalty by cross-validated AUROC, then all rows at the best.
+
+The objective is scikit-learn's: C times the sum of log losses, plus |w|_1 or |w|^2 / 2, on
+features standardised by the mean and sd of the rows of that fit; the intercept is not penalised.
+The grid is walked from the strongest penalty to none, each point starting from its neighbour, with
+all folds and the fit of all rows in one batch: the refit at the best point is there already.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.special import expit
+from threadpoolctl import threadpool_limits
+
+from charthouse.core.errors import CharthouseError
+from charthouse.stats.logistic.lasso import solve_lasso
+from charthouse.stats.logistic.problems import CHUNK, SMALL, Curvature, Problems
+from charthouse.stats.logistic.ridge import solve_ridge
+from charthouse.stats.logistic.solver import Fits, Limits
+from charthouse.stats.metrics import measure
+
+PENALTIES = ("l1", "l2", "none")
+WIDE = 1500  # columns from which Gram matrices take most of the time
+TIE = 1e-6  # mean AUROCs this close are equal: less than rounding moves them
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A point of the grid."""
+
+    penalty: str  # 'l1', 'l2', 'none'
+    C: float | None  # None for none
+
+    def __post_init__(self) -> None:
+        if self.penalty not in PENALTIES or (self.C is None) != (self.penalty == "none"):
+            raise ValueError(f"no such point of a grid: {self.penalty}, C = {self.C}")
+        if self.C is not None and not 0 < self.C < np.inf:
+            raise ValueError(f"C is {self.C}, not a positive number")
+
+    @property
+    def strength(self) -> float:
+        """1 / C; 0 for none."""
+        return 0.0 if self.C is None else 1 / self.C
+
+
+PAPER_GRID: tuple[Choice, ...] = (
+    *(Choice(penalty, C) for C in (0.01, 0.1, 1.0, 10.0) for penalty in ("l1", "l2")),
+    Choice("none", None),
+)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """How a point of the grid did."""
+
+    choice: Choice
+    fold_auroc: tuple[float, ...]  # NaN where the held-out or the fit rows have one class only
+    mean_auroc: float  # over the other folds
+    converged: bool  # in every fold, and for the chosen point in the fit of all rows
+    iterations: int  # the most that one of these fits took
+    reason: str | None  # why not converged
+
+
+@dataclass(frozen=True, eq=False)
+class LogisticFit:
+    """The fit of all rows at the chosen point, and how it was chosen."""
+
+    choice: Choice
+    candidates: tuple[Candidate, ...]  # in the order of the grid
+    mean: np.ndarray  # [p] float64, of the fit rows
+    sd: np.ndarray  # [p] float64; 1 where a column is constant
+    coefficients: np.ndarray  # [p] float64, of standardised features
+    intercept: float  # of standardised features
+    converged: bool  # this fit; those of the folds are told by the candidates
+    iterations: int
+    residual: float  # the largest KKT violation of the mean loss
+    reason: str | None  # why not converged
+    out_of_fold: np.ndarray  # [n] probabilities of the fit rows, see search
+
+    def scores(self, x: np.ndarray) -> np.ndarray:
+        """Probabilities [m] float64 of rows of raw features [m, p], computed in float64.
+
+        Raises:
+            ValueError: Not the features of the fit.
+            CharthouseError: A feature is not a finite number.
+        """
+        if x.ndim != 2 or x.shape[1] != len(self.mean):
+            raise ValueError(f"features have shape {x.shape}, not [m, {len(self.mean)}]")
+        weights = self.coefficients / self.sd
+        scores = np.empty(len(x))
+        for first in range(0, len(x), CHUNK):
+            rows = x[first : first + CHUNK]
+            _check_finite(rows, first)
+            scores[first : first + CHUNK] = expit((rows - self.mean) @ weights + self.intercept)
+        return scores
+
+
+def search(
+    x: np.ndarray,
+    y: np.ndarray,
+    folds: np.ndarray,
+    grid: Sequence[Choice] = PAPER_GRID,
+    *,
+    tolerance: float = 1e-6,
+    max_iterations: int = 200,
+) -> LogisticFit:
+    """Fits every point of the grid in every fold and on all rows, and chooses.
+
+    The chosen point has the highest mean fold AUROC; of equally good ones it is the one with the
+    smallest C, and of the same C l1 before l2. Next to x it holds one copy of x and about
+    (2 folds + 4) p^2 floats. BLAS gets one thread but for large and wide searches: elsewhere a
+    second one gains nothing, and on busy cores waits more than it works (20 times slower was seen).
+
+    Args:
+        x: [n, p] raw features, finite; best float32. Not changed.
+        y: [n], 0 or 1.
+        folds: [n] int, the fold whose model does not see that row; two or more folds. Rows of one
+            patient belong into one.
+        grid: Points, each once.
+        tolerance: A fit has converged when no KKT condition of its mean log loss (plus penalty), in
+            its own standardised features, is violated by more.
+        max_iterations: After so many Newton steps a fit has not converged. Nor has one without
+            penalty whose classes are separated: it stops where it first separates them.
+
+    Returns:
+        The fit. Its out_of_fold are the probabilities, at the chosen point, from the model of the
+        fold that did not see the row; NaN where that model's rows were of one class.
+
+    Raises:
+        ValueError: Shapes, labels or a grid that are none.
+        CharthouseError: A feature is not a finite number; or no fold has both classes within and
+            without.
+    """
+    _check(x, y, folds, grid)
+    one_thread = x.size <= SMALL or x.shape[1] < WIDE
+    with threadpool_limits(1 if one_thread else None, user_api="blas"):
+        return _search(x, y, folds, grid, Limits(tolerance, max_iterations))
+
+
+def _search(
+    x: np.ndarray, y: np.ndarray, folds: np.ndarray, grid: Sequence[Choice], limits: Limits
+) -> LogisticFit:
+    problems = Problems.of(x, y, folds)
+    lasso = ridge = null = Fits.null(problems)
+    curvature = Curvature(problems)
+    curvature.refresh(null.margins)
+    found = {}
+    for choice in sorted(grid, key=lambda point: (-point.strength, point.penalty == "l1")):
+        if choice.penalty == "l1":
+            starts = [lasso] if ridge is null else [lasso, ridge]
+            fits = lasso = solve_lasso(problems, curvature, starts, choice.strength, limits)
+        else:
+            fits = ridge = solve_ridge(problems, curvature, ridge, choice.strength, limits)
+        found[choice] = _Point(problems, choice, fits)
+    best = max(point.mean_auroc for point in found.values())
+    if np.isnan(best):
+        raise CharthouseError(
+            f"No choice of C can be made: no fold of the {len(y):,} rows has stays of both classes "
+            "within and without. Use a larger cohort, or fewer folds."
+        )
+    chosen = next(
+        choice for choice in sorted(grid, key=_weaker) if found[choice].mean_auroc >= best - TIE
+    )
+    return found[chosen].fit(tuple(found[choice].candidate for choice in grid))
+
+
+class _Point:
+    """What is kept of the fits of one grid point."""
+
+    def __init__(self, problems: Problems, choice: Choice, fits: Fits) -> None:
+        self._problems, self._choice = problems, choice
+        last = problems.last
+        self._reason = fits.reasons.get(last)
+        self._iterations = int(fits.iterations[last])
+        self._residual = float(fits.residual[last])
+        self._v = fits.v[:, last].copy()
+        self._out_of_fold = np.full(len(problems.y), np.nan)
+        auroc = []
+        for fold in range(last):
+            rows = problems.held_out(fold)
+            if fold not in problems.possible:
+                auroc.append(np.nan)
+                continue
+            scores = expit(fits.margins[rows, fold])
+            self._out_of_fold[rows] = scores
+            auroc.append(measure(problems.y[rows], scores, 0.5, ("auroc",))["auroc"].value)
+        defined = [value for value in auroc if not np.isnan(value)]
+        self.mean_auroc = float(np.mean(defined)) if defined else float("nan")
+        reasons = [reason for fit, reason in sorted(fits.reasons.items()) if fit != last]
+        self.candidate = Candidate(
+            choice=choice,
+            fold_auroc=tuple(auroc),
+            mean_auroc=self.mean_auroc,
+            converged=not reasons,
+            iterations=int(fits.iterations.max()),
+            reason=reasons[0] if reasons else None,
+        )
+
+    def fit(self, candidates: tuple[Candidate, ...]) -> LogisticFit:
+        """As the chosen one of the candidates."""
+        problems = self._problems
+        if self._reason and self.candidate.converged:
+            chosen = replace(self.candidate, converged=False, reason=self._reason)
+            candidates = tuple(chosen if each is self.candidate else each for each in candidates)
+        out_of_fold = np.empty(len(problems.y))
+        out_of_fold[problems.order] = self._out_of_fold
+        mean, sd = problems.mean[:, -1], problems.sd[:, -1]
+        shift = self._v[:-1] @ ((mean - problems.base_mean) / problems.base_sd)
+        return LogisticFit(
+            choice=self._choice,
+            candidates=candidates,
+            mean=mean.copy(),
+            sd=np.where(sd > 0, sd, 1),
+            coefficients=self._v[:-1] * problems.ratio[:-1, -1],
+            intercept=float(self._v[-1] + shift),
+            converged=self._reason is None,
+            iterations=self._iterations,
+            residual=self._residual,
+            reason=self._reason,
+            out_of_fold=out_of_fold,
+        )
+
+
+def _weaker(choice: Choice) -> tuple[float, int]:
+    """Sorts points from the strongest penalty to none."""
+    return -choice.strength, PENALTIES.index(choice.penalty)
+
+
+def _check(x: np.ndarray, y: np.ndarray, folds: np.ndarray, grid: Sequence[Choice]) -> None:
+    """Raises where search says."""
+    if x.ndim != 2 or y.shape != x.shape[:1] or folds.shape != y.shape:
+        raise ValueError(f"x {x.shape}, y {y.shape}, folds {folds.shape} are not [n, p], [n], [n]")
+    if not grid or len(set(grid)) < len(grid):
+        raise ValueError("a grid has points, each once")
+    if not np.isin(y, (0, 1)).all():
+        raise ValueError("labels are 0 or 1")
+    if len(np.unique(folds)) < 2:
+        raise ValueError("there is one fold only")
+    if len(np.unique(y)) < 2:
+        only = "positive" if y[0] else "negative"
+        raise CharthouseError(
+            f"No classifier can be fitted: all {len(y):,} rows are {only}. Use a larger cohort."
+        )
+    for first in range(0, len(x), CHUNK):
+        _check_finite(x[first : first + CHUNK], first)
+
+
+def _check_finite(rows: np.ndarray, first: int) -> None:
+    """Of rows [c, p] of features, the first of them numbered first."""
+    finite = np.isfinite(rows)
+    if not finite.all():
+        row, column = np.argwhere(~finite)[0]
+        raise CharthouseError(
+            f"Feature {column} of row {first + row} is {rows[row, column]}: a classifier needs "
+            "finite numbers. Impute it, or leave the row out."
+        )

@@ -1,0 +1,122 @@
+"""What the two solvers share: where a batch of fits stands, and why one stopped."""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+from scipy.linalg import get_lapack_funcs
+
+from charthouse.stats.logistic.problems import Problems
+
+SEPARATED = "the classes are separated"
+PAIRS = 8
+
+Memory = deque[tuple[np.ndarray, np.ndarray]]
+"""A fit's last steps [p] and the changes of its gradient [p] over them: with these BFGS corrects a
+Hessian (Liu and Nocedal 1989, Mathematical Programming)."""
+
+
+def empty_memory() -> Memory:
+    """Of a fit that has made no step."""
+    return deque(maxlen=PAIRS)
+
+
+def remember(memory: Memory, moved: np.ndarray, change: np.ndarray) -> None:
+    """Adds a step and the change of the gradient over it, unless rounding is all that it shows."""
+    if moved @ change > 1e-10 * np.sqrt((moved @ moved) * (change @ change)):
+        memory.append((moved, change))
+
+
+@dataclass(frozen=True)
+class Limits:
+    """When to stop."""
+
+    tolerance: float  # of the largest KKT violation, mean loss, the fit's own standardised features
+    max_iterations: int
+
+
+@dataclass(eq=False)
+class Fits:
+    """The k fits of one grid point, being solved or solved."""
+
+    v: np.ndarray  # [p + 1, k] float64, coefficients of z
+    margins: np.ndarray  # [n, k] float64
+    residual: np.ndarray  # [k]
+    iterations: np.ndarray  # [k]
+    reasons: dict[int, str] = field(default_factory=dict)  # of the fits that did not converge
+
+    @staticmethod
+    def null(problems: Problems) -> "Fits":
+        """Intercepts only."""
+        k = len(problems.rows)
+        v = np.zeros((problems.z.shape[1], k))
+        for fit in problems.possible:
+            held_out = problems.held_out(fit)
+            rate = (problems.y.sum() - problems.y[held_out].sum()) / problems.rows[fit]
+            v[-1, fit] = np.log(rate / (1 - rate))
+        return Fits(
+            v, np.repeat(v[-1:], len(problems.z), axis=0), np.full(k, np.inf), np.zeros(k, int)
+        )
+
+    def warm(self) -> "Fits":
+        """A copy to go on from."""
+        k = len(self.residual)
+        return Fits(self.v.copy(), self.margins.copy(), np.full(k, np.inf), np.zeros(k, int))
+
+    def unsolved(self, fits: list[int], limits: Limits) -> list[int]:
+        """Those of the fits to go on with; the others have a reason or have converged."""
+        for fit in fits:
+            if (
+                self.residual[fit] > limits.tolerance
+                and self.iterations[fit] >= limits.max_iterations
+            ):
+                self.reasons.setdefault(fit, f"stopped after {limits.max_iterations} iterations")
+        return [
+            fit for fit in fits if self.residual[fit] > limits.tolerance and fit not in self.reasons
+        ]
+
+
+def rounding(matrix: np.ndarray) -> float:
+    """What is nothing beside 1 in the matrix's precision, and never quite nothing."""
+    return max(float(np.finfo(matrix.dtype).eps), 1e-10)
+
+
+def cholesky(matrix: np.ndarray) -> np.ndarray:
+    """Lower factor of a positive semidefinite matrix; matrix is changed.
+
+    A little is added to its diagonal, more where its precision needs it: columns that are copies of
+    each other would else get huge coefficients that cancel.
+    """
+    (factorise,) = get_lapack_funcs(("potrf",), (matrix,))
+    diagonal = np.einsum("ii->i", matrix)
+    added = rounding(matrix) * diagonal.mean()
+    while True:
+        diagonal += added
+        factor, failed = factorise(matrix.T, lower=1, clean=0)
+        if not failed:
+            return factor
+        added *= 10
+
+
+def solve(factor: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """The solution [p] float64 of factor factor' x = right."""
+    (substitute,) = get_lapack_funcs(("potrs",), (factor,))
+    solution: np.ndarray = substitute(factor, right.astype(factor.dtype), lower=1)[0]
+    return solution.astype(np.float64)
+
+
+def backtrack(
+    value: Callable[[float], float], at_0: float, slope: float, rounding_of_loss: float
+) -> float:
+    """The first of the steps 1, 1/2, 1/4 ... that lowers the value enough (Armijo 1966); 0 if none.
+
+    A rise within the rounding of the products is not one.
+    """
+    noise = rounding_of_loss * abs(at_0)
+    step = 1.0
+    while step > 1e-6:
+        if value(step) <= at_0 + 1e-4 * step * slope + noise:
+            return step
+        step /= 2
+    return 0.0

@@ -1,0 +1,257 @@
+"""The metrics, each defined once, for one sample or for all its resamples.
+
+y_true is 0 or 1; y_score is a probability; a row is predicted positive when y_score >= threshold,
+here and everywhere. With TP, FP, TN, FN the four cells of the confusion matrix:
+
+- auroc: P(a positive scores above a negative) + P(they tie) / 2 (Hanley and McNeil 1982,
+  Radiology).
+- auprc: average precision, the sum over scores of (recall gained) x (precision there), ties taken
+  together; no interpolation, as scikit-learn's average_precision_score.
+- accuracy (TP + TN) / n; sensitivity TP / (TP + FN); specificity TN / (TN + FP);
+  ppv TP / (TP + FP); f1 2 TP / (2 TP + FP + FN).
+- in RATES, by the names of fairness: tpr, which is sensitivity; fpr FP / (TN + FP), which is
+  1 - specificity; selection_rate (TP + FP) / n.
+- by rank, at the same operating point for every arm: sensitivity_at_alert_rate and
+  ppv_at_alert_rate, where a given share of rows is alerted, those of the highest scores;
+  specificity_at_sensitivity, where a given share of positives is found. The point is found anew in
+  every resample. Of rows with equal scores that tie for the last alerts each is alerted to the
+  same share, as if by lot (the straight line between two points of the ROC curve: Fawcett 2006,
+  Pattern Recognition Letters); so no order of rows matters, and of a constant score the
+  sensitivity is the alert rate, the ppv the prevalence and the specificity 1 - the sensitivity.
+- brier: mean of (y_score - y_true)^2 (Brier 1950, Monthly Weather Review).
+- calibration_slope, calibration_intercept: see calibration.py.
+- ece: expected calibration error; scores in 10 bins of equal width, the mean over rows of
+  |observed share of positives - mean score| of their bin (Naeini et al. 2015, AAAI).
+
+Where a metric has no value it is NaN, with the reason. Of auprc too when there is one class only:
+scikit-learn then says 0 or 1, which says nothing about the scores.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from charthouse.core.errors import CharthouseError
+from charthouse.stats.weighted import BY_RANK, Operating, Sample, Weighted
+
+
+@dataclass(frozen=True)
+class Need:
+    """Something a metric cannot do without, and what to say when it is missing."""
+
+    met: Callable[[Weighted], np.ndarray]  # [c]
+    otherwise: str
+
+
+ROWS = Need(lambda rows: rows.total > 0, "no stays")
+POSITIVES = Need(lambda rows: rows.positives > 0, "no positive stay")
+NEGATIVES = Need(lambda rows: rows.negatives > 0, "no negative stay")
+PREDICTED = Need(lambda rows: rows.predicted > 0, "nothing is predicted positive")
+ALERTED = Need(lambda rows: rows.alerted > 0, "nothing is alerted")
+VARIES = Need(lambda rows: np.full(rows.total.shape, rows.sample.varies), "all scores are the same")
+OVERLAPS = Need(
+    lambda rows: np.full(rows.total.shape, rows.sample.overlaps), "the scores separate the classes"
+)
+SLOPE = Need(lambda rows: ~np.isnan(rows.slope), "the calibration regression did not converge")
+INTERCEPT = Need(
+    lambda rows: ~np.isnan(rows.intercept), "the calibration regression did not converge"
+)
+BOTH = (ROWS, POSITIVES, NEGATIVES)
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A metric of every weighting, and what it needs, the plainest need first.
+
+    Attributes:
+        compute: [c].
+        needs: Where one is not met the metric is NaN.
+        among: Of a share, the rows that it is a share of [n]; None for all other metrics.
+    """
+
+    compute: Callable[[Weighted], np.ndarray]
+    needs: tuple[Need, ...]
+    among: Callable[[Sample], np.ndarray] | None = None
+
+
+def _auroc(rows: Weighted) -> np.ndarray:
+    own, positives, to_end, above = rows.ranked
+    negatives_to_end, negatives_above = to_end - positives, above - (positives - own)
+    negatives = rows.negatives.astype(np.int64)
+    twice = (own * (2 * negatives - negatives_to_end - negatives_above)).sum(axis=0)  # exact
+    return twice / (2 * rows.positives * rows.negatives)
+
+
+def _auprc(rows: Weighted) -> np.ndarray:
+    own, positives, to_end, _ = rows.ranked
+    return (own * positives / np.maximum(to_end, 1)).sum(axis=0) / rows.positives
+
+
+def _f1(rows: Weighted) -> np.ndarray:
+    return 2 * rows.true_positives / (rows.predicted + rows.positives)
+
+
+def _everyone(sample: Sample) -> np.ndarray:
+    return np.ones(len(sample), bool)
+
+
+def _positives(sample: Sample) -> np.ndarray:
+    return sample.y_true == 1
+
+
+def _negatives(sample: Sample) -> np.ndarray:
+    return sample.y_true == 0
+
+
+def _predicted(sample: Sample) -> np.ndarray:
+    return sample.y_score >= sample.threshold
+
+
+def _alerted(sample: Sample) -> np.ndarray:
+    n = len(sample) * sample.operating.alert_rate
+    if (others := sample.operating.as_often_as) is not None:
+        n = others.sum()
+    return np.searchsorted(-sample.y_score, -sample.y_score) < n
+
+
+METRICS: dict[str, Metric] = {
+    "auroc": Metric(_auroc, BOTH),
+    "auprc": Metric(_auprc, BOTH),
+    "sensitivity_at_alert_rate": Metric(
+        lambda rows: rows.alerted_positives / rows.positives, (ROWS, POSITIVES), _positives
+    ),
+    "ppv_at_alert_rate": Metric(
+        lambda rows: rows.alerted_positives / rows.alerted, (ROWS, ALERTED), _alerted
+    ),
+    "specificity_at_sensitivity": Metric(
+        lambda rows: 1 - rows.cost / rows.negatives, BOTH, _negatives
+    ),
+    "accuracy": Metric(
+        lambda rows: (rows.true_positives + rows.true_negatives) / rows.total, (ROWS,), _everyone
+    ),
+    "sensitivity": Metric(
+        lambda rows: rows.true_positives / rows.positives, (ROWS, POSITIVES), _positives
+    ),
+    "specificity": Metric(
+        lambda rows: rows.true_negatives / rows.negatives, (ROWS, NEGATIVES), _negatives
+    ),
+    "ppv": Metric(lambda rows: rows.true_positives / rows.predicted, (ROWS, PREDICTED), _predicted),
+    "f1": Metric(_f1, (ROWS, POSITIVES)),
+    "brier": Metric(lambda rows: rows.errors[0] / rows.total, (ROWS,)),
+    "calibration_slope": Metric(lambda rows: rows.slope, (*BOTH, VARIES, OVERLAPS, SLOPE)),
+    "calibration_intercept": Metric(lambda rows: rows.intercept, (*BOTH, INTERCEPT)),
+    "ece": Metric(lambda rows: np.abs(rows.errors[1:]).sum(axis=0) / rows.total, (ROWS,)),
+}
+"""What an arm is measured by, unless others are asked for."""
+
+RATES: dict[str, Metric] = {
+    "tpr": METRICS["sensitivity"],
+    "fpr": Metric(
+        lambda rows: (rows.predicted - rows.true_positives) / rows.negatives,
+        (ROWS, NEGATIVES),
+        _negatives,
+    ),
+    "selection_rate": Metric(lambda rows: rows.predicted / rows.total, (ROWS,), _everyone),
+}
+"""What groups are compared by, beside some of METRICS."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A metric's value; NaN with a reason where it has none."""
+
+    value: float
+    reason: str | None = None
+
+
+def compute(rows: Weighted, metrics: Sequence[str]) -> dict[str, np.ndarray]:
+    """Metrics of every weighting, each [c]; NaN where undefined.
+
+    Raises:
+        CharthouseError: There is no such metric.
+    """
+    found = {}
+    for name in metrics:
+        metric = metric_named(name)
+        met = np.logical_and.reduce([need.met(rows) for need in metric.needs])
+        with np.errstate(divide="ignore", invalid="ignore"):
+            found[name] = np.where(met, metric.compute(rows), np.nan)
+    return found
+
+
+def measure_sample(sample: Sample, metrics: Sequence[str]) -> dict[str, Measured]:
+    """Metrics of a sample, each row counted once."""
+    rows = Weighted(sample, np.ones((len(sample), 1), dtype=np.uint8))
+    measured = {}
+    for name, values in compute(rows, metrics).items():
+        value = float(values[0])
+        measured[name] = Measured(value, _reason(rows, name) if np.isnan(value) else None)
+    return measured
+
+
+def measure(
+    y_true: np.ndarray,
+    y_score: np.ndarray,
+    threshold: float,
+    metrics: Sequence[str] = tuple(METRICS),
+    operating: Operating = BY_RANK,
+) -> dict[str, Measured]:
+    """Metrics of scored rows.
+
+    Args:
+        y_true: [n], 0 or 1.
+        y_score: [n], probabilities.
+        threshold: Predicted positive is y_score >= threshold.
+        metrics: Names from METRICS or RATES.
+        operating: Where metrics decide that decide by rank.
+
+    Returns:
+        By metric, in the order asked.
+
+    Raises:
+        ValueError: Arrays that are not labels and probabilities of the same length.
+        CharthouseError: There is no such metric.
+    """
+    return measure_sample(Sample.of(y_true, y_score, threshold, operating), metrics)
+
+
+def metric_named(name: str) -> Metric:
+    """Looks a metric up."""
+    known = METRICS | RATES
+    if name not in known:
+        raise CharthouseError(f"Unknown metric '{name}'. There are: {', '.join(known)}")
+    return known[name]
+
+
+def choose_threshold(y_true: np.ndarray, y_score: np.ndarray) -> float:
+    """The threshold with the highest sensitivity + specificity - 1 (Youden 1950, Cancer).
+
+    For validation rows. Every score that occurs is tried; of equally good ones the lowest is taken,
+    which misses fewest positives. Compared in integers, so equally good is exact.
+
+    Args:
+        y_true: [n], 0 or 1.
+        y_score: [n], probabilities.
+
+    Raises:
+        CharthouseError: One class only: then no threshold is better than another.
+    """
+    sample = Sample.of(y_true, y_score, threshold=0.5)
+    positives = int(sample.y_true.sum())
+    negatives = len(sample) - positives
+    if not positives or not negatives:
+        missing = "positive" if not positives else "negative"
+        raise CharthouseError(
+            f"No threshold can be chosen: none of the {len(sample)} validation stays is {missing}. "
+            "Give a threshold, or a larger cohort."
+        )
+    last = np.append(np.flatnonzero(np.diff(sample.y_score)), len(sample) - 1)
+    above = np.cumsum(sample.y_true.astype(np.int64))[last]
+    youden = above * negatives - (last + 1 - above) * positives  # times positives * negatives
+    return float(sample.y_score[last[np.flatnonzero(youden == youden.max())[-1]]])
+
+
+def _reason(rows: Weighted, name: str) -> str:
+    """Why a metric of the only weighting is NaN."""
+    return next(need.otherwise for need in metric_named(name).needs if not need.met(rows)[0])

@@ -1,0 +1,82 @@
+"""Ratios of sums over stays, among them means, with bootstrap intervals over patients.
+
+A resample of a sum is one product of how often each patient was drawn and that patient's own sum,
+so many sums are resampled at once. Draws and percentiles are those of bootstrap.py.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from charthouse.stats.bootstrap import (
+    Interval,
+    patient_weights,
+    percentiles,
+    too_few_patients,
+)
+
+
+def resample_ratios(
+    numerators: np.ndarray,
+    denominators: np.ndarray,
+    subject_ids: np.ndarray,
+    n_bootstrap: int,
+    seed: int,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Sum of each numerator over the sum of the denominators.
+
+    Args:
+        numerators: [n, k].
+        denominators: [n], none negative; ones give means.
+        subject_ids: [n], integers, the patient of each stay.
+        n_bootstrap: How many resamples.
+        seed: Of the draws.
+
+    Returns:
+        Ratios of the stays [k] and of every resample [n_bootstrap, k], NaN where the denominators
+        sum to 0.
+    """
+    patients, patient = np.unique(subject_ids, return_inverse=True)
+    drawn = patient_weights(patients, n_bootstrap, seed).astype(np.float64)
+    sums = np.zeros((len(patients), numerators.shape[1] + 1))
+    np.add.at(sums, patient, np.column_stack([numerators, denominators]))
+    with threadpool_limits(1, user_api="blas"):  # narrow, as in bootstrap.py
+        resampled = drawn @ sums
+    return _ratio(sums.sum(axis=0)), _ratio(resampled)
+
+
+def _ratio(sums: np.ndarray) -> np.ndarray:
+    """The last column divides the others [..., k]."""
+    whole = sums[..., -1:]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratios: np.ndarray = np.where(whole > 0, sums[..., :-1] / whole, np.nan)
+    return ratios
+
+
+def ratio_intervals(
+    numerators: np.ndarray,
+    denominators: np.ndarray,
+    y_true: np.ndarray,
+    subject_ids: np.ndarray,
+    n_bootstrap: int,
+    seed: int,
+    why_none: str,
+    *,
+    of_outcome: bool = False,
+) -> Sequence[Interval]:
+    """Ratios with their 95 % intervals; arguments as for resample_ratios.
+
+    Args:
+        y_true: [n], 0 or 1.
+        why_none: What it means that the denominators sum to 0.
+        of_outcome: Whether an interval takes enough patients of each class, not in all.
+    """
+    values, resamples = resample_ratios(numerators, denominators, subject_ids, n_bootstrap, seed)
+    n, n_positive = len(y_true), int(y_true.sum())
+    few = too_few_patients(subject_ids, y_true if of_outcome else None)
+    found = []
+    for value, drawn in zip(values, resamples.T, strict=True):
+        low, high, undefined, reason = percentiles(drawn, why_none if np.isnan(value) else few)
+        found.append(Interval(float(value), low, high, n, n_positive, undefined, reason))
+    return found

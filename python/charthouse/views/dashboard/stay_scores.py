@@ -1,0 +1,135 @@
+"""Of one stay: the score of each arm, what moved it, and what learners answered."""
+
+import pandas as pd
+import streamlit as st
+
+from charthouse.core.errors import CharthouseError
+from charthouse.core.project import project_dir
+from charthouse.jobs.evaluate.explain import Explained, explain
+from charthouse.views.dashboard import charts, parts
+from charthouse.views.dashboard.charts import Whiskers
+from charthouse.views.dashboard.data import Copy, frame
+from charthouse.views.dashboard.leaderboard import labels
+from charthouse.views.report import style
+
+TOP = 12
+
+
+def show_scores(copy: Copy, task: str, stay_id: int) -> None:
+    """The part of the page below the stay's data."""
+    found = frame(
+        copy,
+        "select arms.arm, arms.fusion, predictions.y_true, predictions.y_score,"
+        " predictions.out_of_fold, predictions.run_id"
+        " from results.predictions as predictions inner join reports.arms as arms"
+        " on predictions.run_id = arms.run_id where predictions.stay_id = ? and arms.task = ?"
+        " order by arms.validation_auroc desc nulls last, arms.arm, arms.fusion",
+        stay_id,
+        task,
+    )
+    if found.empty:
+        parts.empty(
+            f"No arm has scored this stay for {parts.as_written(task)} on this cohort.",
+            "charthouse predict", "charthouse publish",
+        )  # fmt: skip
+        return
+    outcome = "positive" if found["y_true"][0] else "negative"
+    parts.text(f": the outcome is {outcome}.", bold=parts.worded(task))
+    left, right = st.columns(2, gap="large")
+    with left:
+        _scores(found)
+        _answers(copy, task, stay_id)
+    with right:
+        names = dict(zip(found["run_id"], labels(found), strict=True))
+        arm = parts.choose_long("Taken apart", list(names), names, key="taken_apart")
+        _taken_apart(copy, task, stay_id, found[found["run_id"] == arm].iloc[0])
+
+
+def _scores(found: pd.DataFrame) -> None:
+    long = pd.DataFrame(
+        {"label": labels(found), "value": found["y_score"], "low": None, "high": None,
+         "run_id": found["run_id"]}
+    ).astype({"low": float, "high": float})  # fmt: skip
+    st.caption("The score of each arm that stands, the best on validation first")
+    charts.whiskers(
+        Whiskers(long, "probability of the outcome", (0, 1), {"score": (style.BLUE, "circle")},
+                 None, "The score of each arm.", labels=250)
+    )  # fmt: skip
+    if found["out_of_fold"].any():
+        st.caption("Out of fold: of models that were not fitted on this patient.")
+
+
+def _answers(copy: Copy, task: str, stay_id: int) -> None:
+    if copy.lacks("results.current_answers"):
+        return
+    found = frame(
+        copy,
+        "select learner, condition, parsed as answer, p_yes, status, image_note, run_id"
+        " from results.current_answers"
+        " where task = ? and stay_id = ? order by learner, condition",
+        task,
+        stay_id,
+    )
+    if len(found):
+        st.caption("What multimodal learners answered")
+        parts.table(found)
+
+
+def _taken_apart(copy: Copy, task: str, stay_id: int, row: pd.Series) -> None:
+    inputs = frame(
+        copy,
+        "select inputs.encoder, runs.run_id as made_by, runs.revision, runs.fingerprint as weights"
+        " from results.run_inputs as inputs left join results.runs as runs"
+        " on inputs.input_run_id = runs.run_id where inputs.run_id = ? order by 1, 2",
+        row["run_id"],
+    )
+    parts.text(
+        f", by run {row['run_id']}, from the vectors of:", bold=f"Score {row['y_score']:.4f}"
+    )
+    parts.table(inputs)
+    if not copy.has_embeddings:
+        st.caption(
+            "What moved it: the vectors are not in this copy. `charthouse publish --embeddings`"
+            " puts them there."
+        )
+        return
+    try:
+        found = _explained(
+            str(copy.path), copy.mtime_ns, stay_id, task, row["arm"], row["fusion"], copy
+        )
+    except CharthouseError as error:
+        parts.text(str(error), small=True)
+        return
+    _contributions(found)
+
+
+@st.cache_data(max_entries=100, show_spinner="Taking the score apart")
+def _explained(
+    path: str, mtime_ns: int, stay_id: int, task: str, arm: str, fusion: str, _copy: Copy
+) -> Explained:
+    return explain(project_dir(), _copy.path, stay_id, task, arm, fusion)
+
+
+def _contributions(found: Explained) -> None:
+    st.caption(f"What moved it, in log odds: {found.at_mean:+.2f} at the mean of all features, and")
+    largest = max([abs(value) for value in found.by_modality.values()] + [1e-9])
+    charts.bars(
+        [
+            charts.Bar(
+                parts.worded(modality),
+                [(abs(value) / largest, style.VERMILLION if value > 0 else style.BLUE)],
+                f"{value:+.2f}".replace("-", style.MINUS),
+            )
+            for modality, value in found.by_modality.items()
+        ]
+    )
+    st.caption("Red raises the score, blue lowers it. The features that moved it most:")
+    parts.table(
+        pd.DataFrame(
+            [
+                (modality, name, f"{value:.4g}", f"{moved:+.3f}")
+                for modality, name, value, moved in found.features[:TOP]
+            ],
+            columns=["modality", "feature", "value", "log odds"],
+        )
+    )
