@@ -22,9 +22,9 @@ from unittest.mock import patch
 import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold
 
-from charthouse.jobs.predict.features import Block
 from charthouse.jobs.predict.job import FOLDS
 from charthouse.models.fusions.base import Fitting
+from charthouse.models.fusions.block import Block
 from charthouse.models.fusions.registry import fusion_names, make_fusion
 from charthouse.stats.bootstrap import Difference, Resampled, resample
 from charthouse.synth import signal

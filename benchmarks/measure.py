@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from charthouse.synth import write_synthetic_mimic
+from charthouse.synth.mimic import write_synthetic_mimic
 
 PROJECT = Path(__file__).resolve().parents[1]
 

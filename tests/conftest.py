@@ -20,7 +20,7 @@ import pytest
 from pytest_httpserver import HTTPServer
 
 import forked
-from charthouse.synth import write_synthetic_mimic
+from charthouse.synth.mimic import write_synthetic_mimic
 from fake_chat import Chat
 from fake_openai import KEY
 

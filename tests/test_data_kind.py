@@ -18,8 +18,7 @@ from asking import put, write
 from charthouse.core.cohort import read_cohort
 from charthouse.core.data_kind import headline, kind_of
 from charthouse.core.errors import CharthouseError
-from charthouse.core.warehouse import open_warehouse
-from charthouse.data.synthetic_marker import (
+from charthouse.core.synthetic_marker import (
     GZIP_NAME,
     MARKER,
     PICTURE_COMMENT,
@@ -28,8 +27,9 @@ from charthouse.data.synthetic_marker import (
     why_not_synthetic,
     write_marker,
 )
+from charthouse.core.warehouse import open_warehouse
 from charthouse.models.shared.xray_file import Unreadable, picture_check, read_grayscale
-from charthouse.synth import write_synthetic_mimic
+from charthouse.synth.mimic import write_synthetic_mimic
 from conftest import FAKE, PROJECT, UNTESTED, Bench
 from fake_chat import Chat, picture_of
 

@@ -17,11 +17,11 @@ import PIL.Image
 import pytest
 import torch
 
+from charthouse.core.ahead import ahead
 from charthouse.core.errors import CharthouseError
 from charthouse.models.encoders.base import Context, Image, Stay
 from charthouse.models.encoders.registry import encoder_class, encoder_spec
 from charthouse.models.encoders.swin import Swin, normalised, read_picture
-from charthouse.models.shared.ahead import ahead
 from charthouse.models.shared.torch_models import import_timm, import_transformers, read_tensors
 from charthouse.models.shared.xray_file import (
     MOST_PIXELS,

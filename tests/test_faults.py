@@ -25,8 +25,8 @@ import pytest
 
 import forked
 from charthouse.core.errors import CharthouseError
+from charthouse.core.synthetic_marker import GZIP_NAME, MARKER, write_marker
 from charthouse.core.warehouse import open_warehouse
-from charthouse.data.synthetic_marker import GZIP_NAME, MARKER, write_marker
 from conftest import UNTESTED, Bench, link_without_models, rewrite
 from small_disk import needs_root, small_disk
 

@@ -14,10 +14,9 @@ from sklearn.preprocessing import StandardScaler
 
 from charthouse.core.errors import CharthouseError
 from charthouse.jobs.evaluate.attribution import Linear, absolute_contributions
-from charthouse.jobs.predict.arms import PRESENCE
-from charthouse.jobs.predict.features import Block
 from charthouse.models.fusions import gated
 from charthouse.models.fusions.base import MODEL, Component, Fitting, Fused, Fusion
+from charthouse.models.fusions.block import PRESENCE, Block
 from charthouse.models.fusions.registry import fusion_names, make_fusion
 from charthouse.stats.logistic import search as grid_search
 from conftest import PROJECT

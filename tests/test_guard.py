@@ -17,7 +17,8 @@ from werkzeug import Request, Response
 
 from charthouse.core.data_kind import DataKind
 from charthouse.core.errors import CharthouseError
-from charthouse.net.guard import Guard, Send, guarded_client, sending
+from charthouse.net.guard import Guard, Send, sending
+from charthouse.net.guarded_http import guarded_client
 from charthouse.net.patience import Patience
 from conftest import FAKE, PROJECT
 from listener import Listener, address_of_this_machine

@@ -22,10 +22,10 @@ from charthouse.jobs.evaluate.explain import explain
 from charthouse.jobs.evaluate.run import Options as EvaluateOptions
 from charthouse.jobs.evaluate.run import evaluate
 from charthouse.jobs.predict.arms import best_first, default_arms, parse_arm
-from charthouse.jobs.predict.features import Block
 from charthouse.jobs.predict.job import TaskStays, fit_arm
 from charthouse.jobs.predict.run import Options, predict
 from charthouse.models.encoders.registry import encoder_specs
+from charthouse.models.fusions.block import Block
 from charthouse.models.fusions.registry import make_fusion
 from conftest import PROJECT, UNTESTED, Bench
 from small_disk import fill, needs_root, small_disk

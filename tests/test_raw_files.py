@@ -14,8 +14,8 @@ import forked
 from charthouse.core.errors import CharthouseError
 from charthouse.core.local_paths import require_warehouse_path
 from charthouse.core.project import RawTable, raw_tables
+from charthouse.core.synthetic_marker import sha256_of
 from charthouse.data.raw.files import is_origin, origin, raw_file
-from charthouse.data.synthetic_marker import sha256_of
 from conftest import PROJECT, UNTESTED, Bench, rewrite
 
 PATIENTS, RADIOLOGY = (

@@ -19,7 +19,7 @@ from PIL import Image
 from sklearn.linear_model import LogisticRegression
 
 from charthouse.core.errors import CharthouseError
-from charthouse.synth import write_synthetic_mimic
+from charthouse.synth.mimic import write_synthetic_mimic
 from charthouse.synth.population import Population, build_population
 from charthouse.synth.signal import COEFFICIENTS, INTERACTIONS, auroc, oracle_auroc
 from charthouse.synth.vital_signs import VITAL_SIGNS

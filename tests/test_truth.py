@@ -14,7 +14,7 @@ import pyarrow as pa
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from charthouse.synth import write_synthetic_mimic
+from charthouse.synth.mimic import write_synthetic_mimic
 from conftest import UNTESTED, Bench, roots_of
 
 STRUCTURED = "structured[vitals_summary]"

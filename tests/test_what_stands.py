@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from charthouse.data.synthetic_marker import GZIP_NAME
+from charthouse.core.synthetic_marker import GZIP_NAME
 from conftest import PROJECT, UNTESTED, Bench, roots_of
 
 TASK = "icu_stay_over_3_days"

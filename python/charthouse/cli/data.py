@@ -59,7 +59,7 @@ def synth(
     from rich.progress import Progress
 
     from charthouse.core.local_paths import require_local
-    from charthouse.synth import write_synthetic_mimic
+    from charthouse.synth.mimic import write_synthetic_mimic
 
     require_local("--out", out)
     with Progress(transient=True) as bars:

@@ -196,16 +196,3 @@ def sending(items: int) -> Iterator[None]:
 def declared_items() -> int:
     """What `sending` declared for the request that is being made."""
     return _declared.get()
-
-
-def guarded_client(guard: Guard, *, timeout: float = 60.0, connections: int = 4) -> "httpx2.Client":
-    """The only HTTP client for patient data: every request is checked and logged by the guard.
-
-    Args:
-        guard: decides.
-        timeout: seconds for connecting, for sending, and for each part of the answer.
-        connections: kept open for the next request.
-    """
-    from charthouse.net.guarded_http import client  # httpx2 comes with the extra "models"
-
-    return client(guard, timeout=timeout, connections=connections)

@@ -1,4 +1,4 @@
-"""The HTTP client behind charthouse.net.guard: a transport that asks the guard about every request."""
+"""The HTTP client behind the guard: a transport that asks it about every request."""
 
 import threading
 import urllib.request
@@ -10,8 +10,14 @@ from charthouse.core.errors import CharthouseError
 from charthouse.net.guard import Guard, Route, Send, declared_items, has_real_port
 
 
-def client(guard: Guard, *, timeout: float, connections: int) -> httpx2.Client:
-    """See charthouse.net.guard.guarded_client."""
+def guarded_client(guard: Guard, *, timeout: float = 60.0, connections: int = 4) -> httpx2.Client:
+    """The only HTTP client for patient data: every request is checked and logged by the guard.
+
+    Args:
+        guard: decides.
+        timeout: seconds for connecting, for sending, and for each part of the answer.
+        connections: kept open for the next request.
+    """
     return httpx2.Client(
         transport=GuardedTransport(guard, connections),
         follow_redirects=False,  # and if a caller turns it on, the target is checked like any other

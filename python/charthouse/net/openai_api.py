@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, TypeVar
 from charthouse.core.errors import CharthouseError
 from charthouse.net.guard import (
     Guard,
-    guarded_client,
     has_real_port,
     loopback_addresses,
     sending,
@@ -206,6 +205,8 @@ def connect(
     key = _key(address, model)
     guard.check(address.url)
     import openai  # takes a second
+
+    from charthouse.net.guarded_http import guarded_client  # httpx2 comes with the extra "models"
 
     http_client = guarded_client(guard, timeout=timeout, connections=in_flight)
     client: openai.OpenAI

@@ -14,7 +14,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 
-from charthouse.data.synthetic_marker import GZIP_NAME
+from charthouse.core.synthetic_marker import GZIP_NAME
 
 # deflate, a name follows, mtime 0, fastest, unknown OS
 HEADER = b"\x1f\x8b\x08\x08\x00\x00\x00\x00\x04\xff"

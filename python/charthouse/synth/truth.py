@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from charthouse.synth import GENERATOR_VERSION
 from charthouse.synth.chartevents import ChartTruth
 from charthouse.synth.names import CAREUNITS
 from charthouse.synth.population import DAY, NO_TIME, Ints, Population
 from charthouse.synth.schedule import Reports, Summaries
 from charthouse.synth.signal import COEFFICIENTS, INTERACTIONS, oracle_auroc, scaled_age
 from charthouse.synth.studies import Images, Studies
+from charthouse.synth.version import GENERATOR_VERSION
 
 DEFINITIONS = {
     "first_day": "intime <= time < intime + 24 hours",

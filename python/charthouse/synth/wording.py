@@ -7,7 +7,7 @@ import random
 import numpy as np
 from numpy.typing import NDArray
 
-from charthouse.synth import phrases
+import charthouse.synth.phrases as phrases
 from charthouse.synth.phrases import FAMILIES, Finding
 from charthouse.synth.signal import Floats
 

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from charthouse.data.synthetic_marker import PICTURE_COMMENT
+from charthouse.core.synthetic_marker import PICTURE_COMMENT
 from charthouse.synth.phantom import draw_chest
 from charthouse.synth.population import Ints, Objects, Patients
 from charthouse.synth.streams import Stream, rng_for

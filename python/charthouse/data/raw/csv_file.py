@@ -15,11 +15,11 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.csv as arrow_csv
 
+from charthouse.core.ahead import ahead, drawn_ahead
 from charthouse.core.errors import CharthouseError
 from charthouse.data.raw.column_types import CORRECT, ColumnType
 from charthouse.data.raw.csv_blocks import LARGEST_RECORD, Block, block_of, whole_records
 from charthouse.data.raw.file_bytes import Digest, opened, other_kind
-from charthouse.models.shared.ahead import ahead, drawn_ahead
 
 LARGEST_HEADER = 1 << 20
 _LIMITED = threading.Lock()  # csv's limit on a field is of the whole process

@@ -7,7 +7,7 @@ from pathlib import Path
 from charthouse.core.errors import CharthouseError
 from charthouse.core.local_paths import require_local
 from charthouse.core.project import RawTable
-from charthouse.data.synthetic_marker import sha256_of
+from charthouse.core.synthetic_marker import sha256_of
 
 ENDINGS = (".csv.gz", ".csv", ".parquet")
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from signal import SIGINT, default_int_handler, getsignal, signal
 from typing import Any
 
+from charthouse.core.ahead import ahead
 from charthouse.core.cohort import Cohort, require_cohort
 from charthouse.core.errors import CharthouseError
 from charthouse.core.progress import Told
@@ -24,7 +25,6 @@ from charthouse.jobs.ask.prompt import Prompt
 from charthouse.jobs.ask.questions import Made, Maker
 from charthouse.models.learners.base import ANSWER_TOKENS, Failed, Question, Reply, Respondent
 from charthouse.models.learners.registry import LearnerSpec
-from charthouse.models.shared.ahead import ahead
 
 STAYS_READ_AT_ONCE = 256
 FLUSH_SECONDS = 5.0

@@ -12,12 +12,12 @@ from charthouse.core.warehouse import open_warehouse
 from charthouse.jobs.embed.job import Outcome, run_plan
 from charthouse.jobs.embed.plan import Plan, context_of, make_plan
 from charthouse.models.encoders.registry import (
-    EncoderSpec,
     encoder_class,
     encoder_spec,
     encoder_specs,
     why_not_ready,
 )
+from charthouse.models.encoders.spec import EncoderSpec
 
 
 @dataclass(frozen=True)

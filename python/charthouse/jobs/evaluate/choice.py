@@ -2,7 +2,8 @@
 
 from collections.abc import Collection, Mapping, Sequence
 
-from charthouse.jobs.predict.arms import PRESENCE, STRUCTURED, best_first
+from charthouse.jobs.predict.arms import STRUCTURED, best_first
+from charthouse.models.fusions.block import PRESENCE
 
 MOST_ARMS = 6
 """Sets of modalities: structured, and what is added to it; of the paper, image, text, both."""

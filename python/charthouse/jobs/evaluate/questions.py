@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from charthouse.jobs.evaluate.scored import CXR_YEARS, POPULATIONS, Scored
-from charthouse.jobs.predict.arms import PRESENCE, STRUCTURED, Arm
+from charthouse.jobs.predict.arms import STRUCTURED, Arm
+from charthouse.models.fusions.block import PRESENCE
 from charthouse.stats.multiplicity import resamples_needed
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from charthouse.core.cohort import Cohort
 from charthouse.core.errors import CharthouseError
 from charthouse.jobs.predict.arms import Arm, parse_arm
-from charthouse.models.encoders.registry import EncoderSpec
+from charthouse.models.encoders.spec import EncoderSpec
 
 ALL, COMPLETE, CXR_YEARS = "all", "complete", "mimic_cxr_years"
 POPULATIONS = {

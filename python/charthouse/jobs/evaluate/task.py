@@ -40,7 +40,7 @@ from charthouse.jobs.predict.arms import parse_arm
 from charthouse.jobs.predict.features import read_block
 from charthouse.jobs.predict.job import Asked
 from charthouse.jobs.predict.store import require_as_fitted
-from charthouse.models.encoders.registry import EncoderSpec
+from charthouse.models.encoders.spec import EncoderSpec
 from charthouse.models.fusions.registry import make_fusion
 from charthouse.stats.groups import MIN_GROUP
 from charthouse.stats.weighted import Operating

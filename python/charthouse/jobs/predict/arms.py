@@ -16,10 +16,10 @@ from pathlib import Path
 
 from charthouse.core.errors import CharthouseError
 from charthouse.core.registry import seed_rows
-from charthouse.models.encoders.registry import EncoderSpec
+from charthouse.models.encoders.spec import EncoderSpec
+from charthouse.models.fusions.block import PRESENCE
 
 BEST = "best"
-PRESENCE = "presence"
 STRUCTURED = "structured"
 
 

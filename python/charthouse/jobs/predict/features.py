@@ -4,7 +4,6 @@ them from the warehouse."""
 import hashlib
 import io
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import duckdb
 import numpy as np
@@ -13,52 +12,11 @@ from charthouse.core.cohort import IS_CURRENT, Cohort
 from charthouse.core.errors import CharthouseError
 from charthouse.jobs.embed.plan import context_of
 from charthouse.jobs.embed.store import vector_hash
-from charthouse.jobs.predict.arms import PRESENCE
-from charthouse.models.encoders.registry import EncoderSpec, encoder_class
+from charthouse.models.encoders.registry import encoder_class
+from charthouse.models.encoders.spec import EncoderSpec
+from charthouse.models.fusions.block import PRESENCE, Block, Source
 
 ROWS_AT_ONCE = 4096
-
-
-@dataclass(frozen=True)
-class Source:
-    """Vectors of the present cohort that one run of an encoder made (results.run_inputs).
-
-    Attributes:
-        encoder: Its name.
-        task: Of encoders that are trained per task.
-        run_id: Of the encoder's run.
-        stays: How many of the vectors it made.
-        content_hash: Of all vectors of the encoder for the task, whichever runs made them.
-    """
-
-    encoder: str
-    task: str | None
-    run_id: str
-    stays: int
-    content_hash: str
-
-
-@dataclass(frozen=True, eq=False)
-class Block:
-    """One encoder's part of an arm.
-
-    Attributes:
-        modality: Its name, or presence.
-        encoder: Name of the encoder.
-        names: [d], of the numbers of a vector.
-        vectors: [n, d] float32, by stay in order of stay_id; zeros where the stay has none.
-        present: [n], whether the stay has one.
-        sources: The runs that made the vectors; of presences none.
-        vectors_hash: Of the bytes of the vectors that were read (results.run_inputs).
-    """
-
-    modality: str
-    encoder: str
-    names: tuple[str, ...]
-    vectors: np.ndarray
-    present: np.ndarray
-    sources: tuple[Source, ...] = ()
-    vectors_hash: str | None = None
 
 
 def hash_of_all(hashes: Mapping[int, str]) -> str:

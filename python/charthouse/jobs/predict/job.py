@@ -10,9 +10,9 @@ from sklearn.model_selection import StratifiedGroupKFold
 
 from charthouse.core.errors import CharthouseError
 from charthouse.jobs.predict.arms import Arm
-from charthouse.jobs.predict.features import Block, Source
 from charthouse.models.encoders.base import digest
 from charthouse.models.fusions.base import Fitting, Fused, Fusion
+from charthouse.models.fusions.block import Block, Source
 
 FOLDS = 5
 

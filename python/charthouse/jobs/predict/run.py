@@ -16,10 +16,12 @@ from charthouse.core.runs import new_run_id, note_counts, start_run
 from charthouse.core.warehouse import open_warehouse
 from charthouse.jobs.predict import store
 from charthouse.jobs.predict.arms import Arm, best_first, default_arms, parse_arm
-from charthouse.jobs.predict.features import Block, Source, find_sources, read_block
+from charthouse.jobs.predict.features import find_sources, read_block
 from charthouse.jobs.predict.job import Asked, Predicted, TaskStays, fingerprint, fit_arm
-from charthouse.models.encoders.registry import EncoderSpec, encoder_specs
+from charthouse.models.encoders.registry import encoder_specs
+from charthouse.models.encoders.spec import EncoderSpec
 from charthouse.models.fusions.base import MODEL, Fusion
+from charthouse.models.fusions.block import Block, Source
 from charthouse.models.fusions.registry import make_fusion
 from charthouse.stats.metrics import measure
 

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
 
-from charthouse.models.encoders.registry import EncoderSpec
+from charthouse.models.encoders.spec import EncoderSpec
 from charthouse.models.shared.weights import fetch_command, local_weights, published_revision
 from charthouse.net.guard import Guard
 

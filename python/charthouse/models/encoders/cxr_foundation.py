@@ -21,12 +21,12 @@ from typing import Any, NoReturn
 import numpy as np
 from PIL import Image as Pillow
 
+from charthouse.core.ahead import ahead
 from charthouse.core.errors import CharthouseError
 from charthouse.models.encoders import cxr_foundation_runner as runner
 from charthouse.models.encoders.base import Context, Image, ItemEncoder
-from charthouse.models.encoders.registry import EncoderSpec
+from charthouse.models.encoders.spec import EncoderSpec
 from charthouse.models.encoders.tfrecord import DamagedRecord, read_examples
-from charthouse.models.shared.ahead import ahead
 from charthouse.models.shared.weights import find_weights, hash_of_files
 from charthouse.models.shared.xray_file import (
     LEADS_OUT,

@@ -4,7 +4,6 @@ Reading the registry imports none of them; `encoder_class` imports one.
 """
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,7 @@ from charthouse.core.registry import (
     require_registered,
     seed_rows,
 )
+from charthouse.models.encoders.spec import EncoderSpec
 
 if TYPE_CHECKING:
     from charthouse.models.encoders.base import Context, Encoder
@@ -23,31 +23,6 @@ if TYPE_CHECKING:
 
 NOT_ENCODERS = ("encoded", "skipped", "fitted", "current_vectors")
 """Other relations of the schema embeddings."""
-
-
-@dataclass(frozen=True)
-class EncoderSpec:
-    """A row of seeds/encoders.csv (Table I of the paper, and more), for a modality of its kind."""
-
-    encoder: str  # of its vectors: the row's name; __<modality> follows but for the kind's first
-    name: str  # of the row, of its class and its weights
-    modality: Modality
-    technique: str  # as the paper calls it
-    foundation_model: bool
-    domain: str
-    training_data: str
-    saw_mimic: str  # yes, no or unknown: before it came here, any MIMIC
-    saw_mimic_source: str  # who says so, or why nobody knows
-    dimension: int | None  # None: depends on the cohort
-    hub_id: str  # on the Hugging Face hub, or the provider's name of the model; '' for none
-    revision: str
-    licence: str
-    citation: str
-
-    @property
-    def part(self) -> tuple[str, str]:
-        """What it encodes: kind and name in marts.content_hashes."""
-        return "modality", self.modality.name
 
 
 def encoder_specs(project: Path) -> dict[str, EncoderSpec]:

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from charthouse.core.ahead import ahead
 from charthouse.core.errors import CharthouseError
 from charthouse.models.encoders.base import Context, Image, ItemEncoder
-from charthouse.models.shared.ahead import ahead
 from charthouse.models.shared.torch_models import (
     checkpoint_of,
     import_timm,

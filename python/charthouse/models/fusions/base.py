@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy.special import expit
 
-from charthouse.jobs.predict.features import Block
+from charthouse.models.fusions.block import Block
 from charthouse.stats.logistic.search import LogisticFit
 
 ROWS_AT_ONCE = 2048  # in double precision: all would take twice the room of the features

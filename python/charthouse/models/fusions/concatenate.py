@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from charthouse.jobs.predict.features import Block
 from charthouse.models.fusions.base import (
     MODEL,
     Feature,
@@ -14,6 +13,7 @@ from charthouse.models.fusions.base import (
     Regression,
     fit_logistic,
 )
+from charthouse.models.fusions.block import Block
 
 
 class Concatenate(Fusion):

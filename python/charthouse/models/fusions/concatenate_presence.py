@@ -4,9 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from charthouse.jobs.predict.arms import PRESENCE
-from charthouse.jobs.predict.features import Block
 from charthouse.models.fusions.base import Feature
+from charthouse.models.fusions.block import PRESENCE, Block
 from charthouse.models.fusions.concatenate import Concatenate
 
 

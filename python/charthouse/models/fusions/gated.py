@@ -27,8 +27,8 @@ import torch
 from torch import nn
 
 from charthouse.core.errors import CharthouseError
-from charthouse.jobs.predict.features import Block
 from charthouse.models.fusions.base import MODEL, Component, Fitting, Fused, Fusion
+from charthouse.models.fusions.block import Block
 
 WIDTH = 64
 INPUT_DROPOUT = 0.5

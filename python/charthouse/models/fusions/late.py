@@ -5,8 +5,6 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from charthouse.core.errors import CharthouseError
-from charthouse.jobs.predict.arms import PRESENCE
-from charthouse.jobs.predict.features import Block
 from charthouse.models.fusions.base import (
     MODEL,
     Component,
@@ -17,6 +15,7 @@ from charthouse.models.fusions.base import (
     Regression,
     fit_logistic,
 )
+from charthouse.models.fusions.block import PRESENCE, Block
 from charthouse.stats.calibration import logit
 
 

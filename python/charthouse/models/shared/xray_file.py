@@ -11,7 +11,7 @@ import PIL.Image
 from charthouse.core.data_kind import DataKind
 from charthouse.core.errors import CharthouseError
 from charthouse.core.local_paths import require_local
-from charthouse.data.synthetic_marker import SyntheticPictures, is_regular
+from charthouse.core.synthetic_marker import SyntheticPictures, is_regular
 
 ROOT = "CHARTHOUSE_CXR"
 """The variable that names the folder of the pictures."""

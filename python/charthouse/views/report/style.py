@@ -16,7 +16,7 @@ from matplotlib.lines import Line2D
 
 from charthouse.core.data_kind import DataKind, tag
 from charthouse.jobs.evaluate.scored import ALL, COMPLETE, CXR_YEARS
-from charthouse.jobs.predict.arms import PRESENCE
+from charthouse.models.fusions.block import PRESENCE
 from charthouse.views.report.read import CohortFacts, TaskResults
 
 DPI = 160
