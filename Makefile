@@ -34,7 +34,7 @@ test: .venv/installed
 	$(BIN)/python -m pytest
 
 # Files of which the tests that take no build are quick.
-CHECKS := cli docs first_token guard parse_answers processes project raw_gate said
+CHECKS := cli docs imports first_token guard parse_answers processes project raw_gate said
 
 ## for while you work, an answer within a minute: lint, and tests that need no build (CONTRIBUTING.md)
 check: .venv/installed

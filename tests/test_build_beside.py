@@ -17,7 +17,10 @@ from charthouse.core.warehouse import WAREHOUSE_VERSION, note_version, open_copy
 from charthouse.data.build_beside import BuildBeside
 from small_disk import fill, needs_root, small_disk
 
-BUILD = "import duckdb, sys; from pathlib import Path; from charthouse.data.build_beside import BuildBeside;"
+BUILD = (
+    "import duckdb, sys; from pathlib import Path;"
+    " from charthouse.data.build_beside import BuildBeside;"
+)
 
 
 def md5_of(path: Path) -> str:

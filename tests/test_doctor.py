@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import duckdb
 import pytest
 
-from charthouse import doctor
+from charthouse.data import doctor
 from charthouse.data.doctor import Finding, examine, show
 from conftest import PROJECT, Bench, rewrite
 

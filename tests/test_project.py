@@ -11,9 +11,9 @@ import jinja2
 import pytest
 import yaml
 
-from charthouse.models import encoders
 from charthouse.core.errors import CharthouseError
 from charthouse.core.registry import class_named, seed_rows
+from charthouse.models import encoders
 from charthouse.models.learners.registry import learner_specs
 from conftest import PROJECT, Bench
 

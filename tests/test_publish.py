@@ -15,8 +15,8 @@ import pytest
 from pytest_httpserver import HTTPServer
 
 from asking import write
-from charthouse import publish as publishing
 from charthouse.core.errors import CharthouseError
+from charthouse.views import publish as publishing
 from charthouse.views.publish import (
     FILE,
     PARQUET,

@@ -17,7 +17,7 @@ PACKAGES = (
 @cache
 def code_version() -> str:
     """The package's version, and in a git checkout its commit: 0.1.0+3e618cb, -dirty if edited."""
-    clone = Path(__file__).parents[2]
+    clone = Path(__file__).parents[3]
     if not (clone / ".git").exists() or not shutil.which("git"):
         return __version__
     command = ["git", "-C", str(clone), "describe", "--always", "--dirty", "--exclude=*"]

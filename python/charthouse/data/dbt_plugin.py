@@ -1,7 +1,7 @@
 """What dbt-duckdb loads before it opens the warehouse (profiles/profiles.yml names it).
 
-A command of dbt that writes works on a copy beside the warehouse (charthouse.data.build_beside), which
-takes its place when dbt says that all has gone well. dbt alone would meet a locked warehouse with a
+A command of dbt that writes works on a copy beside the warehouse (build_beside.py), which takes
+its place when dbt says that all has gone well. dbt alone would meet a locked warehouse with a
 traceback; this waits, says for whom, and gives up with one line. And it attaches the raw files,
 which SQL alone could not read safely.
 """

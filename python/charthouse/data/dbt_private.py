@@ -1,6 +1,6 @@
 """What keeps a plain `dbt build` private: its errors and its files.
 
-charthouse.data.dbt_plugin calls this before dbt-duckdb opens the warehouse. dbt itself has then opened
+dbt_plugin.py calls this before dbt-duckdb opens the warehouse. dbt itself has then opened
 its log and parsed the project, under the umask of the shell.
 """
 

@@ -25,8 +25,8 @@ SCHEMAS = {
 }
 HEAD = """# Data dictionary
 
-Every table that people query. Written by `python -m charthouse.data.dictionary` from dbt's manifest:
-edit the descriptions beside the models, not here. They are comments in the database too.
+Every table that people query. Written by `python -m charthouse.data.dictionary` from dbt's
+manifest: edit the descriptions beside the models, not here. They are comments in the database too.
 """
 
 Node = Mapping[str, Any]

@@ -1,7 +1,7 @@
 """A raw csv, plain or gz, as typed columns: read once, strictly, in memory that does not grow.
 
 Arrow parses each block; whatever it may have read otherwise than it is meant is then looked for row
-by row (charthouse.data.raw.column_types says why), and named by line and column, never by its content.
+by row (column_types.py says why), and named by line and column, never by its content.
 """
 
 import codecs

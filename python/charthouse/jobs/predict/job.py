@@ -113,7 +113,7 @@ def fingerprint(
     """Of all that the scores depend on but the machine.
 
     Equal fingerprints give equal scores on one machine at one number of threads. At another number
-    those of large fits (above charthouse.stats.logistic.problems.DOUBLE numbers) differ in the 7th digit.
+    those of large fits (above stats.logistic.problems.DOUBLE numbers) differ in the 7th digit.
     """
     inputs = {encoder: found[0].content_hash for encoder, found in sources.items()}
     return digest(name, fusion.version, FOLDS, stays.seed, stays.fingerprint(), inputs)

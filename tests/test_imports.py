@@ -1,0 +1,66 @@
+"""The house by its imports: nine rooms, one direction, no circle (docs/architecture.md)."""
+
+import ast
+import re
+from pathlib import Path
+
+from conftest import PROJECT
+
+ROOMS = ("core", "synth", "data", "net", "stats", "models", "jobs", "views", "cli")
+"""From the ground up: a room may import those before it."""
+
+
+def modules() -> dict[str, Path]:
+    root = PROJECT / "python"
+    return {
+        ".".join(path.relative_to(root).with_suffix("").parts).removesuffix(".__init__"): path
+        for path in (root / "charthouse").rglob("*.py")
+    }
+
+
+def imports() -> dict[str, set[str]]:
+    """Of each module those of ours that it imports, inside functions too."""
+    known = modules()
+    found = {}
+    for name, path in known.items():
+        named: set[str] = set()
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                named |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                named |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+        found[name] = named & known.keys() - {name}
+    return found
+
+
+def room(module: str) -> str:
+    return module.split(".")[1] if "." in module else "charthouse"
+
+
+def test_there_are_no_other_rooms() -> None:
+    assert {room(name) for name in modules()} == {*ROOMS, "charthouse"}
+
+
+def test_imports_go_down() -> None:
+    """What is built on can be read, tested and changed without what is built on it."""
+    upward = [
+        (importer, imported)
+        for importer, those in imports().items()
+        for imported in those
+        if room(importer) in ROOMS and room(imported) in ROOMS
+        and ROOMS.index(room(importer)) < ROOMS.index(room(imported))
+    ]  # fmt: skip
+    assert not upward
+
+
+def test_no_imports_go_in_a_circle() -> None:
+    left = imports()
+    while leaves := [name for name, those in left.items() if not those]:
+        left = {name: those - set(leaves) for name, those in left.items() if those}
+    assert not left
+
+
+def test_the_page_draws_the_rooms_in_this_order() -> None:
+    page = (PROJECT / "docs/architecture.md").read_text()
+    drawn = re.findall(r"^\| `python/charthouse/(\w+)` \|", page, re.M)
+    assert drawn == [*reversed(ROOMS)]
