@@ -9,6 +9,7 @@ import duckdb
 
 from charthouse.core.cohort import Cohort, read_cohort, require_cohort
 from charthouse.core.device import choose_device
+from charthouse.core.digest import digest
 from charthouse.core.errors import CharthouseError, require_known
 from charthouse.core.progress import Say, Watch
 from charthouse.core.runs import new_run_id, note_counts, note_cut_short, start_run
@@ -23,7 +24,6 @@ from charthouse.jobs.ask.prompt import Prompt, read_prompt
 from charthouse.jobs.ask.questions import Maker
 from charthouse.jobs.ask.shots import Shots, draw_shots
 from charthouse.jobs.ask.store import mark_current, parse_again
-from charthouse.models.encoders.base import digest
 from charthouse.models.learners.base import ANSWER_TOKENS, Respondent
 from charthouse.models.learners.registry import LearnerSpec, family_of, learner_spec, learner_specs
 from charthouse.models.learners.served import Served

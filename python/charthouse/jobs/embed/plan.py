@@ -9,12 +9,13 @@ from typing import Any
 import duckdb
 
 from charthouse.core.cohort import Cohort, require_cohort
+from charthouse.core.digest import digest
 from charthouse.core.errors import CharthouseError
 from charthouse.core.runs import new_run_id
 from charthouse.core.warehouse import open_warehouse
 from charthouse.jobs.embed.inputs import READERS, Images, Reader
 from charthouse.jobs.embed.store import Items, Target, answered, encoded_hashes, refused
-from charthouse.models.encoders.base import Context, Encoder, FittedEncoder, Stay, digest
+from charthouse.models.encoders.base import Context, Encoder, FittedEncoder, Stay
 from charthouse.models.encoders.registry import encoder_class, unsuited
 from charthouse.models.encoders.spec import EncoderSpec
 from charthouse.models.shared.xray_file import ROOT, picture_check

@@ -8,9 +8,9 @@ from functools import cached_property
 import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold
 
+from charthouse.core.digest import digest
 from charthouse.core.errors import CharthouseError
 from charthouse.jobs.predict.arms import Arm
-from charthouse.models.encoders.base import digest
 from charthouse.models.fusions.base import Fitting, Fused, Fusion
 from charthouse.models.fusions.block import Block, Source
 

@@ -1,7 +1,5 @@
 """What every encoder is given and gives back."""
 
-import hashlib
-import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -271,9 +269,3 @@ class ItemEncoder(Encoder[tuple[Item, ...]]):
 def stack(vectors: Sequence[np.ndarray]) -> np.ndarray:
     """[n, dimension] float32 of n vectors; [0, 0] of none."""
     return np.stack(vectors).astype(np.float32) if vectors else np.empty((0, 0), np.float32)
-
-
-def digest(*parts: Any) -> str:
-    """A short hash of strings, numbers, dicts and lists; order of keys does not count."""
-    text = json.dumps(parts, sort_keys=True, ensure_ascii=True, default=str)
-    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
