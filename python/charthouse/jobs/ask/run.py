@@ -25,20 +25,17 @@ from charthouse.jobs.ask.questions import Maker
 from charthouse.jobs.ask.shots import Shots, draw_shots
 from charthouse.jobs.ask.store import mark_current, parse_again
 from charthouse.models.learners.base import ANSWER_TOKENS, Respondent
-from charthouse.models.learners.registry import LearnerSpec, family_of, learner_spec, learner_specs
-from charthouse.models.learners.served import Served
-from charthouse.models.shared.weights import fetch_command, local_weights
+from charthouse.models.learners.connect import Connection, is_in_process, reach, why_absent
+from charthouse.models.learners.registry import LearnerSpec, learner_spec, learner_specs
 from charthouse.models.shared.xray_file import picture_check
 from charthouse.net.guard import Guard
-from charthouse.net.openai_api import Usage, connect
+from charthouse.net.openai_api import Usage
 from charthouse.net.patience import Patience
-
-DEPLOYMENT = "AZURE_OPENAI_CHAT_DEPLOYMENT"
 
 
 @dataclass(frozen=True)
-class Options:
-    """What a user may ask of `charthouse ask`."""
+class Options(Connection):
+    """What a user may ask of `charthouse ask`, and how the learners are reached."""
 
     learners: Sequence[str] = ()
     tasks: Sequence[str] = ()  # none: all
@@ -47,15 +44,6 @@ class Options:
     shots: int = 0
     stays: int | None = None
     prompt: str = "paper"
-    base_url: str | None = None
-    model: str | None = None
-    concurrency: int = 8
-    timeout: float = 120.0
-    with_log_probabilities: bool = True
-    device: str = "auto"
-    dtype: str = "auto"
-    batch: int | None = None
-    max_requests: int | None = None
     max_cost: float | None = None
     seed: int = 0
     dry_run: bool = False
@@ -161,7 +149,7 @@ def _chosen(project: Path, options: Options) -> list[LearnerSpec]:
     if options.model is not None and len(options.learners) > 1:
         raise CharthouseError("--model is the name of one learner at a server. Ask one at a time.")
     specs = [learner_spec(project, name) for name in dict.fromkeys(options.learners)]
-    if options.model is not None and _is_in_process(specs[0], options):
+    if options.model is not None and is_in_process(specs[0], options):
         raise CharthouseError("--model is a name at a server. Name the server too: --base-url.")
     for spec in specs:
         if options.max_cost is not None and spec.usd_per_million_input is None:
@@ -195,7 +183,7 @@ class _Asking:
         Raises:
             CharthouseError: it cannot be asked, or somebody else is asking it.
         """
-        if self.options.dry_run and (absent := _absent(spec, self.options)):
+        if self.options.dry_run and (absent := why_absent(spec, self.options)):
             self.say(f"  {spec.learner}: not ready, {absent}")
             return
         guard = Guard(self.cohort.data_kind)
@@ -357,66 +345,6 @@ def _alone(warehouse: Path, learner: str) -> Iterator[None]:
     finally:
         path.unlink(missing_ok=True)
         file.close()
-
-
-def _is_in_process(spec: LearnerSpec, options: Options) -> bool:
-    return options.base_url is None and bool(family_of(spec).model_types)
-
-
-def _absent(spec: LearnerSpec, options: Options) -> str | None:
-    """Why a dry run stops here: it would have to fetch weights to know what they are."""
-    if not _is_in_process(spec, options):
-        return None
-    from charthouse.models.learners.checkpoint import FILES
-
-    if local_weights(spec, FILES) is not None:
-        return None
-    return f"its weights are not on this machine: {fetch_command(spec, FILES)}"
-
-
-def reach(
-    spec: LearnerSpec,
-    options: Options,
-    guard: Guard,
-    usage: Usage,
-    patience: Patience | None = None,
-    *,
-    image_detail: str,
-) -> Respondent:
-    """A server where one is named, or where the learner has no other way; else in process.
-
-    Raises:
-        CharthouseError: the guard refuses the server, or there are no weights.
-    """
-    family = family_of(spec).at_detail(image_detail)
-    if _is_in_process(spec, options):
-        from charthouse.models.learners.in_process import InProcess
-
-        return InProcess(
-            spec,
-            device=options.device,
-            dtype=options.dtype,
-            batch=options.batch,
-        )
-    model = options.model or spec.hub_id
-    service = connect(
-        guard,
-        model,
-        deployment_variable=DEPLOYMENT,
-        usage=usage,
-        patience=patience,
-        timeout=options.timeout,
-        in_flight=options.concurrency,
-        base_url=options.base_url,
-        most_requests=options.max_requests,
-    )
-    return Served(
-        spec,
-        family,
-        service,
-        model=model,
-        with_log_probabilities=options.with_log_probabilities,
-    )
 
 
 def _intention(spec: LearnerSpec, respondent: Respondent, plan: Plan, options: Options) -> str:
