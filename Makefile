@@ -12,7 +12,7 @@ demo: export CHARTHOUSE_WAREHOUSE := data/demo.duckdb
 
 TENSORFLOW ?= tensorflow-cpu==2.21.0
 
-.PHONY: demo test check faults lint lint-types lint-rest docs cxr-env clean
+.PHONY: demo test coverage check faults lint lint-types lint-rest docs cxr-env clean
 .DEFAULT_GOAL := demo
 
 # Encoders that need no weights.
@@ -33,14 +33,15 @@ $(DEMO)/SYNTHETIC.json: | .venv/installed
 test: .venv/installed
 	$(BIN)/python -m pytest
 
-# Files of which the tests that take no build are quick.
-CHECKS := cli docs imports first_token guard parse_answers processes project raw_gate said
+## all tests again, and which branches of the code none takes (processes that tests start included)
+coverage: .venv/installed
+	$(BIN)/python -m pytest --cov=charthouse --cov-branch --cov-report=term-missing:skip-covered
 
-## for while you work, an answer within a minute: lint, and tests that need no build (CONTRIBUTING.md)
+## for while you work, an answer within a minute: lint, and tests that need no warehouse (CONTRIBUTING.md)
 check: .venv/installed
 	$(BIN)/ruff check python tests benchmarks
 	$(BIN)/ruff format --check python tests benchmarks
-	$(BIN)/python -m pytest -m unit $(CHECKS:%=tests/test_%.py)
+	$(BIN)/python -m pytest -m 'not slow' tests/unit
 
 ## kill, lock, full disk, corrupt input, server faults: the tests that docs/faults.md names
 faults: .venv/installed

@@ -16,10 +16,10 @@ from werkzeug import Response
 
 import forked
 from asking import LEARNER, put, stays_of_test, write
+from bench import Bench
 from charthouse.core.errors import CharthouseError
 from charthouse.jobs.ask.journal import Journal, recover
 from charthouse.net.patience import Patience
-from conftest import Bench
 from fake_chat import Body, Chat, completion, p_yes_of, text_of
 from fake_openai import KEY, SECRET, answer, error
 from listener import Listener, address_of_this_machine

@@ -24,10 +24,10 @@ import duckdb
 import pytest
 
 import forked
+from bench import UNTESTED, Bench, link_without_models, rewrite
 from charthouse.core.errors import CharthouseError
 from charthouse.core.synthetic_marker import GZIP_NAME, MARKER, write_marker
 from charthouse.core.warehouse import open_warehouse
-from conftest import UNTESTED, Bench, link_without_models, rewrite
 from small_disk import needs_root, small_disk
 
 SECRET = "Mrs_Smith"  # stands where patient text could; must never be printed or logged
@@ -351,7 +351,7 @@ def test_a_broken_promise_keeps_the_previous_marts(bench: Bench, project: Path) 
     """A data test that fails is a failure of the run, though every model was built."""
     before = bench.md5()
     bench.project = project
-    (project / "tests/assert_more.sql").write_text("select 1 from {{ ref('cohort') }} limit 2")
+    (project / "tests/dbt/assert_more.sql").write_text("select 1 from {{ ref('cohort') }} limit 2")
     line = (
         "the promise assert_more is broken by 2 rows. See them: dbt build --profiles-dir profiles"
         " --store-failures, then the table dbt_test__audit.assert_more of "
@@ -729,3 +729,25 @@ def test_ctrl_c_during_a_query_is_an_interrupt(
             db.execute("select count(*) from range(100_000_000_000) where hash(range) = 1")
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ("{kind: image, rows: chest_xrays}", "row 5: has no name in small letters"),
+        ("{name: text, kind: text, rows: radiology_reports}", "row 4: text stands twice"),
+        ("{name: ct, kind: picture, rows: chest_xrays}", "row 5: ct is of kind picture, none of"),
+        ("{name: ct, kind: image}", "row 5: ct needs the name of a model or seed as rows"),
+        ("{name: ct, kind: image, rows: x, row: y}", "row 5: ct has row, none of name, kind"),
+    ],
+)
+def test_a_broken_row_of_a_modality_is_one_line(
+    project: Path, tmp_path: Path, row: str, said: str
+) -> None:
+    settings = project / "dbt_project.yml"
+    text = settings.read_text()
+    settings.write_text(
+        text.replace("\n  # What is predicted", f"    - {row}\n\n  # What is predicted")
+    )
+    done = Bench({}, tmp_path / "new.duckdb", tmp_path, project=project).build()
+    assert done.code == 2 and f"vars.modalities, {said}" in done.output, done.output

@@ -5,7 +5,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from conftest import UNTESTED, Bench, rewrite
+from bench import UNTESTED, Bench, rewrite
 
 PATIENTS = "stg_mimiciv__patients"
 BUILD_ALL = "Build all first (dbt build without --select); or add --indirect-selection buildable"

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from bench import UNTESTED, Bench
 from charthouse.cli.app import kept_when_interrupted
 from charthouse.core.errors import CharthouseError
 from charthouse.data.build_beside import BuildBeside
-from conftest import UNTESTED, Bench
 
 ENDED = (
     ", and dbt with it. The warehouse is as it was before; what has been read whole from raw files"

@@ -20,10 +20,10 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
 from asking import LEARNER, put
+from bench import PROJECT, Bench
 from charthouse.models.learners.base import Message, Question
 from charthouse.models.learners.in_process import InProcess
 from charthouse.models.learners.registry import learner_spec
-from conftest import PROJECT, Bench
 from fake_chat import completion
 from fake_openai import answer
 from tiny_learners import one_thread, write_llava

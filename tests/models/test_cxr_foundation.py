@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
+from bench import PROJECT
 from charthouse.core.errors import CharthouseError
 from charthouse.jobs.embed.inputs import READERS
 from charthouse.models.encoders import cxr_foundation, cxr_foundation_runner
@@ -31,7 +32,6 @@ from charthouse.models.encoders.tfrecord import (
     read_examples,
     split_records,
 )
-from conftest import PROJECT
 
 TENSORFLOW = os.environ.get("CHARTHOUSE_CXR_PYTHON")
 

@@ -12,10 +12,10 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from asking import write
+from bench import PROJECT, UNTESTED, Bench
 from charthouse.cli import app
 from charthouse.core.errors import CharthouseError
 from charthouse.jobs.embed.listing import encoder_table
-from conftest import PROJECT, UNTESTED, Bench
 from fake_openai import SECRET, Api
 from tiny_checkpoints import write_bert, write_moment, write_swin
 

@@ -14,6 +14,7 @@ import pytest
 from pytest_httpserver import HTTPServer
 from werkzeug import Response
 
+from bench import PROJECT
 from charthouse.core.errors import CharthouseError
 from charthouse.models.encoders import text_embedding_3_large as api
 from charthouse.models.encoders.base import Context, Report, Stay
@@ -23,7 +24,6 @@ from charthouse.models.shared.text_pieces import Piece, cut, estimate_tokens, pa
 from charthouse.net.guard import Guard, Send
 from charthouse.net.openai_api import named_address
 from charthouse.net.patience import Patience
-from conftest import PROJECT
 from fake_openai import KEY, SECRET, Api, Reply, answer, body_of, error, vector_of
 from listener import Listener
 

@@ -17,6 +17,7 @@ import PIL.Image
 import pytest
 import torch
 
+from bench import PROJECT
 from charthouse.core.ahead import ahead
 from charthouse.core.errors import CharthouseError
 from charthouse.models.encoders.base import Context, Image, Stay
@@ -30,7 +31,6 @@ from charthouse.models.shared.xray_file import (
     read_grayscale,
     stat_of,
 )
-from conftest import PROJECT
 from tiny_checkpoints import SWIN_PIXELS as SIZE
 from tiny_checkpoints import TINY_SWIN as TINY
 from tiny_checkpoints import write_swin

@@ -16,6 +16,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import StandardScaler
 
+from bench import PROJECT
 from charthouse.core.errors import CharthouseError
 from charthouse.models.encoders import gru as gru_module
 from charthouse.models.encoders import moment as moment_module
@@ -23,7 +24,6 @@ from charthouse.models.encoders.base import Context, Events, NothingToFit, Stay
 from charthouse.models.encoders.gru import FOLDS, Gru, fold_of, rotation
 from charthouse.models.encoders.moment import SEQ_LEN, Moment
 from charthouse.models.encoders.registry import encoder_class, encoder_spec, why_not_ready
-from conftest import PROJECT
 from tiny_checkpoints import write_moment
 
 VITAL_SIGNS = (

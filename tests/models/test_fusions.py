@@ -12,6 +12,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import StandardScaler
 
+from bench import PROJECT
 from charthouse.core.errors import CharthouseError
 from charthouse.jobs.evaluate.attribution import Linear, absolute_contributions
 from charthouse.models.fusions import gated
@@ -19,7 +20,6 @@ from charthouse.models.fusions.base import MODEL, Component, Fitting, Fused, Fus
 from charthouse.models.fusions.block import PRESENCE, Block
 from charthouse.models.fusions.registry import fusion_names, make_fusion
 from charthouse.stats.logistic import search as grid_search
-from conftest import PROJECT
 
 FUSIONS = ("concatenate", "concatenate_presence", "late", "gated")
 FOLDS = 5

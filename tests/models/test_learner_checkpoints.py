@@ -14,12 +14,12 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from bench import PROJECT
 from charthouse.core.errors import CharthouseError
 from charthouse.models.learners import in_process
 from charthouse.models.learners.base import Failed, Question, Reply
 from charthouse.models.learners.in_process import InProcess
 from charthouse.models.learners.registry import learner_spec
-from conftest import PROJECT
 from tiny_learners import disc, one_thread, question, write_gemma3, write_llava  # noqa: F401
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -10,11 +10,11 @@ import pytest
 import torch
 from sklearn.metrics import roc_auc_score
 
+from bench import PROJECT
 from charthouse.jobs.ask.pictures import blank_like
 from charthouse.models.learners.base import ANSWER_TOKENS, Message, Question, Reply
 from charthouse.models.learners.in_process import InProcess
 from charthouse.models.learners.registry import learner_spec
-from conftest import PROJECT
 from tiny_learners import (
     disc,
     one_thread,  # noqa: F401

@@ -13,13 +13,13 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers.utils import sentencepiece_model_pb2_new
 
+from bench import PROJECT
 from charthouse.core.errors import CharthouseError
 from charthouse.models.learners.base import Message, Reply
 from charthouse.models.learners.in_process import InProcess
 from charthouse.models.learners.llava_med_layout import convert, main
 from charthouse.models.learners.registry import learner_spec
 from charthouse.models.shared.torch_models import import_transformers
-from conftest import PROJECT
 from tiny_learners import disc, one_thread, question, write_llava  # noqa: F401
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -13,9 +13,9 @@ import pytest
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
+from bench import PROJECT
 from charthouse.models.encoders.registry import encoder_spec
 from charthouse.models.shared.weights import local_weights, published_revision
-from conftest import PROJECT
 
 SPEC = encoder_spec(PROJECT, "moment")
 FILES = {

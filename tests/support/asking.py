@@ -6,9 +6,9 @@ from typing import Any
 
 import duckdb
 
+from bench import PROJECT, Bench
 from charthouse.jobs.ask.run import Options, ask
 from charthouse.net.patience import Patience
-from conftest import PROJECT, Bench
 from fake_chat import Chat
 
 MORTALITY = "in_hospital_mortality"

@@ -9,13 +9,13 @@ import pytest
 from pytest_httpserver import HTTPServer
 
 from asking import MORTALITY, put
+from bench import PROJECT, Bench
 from charthouse.jobs.embed.run import Options as EmbedOptions
 from charthouse.jobs.embed.run import embed
 from charthouse.jobs.evaluate.run import Options as EvaluateOptions
 from charthouse.jobs.evaluate.run import evaluate
 from charthouse.jobs.predict.run import Options as PredictOptions
 from charthouse.jobs.predict.run import predict
-from conftest import PROJECT, Bench
 from fake_chat import Chat
 
 BASE = "structured[fixed_interval]"

@@ -14,11 +14,11 @@ import pytest
 import tokenizers
 import torch
 
+from bench import PROJECT
 from charthouse.models.learners.base import Message, Question
 from charthouse.models.learners.in_process import InProcess
 from charthouse.models.learners.registry import learner_spec
 from charthouse.models.shared.torch_models import import_transformers, quiet
-from conftest import PROJECT
 
 SIDE = 56  # pixels that the tiny models see, in patches of 14
 WORDS = re.findall(

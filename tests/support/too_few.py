@@ -3,8 +3,8 @@
 Nothing of the code is used but the number: patients are counted anew, from the marts.
 """
 
+from bench import Bench
 from charthouse.stats.bootstrap import MIN_PATIENTS
-from conftest import Bench
 
 NO_OUTCOME = ("learner_contributions",)  # no outcome is in them, so all patients count
 

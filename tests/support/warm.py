@@ -16,7 +16,7 @@ import charthouse.models.learners.served
 
 __all__ = ["asking", "charthouse", "dbt", "openai", "sklearn", "torch"]
 
-PROJECT = Path(__file__).resolve().parents[1]
+PROJECT = Path(__file__).resolve().parents[2]
 with TemporaryDirectory() as folder:
     words = ["parse", "--quiet", "--project-dir", PROJECT, "--profiles-dir", PROJECT / "profiles"]
     words += ["--no-static-parser"]  # its threads are not forked, and would be waited for

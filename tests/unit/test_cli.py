@@ -10,10 +10,10 @@ import pytest
 from typer.testing import CliRunner
 
 import forked
+from bench import PROJECT
 from charthouse.cli import app
 from charthouse.core.device import choose_device
 from charthouse.core.errors import CharthouseError
-from conftest import PROJECT
 
 HEAVY = {"torch", "transformers", "timm", "pandas", "numpy", "duckdb", "dbt", "pyarrow", "sklearn",
          "fairlearn"}  # fmt: skip

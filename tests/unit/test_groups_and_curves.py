@@ -500,6 +500,7 @@ def test_a_measure_over_other_groups_is_not_compared() -> None:
     assert reason == "0 of 3 groups with a value, fewer than 2"
 
 
+@pytest.mark.slow
 def test_a_wider_gap_is_found_and_none_where_there_is_none() -> None:
     """One arm ranks B at random, so its gap is wider. Of two arms equally good in both groups, the
     interval of the difference should cover 0 in 95 % of 100 samples; the bound is 3 deviations.

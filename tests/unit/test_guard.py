@@ -15,12 +15,12 @@ import pytest
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
+from bench import FAKE, PROJECT
 from charthouse.core.data_kind import DataKind
 from charthouse.core.errors import CharthouseError
 from charthouse.net.guard import Guard, Send, sending
 from charthouse.net.guarded_http import guarded_client
 from charthouse.net.patience import Patience
-from conftest import FAKE, PROJECT
 from listener import Listener, address_of_this_machine
 
 TEXT = "Mr. Doe has a large left pleural effusion."

@@ -4,7 +4,7 @@ import ast
 import re
 from pathlib import Path
 
-from conftest import PROJECT
+from bench import PROJECT
 
 ROOMS = ("core", "synth", "data", "net", "stats", "models", "jobs", "views", "cli")
 """From the ground up: a room may import those before it."""

@@ -85,6 +85,7 @@ def size(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Non
         monkeypatch.setattr(problems, "SMALL", 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("dims", "seed", "size"),
     [((20, 24, 16), 0, "large"), ((30, 40), 1, "small")],

@@ -7,6 +7,7 @@ from charthouse.jobs.evaluate.comparisons import TESTED
 from null_comparisons import MOST, rates
 
 TRIALS = 40
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")

@@ -4,18 +4,17 @@ import json
 import re
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import jinja2
 import pytest
 import yaml
 
+from bench import PROJECT
 from charthouse.core.errors import CharthouseError
 from charthouse.core.registry import class_named, seed_rows
 from charthouse.models import encoders
 from charthouse.models.learners.registry import learner_specs
-from conftest import PROJECT, Bench
 
 
 def models(manifest: dict) -> list[dict]:
@@ -206,26 +205,3 @@ def test_no_file_is_secret_data_or_names_a_machine() -> None:
         path = Path(PROJECT / name)
         if path.exists() and path.suffix in (".py", ".md", ".sql", ".yml", ".toml", ".lock", ""):
             assert not machine.search(path.read_text()), name
-
-
-@pytest.mark.parametrize(
-    ("row", "said"),
-    [
-        ("{kind: image, rows: chest_xrays}", "row 5: has no name in small letters"),
-        ("{name: text, kind: text, rows: radiology_reports}", "row 4: text stands twice"),
-        ("{name: ct, kind: picture, rows: chest_xrays}", "row 5: ct is of kind picture, none of"),
-        ("{name: ct, kind: image}", "row 5: ct needs the name of a model or seed as rows"),
-        ("{name: ct, kind: image, rows: x, row: y}", "row 5: ct has row, none of name, kind"),
-    ],
-)
-def test_a_broken_row_of_a_modality_is_one_line(
-    built: Bench, project: Path, tmp_path: Path, row: str, said: str
-) -> None:
-    settings = project / "dbt_project.yml"
-    text = settings.read_text()
-    settings.write_text(
-        text.replace("\n  # What is predicted", f"    - {row}\n\n  # What is predicted")
-    )
-    bench = replace(built, project=project, logs=tmp_path)
-    done = bench.build()
-    assert done.code == 2 and f"vars.modalities, {said}" in done.output, done.output

@@ -12,7 +12,7 @@ import duckdb
 import pandas as pd
 import pytest
 
-from conftest import PROJECT
+from bench import PROJECT
 
 LAYERS = {
     "staging": ("stg_", ("raw", "seed")),

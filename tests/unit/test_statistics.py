@@ -468,6 +468,7 @@ def test_a_share_in_which_all_agree_has_the_exact_interval_of_its_patients(
     assert (found.ci_low, found.ci_high) == (pytest.approx(exact.low), pytest.approx(exact.high))
 
 
+@pytest.mark.slow
 def test_intervals_cover_the_truth_95_times_in_100() -> None:
     """Patients of 1 to 7 stays that share label and most of the score: drawn by stay, the intervals
     are far too narrow. Of 300 samples 95 % should cover; the bound is 3 deviations of that count.
@@ -565,6 +566,7 @@ def test_however_many_are_asked_a_clear_difference_can_be_significant(asked: int
     assert holm([smallest] * asked).max() < 0.05
 
 
+@pytest.mark.slow
 def test_p_values_of_nothing_are_even() -> None:
     """Two noises of equal quality: p falls below 0.2 about 1 time in 5, not always or never."""
     rng = np.random.default_rng(8)

@@ -441,6 +441,7 @@ def test_oracle_gains_from_every_modality(tmp_path: Path) -> None:
     assert not list((tmp_path / "many").rglob("*.jpg"))
 
 
+@pytest.mark.slow
 def test_same_seed_gives_the_same_bytes_on_any_number_of_threads(tmp_path: Path) -> None:
     for name, threads in (("one", 1), ("three", 3)):
         write(tmp_path / name, stays=40, threads=threads)

@@ -19,13 +19,13 @@ from pytest_httpserver import HTTPServer
 from streamlit.testing.v1 import AppTest
 
 from asking import write
+from bench import Bench
 from charthouse.core.errors import CharthouseError
 from charthouse.views.dashboard import launch as launching
 from charthouse.views.dashboard.app import PAGES
 from charthouse.views.dashboard.charts import LABELS
 from charthouse.views.publish import Options, publish, published_dir
 from charthouse.views.report.style import MINUS
-from conftest import Bench
 from shown import BASE, IMAGE, TEXT, shown_warehouse
 
 NAMES = [page.name for page in PAGES]

@@ -15,6 +15,7 @@ import pytest
 from pytest_httpserver import HTTPServer
 
 from asking import write
+from bench import Bench
 from charthouse.core.errors import CharthouseError
 from charthouse.views import publish as publishing
 from charthouse.views.publish import (
@@ -25,7 +26,6 @@ from charthouse.views.publish import (
     publish,
     published_dir,
 )
-from conftest import Bench
 from shown import shown_warehouse
 from small_disk import fill, needs_root, small_disk
 

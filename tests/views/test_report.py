@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from bench import Bench
 from charthouse.core.errors import CharthouseError
 from charthouse.views.report import run as report_run
 from charthouse.views.report import style
@@ -28,7 +29,6 @@ from charthouse.views.report.read import Found, TaskResults, read
 from charthouse.views.report.run import PAGE, PART, write_report
 from charthouse.views.report.style import Sheet
 from charthouse.views.report.subgroups import fairness_picture, subgroup_picture
-from conftest import Bench
 
 DEATH, LONG = "in_hospital_mortality", "icu_stay_over_3_days"
 GRU, FIXED = "structured[gru]", "structured[fixed_interval]"

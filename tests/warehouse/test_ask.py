@@ -11,10 +11,10 @@ import PIL.Image
 import pytest
 
 from asking import LEARNER, MORTALITY, put, stays_of_test, write
+from bench import PROJECT, Bench
 from charthouse.core.errors import CharthouseError
 from charthouse.jobs.ask.prompt import read_prompt
 from charthouse.models.learners.registry import family_of, learner_specs
-from conftest import PROJECT, Bench
 from fake_chat import Chat, picture_of, text_of
 
 # What is asked

@@ -10,6 +10,7 @@ import duckdb
 import numpy as np
 import pytest
 
+from bench import PROJECT, UNTESTED, Bench
 from charthouse.core.cohort import read_cohort
 from charthouse.core.errors import CharthouseError
 from charthouse.core.registry import seed_rows
@@ -20,7 +21,6 @@ from charthouse.jobs.embed import store
 from charthouse.jobs.embed.store import Target
 from charthouse.models.encoders.base import Encoded
 from charthouse.models.encoders.registry import encoder_specs
-from conftest import PROJECT, UNTESTED, Bench
 
 CHECKS = PROJECT / "models/reports/audit/checks"
 SPECS = encoder_specs(PROJECT)

@@ -11,6 +11,7 @@ import duckdb
 import numpy as np
 import pytest
 
+from bench import PROJECT, Bench
 from charthouse.core.cohort import read_cohort
 from charthouse.core.errors import CharthouseError
 from charthouse.core.progress import Told
@@ -20,7 +21,6 @@ from charthouse.jobs.audit.findings import Finding
 from charthouse.jobs.audit.run import show
 from charthouse.jobs.audit.workplace import workplace
 from charthouse.jobs.embed.store import vector_hash
-from conftest import PROJECT, Bench
 
 TASK = "in_hospital_mortality"
 ARM = "structured[demographics]+text[tfidf_svd]"

@@ -10,13 +10,13 @@ import duckdb
 import numpy as np
 import pytest
 
+from bench import Bench
 from charthouse.core.cohort import read_cohort
 from charthouse.core.warehouse import open_warehouse
 from charthouse.jobs.embed import store
 from charthouse.jobs.embed.store import Target
 from charthouse.models.encoders.base import Encoded
 from charthouse.stats.bootstrap import MIN_PATIENTS
-from conftest import Bench
 
 MORTALITY, LONG_STAY = "in_hospital_mortality", "icu_stay_over_3_days"
 Db = duckdb.DuckDBPyConnection

@@ -15,6 +15,7 @@ import pytest
 from pytest_httpserver import HTTPServer
 
 from asking import put, write
+from bench import FAKE, PROJECT, UNTESTED, Bench
 from charthouse.core.cohort import read_cohort
 from charthouse.core.data_kind import headline, kind_of
 from charthouse.core.errors import CharthouseError
@@ -30,7 +31,6 @@ from charthouse.core.synthetic_marker import (
 from charthouse.core.warehouse import open_warehouse
 from charthouse.models.shared.xray_file import Unreadable, picture_check, read_grayscale
 from charthouse.synth.mimic import write_synthetic_mimic
-from conftest import FAKE, PROJECT, UNTESTED, Bench
 from fake_chat import Chat, picture_of
 
 KIND = "select is_synthetic, data_kind, data_source from marts.cohort_definition"

@@ -10,9 +10,9 @@ from types import SimpleNamespace
 import duckdb
 import pytest
 
+from bench import PROJECT, Bench, rewrite
 from charthouse.data import doctor
 from charthouse.data.doctor import Finding, examine, show
-from conftest import PROJECT, Bench, rewrite
 
 
 @pytest.fixture

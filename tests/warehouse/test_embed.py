@@ -22,6 +22,7 @@ import pytest
 
 import forked
 from asking import write
+from bench import PROJECT, UNTESTED, Bench, rewrite
 from charthouse.core.cohort import read_cohort
 from charthouse.core.errors import CharthouseError
 from charthouse.core.warehouse import open_warehouse
@@ -39,7 +40,6 @@ from charthouse.models.encoders.registry import encoder_specs
 from charthouse.net.guard import Send
 from charthouse.net.patience import REFUSED, Patience
 from charthouse.net.sends import log_to
-from conftest import PROJECT, UNTESTED, Bench, rewrite
 from small_disk import fill, needs_root, small_disk
 
 

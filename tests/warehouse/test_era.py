@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from bench import UNTESTED, Bench
 from charthouse.synth.population import build_population, year_of
 from charthouse.synth.studies import draw_studies
-from conftest import UNTESTED, Bench
 
 PATIENTS = "mimic-iv/hosp/patients.csv.gz"
 MARTS = ("--exclude", "path:models/reports")

@@ -12,7 +12,9 @@ import pytest
 import shap
 from fairlearn.metrics import demographic_parity_ratio, equalized_odds_ratio
 from sklearn.metrics import average_precision_score, roc_auc_score
+from test_evaluate_learners import plant
 
+from bench import PROJECT, UNTESTED, Bench
 from charthouse.cli.jobs import evaluate as evaluate_command
 from charthouse.core.cohort import read_cohort
 from charthouse.core.errors import CharthouseError
@@ -31,9 +33,7 @@ from charthouse.stats.bootstrap import resample
 from charthouse.stats.groups import MIN_GROUP
 from charthouse.stats.metrics import METRICS, choose_threshold, measure
 from charthouse.stats.weighted import Operating
-from conftest import PROJECT, UNTESTED, Bench
 from small_disk import fill, needs_root, small_disk
-from test_evaluate_learners import plant
 from too_few import intervals_of_too_few
 
 SPECS = encoder_specs(PROJECT)

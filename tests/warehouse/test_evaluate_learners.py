@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as sklearn_metrics
 
+from bench import PROJECT, Bench
 from charthouse.core.cohort import read_cohort
 from charthouse.core.errors import CharthouseError
 from charthouse.core.runs import note_counts, start_run
@@ -19,7 +20,6 @@ from charthouse.jobs.ask.conditions import coalitions
 from charthouse.jobs.ask.plan import what_is_read
 from charthouse.jobs.evaluate.run import Options, evaluate
 from charthouse.stats.multiplicity import holm
-from conftest import PROJECT, Bench
 from too_few import intervals_of_too_few
 
 TASK = "icu_stay_over_3_days"
@@ -546,7 +546,7 @@ def test_the_promises_hold_and_a_broken_one_is_found(spoilt: Bench) -> None:
     write(spoilt, "update results.learner_metrics set ci_low = value + 0.1"
                   f" {of_copier} 'brier' and condition = 'full'")  # fmt: skip
     for promise in promises:  # as the build has just run them
-        compiled = spoilt.logs / f"target/compiled/charthouse/tests/{promise}.sql"
+        compiled = spoilt.logs / f"target/compiled/charthouse/tests/dbt/{promise}.sql"
         assert len(spoilt.sql(compiled.read_text())) == 1, promise
 
 

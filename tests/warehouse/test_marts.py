@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from conftest import PROJECT, UNTESTED, Bench, rewrite, roots_of
+from bench import PROJECT, UNTESTED, Bench, rewrite, roots_of
 
 MARTS = ("--exclude", "path:models/reports")  # all that these tests look at
 

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
+from bench import PROJECT, UNTESTED, Bench
 from charthouse.core.errors import CharthouseError
 from charthouse.jobs.evaluate.choice import one_per_modalities
 from charthouse.jobs.evaluate.explain import explain
@@ -27,7 +28,6 @@ from charthouse.jobs.predict.run import Options, predict
 from charthouse.models.encoders.registry import encoder_specs
 from charthouse.models.fusions.block import Block
 from charthouse.models.fusions.registry import make_fusion
-from conftest import PROJECT, UNTESTED, Bench
 from small_disk import fill, needs_root, small_disk
 
 SPECS = encoder_specs(PROJECT)

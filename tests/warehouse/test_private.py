@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from bench import PROJECT, UNTESTED, Bench, Outcome, link_without_models
 from charthouse.core.duckdb_errors import LEFT_OUT, values_left_out, without_values
 from charthouse.core.errors import CharthouseError
 from charthouse.core.warehouse import (
@@ -28,7 +29,6 @@ from charthouse.data.doctor import examine
 from charthouse.models.shared.xray_file import files_below
 from charthouse.views.publish import Options as PublishOptions
 from charthouse.views.publish import publish
-from conftest import PROJECT, UNTESTED, Bench, Outcome, link_without_models
 from listener import Listener
 
 SECRET = "Mrs_Smith"

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from bench import UNTESTED, Bench
 from charthouse.core.warehouse import open_warehouse
 from charthouse.jobs.ask.profile import (
     LEFT_OUT,
@@ -16,7 +17,6 @@ from charthouse.jobs.ask.profile import (
     shown,
     without_oldest,
 )
-from conftest import UNTESTED, Bench
 
 Profile = tuple[Section, ...]
 SECTIONS = ("demographics", "vitals", "text")

@@ -7,8 +7,8 @@ import duckdb
 import pytest
 from pytest_httpserver import HTTPServer
 
+from bench import PROJECT, Bench
 from charthouse.data.dictionary import PAGE, dictionary
-from conftest import PROJECT, Bench
 from shown import ARMS, BASE, shown_warehouse
 
 QUERIES = {

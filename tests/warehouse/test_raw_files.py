@@ -11,12 +11,12 @@ import duckdb
 import pytest
 
 import forked
+from bench import PROJECT, UNTESTED, Bench, rewrite
 from charthouse.core.errors import CharthouseError
 from charthouse.core.local_paths import require_warehouse_path
 from charthouse.core.project import RawTable, raw_tables
 from charthouse.core.synthetic_marker import sha256_of
 from charthouse.data.raw.files import is_origin, origin, raw_file
-from conftest import PROJECT, UNTESTED, Bench, rewrite
 
 PATIENTS, RADIOLOGY = (
     next(table for table in raw_tables(PROJECT) if table.table == name)

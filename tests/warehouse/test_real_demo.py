@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 
 from asking import put
+from bench import PROJECT, UNTESTED, Bench
 from charthouse.core.errors import CharthouseError
-from conftest import PROJECT, UNTESTED, Bench
 from fake_chat import Chat, text_of
 from too_few import intervals_of_too_few
 

@@ -9,6 +9,7 @@ import yaml
 from typer.testing import CliRunner
 
 from asking import write
+from bench import PROJECT, Bench
 from charthouse.cli import app, chain
 from charthouse.core.errors import CharthouseError
 from charthouse.core.settings import given_settings, settings_for
@@ -18,7 +19,6 @@ from charthouse.jobs.evaluate.explain import explain
 from charthouse.jobs.evaluate.leaderboard import print_leaderboard
 from charthouse.views.dashboard.launch import launch
 from charthouse.views.report.run import write_report
-from conftest import PROJECT, Bench
 
 
 def built_with(bench: Bench, **settings: object) -> None:

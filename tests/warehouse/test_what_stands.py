@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
+from bench import PROJECT, UNTESTED, Bench, roots_of
 from charthouse.core.synthetic_marker import GZIP_NAME
-from conftest import PROJECT, UNTESTED, Bench, roots_of
 
 TASK = "icu_stay_over_3_days"
 TEXT, VITALS = "text[tfidf_svd]", "structured[vitals_summary]"

@@ -83,7 +83,7 @@ def class_named(package: str, kind: str, name: str) -> Any:
     """The class of an entry: TfidfSvd in charthouse.models.encoders.tfidf_svd for tfidf_svd.
 
     Args:
-        package: below charthouse.
+        package: below charthouse.models.
         kind: for messages: encoder, fusion, family.
         name: of the entry, and of its module.
 
@@ -96,7 +96,7 @@ def class_named(package: str, kind: str, name: str) -> Any:
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
         if error.name == module_name:
-            mend = f"Add python/charthouse/{package}/{name}.py."
+            mend = f"Add python/charthouse/models/{package}/{name}.py."
         else:
             what = NOT_IN_THE_EXTRA.get(error.name or "", "'charthouse[models]'")
             mend = f"It needs {error.name}: pip install {what}, or make .venv/installed."

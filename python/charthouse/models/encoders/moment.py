@@ -10,8 +10,8 @@ saved):
 - T5's position bias depends on distances alone,
 - the sinusoids that are added are those of the patches' true positions, the last ones.
 
-tests/test_encode_vitals.py proves it against momentfm's own `embed`; benchmarks/moment_trimmed.py
-measures it.
+tests/models/test_encode_vitals.py proves it against momentfm's own `embed`;
+benchmarks/moment_trimmed.py measures it.
 """
 
 import warnings

@@ -14,8 +14,10 @@ import pyarrow as pa
 import pytest
 from sklearn.metrics import roc_auc_score
 
+from bench import UNTESTED, Bench, roots_of
 from charthouse.synth.mimic import write_synthetic_mimic
-from conftest import UNTESTED, Bench, roots_of
+
+pytestmark = pytest.mark.slow
 
 STRUCTURED = "structured[vitals_summary]"
 ARMS = {

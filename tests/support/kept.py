@@ -1,0 +1,41 @@
+"""The synthetic data and the warehouse that most tests read, and what they are made by."""
+
+from hashlib import md5, sha256
+from pathlib import Path
+
+from bench import PARTS, PROJECT, Bench, roots_of
+from charthouse.synth.mimic import write_synthetic_mimic
+
+_CODE = ("python/charthouse/core", "python/charthouse/data", "python/charthouse/synth")
+
+
+def made_by() -> str:
+    """A hash of all that data and warehouse depend on, the place of the project included."""
+    digest = sha256(str(PROJECT).encode())
+    for part in (*PARTS, *_CODE, "requirements.lock", "tests/support/kept.py"):
+        path = PROJECT / part
+        files = sorted(path.rglob("*")) if path.is_dir() else [path]
+        for file in (file for file in files if file.is_file() and file.suffix != ".pyc"):
+            digest.update(f"{file.relative_to(PROJECT)} ".encode())
+            digest.update(sha256(file.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def make(folder: Path) -> None:
+    """A synthetic MIMIC of 300 stays, in data/, and its warehouse, which dbt has tested."""
+    folder.mkdir(parents=True)
+    write_synthetic_mimic(folder / "data", stays=300, seed=24, rows_per_stay=700, image_pixels=32)
+    bench = Bench(roots_of(folder / "data"), folder / "warehouse.duckdb", folder)
+    outcome = bench.build("unit_test")
+    assert outcome.code == 0, outcome.output
+    (folder / "md5").write_text(_md5(bench.warehouse))
+
+
+def is_whole(folder: Path) -> bool:
+    """Whether it was made to its end, and no test has written to the warehouse since."""
+    written = folder / "md5"
+    return written.exists() and written.read_text() == _md5(folder / "warehouse.duckdb")
+
+
+def _md5(path: Path) -> str:
+    return md5(path.read_bytes()).hexdigest()
