@@ -9,6 +9,9 @@ from bench import PROJECT
 ROOMS = ("core", "synth", "data", "net", "stats", "models", "jobs", "views", "cli")
 """From the ground up: a room may import those before it."""
 
+FACES = {"charthouse.synth": "mimic", "charthouse.stats.logistic": "search"}
+"""Packages of which the rest of the code knows one module."""
+
 
 def modules() -> dict[str, Path]:
     root = PROJECT / "python"
@@ -58,6 +61,20 @@ def test_no_imports_go_in_a_circle() -> None:
     while leaves := [name for name, those in left.items() if not those]:
         left = {name: those - set(leaves) for name, those in left.items() if those}
     assert not left
+
+
+def test_a_package_with_a_face_is_not_reached_into() -> None:
+    """What writes the synthetic MIMIC, and what solves logistic regressions, could each be a
+    library of its own."""
+    inside = [
+        (importer, imported)
+        for importer, those in imports().items()
+        for imported in those
+        for package, face in FACES.items()
+        if imported.startswith(f"{package}.") and not importer.startswith(package)
+        and imported != f"{package}.{face}"
+    ]  # fmt: skip
+    assert not inside
 
 
 def test_the_page_draws_the_rooms_in_this_order() -> None:
