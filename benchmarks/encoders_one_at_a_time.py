@@ -24,11 +24,11 @@ import PIL.Image
 import torch
 
 from charthouse.core.ahead import ahead
+from charthouse.models.checkpoints import import_transformers, quiet
 from charthouse.models.encoders.base import Context, Image, ItemEncoder, Report, Stay
 from charthouse.models.encoders.radbert import Radbert, batches
 from charthouse.models.encoders.registry import encoder_class, encoder_spec
 from charthouse.models.encoders.swin import MEAN, STD, Swin, read_picture
-from charthouse.models.shared.torch_models import import_transformers, quiet
 from charthouse.synth.phantom import draw_chest
 from charthouse.synth.phrases import FAMILIES
 from charthouse.synth.studies import FEATURES

@@ -21,11 +21,11 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from charthouse.core.warehouse import open_warehouse
+from charthouse.data.xray_files import files_below
 from charthouse.jobs.ask.profile import read_profiles, render
 from charthouse.jobs.ask.prompt import read_prompt
 from charthouse.jobs.ask.run import Options, ask
 from charthouse.models.learners.served import data_url
-from charthouse.models.shared.xray_file import files_below
 
 PROJECT = Path(__file__).resolve().parents[1]
 LOOP_QUESTIONS = 100

@@ -36,7 +36,7 @@ STARTS_WITHIN = 120  # seconds
 SERVE = """
 # The command `transformers`, beside a torchvision that was compiled for another build of torch: its
 # operators are declared, and pictures are decoded by Pillow in their place.
-from charthouse.models.shared.torch_models import mend_torchvision
+from charthouse.models.checkpoints import mend_torchvision
 
 mend_torchvision()
 import io

@@ -16,11 +16,11 @@ from werkzeug import Response
 
 from bench import PROJECT
 from charthouse.core.errors import CharthouseError
+from charthouse.models.chunking import Piece, cut, estimate_tokens, pack
 from charthouse.models.encoders import text_embedding_3_large as api
 from charthouse.models.encoders.base import Context, Report, Stay
 from charthouse.models.encoders.registry import encoder_class, encoder_spec
 from charthouse.models.encoders.text_embedding_3_large import TextEmbedding3Large, _average
-from charthouse.models.shared.text_pieces import Piece, cut, estimate_tokens, pack
 from charthouse.net.guard import Guard, Send
 from charthouse.net.openai_api import named_address
 from charthouse.net.patience import Patience

@@ -15,6 +15,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from bench import PROJECT
 from charthouse.core.errors import CharthouseError
+from charthouse.data.xray_files import Unreadable, read_grayscale
 from charthouse.jobs.embed.inputs import READERS
 from charthouse.models.encoders import pixel_pca, tfidf_svd
 from charthouse.models.encoders.base import (
@@ -33,7 +34,6 @@ from charthouse.models.encoders.pixel_pca import PixelPca
 from charthouse.models.encoders.registry import encoder_spec, why_not_ready
 from charthouse.models.encoders.tfidf_svd import TfidfSvd
 from charthouse.models.encoders.vitals_summary import VitalsSummary
-from charthouse.models.shared.xray_file import Unreadable, read_grayscale
 
 TABULAR = (("age", "numeric"), ("gender", "categorical"), ("insurance", "categorical"))
 

@@ -20,17 +20,17 @@ import torch
 from bench import PROJECT
 from charthouse.core.ahead import ahead
 from charthouse.core.errors import CharthouseError
-from charthouse.models.encoders.base import Context, Image, Stay
-from charthouse.models.encoders.registry import encoder_class, encoder_spec
-from charthouse.models.encoders.swin import Swin, normalised, read_picture
-from charthouse.models.shared.torch_models import import_timm, import_transformers, read_tensors
-from charthouse.models.shared.xray_file import (
+from charthouse.data.xray_files import (
     MOST_PIXELS,
     Unreadable,
     files_below,
     read_grayscale,
     stat_of,
 )
+from charthouse.models.checkpoints import import_timm, import_transformers, read_tensors
+from charthouse.models.encoders.base import Context, Image, Stay
+from charthouse.models.encoders.registry import encoder_class, encoder_spec
+from charthouse.models.encoders.swin import Swin, normalised, read_picture
 from tiny_checkpoints import SWIN_PIXELS as SIZE
 from tiny_checkpoints import TINY_SWIN as TINY
 from tiny_checkpoints import write_swin
@@ -483,7 +483,7 @@ def test_pillow_is_left_as_it_was(swin, tmp_path):
 def test_timm_and_transformers_can_be_imported_first_thing_in_a_process():
     """Beside the CPU build of torch a plain import of torchvision fails."""
     code = (
-        "from charthouse.models.shared.torch_models import import_timm, import_transformers\n"
+        "from charthouse.models.checkpoints import import_timm, import_transformers\n"
         "import_timm(); import_transformers().SwinModel; import torchvision\n"
         "import_timm()\n"
         "print(torchvision.__name__)"
@@ -498,8 +498,8 @@ def test_operators_that_exist_are_not_declared_again():
         "import torch; theirs = torch.library.Library('torchvision', 'DEF')\n"
         "theirs.define('nms(Tensor a, Tensor b, float c) -> Tensor')\n"
         "theirs.define('qnms(Tensor a, Tensor b, float c) -> Tensor')\n"
-        "from charthouse.models.encoders import torch_models; torch_models.mend_torchvision()\n"
-        "print(torch_models._declared)"
+        "from charthouse.models import checkpoints; checkpoints.mend_torchvision()\n"
+        "print(checkpoints._declared)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
     assert done.stdout == "[]\n", done.stderr

@@ -12,10 +12,10 @@ import torch
 
 from bench import PROJECT
 from charthouse.core.errors import CharthouseError
+from charthouse.models.checkpoints import import_transformers
 from charthouse.models.encoders.base import Context, Report, Stay
 from charthouse.models.encoders.radbert import Radbert, batches, max_tokens
 from charthouse.models.encoders.registry import encoder_class, encoder_spec
-from charthouse.models.shared.torch_models import import_transformers
 from tiny_checkpoints import MOST, WORDS, write_bert
 
 

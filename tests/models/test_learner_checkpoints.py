@@ -120,7 +120,7 @@ def test_the_weights_of_another_model_are_refused(folder: Path) -> None:
 def test_the_layout_of_llavas_own_code_is_to_be_converted(folder: Path) -> None:
     change(folder / "config.json", model_type="llava_mistral")
     assert refused().endswith(
-        f"Convert it once: python -m charthouse.models.learners.llava_med_layout {folder}"
+        f"Convert it once: python -m charthouse.extras.llava_med {folder}"
         f" FOLDER/{LEARNER}; then set CHARTHOUSE_WEIGHTS=FOLDER."
     )
 

@@ -15,7 +15,7 @@ from werkzeug import Request, Response
 
 from bench import PROJECT
 from charthouse.models.encoders.registry import encoder_spec
-from charthouse.models.shared.weights import local_weights, published_revision
+from charthouse.models.weights import local_weights, published_revision
 
 SPEC = encoder_spec(PROJECT, "moment")
 FILES = {
@@ -27,7 +27,7 @@ FILES = {
 ASK = (
     "from pathlib import Path; from charthouse.core.errors import CharthouseError\n"
     "from charthouse.models.encoders.registry import encoder_spec\n"
-    "from charthouse.models.shared.weights import find_weights\n"
+    "from charthouse.models.weights import find_weights\n"
     f"spec = encoder_spec(Path({str(PROJECT)!r}), 'moment')\n"
     "files = ('config.json', '*.safetensors|*.bin', 'merges.txt?', 'vocab.txt?')\n"
     "try: print(find_weights(spec, files))\n"

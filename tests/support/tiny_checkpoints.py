@@ -8,8 +8,8 @@ from typing import Any
 
 import torch
 
+from charthouse.models.checkpoints import import_transformers
 from charthouse.models.encoders.moment import MOMENTPipeline  # which mends torchvision first
-from charthouse.models.shared.torch_models import import_transformers
 
 WORDS = re.findall(
     r"\w+",

@@ -15,10 +15,10 @@ import tokenizers
 import torch
 
 from bench import PROJECT
+from charthouse.models.checkpoints import import_transformers, quiet
 from charthouse.models.learners.base import Message, Question
 from charthouse.models.learners.in_process import InProcess
 from charthouse.models.learners.registry import learner_spec
-from charthouse.models.shared.torch_models import import_transformers, quiet
 
 SIDE = 56  # pixels that the tiny models see, in patches of 14
 WORDS = re.findall(

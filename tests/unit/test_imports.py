@@ -1,4 +1,4 @@
-"""The house by its imports: nine rooms, one direction, no circle (docs/architecture.md)."""
+"""The house by its imports: ten rooms, one direction, no circle (docs/architecture.md)."""
 
 import ast
 import re
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bench import PROJECT
 
-ROOMS = ("core", "synth", "data", "net", "stats", "models", "jobs", "views", "cli")
+ROOMS = ("core", "synth", "data", "net", "stats", "models", "jobs", "views", "extras", "cli")
 """From the ground up: a room may import those before it."""
 
 FACES = {"charthouse.synth": "mimic", "charthouse.stats.logistic": "search"}
@@ -54,6 +54,16 @@ def test_imports_go_down() -> None:
         and ROOMS.index(room(importer)) < ROOMS.index(room(imported))
     ]  # fmt: skip
     assert not upward
+
+
+def test_nothing_imports_an_extra() -> None:
+    """An extra can be thrown away, and costs nobody an import who does not run it."""
+    assert not [
+        (importer, imported)
+        for importer, those in imports().items()
+        for imported in those
+        if room(imported) == "extras" and room(importer) not in ("extras", "cli")
+    ]
 
 
 def test_no_imports_go_in_a_circle() -> None:

@@ -29,7 +29,7 @@ from charthouse.core.synthetic_marker import (
     write_marker,
 )
 from charthouse.core.warehouse import open_warehouse
-from charthouse.models.shared.xray_file import Unreadable, picture_check, read_grayscale
+from charthouse.data.xray_files import Unreadable, picture_check, read_grayscale
 from charthouse.synth.mimic import write_synthetic_mimic
 from fake_chat import Chat, picture_of
 

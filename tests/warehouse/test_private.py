@@ -26,7 +26,7 @@ from charthouse.core.warehouse import (
 )
 from charthouse.data.dbt_plugin import Plugin
 from charthouse.data.doctor import examine
-from charthouse.models.shared.xray_file import files_below
+from charthouse.data.xray_files import files_below
 from charthouse.views.publish import Options as PublishOptions
 from charthouse.views.publish import publish
 from listener import Listener

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import PIL.Image
 
-from charthouse.models.shared.xray_file import read_grayscale
+from charthouse.data.xray_files import read_grayscale
 
 BLANK_GRAY = 128  # of 255: the middle; black would look like an X-ray that failed
 
@@ -17,7 +17,7 @@ def at_size_of(
     """The X-ray in 8-bit gray at the size at which a learner sees it.
 
     Raises:
-        charthouse.models.shared.xray_file.Unreadable: the file holds no X-ray.
+        charthouse.data.xray_files.Unreadable: the file holds no X-ray.
     """
     picture = read_grayscale(path)
     size = size_of(*picture.size)

@@ -11,10 +11,10 @@ from charthouse.core.cohort import Cohort, require_cohort
 from charthouse.core.digest import digest
 from charthouse.core.errors import CharthouseError
 from charthouse.core.warehouse import open_warehouse
+from charthouse.data.xray_files import ROOT, files_below, stat_of
 from charthouse.jobs.ask import store
 from charthouse.jobs.ask.conditions import Condition, conditions
 from charthouse.jobs.ask.pictures import seeded_order, swapped
-from charthouse.models.shared.xray_file import ROOT, files_below, stat_of
 
 SPLIT = "test"
 

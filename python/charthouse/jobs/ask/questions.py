@@ -8,13 +8,13 @@ from pathlib import Path
 import PIL.Image
 
 from charthouse.core.errors import CharthouseError
+from charthouse.data.xray_files import Unreadable, stat_of
 from charthouse.jobs.ask.pictures import at_size_of, blank_like, hash_of
 from charthouse.jobs.ask.plan import Asked
 from charthouse.jobs.ask.profile import Section, droppable, render, shown, without_oldest
 from charthouse.jobs.ask.prompt import Prompt
 from charthouse.jobs.ask.shots import Shots
 from charthouse.models.learners.base import ANSWER_TOKENS, Message, Question, Respondent
-from charthouse.models.shared.xray_file import Unreadable, stat_of
 
 NO_PICTURE = "no X-ray in the window"
 

@@ -14,6 +14,7 @@ from charthouse.core.errors import CharthouseError, require_known
 from charthouse.core.progress import Say, Watch
 from charthouse.core.runs import new_run_id, note_counts, note_cut_short, start_run
 from charthouse.core.warehouse import open_warehouse
+from charthouse.data.xray_files import picture_check
 from charthouse.jobs.ask.budget import Budget
 from charthouse.jobs.ask.conditions import FULL, coalitions, condition_named
 from charthouse.jobs.ask.job import Job, Tally
@@ -27,7 +28,6 @@ from charthouse.jobs.ask.store import mark_current, parse_again
 from charthouse.models.learners.base import ANSWER_TOKENS, Respondent
 from charthouse.models.learners.connect import Connection, is_in_process, reach, why_absent
 from charthouse.models.learners.registry import LearnerSpec, learner_spec, learner_specs
-from charthouse.models.shared.xray_file import picture_check
 from charthouse.net.guard import Guard
 from charthouse.net.openai_api import Usage
 from charthouse.net.patience import Patience

@@ -13,12 +13,12 @@ from charthouse.core.digest import digest
 from charthouse.core.errors import CharthouseError
 from charthouse.core.runs import new_run_id
 from charthouse.core.warehouse import open_warehouse
+from charthouse.data.xray_files import ROOT, picture_check
 from charthouse.jobs.embed.inputs import READERS, Images, Reader
 from charthouse.jobs.embed.store import Items, Target, answered, encoded_hashes, refused
 from charthouse.models.encoders.base import Context, Encoder, FittedEncoder, Stay
 from charthouse.models.encoders.registry import encoder_class, unsuited
 from charthouse.models.encoders.spec import EncoderSpec
-from charthouse.models.shared.xray_file import ROOT, picture_check
 from charthouse.net.guard import Guard
 from charthouse.net.openai_api import named_address
 from charthouse.net.sends import log_to

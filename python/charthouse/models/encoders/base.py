@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 import numpy as np
 
 from charthouse.models.encoders.spec import EncoderSpec
-from charthouse.models.shared.weights import fetch_command, local_weights, published_revision
+from charthouse.models.weights import fetch_command, local_weights, published_revision
 from charthouse.net.guard import Guard
 
 Content = TypeVar("Content")
@@ -124,7 +124,7 @@ class Encoder(ABC, Generic[Content]):
     """Trained on the labels of a task; its table then has a column task."""
 
     weight_files: ClassVar[tuple[str, ...]] = ()
-    """Files of its pretrained weights, as patterns for charthouse.models.shared.weights."""
+    """Files of its pretrained weights, as patterns for charthouse.models.weights."""
 
     zero_is_a_value: ClassVar[bool] = False
     """A vector of zeros says something; elsewhere it is the mark of a fault, and is refused."""

@@ -23,17 +23,17 @@ from PIL import Image as Pillow
 
 from charthouse.core.ahead import ahead
 from charthouse.core.errors import CharthouseError
-from charthouse.models.encoders import cxr_foundation_runner as runner
-from charthouse.models.encoders.base import Context, Image, ItemEncoder
-from charthouse.models.encoders.spec import EncoderSpec
-from charthouse.models.encoders.tfrecord import DamagedRecord, read_examples
-from charthouse.models.shared.weights import find_weights, hash_of_files
-from charthouse.models.shared.xray_file import (
+from charthouse.data.xray_files import (
     LEADS_OUT,
     Unreadable,
     read_grayscale,
     require_about_the_file,
 )
+from charthouse.models.encoders import cxr_foundation_runner as runner
+from charthouse.models.encoders.base import Context, Image, ItemEncoder
+from charthouse.models.encoders.spec import EncoderSpec
+from charthouse.models.encoders.tfrecord import DamagedRecord, read_examples
+from charthouse.models.weights import find_weights, hash_of_files
 
 DIMENSION = 1376
 MODEL = "elixr-c-v2-pooled"

@@ -23,18 +23,18 @@ import numpy as np
 import torch
 
 from charthouse.core.errors import CharthouseError
-from charthouse.models.encoders.base import Context, Encoded, Encoder, Events, Stay, stack
-from charthouse.models.encoders.charted_rows import charted_rows
-from charthouse.models.encoders.hourly_grid import gaps, require_whole
-from charthouse.models.shared.torch_models import (
+from charthouse.models.checkpoints import (
     checkpoint_of,
     load_strictly,
     mend_torchvision,
-    on_gpu,
     read_config,
     read_tensors,
 )
-from charthouse.models.shared.weights import find_weights, hash_of_files
+from charthouse.models.encoders.base import Context, Encoded, Encoder, Events, Stay, stack
+from charthouse.models.encoders.charted_rows import charted_rows
+from charthouse.models.encoders.hourly_grid import gaps, require_whole
+from charthouse.models.encoders.precision import on_gpu
+from charthouse.models.weights import find_weights, hash_of_files
 
 mend_torchvision()  # transformers' T5, which momentfm imports, imports torchvision
 

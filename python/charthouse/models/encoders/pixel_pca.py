@@ -10,8 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from charthouse.data.xray_files import Unreadable, read_grayscale
 from charthouse.models.encoders.base import FittedEncoder, Image, ItemEncoder, NothingToFit, Stay
-from charthouse.models.shared.xray_file import Unreadable, read_grayscale
 
 PIXELS = 64  # width and height that an X-ray is shrunk to
 COMPONENTS = 64

@@ -10,17 +10,16 @@ import numpy as np
 import torch
 
 from charthouse.core.errors import CharthouseError
-from charthouse.models.encoders.base import Context, Report
-from charthouse.models.encoders.report_encoder import NO_WORDS, NONE_HAS_WORDS, ReportEncoder
-from charthouse.models.shared.torch_models import (
+from charthouse.models.checkpoints import (
     checkpoint_of,
     import_transformers,
-    inference,
-    on_gpu,
     quiet,
     read_config,
 )
-from charthouse.models.shared.weights import find_weights, hash_of_files
+from charthouse.models.encoders.base import Context, Report
+from charthouse.models.encoders.precision import inference, on_gpu
+from charthouse.models.encoders.report_encoder import NO_WORDS, NONE_HAS_WORDS, ReportEncoder
+from charthouse.models.weights import find_weights, hash_of_files
 
 TOKENIZER = (
     "tokenizer.json", "vocab.txt", "vocab.json", "merges.txt",

@@ -13,18 +13,17 @@ import torch
 
 from charthouse.core.ahead import ahead
 from charthouse.core.errors import CharthouseError
-from charthouse.models.encoders.base import Context, Image, ItemEncoder
-from charthouse.models.shared.torch_models import (
+from charthouse.data.xray_files import Unreadable, read_grayscale
+from charthouse.models.checkpoints import (
     checkpoint_of,
     import_timm,
-    inference,
     load_strictly,
-    on_gpu,
     read_config,
     read_tensors,
 )
-from charthouse.models.shared.weights import find_weights, hash_of_files
-from charthouse.models.shared.xray_file import Unreadable, read_grayscale
+from charthouse.models.encoders.base import Context, Image, ItemEncoder
+from charthouse.models.encoders.precision import inference, on_gpu
+from charthouse.models.weights import find_weights, hash_of_files
 
 FILES = ("*.safetensors|*.bin|*.pth", "config.json?")
 

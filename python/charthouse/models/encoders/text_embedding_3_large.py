@@ -19,10 +19,10 @@ from typing import Any
 import numpy as np
 
 from charthouse.core.errors import CharthouseError
+from charthouse.models.chunking import Piece, cut, pack
 from charthouse.models.encoders.base import Context, Report
 from charthouse.models.encoders.report_encoder import NO_WORDS, ReportEncoder, has_words
 from charthouse.models.encoders.spec import EncoderSpec
-from charthouse.models.shared.text_pieces import Piece, cut, pack
 from charthouse.net.openai_api import Service, Usage, connect, named_address
 from charthouse.net.patience import REFUSED, Patience, RefusedInput
 

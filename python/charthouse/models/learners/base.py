@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 
 import PIL.Image
 
-from charthouse.models.shared.text_pieces import estimate_tokens
+from charthouse.models.chunking import estimate_tokens
 
 Role = Literal["system", "user", "assistant"]
 

@@ -12,10 +12,9 @@ from typing import Any
 import torch
 
 from charthouse.core.errors import CharthouseError
+from charthouse.models.checkpoints import import_transformers, quiet, read_config
 from charthouse.models.learners.base import ANSWER_TOKENS
-from charthouse.models.learners.llava_med_layout import is_original_layout
-from charthouse.models.shared.torch_models import import_transformers, quiet, read_config
-from charthouse.models.shared.weights import hash_of_files
+from charthouse.models.weights import hash_of_files
 
 PROCESSOR = (
     "tokenizer.json", "tokenizer.model", "vocab.json", "merges.txt", "tokenizer_config.json",
@@ -31,6 +30,9 @@ FILES = (
     "tokenizer.json|tokenizer.model|vocab.json",
     *(f"{name}?" for name in PROCESSOR),
 )
+LLAVA_MED = "llava_mistral"
+"""The model_type of microsoft/llava-med-v1.5-mistral-7b, for charthouse.extras.llava_med."""
+
 _LOCAL = {"local_files_only": True, "trust_remote_code": False}
 
 
@@ -44,10 +46,10 @@ def require_family(folder: Path, model_types: Sequence[str], learner: str) -> No
     kind = config.get("model_type")
     if kind in model_types:
         return
-    if is_original_layout(config):
+    if kind == LLAVA_MED:
         raise CharthouseError(
             f"{folder} has the layout of LLaVA's own code. Convert it once: python -m"
-            f" charthouse.models.learners.llava_med_layout {folder} FOLDER/{learner}; then set"
+            f" charthouse.extras.llava_med {folder} FOLDER/{learner}; then set"
             " CHARTHOUSE_WEIGHTS=FOLDER."
         )
     raise CharthouseError(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from charthouse.models.learners.base import Respondent
 from charthouse.models.learners.registry import LearnerSpec, family_of
 from charthouse.models.learners.served import Served
-from charthouse.models.shared.weights import fetch_command, local_weights
+from charthouse.models.weights import fetch_command, local_weights
 from charthouse.net.guard import Guard
 from charthouse.net.openai_api import Usage, connect
 from charthouse.net.patience import Patience

@@ -7,8 +7,8 @@ tokens of a picture alone. At auto the service chooses.
 
 import math
 
+from charthouse.models.chunking import estimate_tokens
 from charthouse.models.learners.base import Family, shrunk
-from charthouse.models.shared.text_pieces import estimate_tokens
 
 LONGEST, SHORTEST, TILE = 2048, 768, 512
 BASE_TOKENS, TILE_TOKENS = 2833, 5667  # of gpt-4o-mini; gpt-4o takes 85 and 170

@@ -24,7 +24,7 @@ from charthouse.models.learners.checkpoint import (
 )
 from charthouse.models.learners.first_token import answer_ids, from_logits
 from charthouse.models.learners.registry import LearnerSpec, family_of
-from charthouse.models.shared.weights import find_weights, published_revision
+from charthouse.models.weights import find_weights, published_revision
 
 DTYPES = ("auto", "float32", "bfloat16", "float16", "4bit")
 BATCH_ON_GPU = 8

@@ -35,7 +35,7 @@ class LearnerSpec:
 
     @property
     def name(self) -> str:
-        """As weights know it (charthouse.models.shared.weights)."""
+        """As weights know it (charthouse.models.weights)."""
         return self.learner
 
 

@@ -28,7 +28,7 @@ from charthouse.models.learners.base import (
 )
 from charthouse.models.learners.first_token import from_top
 from charthouse.models.learners.registry import LearnerSpec
-from charthouse.models.shared.weights import local_weights
+from charthouse.models.weights import local_weights
 from charthouse.net.openai_api import Service
 from charthouse.net.patience import GaveUp, RefusedInput, Stopped
 

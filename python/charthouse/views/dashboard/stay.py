@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from charthouse.core.errors import CharthouseError
-from charthouse.models.shared.xray_file import (
+from charthouse.data.xray_files import (
     ROOT,
     Unreadable,
     files_below,

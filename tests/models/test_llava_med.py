@@ -15,11 +15,12 @@ from transformers.utils import sentencepiece_model_pb2_new
 
 from bench import PROJECT
 from charthouse.core.errors import CharthouseError
+from charthouse.extras.llava_med.__main__ import main
+from charthouse.extras.llava_med.convert import convert
+from charthouse.models.checkpoints import import_transformers
 from charthouse.models.learners.base import Message, Reply
 from charthouse.models.learners.in_process import InProcess
-from charthouse.models.learners.llava_med_layout import convert, main
 from charthouse.models.learners.registry import learner_spec
-from charthouse.models.shared.torch_models import import_transformers
 from tiny_learners import disc, one_thread, question, write_llava  # noqa: F401
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -329,7 +330,7 @@ def test_another_layout_a_target_that_is_there_and_broken_files_are_one_line(
 def test_the_command(
     source: Path, target: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("sys.argv", ["llava_med_layout", str(source), str(target)])
+    monkeypatch.setattr("sys.argv", ["llava_med", str(source), str(target)])
     main()
     assert capsys.readouterr().out == (
         f"{target} is written. Set CHARTHOUSE_WEIGHTS={target.parent}\n"

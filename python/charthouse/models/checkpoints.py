@@ -1,4 +1,4 @@
-"""What encoders that run on torch share: imports that work, checkpoints, the mode of a forward."""
+"""Checkpoints of torch, and the libraries that make models of them: imported so that they work."""
 
 import importlib
 import importlib.util
@@ -15,7 +15,6 @@ import torch
 from torch.library import Library
 
 from charthouse.core.errors import CharthouseError
-from charthouse.models.encoders.base import Context
 
 CHECKPOINTS = ("model.safetensors", "*.safetensors", "pytorch_model.bin", "*.pth", "*.bin")
 _declared: list[Library] = []  # a schema lives no longer than its Library
@@ -53,20 +52,6 @@ def import_transformers() -> ModuleType:
     """transformers, with torchvision mended first: its models import it too."""
     mend_torchvision()
     return importlib.import_module("transformers")
-
-
-def on_gpu(context: Context) -> bool:
-    """Whether the device is a GPU."""
-    return context.device == "cuda"
-
-
-@contextmanager
-def inference(context: Context) -> Iterator[None]:
-    """No gradients; products of matrices in bfloat16 where the context asks for it."""
-    halved = context.precision == "bfloat16"
-    kind = "cuda" if on_gpu(context) else "cpu"
-    with torch.inference_mode(), torch.autocast(kind, torch.bfloat16, enabled=halved):
-        yield
 
 
 @contextmanager

@@ -5,18 +5,14 @@ which transformers does not know. The published checkpoint could not be had here
 and the form of a question are those of the public code (github.com/microsoft/LLaVA-Med,
 llava/conversation.py, mm_utils.py, model/), tried on small random checkpoints in that layout.
 
-    python -m charthouse.models.learners.llava_med_layout SOURCE TARGET [--clip FOLDER]
-
 A question then reads "[INST] <image>\\nTEXT [/INST]"; a system text stands before it as that code
 puts one, between <<SYS>> and <</SYS>>.
 """
 
-import argparse
 import importlib
 import json
 import math
 import re
-import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -24,15 +20,15 @@ from typing import Any
 import torch
 
 from charthouse.core.errors import CharthouseError
-from charthouse.models.shared.torch_models import (
+from charthouse.models.checkpoints import (
     checkpoint_of,
     import_transformers,
     quiet,
     read_config,
     read_tensors,
 )
+from charthouse.models.learners.checkpoint import LLAVA_MED
 
-MODEL_TYPE = "llava_mistral"
 IMAGE = "<image>"
 HEAD = 64  # numbers of an attention head, in every CLIP that OpenAI published
 RENAMES = (
@@ -63,11 +59,6 @@ TEMPLATE = (
 )
 
 
-def is_original_layout(config: Mapping[str, Any]) -> bool:
-    """Whether a config.json is one of LLaVA's own code, with Mistral inside."""
-    return config.get("model_type") == MODEL_TYPE
-
-
 def convert(source: Path, target: Path, clip: Path | None = None) -> None:
     """Writes the checkpoint anew, a file of weights at a time.
 
@@ -82,10 +73,10 @@ def convert(source: Path, target: Path, clip: Path | None = None) -> None:
         CharthouseError: the source is in another layout, incomplete or damaged.
     """
     config = read_config(source)
-    if not is_original_layout(config):
+    if config.get("model_type") != LLAVA_MED:
         raise CharthouseError(
             f"{source / 'config.json'} names a model '{config.get('model_type')}', not"
-            f" {MODEL_TYPE}: only that layout can be converted."
+            f" {LLAVA_MED}: only that layout can be converted."
         )
     for name, known in SUPPORTED.items():
         if config.get(name) not in known:
@@ -287,24 +278,3 @@ def _write_processor(
 
 def _strategy(config: Mapping[str, Any]) -> str:
     return "full" if config.get("mm_vision_select_feature") == "cls_patch" else "default"
-
-
-def main() -> None:
-    """The command."""
-    parser = argparse.ArgumentParser(
-        prog="python -m charthouse.models.learners.llava_med_layout",
-        description="Converts LLaVA-Med to the layout that transformers reads.",
-    )
-    parser.add_argument("source", type=Path, help="the checkpoint as published")
-    parser.add_argument("target", type=Path, help="a new folder, such as WEIGHTS/llava_med")
-    parser.add_argument("--clip", type=Path, help="a folder with openai/clip-vit-large-patch14-336")
-    asked = parser.parse_args()
-    try:
-        convert(asked.source, asked.target, asked.clip)
-    except CharthouseError as error:
-        sys.exit(f"charthouse: {error}")
-    print(f"{asked.target} is written. Set CHARTHOUSE_WEIGHTS={asked.target.parent}")
-
-
-if __name__ == "__main__":
-    main()

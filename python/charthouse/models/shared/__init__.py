@@ -1,1 +1,0 @@
-"""What encoders and learners share: weights, X-ray files, tokens."""
