@@ -27,7 +27,6 @@ from charthouse.models.encoders.cxr_foundation import CxrFoundation, ModelProces
 from charthouse.models.encoders.registry import encoder_spec
 from charthouse.models.encoders.tfrecord import (
     DamagedRecord,
-    crc32c,
     parse_example,
     read_examples,
     split_records,
@@ -144,15 +143,16 @@ def example(vector: np.ndarray, image_id: str, *, packed: bool = True) -> bytes:
     return message(1, features)
 
 
+def masked(data: bytes) -> int:
+    checksum = slow_crc32c(data)
+    return ((checksum >> 15 | checksum << 17) + 0xA282EAD8) % 2**32
+
+
 def record(payload: bytes) -> bytes:
     """A TFRecord."""
-
-    def masked(data: bytes) -> bytes:
-        checksum = slow_crc32c(data)
-        return struct.pack("<I", ((checksum >> 15 | checksum << 17) + 0xA282EAD8) % 2**32)
-
     length = struct.pack("<Q", len(payload))
-    return length + masked(length) + payload + masked(payload)
+    checksums = [struct.pack("<I", masked(part)) for part in (length, payload)]
+    return length + checksums[0] + payload + checksums[1]
 
 
 @pytest.fixture(autouse=True)
@@ -218,14 +218,6 @@ def expected(width: int, level: int) -> np.ndarray:
 # the reader of TFRecords
 
 
-def test_checksum_is_that_of_the_standard() -> None:
-    assert crc32c(b"123456789") == 0xE3069283
-    rng = np.random.default_rng(0)
-    for size in (0, 1, 3, 4, 5, 1023, 1024, 1025, 1027, 2049):
-        data = rng.bytes(size)
-        assert crc32c(data) == slow_crc32c(data)
-
-
 def test_file_of_tensorflow_is_read(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(BY_TENSORFLOW)
     first, second = read_examples(tmp_path / "file")
@@ -261,10 +253,27 @@ def test_numbers_may_be_packed_or_one_by_one() -> None:
         feature = message(1, message(1, b"n") + message(2, message(3, content)))
         assert parse_example(message(1, feature))["n"].tolist() == numbers
     strange = varint(1 << 3 | 5) + b"1234"  # four bytes, as a float is
-    with pytest.raises(DamagedRecord, match="a list of integers holds something else"):
-        parse_example(message(1, message(1, message(1, b"n") + message(2, message(3, strange)))))
-    with pytest.raises(DamagedRecord, match="longer than 64 bits"):
-        parse_example(b"\xff" * 11)
+    feature = message(1, message(1, b"n") + message(2, message(3, strange)))
+    assert parse_example(message(1, feature))["n"].tolist() == []  # an unknown field is skipped
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"\xff" * 11, b"\x0a\x05abc", b"%PDF-1.7", message(1, message(1, message(1, b"\xff")))],
+    ids=["number too long", "field too long", "other file", "name that is no text"],
+)
+def test_a_record_of_something_else_is_damage(content: bytes) -> None:
+    with pytest.raises(DamagedRecord, match=r"it is not a tf\.train\.Example"):
+        parse_example(content)
+
+
+def test_a_length_that_no_file_can_have_reserves_nothing() -> None:
+    length = struct.pack("<Q", 2**63 - 1)
+    head = length + struct.pack("<I", 0)
+    with pytest.raises(DamagedRecord, match="the checksum of a record's length"):
+        list(split_records(head))
+    with pytest.raises(DamagedRecord, match="the file ends within a record"):
+        list(split_records(length + struct.pack("<I", masked(length)) + b"short"))
 
 
 def test_nonsense_is_damage_and_nothing_else() -> None:
