@@ -149,6 +149,20 @@ def test_a_pytorch_bin_loads_as_the_safetensors_does(weights, swin, hugging_face
     np.testing.assert_array_equal(vectors_of(loaded().encode_items(images)), expected)
 
 
+def test_constants_in_an_older_file_of_the_hub_are_passed_over(
+    weights, swin, hugging_face, tmp_path
+):
+    """Those of before transformers 5 hold the index of each relative position."""
+    from safetensors.torch import load_file, save_file
+
+    images = pictures(tmp_path, 2)
+    expected = vectors_of(swin.encode_items(images))
+    tensors = load_file(weights / "model.safetensors")
+    index = "swin.encoder.layers.0.blocks.0.attention.self.relative_position_index"
+    save_file(tensors | {index: torch.zeros(16, 16).long()}, weights / "model.safetensors")
+    np.testing.assert_array_equal(vectors_of(loaded().encode_items(images)), expected)
+
+
 def timm_model() -> torch.nn.Module:
     torch.manual_seed(1)
     model = import_timm().create_model(
@@ -257,7 +271,15 @@ def test_a_checkpoint_that_carries_code_is_refused(weights, hugging_face, tmp_pa
     assert not (tmp_path / "ran").exists()
 
 
-@pytest.mark.parametrize("config", ['{"a": 1}', '{"architecture": "swan_base"}'])
+@pytest.mark.parametrize(
+    "config",
+    [
+        '{"a": 1}',
+        '{"architecture": "swan_base"}',
+        '{"model_type": "swinv2"}',
+        '{"model_type": "swin", "embed_dim": "x"}',
+    ],
+)
 def test_a_config_of_something_else_is_one_line(weights, hugging_face, config: str):
     link(hugging_face[1], weights)
     (weights / "config.json").write_text(config)

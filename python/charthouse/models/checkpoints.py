@@ -4,7 +4,7 @@ import importlib
 import importlib.util
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
@@ -129,24 +129,53 @@ def load_strictly(
         CharthouseError: a tensor is missing, left over or of another shape.
     """
     expected = model.state_dict()
-    faults = {
-        "lacks": sorted(expected.keys() - tensors.keys()),
-        "has no use for": sorted(tensors.keys() - expected.keys()),
-        "has the wrong shape of": sorted(
+    require_fit(
+        type(model).__name__,
+        path,
+        missing=expected.keys() - tensors.keys(),
+        unexpected=tensors.keys() - expected.keys(),
+        misshapen=[
             name
             for name in expected.keys() & tensors.keys()
             if expected[name].shape != tensors[name].shape
-        ),
+        ],
+    )
+    model.load_state_dict(tensors)
+    return model.float().eval().requires_grad_(False)
+
+
+def require_fit(
+    model: str,
+    path: Path,
+    *,
+    missing: Iterable[str],
+    unexpected: Iterable[str],
+    misshapen: Iterable[str],
+) -> None:
+    """Stops at weights that are not those of the model.
+
+    Args:
+        model: its name.
+        path: of the checkpoint.
+        missing: tensors that the model has and the checkpoint lacks.
+        unexpected: tensors of the checkpoint that the model has no place for.
+        misshapen: tensors of another shape than the model's.
+
+    Raises:
+        CharthouseError: there is any such tensor.
+    """
+    faults = {
+        "lacks": sorted(missing),
+        "has no use for": sorted(unexpected),
+        "has the wrong shape of": sorted(misshapen),
     }
-    said = [
+    listed = [
         f"{fault} {names[0]}" + (f" and {len(names) - 1} more" if names[1:] else "")
         for fault, names in faults.items()
         if names
     ]
-    if said:
+    if listed:
         raise CharthouseError(
-            f"{path} does not fit {type(model).__name__}: it {'; '.join(said)}."
+            f"{path} does not fit {model}: it {'; '.join(listed)}."
             " Fetch the weights again, with their config.json."
         )
-    model.load_state_dict(tensors)
-    return model.float().eval().requires_grad_(False)

@@ -17,9 +17,12 @@ from charthouse.data.xray_files import Unreadable, read_grayscale
 from charthouse.models.checkpoints import (
     checkpoint_of,
     import_timm,
+    import_transformers,
     load_strictly,
+    quiet,
     read_config,
     read_tensors,
+    require_fit,
 )
 from charthouse.models.encoders.base import Context, Image, ItemEncoder
 from charthouse.models.encoders.precision import inference, on_gpu
@@ -30,27 +33,8 @@ FILES = ("*.safetensors|*.bin|*.pth", "config.json?")
 ARCHITECTURE = "swin_base_patch4_window7_224.ms_in22k"  # where no config.json says otherwise
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, by channel
 
-# From transformers' names of tensors to timm's, in this order; both the names in files on the hub
-# and those that transformers 5 uses inside.
-RENAMES = (
-    (r"^swin\.", ""),
-    (r"^embeddings\.patch_embeddings\.projection\.", "patch_embed.proj."),
-    (r"^embeddings\.norm\.", "patch_embed.norm."),
-    (r"^encoder\.", ""),
-    (r"^layernorm\.", "norm."),
-    (r"\.layernorm_before\.", ".norm1."),
-    (r"\.layernorm_after\.", ".norm2."),
-    (r"\.attention\.(self\.|relative_position_bias\.)(?=relative_position)", ".attn."),
-    (r"\.attention\.self\.(query|key|value)\.", r".attn.\1."),
-    (r"\.attention\.q_proj\.", ".attn.query."),
-    (r"\.attention\.k_proj\.", ".attn.key."),
-    (r"\.attention\.v_proj\.", ".attn.value."),
-    (r"\.attention\.(output\.dense|o_proj)\.", ".attn.proj."),
-    (r"\.intermediate\.dense\.", ".mlp.fc1."),
-    (r"\.output\.dense\.", ".mlp.fc2."),
-)
-# The classifier is not ours; the others are constants that timm computes for itself.
-UNUSED = re.compile(r"^(classifier|head)\.|mask_token$|relative_position_index$|attn_mask$")
+# Of timm's and Microsoft's layout: the classifier, and constants that timm computes for itself.
+UNUSED = re.compile(r"^head\.|relative_position_index$|attn_mask$")
 
 
 class Swin(ItemEncoder[Image]):
@@ -79,23 +63,24 @@ class Swin(ItemEncoder[Image]):
         return hash_of_files(folder, ["config.json", checkpoint_of(folder).name])
 
     def load(self) -> None:
+        """Loads the weights.
+
+        Raises:
+            CharthouseError: they are absent, damaged or not those of a Swin.
+        """
         folder = find_weights(self.context.spec, FILES)
-        path = checkpoint_of(folder)
-        timm = import_timm()
+        config = read_config(folder)
+        load = load_of_transformers if config.get("model_type") == "swin" else load_of_timm
         try:
-            asked = architecture(read_config(folder))
-            model = timm.create_model(**asked, pretrained=False, num_classes=0)
-        except (KeyError, RuntimeError, TypeError, ValueError) as error:
+            forward, self._size = load(folder, config)
+        except CharthouseError:
+            raise
+        except Exception as error:  # a wrong configuration raises all sorts of things
             raise CharthouseError(
                 f"{folder / 'config.json'} is not that of a Swin ({type(error).__name__}). Fetch it"
                 " again, or leave it out for a Swin-B."
             ) from error
-        for module in model.modules():  # timm leaves it off for Swin; a tenth faster, same result
-            if hasattr(module, "fused_attn"):
-                module.fused_attn = True
-        load_strictly(model, timm_names(read_tensors(path)), path)
-        self._model = model.to(self.context.device)
-        self._size = int(model.patch_embed.img_size[0])
+        self._model = forward.to(self.context.device)
         self._normalised = normalised().to(self.context.device)
 
     def encode_items(self, items: Sequence[Image]) -> Sequence[np.ndarray | str]:
@@ -128,7 +113,9 @@ class Swin(ItemEncoder[Image]):
         """Pooled features [n, dimension] float32 of gray pictures [n, size, size] uint8."""
         with inference(self.context):
             gray = torch.from_numpy(pictures).to(self.context.device)
-            features = self._model(self._normalised[:, gray.long()].transpose(0, 1))
+            output = self._model(self._normalised[:, gray.long()].transpose(0, 1))
+            # what transformers pools is the mean over the places of the last norm, as timm's is
+            features = getattr(output, "pooler_output", output)
             result: np.ndarray = features.float().cpu().numpy()
         return result
 
@@ -142,56 +129,79 @@ def read_picture(path: Path | None, size: int) -> np.ndarray | str:
 
 
 def normalised() -> torch.Tensor:
-    """What each channel makes of each gray level, [3, 256] float32.
+    """What the processor of transformers makes of each gray level, [3, 256] float32."""
+    levels = np.arange(256, dtype=np.uint8)[:, None, None].repeat(3, axis=2)
+    processor = import_transformers().ViTImageProcessorPil(
+        image_mean=MEAN, image_std=STD, do_resize=False
+    )
+    pixels: torch.Tensor = processor(images=levels, return_tensors="pt")["pixel_values"]
+    return pixels[0, :, :, 0]
 
-    Bit for bit what transformers' ViTImageProcessor (Pillow backend) computes for the pixels.
+
+def load_of_transformers(folder: Path, config: Mapping[str, Any]) -> tuple[torch.nn.Module, int]:
+    """The model in transformers' layout, as on the hub, and its side in pixels.
+
+    Raises:
+        CharthouseError: the weights are damaged or do not fit.
     """
-    scaled = (np.arange(256) / 255).astype(np.float32)[None, :]
-    mean, std = np.array(MEAN, np.float32)[:, None], np.array(STD, np.float32)[:, None]
-    return torch.from_numpy((scaled - mean) / std)
-
-
-def architecture(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Arguments of timm.create_model for a config.json of timm or of transformers, or none."""
-    if "architecture" in config:
-        return {"model_name": config["architecture"], **config.get("model_args", {})}
-    if not config:
-        return {"model_name": ARCHITECTURE}
-    return {
-        "model_name": ARCHITECTURE,
-        "img_size": config["image_size"],
-        "patch_size": config["patch_size"],
-        "in_chans": config["num_channels"],
-        "embed_dim": config["embed_dim"],
-        "depths": tuple(config["depths"]),
-        "num_heads": tuple(config["num_heads"]),
-        "window_size": config["window_size"],
-        "mlp_ratio": config["mlp_ratio"],
-        "qkv_bias": config["qkv_bias"],
+    transformers = import_transformers()
+    path = checkpoint_of(folder)
+    tensors = {
+        name: tensor
+        for name, tensor in read_tensors(path).items()
+        if not name.startswith("classifier.")
     }
+    with quiet(transformers):
+        model, loaded = transformers.SwinModel.from_pretrained(
+            None,
+            config=transformers.SwinConfig(**config),
+            state_dict=tensors,
+            ignore_mismatched_sizes=True,  # refused below, in words of ours
+            attn_implementation="sdpa",
+            dtype=torch.float32,
+            output_loading_info=True,
+        )
+    require_fit(
+        "SwinModel",
+        path,
+        missing=loaded["missing_keys"],
+        unexpected=loaded["unexpected_keys"],
+        misshapen=[name for name, *_ in loaded["mismatched_keys"]],
+    )
+    return model.eval().requires_grad_(False), int(np.ravel(model.config.image_size)[0])
+
+
+def load_of_timm(folder: Path, config: Mapping[str, Any]) -> tuple[torch.nn.Module, int]:
+    """The model in timm's layout, or that of Microsoft's own files, and its side in pixels.
+
+    Raises:
+        CharthouseError: the weights are damaged or do not fit.
+        KeyError: the configuration is neither timm's nor empty.
+    """
+    timm = import_timm()
+    architecture = config["architecture"] if config else ARCHITECTURE
+    arguments = config.get("model_args", {})
+    model = timm.create_model(architecture, **arguments, pretrained=False, num_classes=0)
+    for module in model.modules():  # timm leaves it off for Swin; a tenth faster, same result
+        if hasattr(module, "fused_attn"):
+            module.fused_attn = True
+    path = checkpoint_of(folder)
+    load_strictly(model, timm_names(read_tensors(path)), path)
+    return model, int(model.patch_embed.img_size[0])
 
 
 def timm_names(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Tensors of any of the three layouts under the names that timm has for them."""
-    named: dict[str, torch.Tensor] = {}
-    for name, tensor in tensors.items():
-        for pattern, replacement in RENAMES:
-            name = re.sub(pattern, replacement, name)
-        if not UNUSED.search(name):
-            named[name] = tensor
-    # timm merges patches at the start of a stage, the others at the end of the one before
-    if "layers.0.downsample.reduction.weight" in named:
-        named = {
-            re.sub(
-                r"^layers\.(\d+)\.downsample",
-                lambda stage: f"layers.{int(stage[1]) + 1}.downsample",
-                name,
-            ): tensor
-            for name, tensor in named.items()
-        }
-    for query in [name for name in named if ".attn.query." in name]:
-        parts = [query.replace(".query.", f".{part}.") for part in ("query", "key", "value")]
-        if all(part in named for part in parts):
-            joined = torch.cat([named.pop(part) for part in parts])
-            named[query.replace(".query.", ".qkv.")] = joined
-    return named
+    """Tensors under timm's names: it merges patches at the start of a stage, Microsoft at the end.
+
+    Not by timm's own filter, which resizes what does not fit and says nothing.
+    """
+    released = "layers.0.downsample.reduction.weight" in tensors
+    return {
+        re.sub(
+            r"(?<=^layers\.)\d+(?=\.downsample)",
+            lambda stage: str(int(stage[0]) + released),
+            name,
+        ): tensor
+        for name, tensor in tensors.items()
+        if not UNUSED.search(name)
+    }
