@@ -20,10 +20,10 @@ Whoever changes how any text is read raises PARSER_VERSION.
 
 import re
 import unicodedata
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import zip_longest
+from itertools import dropwhile, zip_longest
 from typing import Literal
 
 Parsed = Literal["yes", "no", "none"]
@@ -105,10 +105,9 @@ _REFUSAL = re.compile(
     r"|i (?:can|could|understand|see)\b"  # "Yes, I can help you with that."
 )
 _STATEMENT = re.compile(
-    r"(?:(?:the |this )?patient|he|she|they) (?P<death>will not|won't|will) (?P<verb>die|survive)"
+    r"(?:(?:the |this )?patient|he|she|they) will (?P<end>die|survive)"
     r"(?: (?:during|in|the|this|their|his|her|current|hospital|icu|admission|stay))*"
-    r"|(?:the |this )?(?:patient's )?(?:icu )?(?:length of )?stay (?P<stay>will not|won't|will)"
-    r" exceed (?:three|3) days"
+    r"|(?:the |this )?(?:patient's )?(?:icu )?(?:length of )?stay will exceed (?:three|3) days"
 )
 
 
@@ -181,7 +180,7 @@ def _read(clauses: list[Clause], following: list[Clause], leads: bool, speaks: b
         if rest[0] in _CONDITIONS:
             break
         answers = _answers(rest)
-        more = rest[_count(rest, _ANSWERS) :]
+        more = [*dropwhile(_ANSWERS.__contains__, rest)]
         is_plain = not more or more[0] in _CLAUSES_AFTER_NO
         may_be_plain = has_context or bool(found) or (speaks and opens)
         if answers[0] and (names or (leads and opens) or (is_plain and may_be_plain)):
@@ -197,17 +196,12 @@ def _read(clauses: list[Clause], following: list[Clause], leads: bool, speaks: b
 
 def _behind_openers(clause: Clause) -> tuple[Clause, Clause]:
     """What opens a clause, and the rest; of "by all reports the answer is no" the rest is "no"."""
-    at = _count(clause, _OPENERS)
-    if "answer" in clause[at:] and clause[at] not in _ANSWERS:
-        named = clause.index("answer", at)
-        if _DENIALS.isdisjoint(clause[at:named]):
-            at = named + _count(clause[named:], _OPENERS)
-    return clause[:at], clause[at:]
-
-
-def _count(words: Clause, among: Collection[str]) -> int:
-    """How many words at the beginning are among those."""
-    return next((at for at, word in enumerate(words) if word not in among), len(words))
+    rest = [*dropwhile(_OPENERS.__contains__, clause)]
+    if "answer" in rest and rest[0] not in _ANSWERS:
+        named = rest.index("answer")
+        if _DENIALS.isdisjoint(rest[:named]):
+            rest = [*dropwhile(_OPENERS.__contains__, rest[named:])]
+    return clause[: len(clause) - len(rest)], rest
 
 
 def _answers(words: Clause) -> list[Parsed | None]:
@@ -238,11 +232,11 @@ def _refuses(clause: Clause) -> bool:
 
 def _statement(clause: Clause) -> set[Parsed]:
     """Yes or no, if the clause plainly says that the patient will die, or will not, or the like."""
-    said = _STATEMENT.fullmatch(" ".join(clause))
+    text = " ".join(clause).replace("won't", "will not")
+    said = _STATEMENT.fullmatch(text.replace("will not", "will"))
     if not said:
         return set()
-    will = "will" in (said["death"], said["stay"])
-    return {"yes"} if will == (said["verb"] != "survive") else {"no"}
+    return {"no"} if ("will not" in text) != (said["end"] == "survive") else {"yes"}
 
 
 def _sentences(text: str) -> Iterator[_Sentence]:
