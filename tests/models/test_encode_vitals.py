@@ -24,6 +24,7 @@ from charthouse.models.encoders.base import Context, Events, NothingToFit, Stay
 from charthouse.models.encoders.gru import FOLDS, Gru, fold_of, rotation
 from charthouse.models.encoders.moment import SEQ_LEN, Moment
 from charthouse.models.encoders.registry import encoder_class, encoder_spec, why_not_ready
+from charthouse.models.training import reproducible
 from tiny_checkpoints import write_moment
 
 VITAL_SIGNS = (
@@ -549,7 +550,7 @@ def test_the_best_weights_are_kept_and_not_the_last(
     encoder._mean, encoder._deviation = learned["mean"], learned["deviation"]
     rows = encoder._rows(of(stays, "train"))
     monkeypatch.setattr(gru_module, "validation_loss", scripted)
-    with gru_module._steady("cpu"):
+    with reproducible("cpu"):
         network = gru_module.train(encoder._new_network(), rows, rows, encoder._recipe, seed=0)
     assert len(seen) == 5
     kept = network.score.weight.detach().numpy()

@@ -22,17 +22,15 @@ label, and regressing onto it hands them on (synthetic demo, in-hospital mortali
 folds: 0.72 by the fold networks themselves and by rotation, 0.77 by ridge regression).
 """
 
-import copy
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
-from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_sequence
+from torch.nn.utils.rnn import PackedSequence, pack_sequence
 
 from charthouse.models.encoders.base import (
     Context,
@@ -44,6 +42,7 @@ from charthouse.models.encoders.base import (
     Stay,
 )
 from charthouse.models.encoders.charted_rows import charted_rows
+from charthouse.models.training import early_stopping, reproducible
 
 
 @dataclass(frozen=True)
@@ -164,7 +163,7 @@ class Gru(FittedEncoder[Events]):
 
         self._mean, self._deviation = self._scale(train)
         rows, validation = self._rows(train), self._rows(by_split["validation"])
-        with _steady(self.context.device):
+        with reproducible(self.context.device):
             final = self._trained(rows, validation)
             target = self._hidden(final, rows.sequences)
             learned = {"mean": self._mean, "deviation": self._deviation} | _arrays("final", final)
@@ -196,7 +195,7 @@ class Gru(FittedEncoder[Events]):
             [fold_of(stay.subject_id) if stay.split == "train" else final for stay in kept]
         )
         hidden = torch.empty(len(kept), HIDDEN)
-        with _steady(self.context.device):
+        with reproducible(self.context.device):
             for number in np.unique(used):
                 members = np.flatnonzero(used == number)
                 sequences = [self._sequence(kept[member].content) for member in members]
@@ -252,14 +251,14 @@ class Gru(FittedEncoder[Events]):
             for key, array in learned.items()
             if key.startswith(f"{name}.") and key != f"{name}.map"
         }
-        with _steady(self.context.device):
+        with reproducible(self.context.device):
             network = self._new_network()
         network.load_state_dict(weights)
         return network.eval()
 
     def _trained(self, rows: "Rows", validation: "Rows") -> Network:
         """A network trained from the seed's initial weights, the same for every fold."""
-        torch.manual_seed(self.context.seed)  # within _steady: for the weights and for dropout
+        torch.manual_seed(self.context.seed)  # for the weights and for dropout
         network = self._new_network()
         return train(network, rows, validation, self._recipe, self.context.seed)
 
@@ -296,8 +295,8 @@ def train(network: Network, rows: Rows, validation: Rows, recipe: Recipe, seed: 
     generator = torch.Generator().manual_seed(seed)
     optimizer = torch.optim.Adam(network.parameters(), lr=LEARNING_RATE)
     loss_of = nn.BCEWithLogitsLoss()
-    best, lowest, waited = copy.deepcopy(network.state_dict()), float("inf"), 0
-    for _ in range(recipe.epochs):
+
+    def epoch() -> float:
         network.train()
         for batch in shuffled_batches(rows.sequences, recipe.batch, generator):
             packed = _packed([rows.sequences[row] for row in batch], network)
@@ -306,16 +305,10 @@ def train(network: Network, rows: Rows, validation: Rows, recipe: Recipe, seed: 
             nn.utils.clip_grad_norm_(network.parameters(), CLIP)
             optimizer.step()
         network.eval()
-        loss = validation_loss(network, validation)
-        if loss < lowest:
-            # a copy: state_dict() hands out the live weights
-            best, lowest, waited = copy.deepcopy(network.state_dict()), loss, 0
-        else:
-            waited += 1
-            if waited == PATIENCE:
-                break
-    network.load_state_dict(best)
-    return network.eval()
+        return validation_loss(network, validation)
+
+    early_stopping(network, epoch, epochs=recipe.epochs, patience=PATIENCE)
+    return network
 
 
 @torch.inference_mode()
@@ -371,24 +364,8 @@ def _with_one(hidden: torch.Tensor) -> torch.Tensor:
 
 def _packed(sequences: Sequence[torch.Tensor], network: Network) -> PackedSequence:
     """Packed, so that no padded step is ever computed or read."""
-    padded = pad_sequence(list(sequences)).to(network.score.weight.device)
-    lengths = torch.tensor([len(sequence) for sequence in sequences])
-    return pack_padded_sequence(padded, lengths, enforce_sorted=False)
+    return pack_sequence(sequences, enforce_sorted=False).to(network.score.weight.device)
 
 
 def _arrays(name: str, network: Network) -> dict[str, np.ndarray]:
     return {f"{name}.{key}": value.cpu().numpy() for key, value in network.state_dict().items()}
-
-
-@contextmanager
-def _steady(device: str) -> Iterator[None]:
-    """One thread, since how sums are cut among threads changes bits (and threads do not pay here);
-    the caller's threads and random numbers are as before afterwards.
-    """
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with torch.random.fork_rng(devices=[device] if device.startswith("cuda") else []):
-            yield
-    finally:
-        torch.set_num_threads(threads)

@@ -17,9 +17,7 @@ learns from, anew for each. Two things follow:
   are averaged.
 """
 
-import copy
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,6 +27,7 @@ from torch import nn
 from charthouse.core.errors import CharthouseError
 from charthouse.models.fusions.base import MODEL, Component, Fitting, Fused, Fusion
 from charthouse.models.fusions.block import Block
+from charthouse.models.training import early_stopping, reproducible
 
 WIDTH = 64
 INPUT_DROPOUT = 0.5
@@ -167,7 +166,7 @@ class Gated(Fusion):
         y_score = np.full(len(fitted), np.nan)
         totals = np.zeros(len(others))
         trained: list[Trained] = []
-        with _steady():
+        with reproducible():
             for number in numbers:
                 held_out = (folds == number).nonzero().squeeze(1)
                 learned = (fitted & (folds != number)).nonzero().squeeze(1)
@@ -254,8 +253,8 @@ def _train(
     optimizer = torch.optim.AdamW(network.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
     loss_of = nn.BCEWithLogitsLoss()
     batch = min(BATCH, max(SMALLEST_BATCH, len(learned) // STEPS))
-    best, lowest, waited, epoch = copy.deepcopy(network.state_dict()), float("inf"), 0, 0
-    while epoch < EPOCHS and waited < PATIENCE:
+
+    def epoch() -> float:
         network.train()
         for rows in learned[torch.randperm(len(learned))].split(batch):
             seen = _hidden_at_random(has[rows], inputs.hideable)
@@ -263,15 +262,11 @@ def _train(
             loss_of(network(inputs.vectors(rows, seen), seen), labels[rows]).backward()
             nn.utils.clip_grad_norm_(network.parameters(), CLIP_GRADIENT)
             optimizer.step()
-        epoch += 1
-        loss = loss_of(_logits(network, inputs, held_out), labels[held_out]).item()
-        if loss < lowest:
-            # a copy: state_dict() hands out the live weights
-            best, lowest, waited = copy.deepcopy(network.state_dict()), loss, 0
-        else:
-            waited += 1
-    network.load_state_dict(best)
-    return Trained(network, epoch, stopped=waited == PATIENCE)
+        loss = loss_of(_logits(network, inputs, held_out), labels[held_out])
+        return float(loss)
+
+    epochs, stopped = early_stopping(network, epoch, epochs=EPOCHS, patience=PATIENCE)
+    return Trained(network, epochs, stopped)
 
 
 def _hidden_at_random(has: torch.Tensor, hideable: torch.Tensor) -> torch.Tensor:
@@ -297,19 +292,5 @@ def _score(network: Network, inputs: Inputs, rows: torch.Tensor) -> np.ndarray:
 
 
 def _seed(seed: int, fold: int) -> None:
-    """Torch's global generator, within _steady: for weights, order, what is hidden and dropout."""
+    """Sets what `reproducible` gives back: for weights, order, what is hidden and dropout."""
     torch.manual_seed(int(np.random.SeedSequence([seed, fold]).generate_state(1)[0]))
-
-
-@contextmanager
-def _steady() -> Iterator[None]:
-    """One thread, since how sums are cut among threads changes bits; the caller's threads and
-    random numbers are as before afterwards.
-    """
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with torch.random.fork_rng(devices=[]):
-            yield
-    finally:
-        torch.set_num_threads(threads)

@@ -1,0 +1,52 @@
+"""How networks are trained on the cohort: reproducibly, and until it no longer pays."""
+
+import copy
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import torch
+
+
+@contextmanager
+def reproducible(device: str = "cpu") -> Iterator[None]:
+    """One thread, since how sums are cut among threads changes bits; the caller's threads and
+    random numbers are as before afterwards.
+
+    Args:
+        device: whose random numbers are kept besides those of the CPU.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with torch.random.fork_rng(devices=[device] if device.startswith("cuda") else []):
+            yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+def early_stopping(
+    network: torch.nn.Module, epoch: Callable[[], float], *, epochs: int, patience: int
+) -> tuple[int, bool]:
+    """Trains a network until its loss has not fallen for some epochs; the best weights are kept.
+
+    Args:
+        network: gets the weights of its best epoch, or keeps those it had where no loss is finite.
+        epoch: trains for an epoch and returns the loss of rows that it does not learn from.
+        epochs: at most.
+        patience: epochs without a lower loss, after which it stops.
+
+    Returns:
+        How many epochs it took, and whether it stopped since the loss fell no more.
+    """
+    best, lowest, waited, done = copy.deepcopy(network.state_dict()), float("inf"), 0, 0
+    while done < epochs and waited < patience:
+        loss = epoch()
+        done += 1
+        if loss < lowest:
+            # a copy: state_dict() hands out the live weights
+            best, lowest, waited = copy.deepcopy(network.state_dict()), loss, 0
+        else:
+            waited += 1
+    network.load_state_dict(best)
+    network.eval()
+    return done, waited == patience
