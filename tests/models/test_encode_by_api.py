@@ -16,7 +16,7 @@ from werkzeug import Response
 
 from bench import PROJECT
 from charthouse.core.errors import CharthouseError
-from charthouse.models.chunking import Piece, cut, estimate_tokens, pack
+from charthouse.models.chunking import Chunk, estimate_tokens, pack, split_text
 from charthouse.models.encoders import text_embedding_3_large as api
 from charthouse.models.encoders.base import Context, Report, Stay
 from charthouse.models.encoders.registry import encoder_class, encoder_spec
@@ -190,14 +190,14 @@ def test_a_request_has_at_most_300_000_tokens(service: Api) -> None:
     assert sum(map(len, service.texts)) == 40
 
 
-def test_a_long_report_is_cut_at_white_space_and_its_pieces_averaged(service: Api) -> None:
+def test_a_long_report_is_cut_at_white_space_and_its_chunks_averaged(service: Api) -> None:
     text = " ".join(f"word{n % 977}" for n in range(12_000))
     (found,) = vectors(encoder().encode_items([Report("long", 0.0, text)]))
-    pieces = [piece for batch in service.texts for piece in batch]
-    assert len(pieces) > 2 and " ".join(pieces) == text
-    weights = [estimate_tokens(piece) for piece in pieces]
+    chunks = [chunk for batch in service.texts for chunk in batch]
+    assert len(chunks) > 2 and " ".join(chunks) == text
+    weights = [estimate_tokens(chunk) for chunk in chunks]
     assert max(weights) <= 8191
-    mean = np.average([vector_of(piece) for piece in pieces], axis=0, weights=weights)
+    mean = np.average([vector_of(chunk) for chunk in chunks], axis=0, weights=weights)
     np.testing.assert_allclose(found, mean / np.linalg.norm(mean), rtol=1e-5)
     assert np.linalg.norm(found) == pytest.approx(1)
 
@@ -209,10 +209,10 @@ def test_cut_keeps_every_character_even_of_words_without_end() -> None:
         "\u00e9\u4e2d" * 2000,
         "1 " * 999,
     ):
-        pieces = cut(7, text.strip(), 100)
-        assert "".join("".join(piece.text.split()) for piece in pieces) == "".join(text.split())
-        assert all(0 < estimate_tokens(piece.text) <= 100 and piece.source == 7 for piece in pieces)
-    assert [piece.text for piece in cut(0, "short", 100)] == ["short"]
+        chunks = split_text(7, text.strip(), 100)
+        assert "".join("".join(chunk.text.split()) for chunk in chunks) == "".join(text.split())
+        assert all(0 < estimate_tokens(chunk.text) <= 100 and chunk.source == 7 for chunk in chunks)
+    assert [chunk.text for chunk in split_text(0, "short", 100)] == ["short"]
     assert pack([], 10, 10) == []
 
 
@@ -686,8 +686,8 @@ def test_an_unknown_report_encoding_is_one_line(service: Api) -> None:
         encoder("all")
 
 
-def test_pieces_that_say_the_opposite_leave_no_vector() -> None:
-    piece = Piece(0, "", 3)
+def test_chunks_that_say_the_opposite_leave_no_vector() -> None:
+    chunk = Chunk(0, "", 3)
     there = np.array([0.6, 0.8], dtype=np.float32)
-    average = _average([(piece, there), (piece, -there)])
-    assert average == "the vectors of its pieces cancel each other out"
+    average = _average([(chunk, there), (chunk, -there)])
+    assert average == "the vectors of its chunks cancel each other out"

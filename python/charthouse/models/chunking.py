@@ -18,7 +18,7 @@ _RUN = re.compile(
 
 
 @dataclass(frozen=True)
-class Piece:
+class Chunk:
     """A text, or a part of one."""
 
     source: int  # position of the text
@@ -47,24 +47,30 @@ def estimate_tokens(text: str) -> int:
     return total
 
 
-def cut(source: int, text: str, limit: int) -> list[Piece]:
-    """Pieces of at most `limit` tokens, cut at white space; a longer word is cut anywhere.
+def split_text(source: int, text: str, limit: int) -> list[Chunk]:
+    """Chunks of a text, cut at white space; a word over the limit is cut anywhere.
 
-    Joined, they are the text but for white space at the cuts.
+    Args:
+        source: the position of the text, which each chunk carries.
+        text: without white space at its ends.
+        limit: estimated tokens of a chunk, at most.
+
+    Returns:
+        At least one; joined, they are the text but for white space at the cuts.
     """
     whole = estimate_tokens(text)
     if whole <= limit:
-        return [Piece(source, text, whole)]
-    pieces: list[Piece] = []
+        return [Chunk(source, text, whole)]
+    chunks: list[Chunk] = []
     start = end = tokens = 0
     for word in _words(text, limit):
         more = estimate_tokens(text[word])
         if tokens + more > limit:
-            pieces.append(Piece(source, text[start:end].strip(), tokens))
+            chunks.append(Chunk(source, text[start:end].strip(), tokens))
             start, tokens = word.start, 0
         end, tokens = word.stop, tokens + more
-    pieces.append(Piece(source, text[start:end].strip(), tokens))
-    return [piece for piece in pieces if piece.text]
+    chunks.append(Chunk(source, text[start:end].strip(), tokens))
+    return [chunk for chunk in chunks if chunk.text]
 
 
 def _words(text: str, limit: int) -> list[slice]:
@@ -80,14 +86,20 @@ def _words(text: str, limit: int) -> list[slice]:
     return found
 
 
-def pack(pieces: Sequence[Piece], most_pieces: int, most_tokens: int) -> list[list[Piece]]:
-    """Batches in the given order, each as full as both limits allow."""
-    batches: list[list[Piece]] = []
+def pack(chunks: Sequence[Chunk], most_chunks: int, most_tokens: int) -> list[list[Chunk]]:
+    """Batches of chunks in the given order, each as full as both limits allow.
+
+    Args:
+        chunks: none over `most_tokens`.
+        most_chunks: of a batch.
+        most_tokens: of a batch, estimated.
+    """
+    batches: list[list[Chunk]] = []
     tokens = 0
-    for piece in pieces:
-        if not batches or len(batches[-1]) == most_pieces or tokens + piece.tokens > most_tokens:
+    for chunk in chunks:
+        if not batches or len(batches[-1]) == most_chunks or tokens + chunk.tokens > most_tokens:
             batches.append([])
             tokens = 0
-        batches[-1].append(piece)
-        tokens += piece.tokens
+        batches[-1].append(chunk)
+        tokens += chunk.tokens
     return batches

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from charthouse.core.errors import CharthouseError
-from charthouse.models.chunking import Piece, cut, pack
+from charthouse.models.chunking import Chunk, pack, split_text
 from charthouse.models.encoders.base import Context, Report
 from charthouse.models.encoders.report_encoder import NO_WORDS, ReportEncoder, has_words
 from charthouse.models.encoders.spec import EncoderSpec
@@ -42,7 +42,7 @@ PROBE = "chest"  # no patient's: is it the inputs that are refused, or every req
 class TextEmbedding3Large(ReportEncoder):
     """Each report by itself (strict), or all of a stay joined in order of time (paper).
 
-    A report over the model's length is cut into pieces; their vectors are averaged, weighted by
+    A report over the model's length is cut into chunks; their vectors are averaged, weighted by
     length, and scaled back to length one.
     """
 
@@ -127,21 +127,21 @@ class TextEmbedding3Large(ReportEncoder):
     def _embed(self, texts: Sequence[str]) -> list[np.ndarray | str]:
         """For each text its vector, or a reason."""
         begin = time.monotonic()
-        pieces = [
-            piece
+        chunks = [
+            chunk
             for position, text in enumerate(texts)
             if has_words(text)
-            for piece in cut(position, text.strip(), MOST_TOKENS_INPUT)
+            for chunk in split_text(position, text.strip(), MOST_TOKENS_INPUT)
         ]
-        batches = pack(pieces, MOST_INPUTS, MOST_TOKENS)
-        calls = [partial(self._vectors, [piece.text for piece in batch]) for batch in batches]
+        batches = pack(chunks, MOST_INPUTS, MOST_TOKENS)
+        calls = [partial(self._vectors, [chunk.text for chunk in batch]) for batch in batches]
         try:
             answers = [outcome for batch in self._service.ask_all(calls) for outcome in batch]
         finally:
             self.usage.seconds += time.monotonic() - begin
-        found: list[list[tuple[Piece, np.ndarray | str]]] = [[] for _ in texts]
-        for piece, outcome in zip(pieces, answers, strict=True):
-            found[piece.source].append((piece, outcome))
+        found: list[list[tuple[Chunk, np.ndarray | str]]] = [[] for _ in texts]
+        for chunk, outcome in zip(chunks, answers, strict=True):
+            found[chunk.source].append((chunk, outcome))
         return [_average(parts) for parts in found]
 
     def _vectors(self, texts: list[str], *, halving: bool = False) -> list[np.ndarray | str]:
@@ -254,8 +254,8 @@ def _read_vector(embedding: Any, dimension: int) -> np.ndarray:
     return vector.astype(np.float32)
 
 
-def _average(parts: Sequence[tuple[Piece, np.ndarray | str]]) -> np.ndarray | str:
-    """The vector of a text from those of its pieces; a reason if one of them has none."""
+def _average(parts: Sequence[tuple[Chunk, np.ndarray | str]]) -> np.ndarray | str:
+    """The vector of a text from those of its chunks; a reason if one of them has none."""
     if not parts:
         return NO_WORDS
     vectors: list[np.ndarray] = []
@@ -265,9 +265,9 @@ def _average(parts: Sequence[tuple[Piece, np.ndarray | str]]) -> np.ndarray | st
         vectors.append(outcome)
     if len(vectors) == 1:
         return vectors[0]
-    weights = [piece.tokens for piece, _ in parts]
+    weights = [chunk.tokens for chunk, _ in parts]
     mean = np.average(np.stack(vectors).astype(np.float64), axis=0, weights=weights)
     length = math.sqrt(float(mean @ mean))
     if length < 1e-6:
-        return "the vectors of its pieces cancel each other out"
+        return "the vectors of its chunks cancel each other out"
     return (mean / length).astype(np.float32)
