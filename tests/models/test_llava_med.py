@@ -324,7 +324,7 @@ def test_another_layout_a_target_that_is_there_and_broken_files_are_one_line(
     (source / "tokenizer.json").unlink()
     (source / "tokenizer.model").write_bytes(b"")
     assert said(source, target).startswith(f"The tokenizer in {source} cannot be loaded (")
-    assert not target.exists()
+    assert not list(target.parent.glob("*"))  # nothing half written is left
 
 
 def test_the_command(
@@ -339,3 +339,7 @@ def test_the_command(
     with pytest.raises(SystemExit) as caught:
         main()
     assert caught.value.code == f"charthouse: {target} exists: name a new folder."
+    monkeypatch.setattr("sys.argv", ["llava_med", str(source), "/dev/null/here"])
+    with pytest.raises(SystemExit) as caught:
+        main()
+    assert str(caught.value.code).startswith("charthouse: /dev/null/here cannot be written: ")

@@ -22,6 +22,8 @@ def main() -> None:
         convert(asked.source, asked.target, asked.clip)
     except CharthouseError as error:
         sys.exit(f"charthouse: {error}")
+    except OSError as error:
+        sys.exit(f"charthouse: {asked.target} cannot be written: {error.strerror}.")
     print(f"{asked.target} is written. Set CHARTHOUSE_WEIGHTS={asked.target.parent}")
 
 

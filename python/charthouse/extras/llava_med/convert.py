@@ -13,6 +13,7 @@ import importlib
 import json
 import math
 import re
+import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -86,8 +87,17 @@ def convert(source: Path, target: Path, clip: Path | None = None) -> None:
             )
     if target.exists():
         raise CharthouseError(f"{target} exists: name a new folder.")
-    unfinished = target.with_name(target.name + ".unfinished")
-    unfinished.mkdir(parents=True, exist_ok=True)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    # on the same disk, so that the last step is a rename; gone with all in it if a step fails
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=f"{target.name}.") as scratch:
+        folder = Path(scratch, target.name)
+        folder.mkdir()
+        _write(source, config, clip, folder)
+        folder.rename(target)
+
+
+def _write(source: Path, config: Mapping[str, Any], clip: Path | None, folder: Path) -> None:
+    """Writes weights, configuration and processor into an empty folder."""
     tokenizer = _tokenizer(source)
     shapes: dict[str, torch.Size] = {}
     files: dict[str, str] = {}
@@ -102,18 +112,17 @@ def convert(source: Path, target: Path, clip: Path | None = None) -> None:
             shapes[name] = tensor.shape
             size += tensor.nbytes
         files |= dict.fromkeys(tensors, f"model-{number:05d}.safetensors")
-        _save(tensors, unfinished / f"model-{number:05d}.safetensors")
+        _save(tensors, folder / f"model-{number:05d}.safetensors")
     if not any(name.startswith("vision_tower.") for name in shapes):
         raise CharthouseError(
             f"{source} holds no vision tower. Give a folder with {config.get('mm_vision_tower')}:"
             " --clip FOLDER."
         )
     index = {"metadata": {"total_size": size}, "weight_map": files}
-    (unfinished / "model.safetensors.index.json").write_text(json.dumps(index, indent=1))
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index, indent=1))
     vision = _vision_size(shapes)
-    _write_config(config, shapes, vision, tokenizer, unfinished)
-    _write_processor(config, vision, tokenizer, unfinished)
-    unfinished.rename(target)
+    _write_config(config, shapes, vision, tokenizer, folder)
+    _write_processor(config, vision, tokenizer, folder)
 
 
 def _renamed(source: Path, clip: Path | None) -> Iterator[dict[str, torch.Tensor]]:
