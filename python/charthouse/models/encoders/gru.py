@@ -183,7 +183,11 @@ class Gru(FittedEncoder[Events]):
         self._maps = [torch.from_numpy(learned[f"fold{fold}.map"]) for fold in range(FOLDS)]
 
     def encode(self, stays: Sequence[Stay[Events]]) -> Encoded:
-        """Encodes stays: those of the train split out of fold, by the hash of their patient."""
+        """Encodes stays: those of the train split out of fold, by the hash of their patient.
+
+        Returns:
+            Vectors [stays, 1024] float32; a stay without any vital sign is skipped, with that reason.
+        """
         kept = [stay for stay in stays if len(stay.content.hours)]
         skipped = [
             Skipped(stay.stay_id, None, "no vital sign in the window")
@@ -285,13 +289,26 @@ class Rows:
 
 
 def fold_of(subject_id: int) -> int:
-    """The fold of a patient: a hash, so it never depends on who else is in the cohort."""
+    """The fold of a patient, 0 to 4: a hash, so it never depends on who else is in the cohort."""
     digest = hashlib.md5(f"fold:{subject_id}".encode(), usedforsecurity=False).hexdigest()
     return int(digest[:8], 16) % FOLDS
 
 
 def train(network: Network, rows: Rows, validation: Rows, recipe: Recipe, seed: int) -> Network:
-    """Trains until the validation loss has not fallen for 3 epochs; the best weights are kept."""
+    """Trains until the validation loss has not fallen for 3 epochs; the best weights are kept.
+
+    Adam, batches of about equal length, gradients clipped: as in the paper's code.
+
+    Args:
+        network: with its initial weights.
+        rows: to learn from.
+        validation: rows that decide when to stop.
+        recipe: of the task.
+        seed: of the order of batches; dropout takes torch's global generator.
+
+    Returns:
+        The same network, in evaluation mode.
+    """
     generator = torch.Generator().manual_seed(seed)
     optimizer = torch.optim.Adam(network.parameters(), lr=LEARNING_RATE)
     loss_of = nn.BCEWithLogitsLoss()
@@ -313,7 +330,7 @@ def train(network: Network, rows: Rows, validation: Rows, recipe: Recipe, seed: 
 
 @torch.inference_mode()
 def validation_loss(network: Network, rows: Rows) -> float:
-    """Mean binary cross-entropy of the rows."""
+    """Mean binary cross-entropy of the rows, in nats a stay, the network in evaluation mode."""
     total = 0.0
     for batch in by_length(rows.sequences, ENCODE_BATCH):
         logits = network(_packed([rows.sequences[row] for row in batch], network)).cpu()
@@ -324,7 +341,15 @@ def validation_loss(network: Network, rows: Rows) -> float:
 
 
 def by_length(sequences: Sequence[torch.Tensor], size: int) -> list[np.ndarray]:
-    """Batches of rows of about the same length, so that little is padded."""
+    """Batches of about the same length, so that little is padded.
+
+    Args:
+        sequences: each [steps, inputs].
+        size: sequences of a batch, at most.
+
+    Returns:
+        Positions of the sequences, int64; each comes once.
+    """
     order = np.argsort([len(sequence) for sequence in sequences], kind="stable")
     return [order[first : first + size] for first in range(0, len(order), size)]
 
@@ -332,7 +357,16 @@ def by_length(sequences: Sequence[torch.Tensor], size: int) -> list[np.ndarray]:
 def shuffled_batches(
     sequences: Sequence[torch.Tensor], size: int, generator: torch.Generator
 ) -> list[np.ndarray]:
-    """Every row once, at random; sorted by length only within pools of 16 batches."""
+    """Batches at random; sorted by length only within pools of 16 batches.
+
+    Args:
+        sequences: each [steps, inputs].
+        size: sequences of a batch, at most.
+        generator: of the order; its state moves on.
+
+    Returns:
+        Positions of the sequences, int64; each comes once.
+    """
     shuffled = torch.randperm(len(sequences), generator=generator).numpy()
     batches: list[np.ndarray] = []
     for first in range(0, len(shuffled), 16 * size):

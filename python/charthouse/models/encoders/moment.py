@@ -207,7 +207,16 @@ def is_charted(context: Context) -> bool:
 
 
 def filled_rows(events: Events, variables: int) -> np.ndarray:
-    """The rows of a stay [variables, rows], 8 to 512 of them, without gaps."""
+    """The charted rows of a stay without gaps, filled forward, then backward.
+
+    Args:
+        events: as charted, in order of time.
+        variables: how many there are.
+
+    Returns:
+        [variables, rows] float64 in the units charted, 8 to 512 rows, the last ones; 0 for a
+        variable that was never measured.
+    """
     rows = charted_rows(events, events.value, variables).values
     has_any = ~np.isnan(rows).all(axis=0)
     first = np.take_along_axis(rows, (~np.isnan(rows)).argmax(axis=0)[None], axis=0)
@@ -217,7 +226,7 @@ def filled_rows(events: Events, variables: int) -> np.ndarray:
 
 
 def load_pipeline(folder: Path) -> MOMENTPipeline:
-    """MOMENT from a folder with FILES, in float32 and ready to embed.
+    """MOMENT (momentfm 0.1.4) from a folder with FILES, in float32 and ready to embed.
 
     What `from_pretrained(folder, strict=True)` does, but for a .bin as well as a .safetensors.
 

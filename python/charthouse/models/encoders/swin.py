@@ -56,9 +56,11 @@ class Swin(ItemEncoder[Image]):
         self.depth = 3 * self.batch if gpu else self.workers
 
     def settings(self) -> dict[str, Any]:
+        """Whatever changes the vectors besides the images and the weights."""
         return {"precision": self.context.precision}
 
     def fingerprint(self) -> str:
+        """A hash of the configuration and the weights."""
         folder = find_weights(self.context.spec, FILES)
         return hash_of_files(folder, ["config.json", checkpoint_of(folder).name])
 
@@ -84,6 +86,11 @@ class Swin(ItemEncoder[Image]):
         self._normalised = normalised().to(self.context.device)
 
     def encode_items(self, items: Sequence[Image]) -> Sequence[np.ndarray | str]:
+        """For each image its pooled features [dimension] float32, or the reason why it has none.
+
+        Raises:
+            CharthouseError: the machine would not read an image just now.
+        """
         outcomes: list[np.ndarray | str] = [""] * len(items)
         places: list[int] = []
         pictures: list[np.ndarray] = []
@@ -121,7 +128,18 @@ class Swin(ItemEncoder[Image]):
 
 
 def read_picture(path: Path | None, size: int) -> np.ndarray | str:
-    """A picture as the paper's processor resizes it, [size, size] uint8, or why there is none."""
+    """A picture as the paper's processor resizes it, or why there is none.
+
+    Args:
+        path: of the image.
+        size: width and height in pixels.
+
+    Returns:
+        Gray levels [size, size] uint8, or the reason.
+
+    Raises:
+        CharthouseError: the machine would not read it just now.
+    """
     try:
         return np.array(read_grayscale(path, size))  # of its own, and writable, as torch wants it
     except Unreadable as reason:
@@ -129,7 +147,11 @@ def read_picture(path: Path | None, size: int) -> np.ndarray | str:
 
 
 def normalised() -> torch.Tensor:
-    """What the processor of transformers makes of each gray level, [3, 256] float32."""
+    """What transformers' image processor (Pillow backend) makes of each gray level.
+
+    Returns:
+        For each channel and level [3, 256] float32, standardised by ImageNet's mean and deviation.
+    """
     levels = np.arange(256, dtype=np.uint8)[:, None, None].repeat(3, axis=2)
     processor = import_transformers().ViTImageProcessorPil(
         image_mean=MEAN, image_std=STD, do_resize=False
