@@ -398,7 +398,8 @@ def _with_one(hidden: torch.Tensor) -> torch.Tensor:
 
 def _packed(sequences: Sequence[torch.Tensor], network: Network) -> PackedSequence:
     """Packed, so that no padded step is ever computed or read."""
-    return pack_sequence(sequences, enforce_sorted=False).to(network.score.weight.device)
+    device = network.score.weight.device
+    return pack_sequence([each.to(device) for each in sequences], enforce_sorted=False)
 
 
 def _arrays(name: str, network: Network) -> dict[str, np.ndarray]:
