@@ -186,7 +186,7 @@ class Gru(FittedEncoder[Events]):
         """Encodes stays: those of the train split out of fold, by the hash of their patient.
 
         Returns:
-            Vectors [stays, 1024] float32; a stay without any vital sign is skipped, with that reason.
+            Vectors [stays, 1024] float32; a stay without any vital sign is skipped, and why.
         """
         kept = [stay for stay in stays if len(stay.content.hours)]
         skipped = [
