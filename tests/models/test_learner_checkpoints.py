@@ -155,8 +155,9 @@ def test_weights_that_are_cut_short_or_lack_a_tensor_are_one_line(folder: Path) 
     del tensors["multi_modal_projector.linear_1.weight"]
     save_file(tensors, path, {"format": "pt"})
     assert refused() == (
-        f"The weights in {folder} lack model.multi_modal_projector.linear_1.weight: fetch them"
-        " again, with their config.json."
+        f"{folder} does not fit LlavaForConditionalGeneration: it lacks"
+        " model.multi_modal_projector.linear_1.weight. Fetch the weights again, with their"
+        " config.json."
     )
 
 
@@ -236,7 +237,10 @@ def test_nothing_is_said_on_the_terminal(folder: Path) -> None:
         "print(*(reply.answer_tokens > 0 for _, reply in learner.answers([asked])))\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", program], cwd=Path(__file__).parent, capture_output=True, text=True
+        [sys.executable, "-c", program],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
     )
     assert (done.stdout, done.stderr) == ("True\n", "")
 

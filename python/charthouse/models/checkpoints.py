@@ -149,14 +149,14 @@ def require_fit(
     path: Path,
     *,
     missing: Iterable[str],
-    unexpected: Iterable[str],
-    misshapen: Iterable[str],
+    unexpected: Iterable[str] = (),
+    misshapen: Iterable[str] = (),
 ) -> None:
     """Stops at weights that are not those of the model.
 
     Args:
         model: its name.
-        path: of the checkpoint.
+        path: of the checkpoint, or its folder.
         missing: tensors that the model has and the checkpoint lacks.
         unexpected: tensors of the checkpoint that the model has no place for.
         misshapen: tensors of another shape than the model's.

@@ -15,6 +15,7 @@ from charthouse.models.checkpoints import (
     import_transformers,
     quiet,
     read_config,
+    require_fit,
 )
 from charthouse.models.encoders.base import Context, Report
 from charthouse.models.encoders.precision import inference, on_gpu
@@ -180,11 +181,7 @@ def load_bert(folder: Path) -> tuple[Any, Any]:
             raise CharthouseError(
                 f"{folder} cannot be loaded ({type(error).__name__}): fetch the files again."
             ) from error
-    if absent := sorted(loaded["missing_keys"]):
-        raise CharthouseError(
-            f"{checkpoint_of(folder)} lacks {absent[0]} and {len(absent) - 1} more tensors."
-            " Fetch it again, with its config.json."
-        )
+    require_fit(type(model).__name__, checkpoint_of(folder), missing=loaded["missing_keys"])
     # a cut vocabulary reads every report as unknown words, a foreign one as other words
     known, embedded = len(tokenizer), model.config.vocab_size
     if not 0.9 * embedded <= known <= embedded:

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from charthouse.core.errors import CharthouseError
-from charthouse.models.checkpoints import import_transformers, quiet, read_config
+from charthouse.models.checkpoints import import_transformers, quiet, read_config, require_fit
 from charthouse.models.learners.base import ANSWER_TOKENS
 from charthouse.models.weights import hash_of_files
 
@@ -160,12 +160,7 @@ def load_model(folder: Path, tokenizer: Any, device: str, dtype: str) -> Any:
                 else f"The weights in {folder} cannot be loaded ({type(error).__name__}): fetch"
                 " them again, with their config.json."
             ) from None
-    if absent := sorted(loaded["missing_keys"]):
-        raise CharthouseError(
-            f"The weights in {folder} lack {absent[0]}"
-            + (f" and {len(absent) - 1} more tensors" if absent[1:] else "")
-            + ": fetch them again, with their config.json."
-        )
+    require_fit(type(model).__name__, folder, missing=loaded["missing_keys"])
     known, embedded = len(tokenizer), model.get_input_embeddings().weight.shape[0]
     if known > embedded:
         raise CharthouseError(
