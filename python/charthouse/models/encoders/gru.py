@@ -341,14 +341,9 @@ def validation_loss(network: Network, rows: Rows) -> float:
 
 
 def by_length(sequences: Sequence[torch.Tensor], size: int) -> list[np.ndarray]:
-    """Batches of about the same length, so that little is padded.
+    """Positions (int64) of sequences [steps, inputs] in batches of at most `size`, each once.
 
-    Args:
-        sequences: each [steps, inputs].
-        size: sequences of a batch, at most.
-
-    Returns:
-        Positions of the sequences, int64; each comes once.
+    Sequences of a batch are of about the same length, so that little is padded.
     """
     order = np.argsort([len(sequence) for sequence in sequences], kind="stable")
     return [order[first : first + size] for first in range(0, len(order), size)]
@@ -357,15 +352,9 @@ def by_length(sequences: Sequence[torch.Tensor], size: int) -> list[np.ndarray]:
 def shuffled_batches(
     sequences: Sequence[torch.Tensor], size: int, generator: torch.Generator
 ) -> list[np.ndarray]:
-    """Batches at random; sorted by length only within pools of 16 batches.
+    """As `by_length`, at random: sorted by length only within pools of 16 batches.
 
-    Args:
-        sequences: each [steps, inputs].
-        size: sequences of a batch, at most.
-        generator: of the order; its state moves on.
-
-    Returns:
-        Positions of the sequences, int64; each comes once.
+    The generator's state moves on.
     """
     shuffled = torch.randperm(len(sequences), generator=generator).numpy()
     batches: list[np.ndarray] = []
