@@ -18,7 +18,9 @@ import forked
 from asking import LEARNER, put, stays_of_test, write
 from bench import Bench
 from charthouse.core.errors import CharthouseError
-from charthouse.jobs.ask.journal import Journal, recover
+from charthouse.jobs.ask.store import WRITERS
+from charthouse.net.guard import Send
+from charthouse.net.outbox import Outbox, recover
 from charthouse.net.patience import Patience
 from fake_chat import Body, Chat, completion, p_yes_of, text_of
 from fake_openai import KEY, SECRET, answer, error
@@ -181,10 +183,9 @@ def test_an_error_never_replaces_an_answer(own: Bench, chat: Chat, tmp_path: Pat
         run_id="ask-old", endpoint="x", prompt="paper", prompt_version="1", revision=None,
         dtype=None, seconds=1.0, cost_usd=None, attempt=2, asked_at="2026-01-01T00:00:00",
     ) | {"status": "error", "error": "late", "answer": None, "parsed": None}  # fmt: skip
-    own.warehouse.with_name("warehouse.duckdb.ask-old.journal").write_text(
-        json.dumps({"answer": row}) + "\n"
-    )
-    recover(own.warehouse, print)
+    with Outbox(own.warehouse, "ask-old").open() as outbox:
+        outbox.add("answer", row)
+    recover(own.warehouse, print, WRITERS)
     assert answers(own) == before
 
 
@@ -234,7 +235,7 @@ def test_killed_a_hundred_times_it_ends_like_one_that_was_not(own: Bench, chat: 
     assert len(asked) == n
     # what was on its way at the kill is all that can have been asked twice
     assert sum(asked.values()) - n <= 3 * killed
-    assert not list(own.warehouse.parent.glob("*.journal"))
+    assert not list(own.warehouse.parent.glob("*.outbox*"))
     # each that came is logged, of killed runs too; a kill before the socket leaves a line more
     sends = own.one("select count(*) from results.sends")
     assert len(chat.bodies) <= sends <= len(chat.bodies) + 3 * killed
@@ -288,39 +289,18 @@ def test_ctrl_c_keeps_what_is_on_its_way(own: Bench, chat: Chat) -> None:
     assert set(asked.values()) == {1} and len(asked) == 2 * len(stays_of_test(own))
 
 
-def test_a_line_that_was_cut_is_dropped_and_the_others_are_kept(own: Bench, chat: Chat) -> None:
-    put(own, chat, stays=2)
-    rows = answers(own)
-    journal = Journal(own.warehouse, "ask-full")
-    path = own.warehouse.with_name("warehouse.duckdb.ask-full.1.journal")
-    journal._page.file.write(b'{"answer": {"learner": "llava_1_5_7b", "finger')
-    journal._page.file.flush()
-    assert path.exists()
-    said: list[str] = []
-    recover(own.warehouse, said.append)  # of a run that still lives: not touched
-    assert path.exists() and not said
-    journal._page.file.close()
-    recover(own.warehouse, said.append)
-    assert not path.exists() and not said and answers(own) == rows
-
-
-def test_what_a_journal_cannot_hold_is_set_aside_and_the_rest_goes_on(
-    own: Bench, chat: Chat
-) -> None:
-    bad = own.warehouse.with_name("warehouse.duckdb.ask-old.1.journal")
-    bad.write_text('{"answer": {"learner": "x", "question_hash": "y", "stay_id": "no number"}}\n')
-    said = put(own, chat, stays=2)
-    assert any("set aside" in line for line in said) and not bad.exists()
-    assert bad.with_suffix(".unreadable").exists()
-    assert own.one("select count(*) from results.answers") == 2
-
-
-def test_the_journal_is_for_its_owner_alone(own: Bench) -> None:
+def test_the_outbox_is_for_its_owner_alone(own: Bench, chat: Chat) -> None:
     own.warehouse.chmod(0o664)
-    journal = Journal(own.warehouse, "ask-new")
-    assert journal._page.path.stat().st_mode & 0o777 == 0o600
-    journal.close()
-    assert not list(own.warehouse.parent.glob("*.journal"))
+    modes: set[int] = set()
+
+    def reply(body: Body) -> None:
+        beside = own.warehouse.parent.glob("*.outbox*")
+        modes.update(path.stat().st_mode & 0o777 for path in beside)
+
+    chat.reply = reply
+    put(own, chat, stays=2)
+    assert modes == {0o600}
+    assert not list(own.warehouse.parent.glob("*.outbox*"))
 
 
 def test_two_runs_do_not_ask_the_same_learner(own: Bench, chat: Chat) -> None:
@@ -339,7 +319,7 @@ def test_two_runs_do_not_ask_the_same_learner(own: Bench, chat: Chat) -> None:
     assert process.returncode == 0, errors
     asked = Counter(json.dumps(body) for body in chat.bodies)
     assert set(asked.values()) == {1}
-    assert not list(own.warehouse.parent.glob("*.lock"))
+    assert not list(own.warehouse.parent.glob("*.outbox*"))
 
 
 def test_a_picture_that_goes_away_meanwhile_ends_the_run(
@@ -604,10 +584,10 @@ def test_every_request_is_logged_before_it_leaves(own: Bench, chat: Chat) -> Non
 def test_if_it_cannot_be_logged_nothing_is_sent(
     own: Bench, chat: Chat, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(self: Journal, kind: str, *_: object) -> None:
+    def full(self: Outbox, send: Send) -> None:
         raise CharthouseError("the disk is full")
 
-    monkeypatch.setattr(Journal, "_write", full)
+    monkeypatch.setattr(Outbox, "record", full)
     with pytest.raises(CharthouseError, match="the disk is full"):
         put(own, chat)
     assert not chat.bodies
@@ -648,7 +628,7 @@ def test_a_mistake_is_one_line_and_asks_nothing(
     with pytest.raises(CharthouseError) as caught:
         put(own, chat, **options)
     assert message in str(caught.value) and "\n" not in str(caught.value)
-    assert not chat.bodies and not list(own.warehouse.parent.glob("*.journal"))
+    assert not chat.bodies and not list(own.warehouse.parent.glob("*.outbox*"))
 
 
 def test_a_dry_run_asks_and_writes_nothing(own: Bench, chat: Chat) -> None:

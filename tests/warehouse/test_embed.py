@@ -12,7 +12,6 @@ import threading
 import time
 import types
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import ClassVar
 
@@ -37,9 +36,7 @@ from charthouse.models.encoders.base import (
     Stay,
 )
 from charthouse.models.encoders.registry import encoder_specs
-from charthouse.net.guard import Send
-from charthouse.net.patience import REFUSED, Patience
-from charthouse.net.sends import log_to
+from charthouse.net.patience import REFUSED
 from small_disk import fill, needs_root, small_disk
 
 
@@ -431,21 +428,6 @@ def test_nothing_is_waited_for_on_the_way_out(
         with pytest.raises(type(error)) as caught:
             toy.run(own, CutShort)
         assert caught.value is error and time.monotonic() - began < 15
-
-
-def test_ctrl_c_ends_a_request_that_waits_to_be_logged(
-    own: Bench, toy: Clone, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("CHARTHOUSE_LOCK_SECONDS", "30")
-    stop = threading.Event()
-    log = log_to(own.warehouse, "embed-1")
-    send = Send("127.0.0.1", "loopback", 1, 1, datetime(2026, 1, 1))
-    with held(own.warehouse):
-        threading.Timer(0.5, stop.set).start()
-        began = time.monotonic()
-        with pytest.raises(CharthouseError, match="is in use by"):
-            Patience().ask(lambda: log(send), "127.0.0.1", stop=stop)
-        assert time.monotonic() - began < 15
 
 
 @needs_root

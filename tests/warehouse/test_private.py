@@ -306,7 +306,7 @@ def test_what_a_build_writes_is_for_its_owner_alone_whatever_the_warehouse(
 def test_what_an_earlier_version_left_is_closed(own: Bench, tmp_path: Path) -> None:
     own.warehouse.chmod(0o644)
     (tmp_path / "warehouse.duckdb.tmp").mkdir(mode=0o755)
-    names = ("ask-1.1.journal", "ask-1.2.unreadable")
+    names = ("ask-1.outbox", "ask-1.outbox-wal", "ask-1.1.journal", "ask-1.2.unreadable")
     left = [tmp_path / f"warehouse.duckdb.{name}" for name in names]
     for path in left:
         path.touch(mode=0o644)

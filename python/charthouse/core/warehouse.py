@@ -44,7 +44,7 @@ _NO_ROOM = ("No space left", "max_temp_directory_size")
 _VERSION = "main.warehouse_version"
 _UNWRITTEN = (duckdb.IOException, duckdb.FatalException, duckdb.TransactionException)
 
-_BESIDE = (".wal", ".wal.*", ".tmp", ".*.journal", ".*.unreadable", ".audit")
+_BESIDE = (".wal", ".wal.*", ".tmp", ".*.outbox*", ".*.journal", ".*.unreadable*", ".audit")
 
 T = TypeVar("T")
 

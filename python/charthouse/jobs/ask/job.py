@@ -17,7 +17,6 @@ from charthouse.core.errors import CharthouseError
 from charthouse.core.progress import Told
 from charthouse.core.warehouse import open_warehouse
 from charthouse.jobs.ask.budget import Budget
-from charthouse.jobs.ask.journal import Journal
 from charthouse.jobs.ask.parse import PARSER_VERSION, parse
 from charthouse.jobs.ask.plan import Asked, Plan, what_is_read
 from charthouse.jobs.ask.profile import Section, read_profiles
@@ -25,6 +24,7 @@ from charthouse.jobs.ask.prompt import Prompt
 from charthouse.jobs.ask.questions import Made, Maker
 from charthouse.models.learners.base import ANSWER_TOKENS, Failed, Question, Reply, Respondent
 from charthouse.models.learners.registry import LearnerSpec
+from charthouse.net.outbox import Outbox
 
 STAYS_READ_AT_ONCE = 256
 FLUSH_SECONDS = 5.0
@@ -70,12 +70,12 @@ class Job:
         respondent: Respondent,
         prompt: Prompt,
         maker: Maker,
-        journal: Journal,
+        outbox: Outbox,
         budget: Budget,
     ) -> None:
         self._run_id, self._warehouse, self._cohort = run_id, warehouse, cohort
         self._spec, self._fingerprint, self._respondent = spec, fingerprint, respondent
-        self._prompt, self._maker, self._journal, self._budget = prompt, maker, journal, budget
+        self._prompt, self._maker, self._outbox, self._budget = prompt, maker, outbox, budget
         self._identity = respondent.identity()
         self._made: dict[str, Made] = {}  # on their way, by question hash
         self._counting = threading.Lock()
@@ -97,7 +97,7 @@ class Job:
             self._keep(self._made.pop(question.key), outcome)
             progress(self.tally.asked, len(plan.todo))
 
-        moving = threading.Thread(target=self._move_now_and_then, name="journal")
+        moving = threading.Thread(target=self._move_now_and_then, name="outbox")
         moving.start()
         try:
             with _first_interrupt_waits(self._stop):
@@ -119,7 +119,7 @@ class Job:
         while not self._is_over.wait(FLUSH_SECONDS):
             # what cannot be moved now waits for the next time, or the end
             with suppress(CharthouseError), self._opening:
-                self._journal.flush()
+                self._outbox.flush()
 
     def _questions(self, plan: Plan) -> Iterator[Question]:
         """Made while others are answered; ends when it is enough."""
@@ -213,7 +213,7 @@ class Job:
                 "answer_tokens": outcome.answer_tokens,
                 "cost_usd": cost if self._spec.usd_per_million_input is not None else None,
             }
-        self._journal.answer(row)
+        self._outbox.add("answer", row)
         if made.question is not None:
             self._budget.settle(most, cost)
         with self._counting:

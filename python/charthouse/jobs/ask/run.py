@@ -1,7 +1,7 @@
 """`charthouse ask`: which learners, how they are reached, and what is said about it."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,23 +13,22 @@ from charthouse.core.digest import digest
 from charthouse.core.errors import CharthouseError, require_known
 from charthouse.core.progress import Say, Watch
 from charthouse.core.runs import new_run_id, note_counts, note_cut_short, start_run
-from charthouse.core.warehouse import open_warehouse
+from charthouse.core.warehouse import Held, open_warehouse
 from charthouse.data.xray_files import picture_check
 from charthouse.jobs.ask.budget import Budget
 from charthouse.jobs.ask.conditions import FULL, coalitions, condition_named
 from charthouse.jobs.ask.job import Job, Tally
-from charthouse.jobs.ask.journal import Journal, recover
-from charthouse.jobs.ask.locked import create_locked
 from charthouse.jobs.ask.plan import Plan, Wanted, make_plan, what_is_read
 from charthouse.jobs.ask.prompt import Prompt, read_prompt
 from charthouse.jobs.ask.questions import Maker
 from charthouse.jobs.ask.shots import Shots, draw_shots
-from charthouse.jobs.ask.store import mark_current, parse_again
+from charthouse.jobs.ask.store import WRITERS, mark_current, parse_again
 from charthouse.models.learners.base import ANSWER_TOKENS, Respondent
 from charthouse.models.learners.connect import Connection, is_in_process, reach, why_absent
 from charthouse.models.learners.registry import LearnerSpec, learner_spec, learner_specs
 from charthouse.net.guard import Guard
 from charthouse.net.openai_api import Usage
+from charthouse.net.outbox import Outbox, recover
 from charthouse.net.patience import Patience
 
 
@@ -77,7 +76,7 @@ def ask(
         questions = _questions(db, cohort)
     say(f"{cohort.describe()} in {warehouse}")
     if not options.dry_run:
-        recover(warehouse, say)
+        recover(warehouse, say, WRITERS)
         with open_warehouse(warehouse, read_only=False) as db:
             again = parse_again(db)
         if again:
@@ -196,7 +195,25 @@ class _Asking:
             image_detail=self.cohort.variables.get("image_detail", "high"),
         )
         fingerprint = self._fingerprint(spec, respondent)
-        plan = make_plan(
+        if self.options.dry_run:
+            plan = self._plan(spec, fingerprint)
+            self.say(f"  {_intention(spec, respondent, plan, self.options)}")
+            return
+        outbox = Outbox(self.warehouse, f"ask-{spec.learner}", WRITERS, new_run_id("ask"))
+        try:
+            outbox.open()
+        except Held:  # else each question would be asked twice
+            raise CharthouseError(
+                f"Another run is asking {spec.learner}. Wait for it, or end it."
+            ) from None
+        with outbox:
+            outbox.flush()  # of a run that was killed since `recover`
+            guard.log = outbox.record
+            plan = self._plan(spec, fingerprint)
+            self._ask(spec, outbox, respondent, fingerprint, plan)
+
+    def _plan(self, spec: LearnerSpec, fingerprint: str) -> Plan:
+        return make_plan(
             self.warehouse,
             self.cohort,
             spec.learner,
@@ -204,23 +221,17 @@ class _Asking:
             {task: self._hash_of_words(task) for task in self.questions},
             self.wanted,
         )
-        if self.options.dry_run:
-            self.say(f"  {_intention(spec, respondent, plan, self.options)}")
-            return
-        with _alone(self.warehouse, spec.learner):
-            self._ask(spec, guard, respondent, fingerprint, plan)
 
     def _ask(
         self,
         spec: LearnerSpec,
-        guard: Guard,
+        outbox: Outbox,
         respondent: Respondent,
         fingerprint: str,
         plan: Plan,
     ) -> None:
-        run_id = self._start(spec, respondent, fingerprint, plan)
-        journal = Journal(self.warehouse, run_id)
-        guard.log = journal.send
+        run_id = outbox.run_id
+        self._start(run_id, spec, respondent, fingerprint, plan)
         job = Job(
             run_id=run_id,
             warehouse=self.warehouse,
@@ -236,14 +247,14 @@ class _Asking:
                 self.shots,
                 picture_check(self.cohort.data_kind),
             ),
-            journal=journal,
+            outbox=outbox,
             budget=self.budget,
         )
         is_done = False
         try:
             with self.watch(spec.learner, len(plan.todo)) as progress:
                 job.run(plan, progress)
-            journal.close()
+            outbox.flush()
             is_done = not job.tally.left
             with (
                 suppress(CharthouseError, duckdb.Error),
@@ -251,8 +262,6 @@ class _Asking:
             ):
                 note_counts(db, run_id, job.tally.counts(), finished=is_done)
         except BaseException:
-            with suppress(CharthouseError):  # what ended the run is the better message
-                journal.close()
             note_cut_short(self.warehouse, run_id, job.tally.counts())
             raise
         finally:
@@ -277,9 +286,14 @@ class _Asking:
         return digest(self.questions[task], examples)
 
     def _start(
-        self, spec: LearnerSpec, respondent: Respondent, fingerprint: str, plan: Plan
-    ) -> str:
-        run_id, wanted = new_run_id("ask"), self.wanted
+        self,
+        run_id: str,
+        spec: LearnerSpec,
+        respondent: Respondent,
+        fingerprint: str,
+        plan: Plan,
+    ) -> None:
+        wanted = self.wanted
         settings = {
             **respondent.identity(),
             "endpoint": respondent.sends_to(),
@@ -321,30 +335,6 @@ class _Asking:
                 f"  {spec.learner}: {others} answers under other settings are kept; those under the"
                 " settings of the last run that has any are what stands."
             )
-        return run_id
-
-
-@contextmanager
-def _alone(warehouse: Path, learner: str) -> Iterator[None]:
-    """No two runs ask the same learner: each question would be asked twice.
-
-    Raises:
-        CharthouseError: another run is at it.
-    """
-    path = warehouse.with_name(f"{warehouse.name}.ask-{learner}.lock")
-    try:
-        file = create_locked(path, 0o600)
-    except OSError as error:
-        raise CharthouseError(
-            f"{path}: cannot be written ({error.strerror}). Mend the folder's rights."
-        ) from None
-    if file is None:
-        raise CharthouseError(f"Another run is asking {learner}. Wait for it, or end it.")
-    try:
-        yield
-    finally:
-        path.unlink(missing_ok=True)
-        file.close()
 
 
 def _intention(spec: LearnerSpec, respondent: Respondent, plan: Plan, options: Options) -> str:

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from charthouse.core.cohort import IS_CURRENT
 from charthouse.jobs.ask.parse import PARSER_VERSION, parse
+from charthouse.net.outbox import SENDS, Writer
 
 KEY = ("learner", "question_hash")
 """One row each; the hash is of settings, task, condition, stay and what is shown of it."""
@@ -18,11 +19,10 @@ def keep_answers(db: duckdb.DuckDBPyConnection, rows: Sequence[Mapping[str, Any]
     """Replaces what there was of these questions, in the caller's transaction.
 
     An error never replaces an answer to the same question. Of several rows of a question the last
-    counts.
+    answer counts.
     """
-    if not rows:
-        return
-    last = {tuple(row[name] for name in KEY): row for row in rows}
+    answered_last = sorted(rows, key=lambda row: row["status"] == "answered")
+    last = {tuple(row[name] for name in KEY): row for row in answered_last}
     columns = dict(
         db.execute(
             "select column_name, data_type from duckdb_columns()"
@@ -47,6 +47,10 @@ def keep_answers(db: duckdb.DuckDBPyConnection, rows: Sequence[Mapping[str, Any]
     )
     db.execute("insert into results.answers by name select * from new_answers")
     db.execute("drop table new_answers")
+
+
+WRITERS: Mapping[str, Writer] = {**SENDS, "answer": keep_answers}
+"""What the outbox of `charthouse ask` holds."""
 
 
 @dataclass(frozen=True)

@@ -110,6 +110,7 @@ def run_plan(
             skipped += sum(skip.item is None for skip in found.skipped)
             items_skipped += sum(skip.item is not None for skip in found.skipped)
             progress(start + len(chunk), len(todo))
+            plan.outbox.flush()
     except BaseException:  # what was paid for is noted, however the run ends
         note_cut_short(plan.warehouse, plan.run_id, vars(outcome()))
         raise

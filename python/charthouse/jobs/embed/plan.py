@@ -21,7 +21,7 @@ from charthouse.models.encoders.registry import encoder_class, unsuited
 from charthouse.models.encoders.spec import EncoderSpec
 from charthouse.net.guard import Guard
 from charthouse.net.openai_api import named_address
-from charthouse.net.sends import log_to
+from charthouse.net.outbox import Outbox
 
 STAYS_READ_AT_ONCE = 1024  # while fitting
 
@@ -47,6 +47,7 @@ class Plan:
     refused: Mapping[int, Items]  # of stays to do, what a service would not take the last time
     refusal: str | None  # why the guard would let nothing leave for where the encoder sends
     check: Callable[[Path | None], None] | None  # of each X-ray, before it is opened
+    outbox: Outbox = field(repr=False)
     warehouse: Path = field(repr=False)
 
     @property
@@ -138,6 +139,7 @@ def make_plan(
         CharthouseError: the weights are absent, or a setting does not suit the encoder.
     """
     run_id = new_run_id("embed")
+    outbox = Outbox(warehouse, run_id, run_id=run_id)
     cls = encoder_class(spec.name)
     context = context_of(
         cohort,
@@ -146,7 +148,7 @@ def make_plan(
         seed=seed,
         device=device,
         precision=precision,
-        guard=Guard(cohort.data_kind, log=log_to(warehouse, run_id)),
+        guard=Guard(cohort.data_kind, log=outbox.record),
     )
     if reason := unsuited(cls, context):
         raise CharthouseError(reason)
@@ -197,6 +199,7 @@ def make_plan(
         refused={stay: not_taken[stay, h] for stay, h in not_taken.keys() & input_hashes.items()},
         refusal=_refusal(encoder),
         check=picture_check(cohort.data_kind) if reads_pictures else None,
+        outbox=outbox,
         warehouse=warehouse,
     )
 

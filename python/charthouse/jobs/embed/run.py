@@ -18,6 +18,7 @@ from charthouse.models.encoders.registry import (
     why_not_ready,
 )
 from charthouse.models.encoders.spec import EncoderSpec
+from charthouse.net.outbox import recover
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,8 @@ def embed(project: Path, warehouse: Path, options: Options, *, say: Say, watch: 
     with open_warehouse(warehouse) as db:
         cohort = read_cohort(db)
     say(f"{cohort.describe()} in {warehouse}")
+    if not options.dry_run:
+        recover(warehouse, say)
     for task in options.tasks:
         require_known("--task", task, cohort.tasks)
     named = [encoder_spec(project, name) for name in options.encoders]
@@ -91,7 +94,7 @@ def _embed_with(
         if options.dry_run:
             say(f"  {_intention(plan, options.limit)}")
             continue
-        with watch(plan.target.label, len(plan.todo[: options.limit])) as progress:
+        with plan.outbox, watch(plan.target.label, len(plan.todo[: options.limit])) as progress:
             outcome = run_plan(
                 plan, limit=options.limit, chunk_stays=options.chunk_stays, progress=progress
             )
