@@ -21,7 +21,6 @@ from charthouse.core.errors import CharthouseError
 from charthouse.jobs.ask.store import WRITERS
 from charthouse.net.guard import Send
 from charthouse.net.outbox import Outbox, recover
-from charthouse.net.patience import Patience
 from fake_chat import Body, Chat, completion, p_yes_of, text_of
 from fake_openai import KEY, SECRET, answer, error
 from listener import Listener, address_of_this_machine
@@ -432,7 +431,7 @@ def test_two_learners_share_a_budget(own: Bench, chat: Chat) -> None:
 def test_a_busy_server_is_asked_again_as_late_as_it_asks_for(own: Bench, chat: Chat) -> None:
     waits: list[float] = []
     chat.script(error(429, retry_after="3"), error(503))
-    put(own, chat, concurrency=1, patience=Patience(tries=6, sleep=waits.append))
+    put(own, chat, concurrency=1, max_retries=5, waits=waits)
     assert waits[0] == 3.0 and len(waits) == 2
     assert own.one("select max(attempt) from results.answers") == 3
     assert own.one("select count(*) from results.answers where status = 'error'") == 0

@@ -21,12 +21,13 @@ from charthouse.models.encoders import text_embedding_3_large as api
 from charthouse.models.encoders.base import Context, Report, Stay
 from charthouse.models.encoders.registry import encoder_class, encoder_spec
 from charthouse.models.encoders.text_embedding_3_large import TextEmbedding3Large, _average
+from charthouse.net import retry
 from charthouse.net.guard import Guard, Send
 from charthouse.net.openai_api import named_address
-from charthouse.net.patience import Patience
 from fake_openai import KEY, SECRET, Api, Reply, answer, body_of, error, vector_of
 from listener import Listener
 
+really_wait = retry.wait
 SPEC = encoder_spec(PROJECT, "text_embedding_3_large")
 HOST = "127.0.0.1"
 PORT = ": its port is not from 1 to 65535, in plain digits. Correct it."
@@ -61,16 +62,17 @@ def service(one_server: HTTPServer, monkeypatch: pytest.MonkeyPatch) -> Api:
     return service
 
 
-class Waits(list[float]):
-    """Stands for sleeping: notes what was asked for."""
-
-    def patience(self, tries: int = 6, now: float = 0.0) -> Patience:
-        return Patience(tries=tries, sleep=self.append, clock=lambda: now)
+@pytest.fixture(autouse=True)
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Seconds before each repetition, in place of waiting for them."""
+    seconds: list[float] = []
+    monkeypatch.setattr(retry, "wait", lambda stop, each: seconds.append(each))
+    return seconds
 
 
 def encoder(encoding: str = "each", guard: Guard | None = None, **more: Any) -> TextEmbedding3Large:
     context = Context(spec=SPEC, variables={"report_encoding": encoding}, guard=guard or Guard())
-    made = TextEmbedding3Large(context, **({"patience": Waits().patience()} | more))
+    made = TextEmbedding3Large(context, **more)
     made.load()
     return made
 
@@ -273,46 +275,37 @@ def test_a_service_that_refuses_everything_stops_the_run_at_once(service: Api) -
 # ---- a service that is busy or broken ----
 
 
-def test_retry_after_in_seconds_is_honoured(service: Api) -> None:
-    waits = Waits()
-    service.script(error(429, retry_after="7"), error(429, "rate_limit_exceeded", Retry_After="0"))
-    made = encoder(patience=waits.patience())
+def test_each_attempt_is_counted_and_as_late_as_the_service_asks(
+    service: Api, waits: list[float]
+) -> None:
+    service.script(error(429, retry_after="7"), error(503, retry_after_ms="1500", retry_after="9"))
+    sends: list[Send] = []
+    made = encoder(guard=Guard(log=sends.append))
     vectors(made.encode_items(reports("a")))
-    assert waits == [7.0, 0.0]
-    assert (made.usage.requests, made.usage.retries) == (3, 2)
+    assert waits == [7.0, 1.5]
+    assert (made.usage.requests, made.usage.retries) == (3, 2) and len(sends) == 3
 
 
-def test_retry_after_as_a_date_or_in_milliseconds_or_beyond_reason(service: Api) -> None:
-    waits = Waits()
-    service.script(
-        error(429, retry_after="Wed, 25 Nov 2026 10:00:20 GMT"),
-        error(503, retry_after="Wed, 25 Nov 2026 09:00:00 GMT"),
-        error(429, retry_after_ms="1500", retry_after="9"),
-        error(429, retry_after="86400"),
-        error(429, retry_after="soon"),
-    )
-    now = 1795600805.0  # 25 November 2026, 10:00:05 UTC
-    vectors(encoder(patience=waits.patience(now=now)).encode_items(reports("a")))
-    assert waits[:4] == [15.0, 0.0, 1.5, 60.0]
-    assert 8 <= waits[4] <= 16  # of our own: the fifth wait, doubled four times
+def test_a_wait_beyond_two_minutes_is_not_begun(service: Api, waits: list[float]) -> None:
+    service.reply = lambda texts: error(429, retry_after="86400")
+    with pytest.raises(CharthouseError, match=r"answered HTTP 429, once\. Run again later"):
+        encoder().encode_items(reports("a"))
+    assert len(service.requests) == 1 and not waits
 
 
-def test_waits_double_with_jitter_and_are_the_same_every_time(service: Api) -> None:
-    both: list[Waits] = []
-    for _ in range(2):
-        waits = Waits()
-        service.script(error(500), error(502), error(503), error(504))
-        vectors(encoder(patience=waits.patience()).encode_items(reports("a")))
-        both.append(waits)
-    assert both[0] == both[1]
-    assert all(2**n / 2 <= wait <= 2**n for n, wait in enumerate(both[0]))
+@pytest.mark.parametrize("status", [408, 409, 429, 500, 502, 503, 504])
+def test_what_may_pass_is_asked_again_and_later_each_time(
+    service: Api, waits: list[float], status: int
+) -> None:
+    service.script(error(status), error(status), error(status))
+    vectors(encoder().encode_items(reports("a")))
+    assert len(waits) == 3 and waits[0] < waits[1] < waits[2]
 
 
-def test_a_service_that_stays_broken_is_one_line(service: Api) -> None:
-    waits = Waits()
+def test_a_service_that_stays_broken_is_one_line(service: Api, waits: list[float]) -> None:
     service.reply = lambda texts: error(500)
     with pytest.raises(CharthouseError) as failure:
-        encoder(patience=waits.patience(tries=3)).encode_items(reports("a"))
+        encoder(max_retries=2).encode_items(reports("a"))
     assert len(service.requests) == 3 and len(waits) == 2
     message = str(failure.value)
     assert "\n" not in message and "HTTP 500, 3 times" in message
@@ -326,7 +319,7 @@ def test_a_service_that_stays_broken_is_one_line(service: Api) -> None:
         (error(403), "lets this key not use the model"),
         (error(404, "DeploymentNotFound"), "no such model, deployment or path"),
         (error(429, "insufficient_quota"), "quota is used up"),
-        (error(409), "did not take the request"),
+        (error(418), "did not take the request"),
         (answer("", 307, Location="http://records.example/"), "redirect"),
     ],
 )
@@ -344,6 +337,7 @@ def test_one_that_gives_up_wakes_those_that_wait(
     service: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(api, "MOST_INPUTS", 1)
+    monkeypatch.setattr(retry, "wait", really_wait)
     waiting = threading.Event()
 
     def one_waits_one_fails(texts: list[str]) -> Response:
@@ -355,7 +349,7 @@ def test_one_that_gives_up_wakes_those_that_wait(
 
     service.reply = one_waits_one_fails
     begin = time.monotonic()
-    made = encoder(patience=Patience())  # which really sleeps
+    made = encoder()
     with pytest.raises(CharthouseError, match="refused the key"):
         made.encode_items(reports("first", "second"))
     assert time.monotonic() - begin < 30  # not 50
@@ -364,35 +358,33 @@ def test_one_that_gives_up_wakes_those_that_wait(
     vectors(made.encode_items(reports("first", "second")))  # it can be used again
 
 
-def test_no_answer_in_time(service: Api) -> None:
+def test_no_answer_in_time(service: Api, waits: list[float]) -> None:
     released = threading.Event()
 
     def late(_: list[str]) -> None:
         released.wait(5)
 
     service.reply = late
-    waits = Waits()
     with pytest.raises(CharthouseError, match="did not answer in time, 2 times"):
-        encoder(patience=waits.patience(tries=2), timeout=0.15).encode_items(reports("a"))
+        encoder(max_retries=1, timeout=0.15).encode_items(reports("a"))
     released.set()
     assert len(waits) == 1
 
 
-def test_nobody_listens(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nobody_listens(monkeypatch: pytest.MonkeyPatch, waits: list[float]) -> None:
     with socket.create_server((HOST, 0)) as closed:
         port = closed.getsockname()[1]
     monkeypatch.setenv("OPENAI_BASE_URL", f"http://{HOST}:{port}/v1")
-    waits = Waits()
-    with pytest.raises(CharthouseError, match=rf"{port} cannot be reached \(ConnectError\), 6 "):
-        encoder(patience=waits.patience()).encode_items(reports("a"))
-    assert len(waits) == 5
+    with pytest.raises(CharthouseError, match=rf"{port} cannot be reached \(ConnectError\), 7 "):
+        encoder().encode_items(reports("a"))
+    assert len(waits) == retry.MAX_RETRIES == 6
 
 
 def test_a_connection_that_breaks(monkeypatch: pytest.MonkeyPatch) -> None:
     with Listener() as listener:
         monkeypatch.setenv("OPENAI_BASE_URL", f"http://{HOST}:{listener.port}/v1")
         with pytest.raises(CharthouseError, match=r"cannot be reached \(\w+\), 2 times"):
-            encoder(patience=Waits().patience(tries=2)).encode_items(reports("a"))
+            encoder(max_retries=1).encode_items(reports("a"))
     assert listener.connections == 2
 
 
@@ -504,7 +496,7 @@ def test_neither_key_nor_text_shows_anywhere(
         answer({"data": [{"index": 0, "embedding": f"{KEY} {SECRET}"}], "model": KEY + SECRET}),
     ):
         service.reply = lambda texts, response=response: response  # type: ignore[misc]
-        made = encoder(guard=Guard(log=sends.append), patience=Waits().patience(tries=2))
+        made = encoder(guard=Guard(log=sends.append), max_retries=1)
         with pytest.raises(CharthouseError) as failure:
             made.encode_items(reports("a"))
         shown += said(failure.value) + repr(made) + repr(vars(made)) + repr(made.context)

@@ -3,17 +3,17 @@
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import duckdb
 
 from bench import PROJECT, Bench
 from charthouse.jobs.ask.run import Options, ask
-from charthouse.net.patience import Patience
+from charthouse.net import retry
 from fake_chat import Chat
 
 MORTALITY = "in_hospital_mortality"
 LEARNER = "llava_1_5_7b"
-IMPATIENT = Patience(tries=2, sleep=lambda seconds: None)
 
 
 def put(
@@ -21,22 +21,26 @@ def put(
     chat: Chat | None = None,
     *,
     project: Path = PROJECT,
-    patience: Patience = IMPATIENT,
+    waits: list[float] | None = None,
     **options: Any,
 ) -> list[str]:
-    """Asks one learner about mortality unless told otherwise, and gives back what was said."""
+    """Asks one learner about mortality unless told otherwise, and gives back what was said.
+
+    Nothing is waited for; `waits` is given the seconds.
+    """
     said: list[str] = []
     if chat is not None:
         options = {"base_url": chat.url} | options
-    options = {"learners": [LEARNER], "tasks": [MORTALITY]} | options
-    ask(
-        project,
-        bench.warehouse,
-        Options(**options),
-        say=said.append,
-        watch=lambda label, total: nullcontext(lambda done, total: None),
-        patience=patience,
-    )
+    options = {"learners": [LEARNER], "tasks": [MORTALITY], "max_retries": 1} | options
+    seconds = [] if waits is None else waits
+    with patch.object(retry, "wait", lambda stop, each: seconds.append(each)):
+        ask(
+            project,
+            bench.warehouse,
+            Options(**options),
+            say=said.append,
+            watch=lambda label, total: nullcontext(lambda done, total: None),
+        )
     return said
 
 

@@ -36,7 +36,7 @@ from charthouse.models.encoders.base import (
     Stay,
 )
 from charthouse.models.encoders.registry import encoder_specs
-from charthouse.net.patience import REFUSED
+from charthouse.net.retry import REFUSED
 from small_disk import fill, needs_root, small_disk
 
 

@@ -35,7 +35,7 @@ _LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"
 # A name or an address, and a port unless it is 443. No wildcard, no dot at the end, ASCII only.
 _EXACT = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9_-]+(\.[a-z0-9_-]+)*)(:[0-9]+)?")
 
-_declared: ContextVar[int] = ContextVar("declared", default=0)
+_sending: ContextVar["Sending | None"] = ContextVar("sending", default=None)
 
 
 @dataclass(frozen=True)
@@ -180,19 +180,37 @@ def _is_loopback(address: str) -> bool:
     return any(found in network for network in _LOOPBACK)
 
 
+@dataclass
+class Sending:
+    """What a thread is about to send, and how often it has been tried."""
+
+    items: int = 0
+    allow: Callable[[bool], None] = lambda again: None
+    attempts: int = 0
+
+    def begin(self) -> None:
+        """Counts an attempt; raises what `allow` raises, and then it is not made."""
+        self.allow(self.attempts > 0)
+        self.attempts += 1
+
+
 @contextmanager
-def sending(items: int) -> Iterator[None]:
-    """Declares how many texts or images the requests made inside, by this thread, carry.
+def sending(items: int, allow: Callable[[bool], None] = lambda again: None) -> Iterator[Sending]:
+    """Declares what the requests made inside, by this thread, carry.
 
     A context, because libraries between us and the request (openai) pass on no extra of ours.
+
+    Args:
+        items: texts or images in each.
+        allow: told of each attempt whether it is a repetition, before it is logged and made.
     """
-    token = _declared.set(items)
+    token = _sending.set(sent := Sending(items, allow))
     try:
-        yield
+        yield sent
     finally:
-        _declared.reset(token)
+        _sending.reset(token)
 
 
-def declared_items() -> int:
+def current_sending() -> Sending:
     """What `sending` declared for the request that is being made."""
-    return _declared.get()
+    return _sending.get() or Sending()

@@ -1,5 +1,6 @@
 """The HTTP client behind the guard: a transport that asks it about every request."""
 
+import ssl
 import threading
 import urllib.request
 from datetime import UTC, datetime
@@ -7,7 +8,7 @@ from datetime import UTC, datetime
 import httpx2
 
 from charthouse.core.errors import CharthouseError
-from charthouse.net.guard import Guard, Route, Send, declared_items, has_real_port
+from charthouse.net.guard import Guard, Route, Send, current_sending, has_real_port
 
 
 def guarded_client(guard: Guard, *, timeout: float = 60.0, connections: int = 4) -> httpx2.Client:
@@ -41,7 +42,8 @@ class GuardedTransport(httpx2.BaseTransport):
         """Sends the request if the guard lets it.
 
         Raises:
-            CharthouseError: refused; nothing was sent, not even a connection was opened.
+            CharthouseError: refused; nothing was sent, not even a connection was opened. Or the
+                host shows a certificate that is not trusted: no further attempt will mend that.
         """
         route = self._guard.check(request.url)
         if request.headers.get("host", "").lower() != request.url.netloc.decode("ascii"):
@@ -53,11 +55,21 @@ class GuardedTransport(httpx2.BaseTransport):
         # Certificates are checked against the URL's own host, whatever a caller asked for.
         request.extensions.pop("sni_hostname", None)
         body = request.read()
+        sent = current_sending()
+        sent.begin()
         now = datetime.now(UTC).replace(tzinfo=None)
-        self._guard.record(Send(route.host, route.because, declared_items(), len(body), now))
-        if route.addresses:
-            return self._send_to_addresses(request, route)
-        return self._transport(request.url, route).handle_request(request)
+        self._guard.record(Send(route.host, route.because, sent.items, len(body), now))
+        try:
+            if route.addresses:
+                return self._send_to_addresses(request, route)
+            return self._transport(request.url, route).handle_request(request)
+        except httpx2.ConnectError as error:
+            if not _is_bad_certificate(error):
+                raise
+        raise CharthouseError(
+            f"{route.host} shows a certificate that this machine does not trust. Set SSL_CERT_FILE"
+            " to your institution's certificates. Then run again: what is finished is kept."
+        )
 
     def close(self) -> None:
         """Closes all connections."""
@@ -102,3 +114,11 @@ class GuardedTransport(httpx2.BaseTransport):
                         "HTTPS_PROXY (or ALL_PROXY) cannot be used: it must be http://host:port."
                     ) from None
             return self._proxied[proxy]
+
+
+def _is_bad_certificate(error: BaseException | None) -> bool:
+    while error is not None:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return True
+        error = error.__cause__ or error.__context__
+    return False

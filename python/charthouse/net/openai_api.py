@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from charthouse.core.errors import CharthouseError
 from charthouse.net.guard import (
@@ -23,13 +23,13 @@ from charthouse.net.guard import (
     loopback_addresses,
     sending,
 )
-from charthouse.net.patience import Patience, Stopped
+from charthouse.net.retry import MAX_RETRIES, Failure, Stopped, outcome_of, stoppable
 
 if TYPE_CHECKING:
     import httpx2
     import openai
 
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 OPENAI_URL = "https://api.openai.com/v1"
 AZURE_API_VERSION = "2024-10-21"  # the last dated version of Azure's data plane that is no preview
@@ -105,35 +105,45 @@ class Usage:
 
 
 @dataclass(frozen=True)
+class Answer:
+    """What a service answered, and how many requests it took."""
+
+    content: bytes = field(repr=False)
+    attempts: int
+
+
+@dataclass(frozen=True)
 class Service:
     """A service, ready to be asked."""
 
     client: "openai.OpenAI" = field(repr=False)
     host: str
-    patience: Patience = field(repr=False)
     in_flight: int  # requests at a time
     usage: Usage
-    most_requests: int | None = None  # of all that are made, repetitions included
-    _stop: threading.Event = field(default_factory=threading.Event, init=False, repr=False)
+    most_requests: int | None  # of all that are made, repetitions included
+    stopping: threading.Event = field(repr=False)  # ends the client's waits
     _counting: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
 
-    def ask(self, call: Callable[[], Answer], items: int) -> Answer:
-        """One request, repeated with patience.
+    def ask(self, request: Callable[[], bytes], items: int) -> Answer:
+        """One request, repeated by the client while that makes sense.
 
         Args:
-            call: makes the request by `client`.
+            request: makes it by `client`, and gives the content of the answer.
             items: how many texts or images it carries, for the guard's log.
 
         Raises:
-            charthouse.net.patience.RefusedInput: the service does not take the input.
-            charthouse.net.patience.GaveUp: it does not answer this one.
-            charthouse.net.patience.Stopped: `stop` was called, or there are no requests left.
+            charthouse.net.retry.RefusedInput: the service does not take the input.
+            charthouse.net.retry.GaveUp: it does not answer this one.
+            charthouse.net.retry.Stopped: `stop` was called, or there are no requests left.
             CharthouseError: the guard refused, or there is no answer to be had.
         """
-        with sending(items):
-            return self.patience.ask(call, self.host, stop=self._stop, told=self._count_request)
+        with sending(items, self._count_request) as sent:
+            outcome = outcome_of(request)
+        if isinstance(outcome, Failure):
+            raise outcome.error(self.host, sent.attempts)
+        return Answer(outcome, sent.attempts)
 
-    def ask_all(self, calls: Sequence[Callable[[], Answer]]) -> list[Answer]:
+    def ask_all(self, calls: Sequence[Callable[[], Result]]) -> list[Result]:
         """Makes the calls, `in_flight` at a time.
 
         Returns:
@@ -143,21 +153,21 @@ class Service:
             Exception: of a call that failed, of several any; those that wait or have not begun are
                 dropped.
         """
-        self._stop.clear()
+        self.stopping.clear()
         with ThreadPoolExecutor(self.in_flight, thread_name_prefix="ask") as pool:
             futures = [pool.submit(call) for call in calls]
             try:
                 for done in wait(futures, return_when=FIRST_EXCEPTION).done:
                     done.result()
             except BaseException:  # an interrupt as well: nobody shall sleep on
-                self._stop.set()
+                self.stopping.set()
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
         return [future.result() for future in futures]
 
     def stop(self) -> None:
         """Ends the waiting of whoever would ask again; what is on its way is waited for."""
-        self._stop.set()
+        self.stopping.set()
 
     def count(self, tokens: int, cost_usd: float) -> None:
         """Adds what an answer cost."""
@@ -166,6 +176,9 @@ class Service:
             self.usage.cost_usd += cost_usd
 
     def _count_request(self, again: bool) -> None:
+        """Of the transport, before each attempt."""
+        if self.stopping.is_set():
+            raise Stopped(f"{self.host}: stopped.")
         with self._counting:
             if self.most_requests is not None and self.usage.requests >= self.most_requests:
                 raise Stopped(f"{self.host}: no requests are left.")
@@ -179,7 +192,7 @@ def connect(
     *,
     deployment_variable: str,
     usage: Usage,
-    patience: Patience | None = None,
+    max_retries: int = MAX_RETRIES,
     timeout: float = 120.0,
     in_flight: int = 4,
     base_url: str | None = None,
@@ -192,7 +205,7 @@ def connect(
         model: the provider's name of the model.
         deployment_variable: names Azure's deployment of it, if that is called otherwise.
         usage: is added to.
-        patience: when to ask again.
+        max_retries: of a request; what is asked again is the client's to decide.
         timeout: seconds for connecting, for sending, and for each part of the answer.
         in_flight: requests at a time.
         base_url: of the service; None: the one that the environment names.
@@ -208,27 +221,24 @@ def connect(
 
     from charthouse.net.guarded_http import guarded_client  # httpx2 comes with the extra "models"
 
-    http_client = guarded_client(guard, timeout=timeout, connections=in_flight)
+    stopping = threading.Event()
+    common: dict[str, Any] = {
+        "api_key": key,
+        "http_client": guarded_client(guard, timeout=timeout, connections=in_flight),
+        "timeout": timeout,
+        "max_retries": max_retries,
+    }
     client: openai.OpenAI
     if address.is_azure:
-        client = openai.AzureOpenAI(
+        client = stoppable(openai.AzureOpenAI, stopping)(
             azure_endpoint=str(address.url),
             azure_deployment=os.environ.get(deployment_variable, "").strip() or model,
             api_version=os.environ.get("OPENAI_API_VERSION", "").strip() or AZURE_API_VERSION,
-            api_key=key,
-            http_client=http_client,
-            timeout=timeout,
-            max_retries=0,  # ours are counted and logged
+            **common,
         )
     else:
-        client = openai.OpenAI(
-            base_url=str(address.url),
-            api_key=key,
-            http_client=http_client,
-            timeout=timeout,
-            max_retries=0,
-        )
-    return Service(client, address.place, patience or Patience(), in_flight, usage, most_requests)
+        client = stoppable(openai.OpenAI, stopping)(base_url=str(address.url), **common)
+    return Service(client, address.place, in_flight, usage, most_requests, stopping)
 
 
 def _key(address: Address, model: str) -> str:

@@ -29,7 +29,6 @@ from charthouse.models.learners.registry import LearnerSpec, learner_spec, learn
 from charthouse.net.guard import Guard
 from charthouse.net.openai_api import Usage
 from charthouse.net.outbox import Outbox, recover
-from charthouse.net.patience import Patience
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,6 @@ def ask(
     *,
     say: Say,
     watch: Watch,
-    patience: Patience | None = None,
 ) -> None:
     """Puts the questions of the tasks to each learner; what has been answered is not asked again.
 
@@ -66,7 +64,6 @@ def ask(
         options: what the user asked.
         say: told one line at a time.
         watch: shows progress.
-        patience: when a server is asked again.
 
     Raises:
         CharthouseError: a learner cannot be asked (any more); every answer that came is kept.
@@ -106,7 +103,7 @@ def ask(
             for task in questions
         }
     asking = _Asking(
-        warehouse, cohort, options, wanted, prompt, questions, shots, say, watch, patience,
+        warehouse, cohort, options, wanted, prompt, questions, shots, say, watch,
         Budget(options.max_requests, options.max_cost), Usage(),
     )  # fmt: skip
     for spec in specs:
@@ -172,7 +169,6 @@ class _Asking:
     shots: Mapping[str, Shots]
     say: Say
     watch: Watch
-    patience: Patience | None
     budget: Budget
     usage: Usage
 
@@ -191,7 +187,6 @@ class _Asking:
             self.options,
             guard,
             self.usage,
-            self.patience,
             image_detail=self.cohort.variables.get("image_detail", "high"),
         )
         fingerprint = self._fingerprint(spec, respondent)

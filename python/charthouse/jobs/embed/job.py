@@ -17,7 +17,7 @@ from charthouse.core.warehouse import open_warehouse
 from charthouse.jobs.embed import store
 from charthouse.jobs.embed.plan import FitStays, Plan
 from charthouse.models.encoders.base import Encoded, FittedEncoder, NothingToFit, Skipped
-from charthouse.net.patience import REFUSED
+from charthouse.net.retry import REFUSED
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from charthouse.models.encoders.base import Encoded, Skipped
-from charthouse.net.patience import REFUSED
+from charthouse.net.retry import REFUSED
 
 Items = frozenset[str | None]
 """Of a stay: its images or reports by name; None is the whole stay."""

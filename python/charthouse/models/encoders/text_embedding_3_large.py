@@ -24,7 +24,7 @@ from charthouse.models.encoders.base import Context, Report
 from charthouse.models.encoders.report_encoder import NO_WORDS, ReportEncoder, has_words
 from charthouse.models.encoders.spec import EncoderSpec
 from charthouse.net.openai_api import Service, Usage, connect, named_address
-from charthouse.net.patience import REFUSED, Patience, RefusedInput
+from charthouse.net.retry import MAX_RETRIES, REFUSED, RefusedInput
 
 DEPLOYMENT = "AZURE_OPENAI_EMBEDDING_DEPLOYMENT"
 PRICE = "CHARTHOUSE_EMBEDDING_PRICE"
@@ -53,13 +53,13 @@ class TextEmbedding3Large(ReportEncoder):
         self,
         context: Context,
         *,
-        patience: Patience | None = None,
+        max_retries: int = MAX_RETRIES,
         timeout: float = 120.0,
         in_flight: int = 4,
     ) -> None:
         super().__init__(context)
         self.usage = Usage()
-        self._patience, self._timeout, self._in_flight = patience, timeout, in_flight
+        self._max_retries, self._timeout, self._in_flight = max_retries, timeout, in_flight
         self._model = context.spec.hub_id
         self._dimension = context.spec.dimension or 0
         self._price = USD_PER_MILLION_TOKENS
@@ -111,7 +111,7 @@ class TextEmbedding3Large(ReportEncoder):
             self._model,
             deployment_variable=DEPLOYMENT,
             usage=self.usage,
-            patience=self._patience,
+            max_retries=self._max_retries,
             timeout=self._timeout,
             in_flight=self._in_flight,
         )
@@ -184,7 +184,7 @@ class TextEmbedding3Large(ReportEncoder):
             items=len(texts),
         )
         try:
-            vectors, tokens = read_answer(answer, len(texts), self._model, self._dimension)
+            vectors, tokens = read_answer(answer.content, len(texts), self._model, self._dimension)
         except ValueError as error:
             raise CharthouseError(
                 f"{self._service.host} sent an answer that cannot be used: {error}. Nothing of it"

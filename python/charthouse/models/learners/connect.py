@@ -8,7 +8,7 @@ from charthouse.models.learners.served import Served
 from charthouse.models.weights import fetch_command, local_weights
 from charthouse.net.guard import Guard
 from charthouse.net.openai_api import Usage, connect
-from charthouse.net.patience import Patience
+from charthouse.net.retry import MAX_RETRIES
 
 DEPLOYMENT = "AZURE_OPENAI_CHAT_DEPLOYMENT"
 
@@ -27,6 +27,7 @@ class Connection:
         dtype: In process: of the weights.
         batch: In process: questions at a time; None: as many as fit.
         max_requests: No more requests than this.
+        max_retries: Of a request to a server that is busy or broken.
     """
 
     base_url: str | None = None
@@ -38,6 +39,7 @@ class Connection:
     dtype: str = "auto"
     batch: int | None = None
     max_requests: int | None = None
+    max_retries: int = MAX_RETRIES
 
 
 def is_in_process(spec: LearnerSpec, connection: Connection) -> bool:
@@ -61,7 +63,6 @@ def reach(
     connection: Connection,
     guard: Guard,
     usage: Usage,
-    patience: Patience | None = None,
     *,
     image_detail: str,
 ) -> Respondent:
@@ -86,7 +87,7 @@ def reach(
         model,
         deployment_variable=DEPLOYMENT,
         usage=usage,
-        patience=patience,
+        max_retries=connection.max_retries,
         timeout=connection.timeout,
         in_flight=connection.concurrency,
         base_url=connection.base_url,

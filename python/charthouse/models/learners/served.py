@@ -30,7 +30,7 @@ from charthouse.models.learners.first_token import from_top
 from charthouse.models.learners.registry import LearnerSpec
 from charthouse.models.weights import local_weights
 from charthouse.net.openai_api import Service
-from charthouse.net.patience import GaveUp, RefusedInput, Stopped
+from charthouse.net.retry import REFUSED, GaveUp, RefusedInput, Stopped
 
 TOP = 20  # log-probabilities a token; no service gives more
 MESSAGE_TOKENS = 8  # what a chat template adds to a message, at most
@@ -145,34 +145,30 @@ class Served(Respondent):
 
     def _ask(self, question: Question) -> Reply | Failed | None:
         """None where it was stopped."""
-        tries = 0
-
-        def call() -> bytes:
-            nonlocal tries
-            tries += 1
-            # raw: openai's own reading takes any JSON for an answer
-            return completions.create(**body).http_response.content
-
         completions = self._service.client.chat.completions.with_raw_response
         began = time.monotonic()
         body = self._body(question)
         items = len(question.messages) + (question.picture is not None)
         is_about_it = False
         try:
-            answer = self._service.ask(call, items=items)
-            reply = read_answer(answer)
+            # raw: openai's own reading takes any JSON for an answer
+            answer = self._service.ask(
+                lambda: completions.create(**body).http_response.content, items=items
+            )
+            attempts = answer.attempts
+            reply = read_answer(answer.content)
         except Stopped:
             self._is_over.set()
             return None
         except RefusedInput as refusal:
-            reason, is_about_it = f"the service refused it ({refusal})", True
+            reason, attempts, is_about_it = f"{REFUSED} ({refusal})", refusal.attempts, True
         except GaveUp as error:
-            reason = error.what
+            reason, attempts = error.what, error.attempts
         except ValueError as error:
             reason = f"{self._service.host} sent an answer that cannot be used: {error}"
         else:
-            return Reply(**reply, seconds=time.monotonic() - began, attempts=tries)
-        return Failed(reason, time.monotonic() - began, max(tries, 1), is_about_it)
+            return Reply(**reply, seconds=time.monotonic() - began, attempts=attempts)
+        return Failed(reason, time.monotonic() - began, attempts, is_about_it)
 
     def _body(self, question: Question) -> dict[str, Any]:
         body: dict[str, Any] = {
