@@ -24,7 +24,8 @@ from charthouse.core.warehouse import open_warehouse
 from charthouse.data.xray_files import files_below
 from charthouse.jobs.ask.profile import read_profiles, render
 from charthouse.jobs.ask.prompt import read_prompt
-from charthouse.jobs.ask.run import Options, ask
+from charthouse.jobs.ask.request import AskRequest
+from charthouse.jobs.ask.run import ask
 from charthouse.models.learners.served import data_url
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -161,7 +162,7 @@ def main() -> None:
         ask(
             PROJECT,
             warehouse,
-            Options(
+            AskRequest(
                 learners=["llava_1_5_7b"],
                 tasks=["in_hospital_mortality", "icu_stay_over_3_days"],
                 base_url=url,

@@ -8,7 +8,8 @@ from unittest.mock import patch
 import duckdb
 
 from bench import PROJECT, Bench
-from charthouse.jobs.ask.run import Options, ask
+from charthouse.jobs.ask.request import AskRequest
+from charthouse.jobs.ask.run import ask
 from charthouse.net import retry
 from fake_chat import Chat
 
@@ -37,7 +38,7 @@ def put(
         ask(
             project,
             bench.warehouse,
-            Options(**options),
+            AskRequest(**options),
             say=said.append,
             watch=lambda label, total: nullcontext(lambda done, total: None),
         )

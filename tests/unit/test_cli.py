@@ -1,5 +1,7 @@
 """The command line: help with an example, one line for a mistake, and nothing heavy at start."""
 
+import dataclasses
+import inspect
 import json
 import os
 import subprocess
@@ -12,8 +14,10 @@ from typer.testing import CliRunner
 import forked
 from bench import PROJECT
 from charthouse.cli import app
+from charthouse.cli.jobs import ask
 from charthouse.core.device import choose_device
 from charthouse.core.errors import CharthouseError
+from charthouse.jobs.ask.request import AskRequest
 
 HEAVY = {"torch", "transformers", "timm", "pandas", "numpy", "duckdb", "dbt", "pyarrow", "sklearn",
          "fairlearn"}  # fmt: skip
@@ -129,3 +133,11 @@ def test_a_pair_to_compare_that_is_none_is_one_line() -> None:
     done = charthouse("evaluate", "--compare", "presence", cwd=PROJECT)
     assert done.returncode == 1
     assert done.stderr == "charthouse: --compare 'presence': write two arms as 'one - other'.\n"
+
+
+def test_each_option_of_ask_is_one_of_the_request_with_the_same_default() -> None:
+    given = inspect.signature(ask).parameters
+    fields = {field.name: field.default for field in dataclasses.fields(AskRequest)}
+    assert set(given) - {"context"} == set(fields) - {"max_retries"}
+    for name in given.keys() & fields.keys():
+        assert given[name].default in (None, fields[name])  # None: that of the request

@@ -95,16 +95,18 @@ def predict(
 
 @app.command(epilog="Example: charthouse ask --learner llava_1_5_7b --stays 200 --dry-run")
 def ask(
-    learner: Annotated[
+    context: typer.Context,
+    learners: Annotated[
         list[str] | None,
-        typer.Option(help="Which (seeds/learners.csv); may be given several times."),
+        typer.Option("--learner", help="Which (seeds/learners.csv); may be given several times."),
     ] = None,
-    task: Annotated[list[str] | None, typer.Option(help="Default: all tasks.")] = None,
-    condition: Annotated[
+    tasks: Annotated[list[str] | None, typer.Option("--task", help="Default: all tasks.")] = None,
+    conditions: Annotated[
         list[str] | None,
         typer.Option(
+            "--condition",
             help="What is shown: full (default), text_only, image_only, blank_image, other_image,"
-            " given[demographics+image]; several allowed."
+            " given[demographics+image]; several allowed.",
         ),
     ] = None,
     controls: Annotated[
@@ -127,8 +129,12 @@ def ask(
     model: Annotated[str | None, typer.Option(help="What the server calls the learner.")] = None,
     concurrency: Annotated[int, typer.Option(min=1, help="Requests at a time.")] = 8,
     timeout: Annotated[float, typer.Option(min=1, max=86_400, help="Seconds for an answer.")] = 120,
-    log_probabilities: Annotated[
-        bool, typer.Option(help="Ask the server for them: P(yes) rests on them.")
+    with_log_probabilities: Annotated[
+        bool,
+        typer.Option(
+            "--log-probabilities/--no-log-probabilities",
+            help="Ask the server for them: P(yes) rests on them.",
+        ),
     ] = True,
     device: Annotated[str, typer.Option(help="In process: cpu, cuda or auto.")] = "auto",
     dtype: Annotated[
@@ -151,35 +157,13 @@ def ask(
     from charthouse.core.progress import bars
     from charthouse.core.project import project_dir
     from charthouse.core.warehouse import warehouse_path
-    from charthouse.jobs.ask.conditions import CONTROLS, FULL
-    from charthouse.jobs.ask.run import Options, ask
+    from charthouse.jobs.ask.request import AskRequest
+    from charthouse.jobs.ask.run import ask
 
     require_seed(seed)
-    default = [] if shapley or controls else [FULL]
-    options = Options(
-        learners=learner or (),
-        tasks=task or (),
-        conditions=[*(condition or default), *((FULL, *CONTROLS) if controls else ())],
-        shapley=shapley,
-        shots=shots,
-        stays=stays,
-        prompt=prompt,
-        base_url=base_url,
-        model=model,
-        concurrency=concurrency,
-        timeout=timeout,
-        with_log_probabilities=log_probabilities,
-        device=device,
-        dtype=dtype,
-        batch=batch,
-        max_requests=max_requests,
-        max_cost=max_cost,
-        seed=seed,
-        dry_run=dry_run,
-        parse_only=parse_only,
-    )
+    given = {name: value for name, value in context.params.items() if value is not None}
     with kept_when_interrupted("answers"), bars("questions") as (say, watch):
-        ask(project_dir(), warehouse_path(), options, say=say, watch=watch)
+        ask(project_dir(), warehouse_path(), AskRequest(**given), say=say, watch=watch)
 
 
 @app.command(epilog="Example: charthouse evaluate --by first_careunit --bootstraps 2000")

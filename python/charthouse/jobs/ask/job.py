@@ -7,21 +7,19 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from signal import SIGINT, default_int_handler, getsignal, signal
 from typing import Any
 
 from charthouse.core.ahead import ahead
-from charthouse.core.cohort import Cohort, require_cohort
+from charthouse.core.cohort import require_cohort
 from charthouse.core.errors import CharthouseError
 from charthouse.core.progress import Told
 from charthouse.core.warehouse import open_warehouse
-from charthouse.jobs.ask.budget import Budget
 from charthouse.jobs.ask.parse import PARSER_VERSION, parse
 from charthouse.jobs.ask.plan import Asked, Plan, what_is_read
 from charthouse.jobs.ask.profile import Section, read_profiles
-from charthouse.jobs.ask.prompt import Prompt
 from charthouse.jobs.ask.questions import Made, Maker
+from charthouse.jobs.ask.request import AskSession
 from charthouse.models.learners.base import ANSWER_TOKENS, Failed, Question, Reply, Respondent
 from charthouse.models.learners.registry import LearnerSpec
 from charthouse.net.outbox import Outbox
@@ -61,21 +59,15 @@ class Job:
 
     def __init__(
         self,
-        *,
-        run_id: str,
-        warehouse: Path,
-        cohort: Cohort,
+        session: AskSession,
         spec: LearnerSpec,
-        fingerprint: str,
         respondent: Respondent,
-        prompt: Prompt,
-        maker: Maker,
+        fingerprint: str,
         outbox: Outbox,
-        budget: Budget,
     ) -> None:
-        self._run_id, self._warehouse, self._cohort = run_id, warehouse, cohort
-        self._spec, self._fingerprint, self._respondent = spec, fingerprint, respondent
-        self._prompt, self._maker, self._outbox, self._budget = prompt, maker, outbox, budget
+        self._session, self._spec, self._respondent = session, spec, respondent
+        self._fingerprint, self._outbox = fingerprint, outbox
+        self._maker = Maker(respondent, session)
         self._identity = respondent.identity()
         self._made: dict[str, Made] = {}  # on their way, by question hash
         self._counting = threading.Lock()
@@ -132,7 +124,7 @@ class Job:
             if each.question is None:
                 self._keep(each, Failed(each.why_not or "", attempts=0))
                 continue
-            if not self._budget.take(self._price(each.tokens, ANSWER_TOKENS)):
+            if not self._session.budget.take(self._price(each.tokens, ANSWER_TOKENS)):
                 return
             self._made[each.question.key] = each
             yield each.question
@@ -140,8 +132,8 @@ class Job:
     def _with_profiles(self, plan: Plan) -> Iterator[tuple[Asked, tuple[Section, ...]]]:
         for start in range(0, len(plan.todo), STAYS_READ_AT_ONCE):
             some = plan.todo[start : start + STAYS_READ_AT_ONCE]
-            with self._opening, open_warehouse(self._warehouse) as db:
-                require_cohort(db, self._cohort)
+            with self._opening, open_warehouse(self._session.warehouse) as db:
+                require_cohort(db, self._session.cohort)
                 profiles = read_profiles(db, sorted({asked.stay_id for asked in some}))
             for asked in some:
                 yield asked, profiles[asked.stay_id]
@@ -157,10 +149,10 @@ class Job:
         """Writes a row of results.answers down, and counts it."""
         asked, tally = made.asked, self.tally
         row = {
-            "run_id": self._run_id,
+            "run_id": self._outbox.run_id,
             "learner": self._spec.learner,
             "fingerprint": self._fingerprint,
-            "reads": what_is_read(self._cohort, asked.task),
+            "reads": what_is_read(self._session.cohort, asked.task),
             "task": asked.task,
             "condition": asked.condition.name,
             "stay_id": asked.stay_id,
@@ -170,9 +162,9 @@ class Job:
             "revision": self._identity["revision"],
             "dtype": self._identity["dtype"],
             "endpoint": self._respondent.sends_to() or "in process",
-            "prompt": self._prompt.name,
-            "prompt_version": self._prompt.version,
-            "prompt_hash": self._prompt.hash,
+            "prompt": self._session.prompt.name,
+            "prompt_version": self._session.prompt.version,
+            "prompt_hash": self._session.prompt.hash,
             "dicom_id": made.dicom_id,
             "image_hash": made.image_hash,
             "image_note": made.image_note,
@@ -215,7 +207,7 @@ class Job:
             }
         self._outbox.add("answer", row)
         if made.question is not None:
-            self._budget.settle(most, cost)
+            self._session.budget.settle(most, cost)
         with self._counting:
             tally.asked += 1
             tally.requests += outcome.attempts

@@ -15,6 +15,7 @@ from charthouse.data.xray_files import ROOT, files_below, stat_of
 from charthouse.jobs.ask import store
 from charthouse.jobs.ask.conditions import Condition, conditions
 from charthouse.jobs.ask.pictures import seeded_order, swapped
+from charthouse.jobs.ask.request import AskSession
 
 SPLIT = "test"
 
@@ -41,27 +42,6 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What a user asks for.
-
-    Attributes:
-        tasks: Names.
-        conditions: Asked of every stay that they can be asked of.
-        sampled: Asked of a sample of `sample` stays that have vitals, image and text.
-        sample: How many.
-        stays: At most so many of the test split, drawn; None: all.
-        seed: Of what is drawn.
-    """
-
-    tasks: Sequence[str]
-    conditions: Sequence[Condition]
-    sampled: Sequence[Condition] = ()
-    sample: int = 0
-    stays: int | None = None
-    seed: int = 0
-
-
-@dataclass(frozen=True)
 class Plan:
     """The questions to one learner.
 
@@ -85,46 +65,40 @@ class _Stay:
     shown: Shown | None
 
 
-def make_plan(
-    warehouse: Path,
-    cohort: Cohort,
-    learner: str,
-    fingerprint: str,
-    task_hashes: Mapping[str, str],
-    wanted: Wanted,
-) -> Plan:
+def make_plan(session: AskSession, learner: str, fingerprint: str) -> Plan:
     """Compares the questions asked for with those that have been answered.
 
     Args:
-        warehouse: the DuckDB file.
-        cohort: the present one.
+        session: what is asked for.
         learner: its name.
         fingerprint: of the settings.
-        task_hashes: of each task's words: its question, and the examples before it.
-        wanted: what is asked for.
 
     Raises:
         CharthouseError: the marts were built again, or no stay has a label of a task.
     """
-    with open_warehouse(warehouse) as db:
+    request, cohort, players = session.request, session.cohort, session.cohort.players
+    of_every_stay = request.conditions_of_every_stay(players)
+    of_a_sample = request.conditions_of_a_sample(players)
+    task_hashes = {task: session.hash_of_words(task) for task in session.questions}
+    with open_warehouse(session.warehouse) as db:
         require_cohort(db, cohort)
         stays = _with_stats(_read_stays(db))
         labelled = {task: _labelled(db, task) for task in task_hashes}
         before = store.asked_before(db, learner, fingerprint)
-    others = _others(stays, wanted.seed)
-    drawn = sorted(stays, key=lambda stay_id: seeded_order(stay_id, wanted.seed))
-    some = set(drawn[: wanted.stays])
-    sample = set([stay_id for stay_id in drawn if stays[stay_id].is_complete][: wanted.sample])
+    others = _others(stays, request.seed)
+    drawn = sorted(stays, key=lambda stay_id: seeded_order(stay_id, request.seed))
+    some = set(drawn[: request.stays])
+    sample = set([stay_id for stay_id in drawn if stays[stay_id].is_complete][: request.shapley])
     todo: list[Asked] = []
     current: dict[str, list[str]] = {}
     answered = 0
     reads = {task: what_is_read(cohort, task) for task in task_hashes}
     for task in task_hashes:
-        for condition in conditions(cohort.players).values():
-            chosen = (some if condition in wanted.conditions else set()) | (
-                sample if condition in wanted.sampled else set()
+        for condition in conditions(players).values():
+            chosen = (some if condition in of_every_stay else set()) | (
+                sample if condition in of_a_sample else set()
             )
-            is_asked = task in wanted.tasks and bool(chosen)
+            is_asked = task in request.tasks and bool(chosen)
             if not is_asked and (task, condition.name) not in before.kinds:
                 continue
             for stay_id, stay in stays.items():

@@ -1,19 +1,16 @@
 """From a planned question to what a learner gets: profile, picture, and what had to be left out."""
 
 import threading
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import PIL.Image
 
 from charthouse.core.errors import CharthouseError
-from charthouse.data.xray_files import Unreadable, stat_of
+from charthouse.data.xray_files import Unreadable, picture_check, stat_of
 from charthouse.jobs.ask.pictures import at_size_of, blank_like, hash_of
 from charthouse.jobs.ask.plan import Asked
 from charthouse.jobs.ask.profile import Section, droppable, render, shown, without_oldest
-from charthouse.jobs.ask.prompt import Prompt
-from charthouse.jobs.ask.shots import Shots
+from charthouse.jobs.ask.request import AskSession
 from charthouse.models.learners.base import ANSWER_TOKENS, Message, Question, Respondent
 
 NO_PICTURE = "no X-ray in the window"
@@ -48,22 +45,12 @@ class Maker:
 
     Args:
         respondent: who is asked.
-        prompt: the words.
-        questions: task to its question.
-        shots: task to its examples.
-        check: of each picture, before it is opened.
+        session: what is asked, in which words.
     """
 
-    def __init__(
-        self,
-        respondent: Respondent,
-        prompt: Prompt,
-        questions: Mapping[str, str],
-        shots: Mapping[str, Shots],
-        check: Callable[[Path | None], None],
-    ) -> None:
-        self._respondent, self._prompt, self._check = respondent, prompt, check
-        self._questions, self._shots = questions, shots
+    def __init__(self, respondent: Respondent, session: AskSession) -> None:
+        self._respondent, self._session = respondent, session
+        self._check = picture_check(session.cohort.data_kind)  # before it is opened
         self._counting = threading.Lock()  # tokenizers and processors promise nothing
 
     def make(self, asked: Asked, sections: tuple[Section, ...]) -> Made:
@@ -117,10 +104,11 @@ class Maker:
     def _messages(
         self, task: str, told: tuple[Section, ...], picture: PIL.Image.Image | None
     ) -> tuple[Message, ...]:
-        text = self._prompt.ask(render(told), self._questions[task])
+        prompt = self._session.prompt
+        text = prompt.ask(render(told), self._session.questions[task])
         return (
-            Message("system", self._prompt.system),
-            *self._shots[task].messages,
+            Message("system", prompt.system),
+            *self._session.examples[task].messages,
             Message("user", text, has_picture=picture is not None),
         )
 

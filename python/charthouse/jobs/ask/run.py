@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -14,44 +14,25 @@ from charthouse.core.errors import CharthouseError, require_known
 from charthouse.core.progress import Say, Watch
 from charthouse.core.runs import new_run_id, note_counts, note_cut_short, start_run
 from charthouse.core.warehouse import Held, open_warehouse
-from charthouse.data.xray_files import picture_check
 from charthouse.jobs.ask.budget import Budget
-from charthouse.jobs.ask.conditions import FULL, coalitions, condition_named
 from charthouse.jobs.ask.job import Job, Tally
-from charthouse.jobs.ask.plan import Plan, Wanted, make_plan, what_is_read
-from charthouse.jobs.ask.prompt import Prompt, read_prompt
-from charthouse.jobs.ask.questions import Maker
-from charthouse.jobs.ask.shots import Shots, draw_shots
+from charthouse.jobs.ask.plan import Plan, make_plan, what_is_read
+from charthouse.jobs.ask.prompt import read_prompt
+from charthouse.jobs.ask.request import AskRequest, AskSession
+from charthouse.jobs.ask.shots import draw_shots
 from charthouse.jobs.ask.store import WRITERS, mark_current, parse_again
 from charthouse.models.learners.base import ANSWER_TOKENS, Respondent
-from charthouse.models.learners.connect import Connection, is_in_process, reach, why_absent
+from charthouse.models.learners.connect import is_in_process, reach, why_absent
 from charthouse.models.learners.registry import LearnerSpec, learner_spec, learner_specs
 from charthouse.net.guard import Guard
 from charthouse.net.openai_api import Usage
 from charthouse.net.outbox import Outbox, recover
 
 
-@dataclass(frozen=True)
-class Options(Connection):
-    """What a user may ask of `charthouse ask`, and how the learners are reached."""
-
-    learners: Sequence[str] = ()
-    tasks: Sequence[str] = ()  # none: all
-    conditions: Sequence[str] = (FULL,)
-    shapley: int = 0  # stays asked under all coalitions
-    shots: int = 0
-    stays: int | None = None
-    prompt: str = "paper"
-    max_cost: float | None = None
-    seed: int = 0
-    dry_run: bool = False
-    parse_only: bool = False
-
-
 def ask(
     project: Path,
     warehouse: Path,
-    options: Options,
+    request: AskRequest,
     *,
     say: Say,
     watch: Watch,
@@ -61,7 +42,7 @@ def ask(
     Args:
         project: folder of dbt_project.yml.
         warehouse: the DuckDB file.
-        options: what the user asked.
+        request: what the user asked.
         say: told one line at a time.
         watch: shows progress.
 
@@ -72,42 +53,30 @@ def ask(
         cohort = read_cohort(db)
         questions = _questions(db, cohort)
     say(f"{cohort.describe()} in {warehouse}")
-    if not options.dry_run:
+    if not request.dry_run:
         recover(warehouse, say, WRITERS)
         with open_warehouse(warehouse, read_only=False) as db:
             again = parse_again(db)
         if again:
             say(f"  {again} answers were read again by a newer parser.")
-        elif options.parse_only:
+        elif request.parse_only:
             say("  no answer is kept that this parser has not read: nothing is to be done.")
-    if options.parse_only:
+    if request.parse_only:
         return
-    specs = _chosen(project, options)
-    tasks = _tasks(cohort, questions, options, say)
-    options = replace(options, device=choose_device(options.device))
-    prompt = read_prompt(options.prompt)
-    wanted = Wanted(
-        tasks=tasks,
-        conditions=[
-            condition_named(name, cohort.players) for name in dict.fromkeys(options.conditions)
-        ],
-        sampled=coalitions(cohort.players) if options.shapley else (),
-        sample=options.shapley,
-        stays=options.stays,
-        seed=options.seed,
-    )
+    specs = _chosen(project, request)
+    tasks = _tasks(cohort, questions, request, say)
+    request = replace(request, tasks=tasks, device=choose_device(request.device))
+    prompt = read_prompt(request.prompt)
     with open_warehouse(warehouse) as db:
         require_cohort(db, cohort)
-        shots = {
-            task: draw_shots(db, prompt, task, questions[task], options.shots, options.seed)
+        examples = {
+            task: draw_shots(db, prompt, task, questions[task], request.shots, request.seed)
             for task in questions
         }
-    asking = _Asking(
-        warehouse, cohort, options, wanted, prompt, questions, shots, say, watch,
-        Budget(options.max_requests, options.max_cost), Usage(),
-    )  # fmt: skip
+    budget, usage = Budget(request.max_requests, request.max_cost), Usage()
+    session = AskSession(warehouse, cohort, request, prompt, questions, examples, budget, usage)
     for spec in specs:
-        asking.ask(spec)
+        _ask_learner(session, spec, say, watch)
 
 
 def _questions(db: duckdb.DuckDBPyConnection, cohort: Cohort) -> dict[str, str]:
@@ -119,16 +88,16 @@ def _questions(db: duckdb.DuckDBPyConnection, cohort: Cohort) -> dict[str, str]:
 
 
 def _tasks(
-    cohort: Cohort, questions: Mapping[str, str], options: Options, say: Say
+    cohort: Cohort, questions: Mapping[str, str], request: AskRequest, say: Say
 ) -> Sequence[str]:
     """Those asked for that have a question; a length of stay by another threshold has none.
 
     Raises:
         CharthouseError: a task is unknown, or none that is asked for has a question.
     """
-    for task in options.tasks:
+    for task in request.tasks:
         require_known("--task", task, cohort.tasks)
-    asked = options.tasks or cohort.tasks
+    asked = request.tasks or cohort.tasks
     mend = "Write one into seeds/tasks.csv, then charthouse build."
     if mute := [task for task in asked if task not in questions]:
         if len(mute) == len(asked):
@@ -137,18 +106,18 @@ def _tasks(
     return [task for task in asked if task in questions]
 
 
-def _chosen(project: Path, options: Options) -> list[LearnerSpec]:
+def _chosen(project: Path, request: AskRequest) -> list[LearnerSpec]:
     """The learners that were named; none runs unasked."""
     known = learner_specs(project)
-    if not options.learners:
+    if not request.learners:
         raise CharthouseError(f"Name a learner: --learner, one of {', '.join(known)}.")
-    if options.model is not None and len(options.learners) > 1:
+    if request.model is not None and len(request.learners) > 1:
         raise CharthouseError("--model is the name of one learner at a server. Ask one at a time.")
-    specs = [learner_spec(project, name) for name in dict.fromkeys(options.learners)]
-    if options.model is not None and is_in_process(specs[0], options):
+    specs = [learner_spec(project, name) for name in dict.fromkeys(request.learners)]
+    if request.model is not None and is_in_process(specs[0], request):
         raise CharthouseError("--model is a name at a server. Name the server too: --base-url.")
     for spec in specs:
-        if options.max_cost is not None and spec.usd_per_million_input is None:
+        if request.max_cost is not None and spec.usd_per_million_input is None:
             raise CharthouseError(
                 f"--max-cost: {spec.learner} has no price. Write it into seeds/learners.csv, or use"
                 " --max-requests."
@@ -156,185 +125,134 @@ def _chosen(project: Path, options: Options) -> list[LearnerSpec]:
     return specs
 
 
-@dataclass(frozen=True)
-class _Asking:
-    """The questions of a command, put to one learner after the other."""
+def _ask_learner(session: AskSession, spec: LearnerSpec, say: Say, watch: Watch) -> None:
+    """Plans and asks; says what came of it.
 
-    warehouse: Path
-    cohort: Cohort
-    options: Options
-    wanted: Wanted
-    prompt: Prompt
-    questions: Mapping[str, str]
-    shots: Mapping[str, Shots]
-    say: Say
-    watch: Watch
-    budget: Budget
-    usage: Usage
-
-    def ask(self, spec: LearnerSpec) -> None:
-        """Plans and asks; says what came of it.
-
-        Raises:
-            CharthouseError: it cannot be asked, or somebody else is asking it.
-        """
-        if self.options.dry_run and (absent := why_absent(spec, self.options)):
-            self.say(f"  {spec.learner}: not ready, {absent}")
-            return
-        guard = Guard(self.cohort.data_kind)
-        respondent = reach(
-            spec,
-            self.options,
-            guard,
-            self.usage,
-            image_detail=self.cohort.variables.get("image_detail", "high"),
-        )
-        fingerprint = self._fingerprint(spec, respondent)
-        if self.options.dry_run:
-            plan = self._plan(spec, fingerprint)
-            self.say(f"  {_intention(spec, respondent, plan, self.options)}")
-            return
-        outbox = Outbox(self.warehouse, f"ask-{spec.learner}", WRITERS, new_run_id("ask"))
-        try:
-            outbox.open()
-        except Held:  # else each question would be asked twice
-            raise CharthouseError(
-                f"Another run is asking {spec.learner}. Wait for it, or end it."
-            ) from None
-        with outbox:
-            outbox.flush()  # of a run that was killed since `recover`
-            guard.log = outbox.record
-            plan = self._plan(spec, fingerprint)
-            self._ask(spec, outbox, respondent, fingerprint, plan)
-
-    def _plan(self, spec: LearnerSpec, fingerprint: str) -> Plan:
-        return make_plan(
-            self.warehouse,
-            self.cohort,
-            spec.learner,
-            fingerprint,
-            {task: self._hash_of_words(task) for task in self.questions},
-            self.wanted,
-        )
-
-    def _ask(
-        self,
-        spec: LearnerSpec,
-        outbox: Outbox,
-        respondent: Respondent,
-        fingerprint: str,
-        plan: Plan,
-    ) -> None:
-        run_id = outbox.run_id
-        self._start(run_id, spec, respondent, fingerprint, plan)
-        job = Job(
-            run_id=run_id,
-            warehouse=self.warehouse,
-            cohort=self.cohort,
-            spec=spec,
-            fingerprint=fingerprint,
-            respondent=respondent,
-            prompt=self.prompt,
-            maker=Maker(
-                respondent,
-                self.prompt,
-                self.questions,
-                self.shots,
-                picture_check(self.cohort.data_kind),
-            ),
-            outbox=outbox,
-            budget=self.budget,
-        )
+    Raises:
+        CharthouseError: it cannot be asked, or somebody else is asking it.
+    """
+    request, cohort = session.request, session.cohort
+    if request.dry_run and (absent := why_absent(spec, request)):
+        say(f"  {spec.learner}: not ready, {absent}")
+        return
+    guard = Guard(cohort.data_kind)
+    respondent = reach(
+        spec,
+        request,
+        guard,
+        session.usage,
+        image_detail=cohort.variables.get("image_detail", "high"),
+    )
+    fingerprint = _fingerprint(session, spec, respondent)
+    if request.dry_run:
+        plan = make_plan(session, spec.learner, fingerprint)
+        say(f"  {_intention(spec, respondent, plan, request)}")
+        return
+    outbox = Outbox(session.warehouse, f"ask-{spec.learner}", WRITERS, new_run_id("ask"))
+    try:
+        outbox.open()
+    except Held:  # else each question would be asked twice
+        raise CharthouseError(
+            f"Another run is asking {spec.learner}. Wait for it, or end it."
+        ) from None
+    with outbox:
+        outbox.flush()  # of a run that was killed since `recover`
+        guard.log = outbox.record
+        plan = make_plan(session, spec.learner, fingerprint)
+        _start(session, spec, respondent, fingerprint, plan, outbox.run_id, say)
+        job = Job(session, spec, respondent, fingerprint, outbox)
         is_done = False
         try:
-            with self.watch(spec.learner, len(plan.todo)) as progress:
+            with watch(spec.learner, len(plan.todo)) as progress:
                 job.run(plan, progress)
             outbox.flush()
             is_done = not job.tally.left
             with (
                 suppress(CharthouseError, duckdb.Error),
-                open_warehouse(self.warehouse, read_only=False) as db,
+                open_warehouse(session.warehouse, read_only=False) as db,
             ):
-                note_counts(db, run_id, job.tally.counts(), finished=is_done)
+                note_counts(db, outbox.run_id, job.tally.counts(), finished=is_done)
         except BaseException:
-            note_cut_short(self.warehouse, run_id, job.tally.counts())
+            note_cut_short(session.warehouse, outbox.run_id, job.tally.counts())
             raise
         finally:
             if job.tally.asked or is_done:
-                self.say(f"  {spec.learner}: {_summary(job.tally, plan)}")
+                say(f"  {spec.learner}: {_summary(job.tally, plan)}")
 
-    def _fingerprint(self, spec: LearnerSpec, respondent: Respondent) -> str:
-        """Of the settings: of all that an answer depends on, whatever is asked about whom."""
-        options = self.options
-        return digest(
-            spec.learner,
-            respondent.identity(),
-            respondent.context_tokens,
-            self.prompt.hash,
-            ANSWER_TOKENS,
-            [options.shots, options.seed] if options.shots else None,
+
+def _fingerprint(session: AskSession, spec: LearnerSpec, respondent: Respondent) -> str:
+    """Of the settings: of all that an answer depends on, whatever is asked about whom."""
+    request = session.request
+    return digest(
+        spec.learner,
+        respondent.identity(),
+        respondent.context_tokens,
+        session.prompt.hash,
+        ANSWER_TOKENS,
+        [request.shots, request.seed] if request.shots else None,
+    )
+
+
+def _start(
+    session: AskSession,
+    spec: LearnerSpec,
+    respondent: Respondent,
+    fingerprint: str,
+    plan: Plan,
+    run_id: str,
+    say: Say,
+) -> None:
+    request, prompt, players = session.request, session.prompt, session.cohort.players
+    conditions = (
+        *request.conditions_of_every_stay(players),
+        *request.conditions_of_a_sample(players),
+    )
+    settings = {
+        **respondent.identity(),
+        "endpoint": respondent.sends_to(),
+        "prompt": prompt.name,
+        "prompt_version": prompt.version,
+        "prompt_hash": prompt.hash,
+        "answer_tokens": ANSWER_TOKENS,
+        "tasks": list(request.tasks),
+        "conditions": sorted({each.name for each in conditions}),
+        "stays": request.stays,
+        "sample": request.shapley,
+        "shots": [
+            {"task": task, "stay_id": stay_id}
+            for task in request.tasks
+            for stay_id in session.examples[task].stay_ids
+        ],
+    }
+    with open_warehouse(session.warehouse, read_only=False) as db:
+        db.execute("begin")
+        require_cohort(db, session.cohort)
+        start_run(
+            db,
+            session.cohort,
+            run_id=run_id,
+            kind="ask",
+            name=spec.learner,
+            task=None,
+            seed=request.seed,
+            settings=settings,
+            fingerprint=fingerprint,
+            reads=what_is_read(session.cohort, *request.tasks),
+            revision=settings["revision"],
+            device="server" if respondent.sends_to() else request.device,
+        )
+        others = mark_current(db, spec.learner, fingerprint, plan.current)
+        db.execute("commit")
+    if others:
+        say(
+            f"  {spec.learner}: {others} answers under other settings are kept; those under the"
+            " settings of the last run that has any are what stands."
         )
 
-    def _hash_of_words(self, task: str) -> str:
-        """Of what is asked about every stay alike."""
-        examples = [message.text for message in self.shots[task].messages]
-        return digest(self.questions[task], examples)
 
-    def _start(
-        self,
-        run_id: str,
-        spec: LearnerSpec,
-        respondent: Respondent,
-        fingerprint: str,
-        plan: Plan,
-    ) -> None:
-        wanted = self.wanted
-        settings = {
-            **respondent.identity(),
-            "endpoint": respondent.sends_to(),
-            "prompt": self.prompt.name,
-            "prompt_version": self.prompt.version,
-            "prompt_hash": self.prompt.hash,
-            "answer_tokens": ANSWER_TOKENS,
-            "tasks": list(wanted.tasks),
-            "conditions": sorted({each.name for each in (*wanted.conditions, *wanted.sampled)}),
-            "stays": wanted.stays,
-            "sample": wanted.sample,
-            "shots": [
-                {"task": task, "stay_id": stay_id}
-                for task in wanted.tasks
-                for stay_id in self.shots[task].stay_ids
-            ],
-        }
-        with open_warehouse(self.warehouse, read_only=False) as db:
-            db.execute("begin")
-            require_cohort(db, self.cohort)
-            start_run(
-                db,
-                self.cohort,
-                run_id=run_id,
-                kind="ask",
-                name=spec.learner,
-                task=None,
-                seed=wanted.seed,
-                settings=settings,
-                fingerprint=fingerprint,
-                reads=what_is_read(self.cohort, *wanted.tasks),
-                revision=settings["revision"],
-                device="server" if respondent.sends_to() else self.options.device,
-            )
-            others = mark_current(db, spec.learner, fingerprint, plan.current)
-            db.execute("commit")
-        if others:
-            self.say(
-                f"  {spec.learner}: {others} answers under other settings are kept; those under the"
-                " settings of the last run that has any are what stands."
-            )
-
-
-def _intention(spec: LearnerSpec, respondent: Respondent, plan: Plan, options: Options) -> str:
+def _intention(spec: LearnerSpec, respondent: Respondent, plan: Plan, request: AskRequest) -> str:
     by = respondent.sends_to()
-    now = len(plan.todo) if options.max_requests is None else options.max_requests
+    now = len(plan.todo) if request.max_requests is None else request.max_requests
     return (
         f"{spec.learner}: would put {min(now, len(plan.todo))} questions"
         + (f" to {by}" if by else " in process")

@@ -1,0 +1,90 @@
+"""What a user asks of `charthouse ask`, and what its learners have in common."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from charthouse.core.cohort import Cohort
+from charthouse.core.digest import digest
+from charthouse.jobs.ask.budget import Budget
+from charthouse.jobs.ask.conditions import CONTROLS, FULL, Condition, coalitions, condition_named
+from charthouse.jobs.ask.prompt import Prompt
+from charthouse.jobs.ask.shots import Shots
+from charthouse.models.learners.connect import Connection
+from charthouse.net.openai_api import Usage
+
+
+@dataclass(frozen=True, kw_only=True)
+class AskRequest(Connection):
+    """The options of the command line, by their names; how learners are reached is among them.
+
+    Attributes:
+        learners: Names of seeds/learners.csv.
+        tasks: Names; (): all that have a question.
+        conditions: Names; (): full, unless controls or coalitions are asked for.
+        controls: Full, and each of the controls.
+        shapley: So many stays that have vitals, image and text are asked under all coalitions.
+        shots: Examples before the question.
+        stays: At most so many of the test split, drawn; None: all.
+        prompt: Its name, or a file.
+        max_cost: US dollars, at most.
+        seed: Of whatever is drawn.
+        dry_run: Nothing is asked.
+        parse_only: Answers that are kept are read again, and nothing is asked.
+    """
+
+    learners: Sequence[str] = ()
+    tasks: Sequence[str] = ()
+    conditions: Sequence[str] = ()
+    controls: bool = False
+    shapley: int = 0
+    shots: int = 0
+    stays: int | None = None
+    prompt: str = "paper"
+    max_cost: float | None = None
+    seed: int = 0
+    dry_run: bool = False
+    parse_only: bool = False
+
+    def conditions_of_every_stay(self, players: Sequence[str]) -> list[Condition]:
+        """Those that every stay is asked under, as far as it can be.
+
+        Raises:
+            CharthouseError: there is none of that name.
+        """
+        default = () if self.shapley or self.controls else (FULL,)
+        names = [*(self.conditions or default), *((FULL, *CONTROLS) if self.controls else ())]
+        return [condition_named(name, players) for name in dict.fromkeys(names)]
+
+    def conditions_of_a_sample(self, players: Sequence[str]) -> Sequence[Condition]:
+        """Those that `shapley` stays are asked under."""
+        return coalitions(players) if self.shapley else ()
+
+
+@dataclass(frozen=True)
+class AskSession:
+    """What the learners of a command have in common.
+
+    Attributes:
+        warehouse: The DuckDB file.
+        cohort: The present one.
+        request: What the user asked; its tasks are those that are asked about.
+        prompt: The words.
+        questions: Each task to its question.
+        examples: Each task to the examples before it.
+        budget: What they may spend together.
+        usage: What they have asked of services.
+    """
+
+    warehouse: Path
+    cohort: Cohort
+    request: AskRequest
+    prompt: Prompt
+    questions: Mapping[str, str]
+    examples: Mapping[str, Shots]
+    budget: Budget
+    usage: Usage
+
+    def hash_of_words(self, task: str) -> str:
+        """Of what is asked about every stay alike."""
+        return digest(self.questions[task], [each.text for each in self.examples[task].messages])
