@@ -13,21 +13,21 @@ from typing import Any
 from charthouse.core.ahead import ahead
 from charthouse.core.cohort import require_cohort
 from charthouse.core.errors import CharthouseError
-from charthouse.core.progress import Told
+from charthouse.core.progress import ProgressCallback
 from charthouse.core.warehouse import open_warehouse
 from charthouse.jobs.ask.parse import PARSER_VERSION, parse
-from charthouse.jobs.ask.plan import Asked, Plan, what_is_read
+from charthouse.jobs.ask.plan import Plan, PlannedQuestion, what_is_read
 from charthouse.jobs.ask.profile import Section, read_profiles
-from charthouse.jobs.ask.questions import Made, Maker
+from charthouse.jobs.ask.questions import BuiltPrompt, PromptBuilder
 from charthouse.jobs.ask.request import AskSession
-from charthouse.models.learners.base import ANSWER_TOKENS, Failed, Question, Reply, Respondent
+from charthouse.models.learners.base import ANSWER_TOKENS, Failed, LearnerBackend, Question, Reply
 from charthouse.models.learners.registry import LearnerSpec
 from charthouse.net.outbox import Outbox
 
 STAYS_READ_AT_ONCE = 256
 FLUSH_SECONDS = 5.0
-MAKERS = 2  # threads that decode pictures
-MADE_AHEAD = 8
+BUILDERS = 2  # threads that decode pictures
+BUILT_AHEAD = 8
 
 
 @dataclass
@@ -61,22 +61,22 @@ class Job:
         self,
         session: AskSession,
         spec: LearnerSpec,
-        respondent: Respondent,
+        backend: LearnerBackend,
         fingerprint: str,
         outbox: Outbox,
     ) -> None:
-        self._session, self._spec, self._respondent = session, spec, respondent
+        self._session, self._spec, self._backend = session, spec, backend
         self._fingerprint, self._outbox = fingerprint, outbox
-        self._maker = Maker(respondent, session)
-        self._identity = respondent.identity()
-        self._made: dict[str, Made] = {}  # on their way, by question hash
+        self._builder = PromptBuilder(backend, session)
+        self._identity = backend.identity()
+        self._made: dict[str, BuiltPrompt] = {}  # on their way, by question hash
         self._counting = threading.Lock()
         self._opening = threading.Lock()  # DuckDB opens a file one way at a time in a process
         self._is_over = threading.Event()
         self._interrupted = threading.Event()
         self.tally = Tally()
 
-    def run(self, plan: Plan, progress: Told) -> None:
+    def run(self, plan: Plan, progress: ProgressCallback) -> None:
         """Asks until all is asked, the budget is spent, or somebody interrupts.
 
         Raises:
@@ -93,7 +93,7 @@ class Job:
         moving.start()
         try:
             with _first_interrupt_waits(self._stop):
-                self._respondent.ask(self._questions(plan), keep)
+                self._backend.ask(self._questions(plan), keep)
         finally:
             self._is_over.set()
             moving.join()
@@ -104,7 +104,7 @@ class Job:
 
     def _stop(self) -> None:
         self._interrupted.set()
-        self._respondent.stop()
+        self._backend.stop()
 
     def _move_now_and_then(self) -> None:
         """In a thread of its own: a warehouse in use by somebody else holds up nothing."""
@@ -116,7 +116,10 @@ class Job:
     def _questions(self, plan: Plan) -> Iterator[Question]:
         """Made while others are answered; ends when it is enough."""
         made = ahead(
-            lambda each: self._maker.make(*each), self._with_profiles(plan), MAKERS, MADE_AHEAD
+            lambda each: self._builder.build(*each),
+            self._with_profiles(plan),
+            BUILDERS,
+            BUILT_AHEAD,
         )
         for each in made:
             if self._interrupted.is_set():
@@ -129,14 +132,14 @@ class Job:
             self._made[each.question.key] = each
             yield each.question
 
-    def _with_profiles(self, plan: Plan) -> Iterator[tuple[Asked, tuple[Section, ...]]]:
+    def _with_profiles(self, plan: Plan) -> Iterator[tuple[PlannedQuestion, tuple[Section, ...]]]:
         for start in range(0, len(plan.todo), STAYS_READ_AT_ONCE):
             some = plan.todo[start : start + STAYS_READ_AT_ONCE]
             with self._opening, open_warehouse(self._session.warehouse) as db:
                 require_cohort(db, self._session.cohort)
-                profiles = read_profiles(db, sorted({asked.stay_id for asked in some}))
-            for asked in some:
-                yield asked, profiles[asked.stay_id]
+                profiles = read_profiles(db, sorted({planned.stay_id for planned in some}))
+            for planned in some:
+                yield planned, profiles[planned.stay_id]
 
     def _price(self, prompt_tokens: int, answer_tokens: int) -> float:
         spec = self._spec
@@ -145,23 +148,23 @@ class Job:
             + answer_tokens * (spec.usd_per_million_output or 0)
         ) / 1e6
 
-    def _keep(self, made: Made, outcome: Reply | Failed) -> None:
+    def _keep(self, made: BuiltPrompt, outcome: Reply | Failed) -> None:
         """Writes a row of results.answers down, and counts it."""
-        asked, tally = made.asked, self.tally
+        planned, tally = made.planned, self.tally
         row = {
             "run_id": self._outbox.run_id,
             "learner": self._spec.learner,
             "fingerprint": self._fingerprint,
-            "reads": what_is_read(self._session.cohort, asked.task),
-            "task": asked.task,
-            "condition": asked.condition.name,
-            "stay_id": asked.stay_id,
-            "question_hash": asked.question_hash,
+            "reads": what_is_read(self._session.cohort, planned.task),
+            "task": planned.task,
+            "condition": planned.condition.name,
+            "stay_id": planned.stay_id,
+            "question_hash": planned.question_hash,
             "model": self._identity["model"],
             "resolved_model": None,
             "revision": self._identity["revision"],
             "dtype": self._identity["dtype"],
-            "endpoint": self._respondent.sends_to() or "in process",
+            "endpoint": self._backend.sends_to() or "in process",
             "prompt": self._session.prompt.name,
             "prompt_version": self._session.prompt.version,
             "prompt_hash": self._session.prompt.hash,
@@ -180,7 +183,7 @@ class Job:
             "cost_usd": None,
             "status": "error",
             "error": None,
-            "attempt": asked.attempts + outcome.attempts,
+            "attempt": planned.attempts + outcome.attempts,
             "asked_at": datetime.now(UTC).replace(tzinfo=None).isoformat(),
         }
         most = self._price(made.tokens, ANSWER_TOKENS)

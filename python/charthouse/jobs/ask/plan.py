@@ -30,7 +30,7 @@ class Shown:
 
 
 @dataclass(frozen=True)
-class Asked:
+class PlannedQuestion:
     """A question about a stay."""
 
     task: str
@@ -52,7 +52,7 @@ class Plan:
         answered: Questions asked for that have their answer already.
     """
 
-    todo: Sequence[Asked]
+    todo: Sequence[PlannedQuestion]
     current: Mapping[str, list[str]] = field(repr=False)
     answered: int
 
@@ -89,7 +89,7 @@ def make_plan(session: AskSession, learner: str, fingerprint: str) -> Plan:
     drawn = sorted(stays, key=lambda stay_id: seeded_order(stay_id, request.seed))
     some = set(drawn[: request.stays])
     sample = set([stay_id for stay_id in drawn if stays[stay_id].is_complete][: request.shapley])
-    todo: list[Asked] = []
+    todo: list[PlannedQuestion] = []
     current: dict[str, list[str]] = {}
     answered = 0
     reads = {task: what_is_read(cohort, task) for task in task_hashes}
@@ -119,7 +119,9 @@ def make_plan(session: AskSession, learner: str, fingerprint: str) -> Plan:
                 if status == "answered":
                     answered += 1
                 else:
-                    todo.append(Asked(task, condition, stay_id, shown, question_hash, attempts))
+                    todo.append(
+                        PlannedQuestion(task, condition, stay_id, shown, question_hash, attempts)
+                    )
     if not todo and not answered:
         raise CharthouseError(
             "There is nothing to ask: no test stay has what was asked for. See marts.labels and"

@@ -8,20 +8,20 @@ import PIL.Image
 from charthouse.core.errors import CharthouseError
 from charthouse.data.xray_files import Unreadable, picture_check, stat_of
 from charthouse.jobs.ask.pictures import at_size_of, blank_like, hash_of
-from charthouse.jobs.ask.plan import Asked
+from charthouse.jobs.ask.plan import PlannedQuestion
 from charthouse.jobs.ask.profile import Section, droppable, render, shown, without_oldest
 from charthouse.jobs.ask.request import AskSession
-from charthouse.models.learners.base import ANSWER_TOKENS, Message, Question, Respondent
+from charthouse.models.learners.base import ANSWER_TOKENS, LearnerBackend, Message, Question
 
 NO_PICTURE = "no X-ray in the window"
 
 
 @dataclass(frozen=True)
-class Made:
+class BuiltPrompt:
     """A question, and what is kept of how it was made.
 
     Attributes:
-        asked: As planned.
+        planned: As planned.
         question: None where it cannot be asked.
         why_not: Then why.
         dicom_id: Of the X-ray that is shown; None for none, or a blank.
@@ -30,7 +30,7 @@ class Made:
         dropped: Lines of the profile, the oldest, that did not fit into the context.
     """
 
-    asked: Asked
+    planned: PlannedQuestion
     question: Question | None = field(repr=False)
     why_not: str | None = None
     dicom_id: str | None = None
@@ -40,66 +40,72 @@ class Made:
     tokens: int = 0  # of the question, at most
 
 
-class Maker:
+class PromptBuilder:
     """Makes the questions to one learner; may be used by several threads.
 
     Args:
-        respondent: who is asked.
+        backend: who is asked.
         session: what is asked, in which words.
     """
 
-    def __init__(self, respondent: Respondent, session: AskSession) -> None:
-        self._respondent, self._session = respondent, session
+    def __init__(self, backend: LearnerBackend, session: AskSession) -> None:
+        self._backend, self._session = backend, session
         self._check = picture_check(session.cohort.data_kind)  # before it is opened
         self._counting = threading.Lock()  # tokenizers and processors promise nothing
 
-    def make(self, asked: Asked, sections: tuple[Section, ...]) -> Made:
+    def build(self, planned: PlannedQuestion, sections: tuple[Section, ...]) -> BuiltPrompt:
         """A question that fits into the learner's context, or the reason why there is none."""
-        picture, note = self._picture(asked)
-        if picture is None and asked.condition.picture != "none" and asked.condition.needs_picture:
-            return Made(
-                asked, None, why_not=f"its picture cannot be shown: {note}", image_note=note
+        picture, note = self._picture(planned)
+        if (
+            picture is None
+            and planned.condition.picture != "none"
+            and planned.condition.needs_picture
+        ):
+            return BuiltPrompt(
+                planned, None, why_not=f"its picture cannot be shown: {note}", image_note=note
             )
-        told = shown(sections, asked.condition.sections, with_picture=picture is not None)
-        fitting = self._least_dropped(asked.task, told, picture)
+        told = shown(sections, planned.condition.sections, with_picture=picture is not None)
+        fitting = self._least_dropped(planned.task, told, picture)
         if fitting is None:
-            return Made(asked, None, why_not="it does not fit into the context", image_note=note)
+            return BuiltPrompt(
+                planned, None, why_not="it does not fit into the context", image_note=note
+            )
         dropped, tokens = fitting
-        messages = self._messages(asked.task, without_oldest(told, dropped), picture)
-        is_own = picture is not None and asked.condition.picture != "blank"
-        return Made(
-            asked,
-            Question(asked.question_hash, messages, picture),
-            dicom_id=asked.shown.dicom_id if asked.shown is not None and is_own else None,
+        messages = self._messages(planned.task, without_oldest(told, dropped), picture)
+        is_own = picture is not None and planned.condition.picture != "blank"
+        return BuiltPrompt(
+            planned,
+            Question(planned.question_hash, messages, picture),
+            dicom_id=planned.shown.dicom_id if planned.shown is not None and is_own else None,
             image_hash=hash_of(picture) if picture is not None else None,
             image_note=note,
             dropped=dropped,
             tokens=tokens,
         )
 
-    def _picture(self, asked: Asked) -> tuple[PIL.Image.Image | None, str | None]:
+    def _picture(self, planned: PlannedQuestion) -> tuple[PIL.Image.Image | None, str | None]:
         """What is shown, or why nothing is.
 
         Raises:
             CharthouseError: the file is not what it was when the question was planned, or does
                 not pass the check.
         """
-        if asked.condition.picture == "none":
+        if planned.condition.picture == "none":
             return None, "withheld"
-        if asked.shown is None:
+        if planned.shown is None:
             return None, NO_PICTURE
-        if stat_of(asked.shown.path) != asked.shown.stat:
+        if stat_of(planned.shown.path) != planned.shown.stat:
             # what is asked now would stand for what was planned
             raise CharthouseError(
-                f"{asked.shown.path} has gone or changed since this run began. Mount the disk, then"
-                " run again: answers are kept."
+                f"{planned.shown.path} has gone or changed since this run began. Mount the disk,"
+                " then run again: answers are kept."
             )
-        self._check(asked.shown.path)
+        self._check(planned.shown.path)
         try:
-            picture = at_size_of(asked.shown.path, self._respondent.family.picture_size)
+            picture = at_size_of(planned.shown.path, self._backend.family.picture_size)
         except Unreadable as error:
             return None, str(error)
-        return (blank_like(picture) if asked.condition.picture == "blank" else picture), None
+        return (blank_like(picture) if planned.condition.picture == "blank" else picture), None
 
     def _messages(
         self, task: str, told: tuple[Section, ...], picture: PIL.Image.Image | None
@@ -119,7 +125,7 @@ class Maker:
 
         None: it never fits.
         """
-        most = self._respondent.context_tokens - ANSWER_TOKENS
+        most = self._backend.context_tokens - ANSWER_TOKENS
         low, high = 0, droppable(told)
         if (tokens := self._tokens(task, told, picture, low)) <= most:
             return low, tokens
@@ -138,4 +144,4 @@ class Maker:
     ) -> int:
         messages = self._messages(task, without_oldest(told, dropped), picture)
         with self._counting:
-            return self._respondent.count_tokens(messages, picture)
+            return self._backend.count_tokens(messages, picture)

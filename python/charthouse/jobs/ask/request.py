@@ -8,8 +8,8 @@ from charthouse.core.cohort import Cohort
 from charthouse.core.digest import digest
 from charthouse.jobs.ask.budget import Budget
 from charthouse.jobs.ask.conditions import CONTROLS, FULL, Condition, coalitions, condition_named
+from charthouse.jobs.ask.few_shot import Examples
 from charthouse.jobs.ask.prompt import Prompt
-from charthouse.jobs.ask.shots import Shots
 from charthouse.models.learners.connect import Connection
 from charthouse.net.openai_api import Usage
 
@@ -81,7 +81,7 @@ class AskSession:
     request: AskRequest
     prompt: Prompt
     questions: Mapping[str, str]
-    examples: Mapping[str, Shots]
+    examples: Mapping[str, Examples]
     budget: Budget
     usage: Usage
 

@@ -15,13 +15,13 @@ from charthouse.core.progress import Say, Watch
 from charthouse.core.runs import new_run_id, note_counts, note_cut_short, start_run
 from charthouse.core.warehouse import Held, open_warehouse
 from charthouse.jobs.ask.budget import Budget
+from charthouse.jobs.ask.few_shot import draw_examples
 from charthouse.jobs.ask.job import Job, Tally
 from charthouse.jobs.ask.plan import Plan, make_plan, what_is_read
 from charthouse.jobs.ask.prompt import read_prompt
 from charthouse.jobs.ask.request import AskRequest, AskSession
-from charthouse.jobs.ask.shots import draw_shots
 from charthouse.jobs.ask.store import WRITERS, mark_current, parse_again
-from charthouse.models.learners.base import ANSWER_TOKENS, Respondent
+from charthouse.models.learners.base import ANSWER_TOKENS, LearnerBackend
 from charthouse.models.learners.connect import is_in_process, reach, why_absent
 from charthouse.models.learners.registry import LearnerSpec, learner_spec, learner_specs
 from charthouse.net.guard import Guard
@@ -70,7 +70,7 @@ def ask(
     with open_warehouse(warehouse) as db:
         require_cohort(db, cohort)
         examples = {
-            task: draw_shots(db, prompt, task, questions[task], request.shots, request.seed)
+            task: draw_examples(db, prompt, task, questions[task], request.shots, request.seed)
             for task in questions
         }
     budget, usage = Budget(request.max_requests, request.max_cost), Usage()
@@ -136,17 +136,17 @@ def _ask_learner(session: AskSession, spec: LearnerSpec, say: Say, watch: Watch)
         say(f"  {spec.learner}: not ready, {absent}")
         return
     guard = Guard(cohort.data_kind)
-    respondent = reach(
+    backend = reach(
         spec,
         request,
         guard,
         session.usage,
         image_detail=cohort.variables.get("image_detail", "high"),
     )
-    fingerprint = _fingerprint(session, spec, respondent)
+    fingerprint = _fingerprint(session, spec, backend)
     if request.dry_run:
         plan = make_plan(session, spec.learner, fingerprint)
-        say(f"  {_intention(spec, respondent, plan, request)}")
+        say(f"  {_intention(spec, backend, plan, request)}")
         return
     outbox = Outbox(session.warehouse, f"ask-{spec.learner}", WRITERS, new_run_id("ask"))
     try:
@@ -159,8 +159,8 @@ def _ask_learner(session: AskSession, spec: LearnerSpec, say: Say, watch: Watch)
         outbox.flush()  # of a run that was killed since `recover`
         guard.log = outbox.record
         plan = make_plan(session, spec.learner, fingerprint)
-        _start(session, spec, respondent, fingerprint, plan, outbox.run_id, say)
-        job = Job(session, spec, respondent, fingerprint, outbox)
+        _start(session, spec, backend, fingerprint, plan, outbox.run_id, say)
+        job = Job(session, spec, backend, fingerprint, outbox)
         is_done = False
         try:
             with watch(spec.learner, len(plan.todo)) as progress:
@@ -180,13 +180,13 @@ def _ask_learner(session: AskSession, spec: LearnerSpec, say: Say, watch: Watch)
                 say(f"  {spec.learner}: {_summary(job.tally, plan)}")
 
 
-def _fingerprint(session: AskSession, spec: LearnerSpec, respondent: Respondent) -> str:
+def _fingerprint(session: AskSession, spec: LearnerSpec, backend: LearnerBackend) -> str:
     """Of the settings: of all that an answer depends on, whatever is asked about whom."""
     request = session.request
     return digest(
         spec.learner,
-        respondent.identity(),
-        respondent.context_tokens,
+        backend.identity(),
+        backend.context_tokens,
         session.prompt.hash,
         ANSWER_TOKENS,
         [request.shots, request.seed] if request.shots else None,
@@ -196,7 +196,7 @@ def _fingerprint(session: AskSession, spec: LearnerSpec, respondent: Respondent)
 def _start(
     session: AskSession,
     spec: LearnerSpec,
-    respondent: Respondent,
+    backend: LearnerBackend,
     fingerprint: str,
     plan: Plan,
     run_id: str,
@@ -208,8 +208,8 @@ def _start(
         *request.conditions_of_a_sample(players),
     )
     settings = {
-        **respondent.identity(),
-        "endpoint": respondent.sends_to(),
+        **backend.identity(),
+        "endpoint": backend.sends_to(),
         "prompt": prompt.name,
         "prompt_version": prompt.version,
         "prompt_hash": prompt.hash,
@@ -239,7 +239,7 @@ def _start(
             fingerprint=fingerprint,
             reads=what_is_read(session.cohort, *request.tasks),
             revision=settings["revision"],
-            device="server" if respondent.sends_to() else request.device,
+            device="server" if backend.sends_to() else request.device,
         )
         others = mark_current(db, spec.learner, fingerprint, plan.current)
         db.execute("commit")
@@ -250,8 +250,8 @@ def _start(
         )
 
 
-def _intention(spec: LearnerSpec, respondent: Respondent, plan: Plan, request: AskRequest) -> str:
-    by = respondent.sends_to()
+def _intention(spec: LearnerSpec, backend: LearnerBackend, plan: Plan, request: AskRequest) -> str:
+    by = backend.sends_to()
     now = len(plan.todo) if request.max_requests is None else request.max_requests
     return (
         f"{spec.learner}: would put {min(now, len(plan.todo))} questions"

@@ -11,7 +11,7 @@ import numpy as np
 
 from charthouse.core.cohort import require_cohort
 from charthouse.core.errors import CharthouseError
-from charthouse.core.progress import Told
+from charthouse.core.progress import ProgressCallback
 from charthouse.core.runs import note_counts, note_cut_short, start_run
 from charthouse.core.warehouse import open_warehouse
 from charthouse.jobs.embed import store
@@ -34,7 +34,11 @@ class Outcome:
 
 
 def run_plan(
-    plan: Plan, *, limit: int | None = None, chunk_stays: int | None = None, progress: Told
+    plan: Plan,
+    *,
+    limit: int | None = None,
+    chunk_stays: int | None = None,
+    progress: ProgressCallback,
 ) -> Outcome:
     """Encodes what the plan has to do; whatever is appended stays, however the run ends.
 

@@ -116,7 +116,7 @@ class Family(ABC):
         return estimate_tokens(text) + sum(map(str.isdigit, text))
 
 
-class Respondent(ABC):
+class LearnerBackend(ABC):
     """A learner that can be asked: by a server, or in process."""
 
     family: Family

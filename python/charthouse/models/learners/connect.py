@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from charthouse.models.learners.base import Respondent
+from charthouse.models.learners.base import LearnerBackend
 from charthouse.models.learners.registry import LearnerSpec, family_of
 from charthouse.models.learners.served import Served
 from charthouse.models.weights import fetch_command, local_weights
@@ -65,7 +65,7 @@ def reach(
     usage: Usage,
     *,
     image_detail: str,
-) -> Respondent:
+) -> LearnerBackend:
     """A server where one is named, or where the learner has no other way; else in process.
 
     Raises:

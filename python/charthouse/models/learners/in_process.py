@@ -11,7 +11,7 @@ import PIL.Image
 import torch
 
 from charthouse.core.errors import CharthouseError, require_known
-from charthouse.models.learners.base import Failed, Keep, Message, Question, Reply, Respondent
+from charthouse.models.learners.base import Failed, Keep, LearnerBackend, Message, Question, Reply
 from charthouse.models.learners.checkpoint import (
     FILES,
     hash_of_checkpoint,
@@ -33,7 +33,7 @@ OUT_OF_MEMORY = "out of memory"
 PROBE = "system-probe"
 
 
-class InProcess(Respondent):
+class InProcess(LearnerBackend):
     """A learner by its weights: a folder of CHARTHOUSE_WEIGHTS, the hub's cache, or the hub.
 
     Answers are greedy, whatever the checkpoint's generation_config.json says; P(yes) is that of the

@@ -21,10 +21,10 @@ from charthouse.models.learners.base import (
     Failed,
     Family,
     Keep,
+    LearnerBackend,
     Message,
     Question,
     Reply,
-    Respondent,
 )
 from charthouse.models.learners.first_token import from_top
 from charthouse.models.learners.registry import LearnerSpec
@@ -38,7 +38,7 @@ LEAST_FAILURES = 8  # in a row, before the run is called off
 LEAST_LOGPROB, ROUNDING = -1e6, 1e-3  # of what can be a log-probability
 
 
-class Served(Respondent):
+class Served(LearnerBackend):
     """A learner by its name at a server.
 
     Args:

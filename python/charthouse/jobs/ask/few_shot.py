@@ -17,7 +17,7 @@ MOST_CHARACTERS = 2000
 
 
 @dataclass(frozen=True)
-class Shots:
+class Examples:
     """Examples of one task, without pictures: many learners take one picture only.
 
     Attributes:
@@ -29,16 +29,16 @@ class Shots:
     messages: tuple[Message, ...] = field(repr=False)
 
 
-def draw_shots(
+def draw_examples(
     db: duckdb.DuckDBPyConnection, prompt: Prompt, task: str, question: str, n: int, seed: int
-) -> Shots:
+) -> Examples:
     """Draws as many of each outcome (one more without, if n is odd), and mixes them.
 
     Raises:
         CharthouseError: the train split has too few.
     """
     if not n:
-        return Shots((), ())
+        return Examples((), ())
     rows = db.execute(
         "select labels.stay_id, labels.label from marts.labels as labels"
         " inner join marts.cohort as cohort using (stay_id)"
@@ -64,7 +64,7 @@ def draw_shots(
             Message("user", prompt.ask(render(told), question)),
             Message("assistant", "Yes" if labels[stay_id] else "No"),
         ]
-    return Shots(tuple(drawn), tuple(messages))
+    return Examples(tuple(drawn), tuple(messages))
 
 
 def _first(rows: Sequence[tuple[int, int]], outcome: int, n: int, seed: int) -> list[int]:
