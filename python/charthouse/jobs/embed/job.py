@@ -3,16 +3,15 @@
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import duckdb
 import numpy as np
 
-from charthouse.core.cohort import require_cohort
 from charthouse.core.errors import CharthouseError
 from charthouse.core.progress import Told
-from charthouse.core.runs import note_counts, note_cut_short, start_run
+from charthouse.core.runs import Run
 from charthouse.core.warehouse import open_warehouse
 from charthouse.jobs.embed import store
 from charthouse.jobs.embed.plan import FitStays, Plan
@@ -20,17 +19,17 @@ from charthouse.models.encoders.base import Encoded, FittedEncoder, NothingToFit
 from charthouse.net.patience import REFUSED
 
 
-@dataclass(frozen=True)
+@dataclass
 class Outcome:
-    """What a run did, in stays."""
+    """What a run has done so far, in stays."""
 
-    encoded: int
     kept: int  # had their embedding already
     skipped: int  # have none, each with its reason in embeddings.skipped
     left: int  # still to do, because of a limit
-    items_skipped: int  # images or reports left out of stays that were encoded
-    seconds: float
-    used: dict[str, Any]  # requests, tokens and cost, of encoders that send
+    encoded: int = 0
+    items_skipped: int = 0  # images or reports left out of stays that were encoded
+    seconds: float = 0.0
+    used: dict[str, Any] = field(default_factory=dict)  # requests, tokens and cost, of who sends
 
 
 def run_plan(
@@ -51,24 +50,37 @@ def run_plan(
     todo = plan.todo[:limit]
     if todo and plan.refusal:
         raise CharthouseError(plan.refusal)
-    with open_warehouse(plan.warehouse, read_only=False) as db:
-        db.execute("begin")
-        require_cohort(db, plan.cohort)
-        context = plan.encoder.context
-        start_run(
-            db,
-            plan.cohort,
-            run_id=plan.run_id,
-            kind="embed",
-            name=plan.target.encoder,
-            task=plan.target.task,
-            seed=context.seed,
-            settings={**plan.encoder.settings(), "fit_hash": plan.fit_hash or None},
-            fingerprint=plan.fingerprint,
-            reads=plan.reads,
-            revision=plan.encoder.revision(),
-            device=context.device,
-        )
+    outcome = Outcome(kept=plan.encoded, skipped=plan.skipped, left=len(plan.todo) - len(todo))
+    with _run(plan) as run:
+        try:
+            refusal = _prepare(plan, run) if todo else None
+            size = chunk_stays or plan.encoder.chunk_stays
+            length: int | None = None
+            for start in range(0, len(todo), size):
+                chunk = todo[start : start + size]
+                if refusal:
+                    found = _of_skips([Skipped(stay_id, None, refusal) for stay_id in chunk])
+                else:
+                    found = plan.encoder.encode(plan.read(chunk))
+                    length = _require_sound(plan, found, chunk, length)
+                    found = _without_hollow(plan, found)
+                with _transaction(plan, run) as db:
+                    _append(db, plan, _without_known(plan, found))
+                outcome.encoded += len(found.stay_ids)
+                outcome.skipped += sum(skip.item is None for skip in found.skipped)
+                outcome.items_skipped += sum(skip.item is not None for skip in found.skipped)
+                progress(start + len(chunk), len(todo))
+        finally:  # what was paid for is noted, however the run ends
+            outcome.seconds = round(time.monotonic() - started, 3)
+            outcome.used = plan.encoder.used()
+            run.counts = vars(outcome)
+    return outcome
+
+
+def _run(plan: Plan) -> Run:
+    """Starts with what is known before anything is encoded: what stands, and what is absent."""
+
+    def on_start(db: duckdb.DuckDBPyConnection) -> None:
         store.mark_current(db, plan.target, plan.input_hashes, plan.reads)
         store.note_absent(
             db,
@@ -78,48 +90,26 @@ def run_plan(
             reads=plan.reads,
             run_id=plan.run_id,
         )
-        db.execute("commit")
-    encoded = skipped = items_skipped = 0
 
-    def outcome() -> Outcome:
-        return Outcome(
-            encoded=encoded,
-            kept=plan.encoded,
-            skipped=plan.skipped + skipped,
-            left=len(plan.todo) - len(todo),
-            items_skipped=items_skipped,
-            seconds=round(time.monotonic() - started, 3),
-            used=plan.encoder.used(),
-        )
-
-    try:
-        refusal = _prepare(plan) if todo else None
-        size = chunk_stays or plan.encoder.chunk_stays
-        length: int | None = None
-        for start in range(0, len(todo), size):
-            chunk = todo[start : start + size]
-            if refusal:
-                found = _of_skips([Skipped(stay_id, None, refusal) for stay_id in chunk])
-            else:
-                found = plan.encoder.encode(plan.read(chunk))
-                length = _require_sound(plan, found, chunk, length)
-                found = _without_hollow(plan, found)
-            with _transaction(plan) as db:
-                _append(db, plan, _without_known(plan, found))
-            encoded += len(found.stay_ids)
-            skipped += sum(skip.item is None for skip in found.skipped)
-            items_skipped += sum(skip.item is not None for skip in found.skipped)
-            progress(start + len(chunk), len(todo))
-    except BaseException:  # what was paid for is noted, however the run ends
-        note_cut_short(plan.warehouse, plan.run_id, vars(outcome()))
-        raise
-    done = outcome()
-    with open_warehouse(plan.warehouse, read_only=False) as db:
-        note_counts(db, plan.run_id, vars(done), finished=True)
-    return done
+    context = plan.encoder.context
+    return Run(
+        warehouse=plan.warehouse,
+        cohort=plan.cohort,
+        kind="embed",
+        name=plan.target.encoder,
+        task=plan.target.task,
+        seed=context.seed,
+        settings={**plan.encoder.settings(), "fit_hash": plan.fit_hash or None},
+        fingerprint=plan.fingerprint,
+        reads=plan.reads,
+        revision=plan.encoder.revision(),
+        device=context.device,
+        on_start=on_start,
+        run_id=plan.run_id,
+    )
 
 
-def _prepare(plan: Plan) -> str | None:
+def _prepare(plan: Plan, run: Run) -> str | None:
     """Loads and fits; the reason why nothing can be encoded, if there is one."""
     encoder = plan.encoder
     encoder.load()
@@ -133,7 +123,7 @@ def _prepare(plan: Plan) -> str | None:
             learned = encoder.fit(stays)
         except NothingToFit as error:
             return f"nothing to fit on: {error}"
-        with _transaction(plan) as db:
+        with _transaction(plan, run) as db:
             store.keep_learned(db, plan.target, plan.fit_hash, learned, stays.stay_ids, plan.run_id)
     encoder.restore(learned)
     return None
@@ -212,15 +202,13 @@ def _of_skips(skips: Sequence[Skipped]) -> Encoded:
 
 
 @contextmanager
-def _transaction(plan: Plan) -> Iterator[duckdb.DuckDBPyConnection]:
-    """All of it or nothing; never into the marts of another cohort, nor beside another run.
+def _transaction(plan: Plan, run: Run) -> Iterator[duckdb.DuckDBPyConnection]:
+    """That of the run, and never beside another run.
 
     Raises:
         CharthouseError: the marts were built again, or another run of the encoder has begun.
     """
-    with open_warehouse(plan.warehouse, read_only=False) as db:
-        db.execute("begin")
-        require_cohort(db, plan.cohort)
+    with run.transaction() as db:
         newest = store.newest_run(db, plan.target)
         if newest != plan.run_id:  # its settings may be others, and rows of both would mix
             raise CharthouseError(
@@ -228,4 +216,3 @@ def _transaction(plan: Plan) -> Iterator[duckdb.DuckDBPyConnection]:
                 " What this one wrote is kept where it fits."
             )
         yield db
-        db.execute("commit")

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from charthouse.core.cohort import read_cohort, require_cohort
+from charthouse.core.cohort import read_cohort
 from charthouse.core.errors import CharthouseError, require_known
 from charthouse.core.progress import Say, Watch
-from charthouse.core.runs import new_run_id, note_counts, start_run
+from charthouse.core.runs import Run
 from charthouse.core.warehouse import open_warehouse
 from charthouse.jobs.evaluate import store
 from charthouse.jobs.evaluate.certainty import how_sure
@@ -65,28 +65,25 @@ def _evaluate(task: Task, watch: Watch) -> bool:
     subject = task.read()
     if not subject.scored and not subject.learners:
         return False
-    run_id = _start(task, subject)
-    made = task.compute(subject, run_id, watch)
-    counts = {
-        "arms": len(subject.scored),
-        "comparisons": len(subject.asked),
-        "learners": len(subject.learners),
-    }
-    with open_warehouse(task.warehouse, read_only=False) as db:
-        db.execute("begin")
-        require_cohort(db, task.cohort)
-        store.write(db, made.parts)
-        note_counts(db, run_id, counts, finished=True)
-        db.execute("commit")
+    with _run(task, subject) as run:
+        made = task.compute(subject, run.run_id, watch)
+        with run.transaction() as db:
+            store.write(db, made.parts)
+            run.counts = {
+                "arms": len(subject.scored),
+                "comparisons": len(subject.asked),
+                "learners": len(subject.learners),
+            }
+            run.finish(db)
     test = subject.stays["test"]
     counted = ", ".join(
         f"{n} {'pairs of arms' if what == 'comparisons' else what}"
-        for what, n in counts.items()
+        for what, n in run.counts.items()
         if n
     )
     task.say(
         f"  {task.task}: {counted} on {len(test.stay_ids)} test stays, {task.options.n_bootstrap}"
-        f" resamples ({run_id})"
+        f" resamples ({run.run_id})"
     )
     pairs = {  # each in its main population, the first
         (row["question"], row["run_id"], row["other_run_id"]): row
@@ -105,9 +102,8 @@ def _evaluate(task: Task, watch: Watch) -> bool:
     return True
 
 
-def _start(task: Task, subject: Subject) -> str:
-    """Notes the run, with all settings of it: `charthouse audit --full` evaluates by them again."""
-    run_id = new_run_id("evaluate")
+def _run(task: Task, subject: Subject) -> Run:
+    """With all settings of it: `charthouse audit --full` evaluates by them again."""
     settings = {
         "n_bootstrap": task.options.n_bootstrap,
         "attributes": list(task.options.attributes),
@@ -117,22 +113,19 @@ def _start(task: Task, subject: Subject) -> str:
         "alert_rate": task.operating.alert_rate,
         "at_sensitivity": task.operating.sensitivity,
     }
-    with open_warehouse(task.warehouse, read_only=False) as db:
-        start_run(
-            db,
-            task.cohort,
-            run_id=run_id,
-            kind="evaluate",
-            name="evaluate",
-            task=task.task,
-            seed=task.options.seed,
-            settings=settings,
-            fingerprint=subject.fingerprint,
-            reads=task.cohort.reads(
-                ("task", task.task), ("population", "complete"), ("settings", "evaluation")
-            ),
-        )
-    return run_id
+    return Run(
+        warehouse=task.warehouse,
+        cohort=task.cohort,
+        kind="evaluate",
+        name="evaluate",
+        task=task.task,
+        seed=task.options.seed,
+        settings=settings,
+        fingerprint=subject.fingerprint,
+        reads=task.cohort.reads(
+            ("task", task.task), ("population", "complete"), ("settings", "evaluation")
+        ),
+    )
 
 
 def _of_cxr_years(task: Task, test: Stays) -> str:

@@ -12,7 +12,7 @@ import duckdb
 from charthouse.core.cohort import Cohort, read_cohort, require_cohort
 from charthouse.core.errors import CharthouseError, require_known
 from charthouse.core.progress import Say, Watch
-from charthouse.core.runs import new_run_id, note_counts, start_run
+from charthouse.core.runs import Run
 from charthouse.core.warehouse import open_warehouse
 from charthouse.jobs.predict import store
 from charthouse.jobs.predict.arms import Arm, best_first, default_arms, parse_arm
@@ -169,37 +169,36 @@ class _Session:
     def _fit(
         self, asked: Asked, fusion: Fusion, sources: dict[str, tuple[Source, ...]], print_of: str
     ) -> None:
-        run_id = new_run_id("predict")
-        settings = {
-            "arm": asked.arm.name,
-            "fusion": asked.fusion,
-            "fusion_version": fusion.version,
-            "fit_splits": self.stays.fit_splits,
-            "folds": self.stays.made_folds,
-        }
-        with open_warehouse(self.warehouse, read_only=False) as db:
-            start_run(
-                db,
-                self.cohort,
-                run_id=run_id,
-                kind="predict",
-                name=asked.name,
-                task=asked.task,
-                seed=self.stays.seed,
-                settings=settings,
-                fingerprint=print_of,
-                reads=self.cohort.reads(("task", asked.task), *asked.arm.parts_read(self.specs)),
-            )
-        predicted = fit_arm(self.stays, fusion, asked.arm.reads, partial(self._block, sources))
-        counts = {"stays": len(self.stays.stay_ids), "seconds": round(predicted.seconds, 3)}
-        with open_warehouse(self.warehouse, read_only=False) as db:
-            db.execute("begin")
-            require_cohort(db, self.cohort)
+        with Run(
+            warehouse=self.warehouse,
+            cohort=self.cohort,
+            kind="predict",
+            name=asked.name,
+            task=asked.task,
+            seed=self.stays.seed,
+            settings={
+                "arm": asked.arm.name,
+                "fusion": asked.fusion,
+                "fusion_version": fusion.version,
+                "fit_splits": self.stays.fit_splits,
+                "folds": self.stays.made_folds,
+            },
+            fingerprint=print_of,
+            reads=self.cohort.reads(("task", asked.task), *asked.arm.parts_read(self.specs)),
+        ) as run:
+            predicted = fit_arm(self.stays, fusion, asked.arm.reads, partial(self._block, sources))
             hashes = {encoder: self.blocks[encoder].vectors_hash for encoder in sources}
-            scores_hash = store.write(db, run_id, asked, self.stays, sources, hashes, predicted)
-            note_counts(db, run_id, counts | {"scores_hash": scores_hash}, finished=True)
-            db.execute("commit")
-        self.runs[asked] = run_id
+            with run.transaction() as db:
+                scores_hash = store.write(
+                    db, run.run_id, asked, self.stays, sources, hashes, predicted
+                )
+                run.counts = {
+                    "stays": len(self.stays.stay_ids),
+                    "seconds": round(predicted.seconds, 3),
+                    "scores_hash": scores_hash,
+                }
+                run.finish(db)
+        self.runs[asked] = run.run_id
         self.say(f"  {asked.task}  {asked.arm.name}: {_summary(predicted)}")
 
     def _block(self, sources: dict[str, tuple[Source, ...]], encoder: str) -> Block:
