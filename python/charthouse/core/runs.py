@@ -142,8 +142,18 @@ class Run:
 
     def finish(self, db: duckdb.DuckDBPyConnection) -> None:
         """Notes the counts and that the run ended well, in the caller's transaction."""
-        _note(db, self.run_id, self.counts, is_finished=self.is_complete)
+        self._note(db, is_finished=self.is_complete)
         self._is_finished = True
+
+    def _note(self, db: duckdb.DuckDBPyConnection, *, is_finished: bool) -> None:
+        db.execute(
+            "update results.runs as run set counts = ?, finished_at = if(?, greatest("
+            "now() at time zone 'UTC', started_at, (select max(finished_at) + interval 1"
+            " microsecond from results.runs as other where other.kind = run.kind"
+            " and other.name = run.name and other.task is not distinct from run.task)), null)"
+            " where run_id = ?",
+            [json.dumps(self.counts, sort_keys=True), is_finished, self.run_id],
+        )
 
     def _note_cut_short(self) -> None:
         """Notes what was done before an exception.
@@ -157,7 +167,7 @@ class Run:
             suppress(CharthouseError, duckdb.Error),
             open_warehouse(self.warehouse, read_only=False, gives_up=lambda: True) as db,
         ):
-            _note(db, self.run_id, self.counts, is_finished=False)
+            self._note(db, is_finished=False)
 
     def _now_or_later(self, db: duckdb.DuckDBPyConnection) -> datetime:
         """Later than every such run, even one that was noted while the clock was ahead.
@@ -172,36 +182,3 @@ class Run:
             [self.kind, self.name, self.task],
         ).fetchall()
         return max(now, last + timedelta(microseconds=1)) if last else now
-
-
-def _note(
-    db: duckdb.DuckDBPyConnection, run_id: str, counts: Mapping[str, Any], *, is_finished: bool
-) -> None:
-    db.execute(
-        "update results.runs as run set counts = ?, finished_at = if(?, greatest("
-        "now() at time zone 'UTC', started_at, (select max(finished_at) + interval 1 microsecond"
-        " from results.runs as other where other.kind = run.kind and other.name = run.name"
-        " and other.task is not distinct from run.task)), null) where run_id = ?",
-        [json.dumps(counts, sort_keys=True), is_finished, run_id],
-    )
-
-
-def start_run(db: duckdb.DuckDBPyConnection, cohort: Cohort, **of_run: Any) -> None:
-    """Of `ask`, until it has a Run."""
-    Run(warehouse=Path(), cohort=cohort, **of_run).start(db)
-
-
-def note_counts(
-    db: duckdb.DuckDBPyConnection, run_id: str, counts: Mapping[str, Any], *, finished: bool
-) -> None:
-    """Likewise."""
-    _note(db, run_id, counts, is_finished=finished)
-
-
-def note_cut_short(warehouse: Path, run_id: str, counts: Mapping[str, Any]) -> None:
-    """Likewise."""
-    with (
-        suppress(CharthouseError, duckdb.Error),
-        open_warehouse(warehouse, read_only=False, gives_up=lambda: True) as db,
-    ):
-        _note(db, run_id, counts, is_finished=False)

@@ -12,7 +12,7 @@ from charthouse.core.device import choose_device
 from charthouse.core.digest import digest
 from charthouse.core.errors import CharthouseError, require_known
 from charthouse.core.progress import Say, Watch
-from charthouse.core.runs import new_run_id, note_counts, note_cut_short, start_run
+from charthouse.core.runs import Run
 from charthouse.core.warehouse import open_warehouse
 from charthouse.data.xray_files import picture_check
 from charthouse.jobs.ask.budget import Budget
@@ -218,46 +218,41 @@ class _Asking:
         fingerprint: str,
         plan: Plan,
     ) -> None:
-        run_id = self._start(spec, respondent, fingerprint, plan)
-        journal = Journal(self.warehouse, run_id)
-        guard.log = journal.send
-        job = Job(
-            run_id=run_id,
-            warehouse=self.warehouse,
-            cohort=self.cohort,
-            spec=spec,
-            fingerprint=fingerprint,
-            respondent=respondent,
-            prompt=self.prompt,
-            maker=Maker(
-                respondent,
-                self.prompt,
-                self.questions,
-                self.shots,
-                picture_check(self.cohort.data_kind),
-            ),
-            journal=journal,
-            budget=self.budget,
-        )
-        is_done = False
-        try:
-            with self.watch(spec.learner, len(plan.todo)) as progress:
-                job.run(plan, progress)
-            journal.close()
-            is_done = not job.tally.left
-            with (
-                suppress(CharthouseError, duckdb.Error),
-                open_warehouse(self.warehouse, read_only=False) as db,
-            ):
-                note_counts(db, run_id, job.tally.counts(), finished=is_done)
-        except BaseException:
-            with suppress(CharthouseError):  # what ended the run is the better message
+        with self._run(spec, respondent, fingerprint, plan) as run:
+            journal = Journal(self.warehouse, run.run_id)
+            guard.log = journal.send
+            job = Job(
+                run_id=run.run_id,
+                warehouse=self.warehouse,
+                cohort=self.cohort,
+                spec=spec,
+                fingerprint=fingerprint,
+                respondent=respondent,
+                prompt=self.prompt,
+                maker=Maker(
+                    respondent,
+                    self.prompt,
+                    self.questions,
+                    self.shots,
+                    picture_check(self.cohort.data_kind),
+                ),
+                journal=journal,
+                budget=self.budget,
+            )
+            run.is_complete = False
+            try:
+                with self.watch(spec.learner, len(plan.todo)) as progress:
+                    job.run(plan, progress)
                 journal.close()
-            note_cut_short(self.warehouse, run_id, job.tally.counts())
-            raise
-        finally:
-            if job.tally.asked or is_done:
-                self.say(f"  {spec.learner}: {_summary(job.tally, plan)}")
+                run.is_complete = not job.tally.left
+            except BaseException:
+                with suppress(CharthouseError):  # what ended the run is the better message
+                    journal.close()
+                raise
+            finally:
+                run.counts = job.tally.counts()
+                if job.tally.asked or run.is_complete:
+                    self.say(f"  {spec.learner}: {_summary(job.tally, plan)}")
 
     def _fingerprint(self, spec: LearnerSpec, respondent: Respondent) -> str:
         """Of the settings: of all that an answer depends on, whatever is asked about whom."""
@@ -276,10 +271,8 @@ class _Asking:
         examples = [message.text for message in self.shots[task].messages]
         return digest(self.questions[task], examples)
 
-    def _start(
-        self, spec: LearnerSpec, respondent: Respondent, fingerprint: str, plan: Plan
-    ) -> str:
-        run_id, wanted = new_run_id("ask"), self.wanted
+    def _run(self, spec: LearnerSpec, respondent: Respondent, fingerprint: str, plan: Plan) -> Run:
+        wanted = self.wanted
         settings = {
             **respondent.identity(),
             "endpoint": respondent.sends_to(),
@@ -297,31 +290,27 @@ class _Asking:
                 for stay_id in self.shots[task].stay_ids
             ],
         }
-        with open_warehouse(self.warehouse, read_only=False) as db:
-            db.execute("begin")
-            require_cohort(db, self.cohort)
-            start_run(
-                db,
-                self.cohort,
-                run_id=run_id,
-                kind="ask",
-                name=spec.learner,
-                task=None,
-                seed=wanted.seed,
-                settings=settings,
-                fingerprint=fingerprint,
-                reads=what_is_read(self.cohort, *wanted.tasks),
-                revision=settings["revision"],
-                device="server" if respondent.sends_to() else self.options.device,
-            )
-            others = mark_current(db, spec.learner, fingerprint, plan.current)
-            db.execute("commit")
-        if others:
-            self.say(
-                f"  {spec.learner}: {others} answers under other settings are kept; those under the"
-                " settings of the last run that has any are what stands."
-            )
-        return run_id
+
+        def on_start(db: duckdb.DuckDBPyConnection) -> None:
+            if others := mark_current(db, spec.learner, fingerprint, plan.current):
+                self.say(
+                    f"  {spec.learner}: {others} answers under other settings are kept; those under"
+                    " the settings of the last run that has any are what stands."
+                )
+
+        return Run(
+            warehouse=self.warehouse,
+            cohort=self.cohort,
+            kind="ask",
+            name=spec.learner,
+            seed=wanted.seed,
+            settings=settings,
+            fingerprint=fingerprint,
+            reads=what_is_read(self.cohort, *wanted.tasks),
+            revision=settings["revision"],
+            device="server" if respondent.sends_to() else self.options.device,
+            on_start=on_start,
+        )
 
 
 @contextmanager
