@@ -10,12 +10,12 @@ import duckdb
 import pytest
 import yaml
 
+from bench import PROJECT
 from charthouse.core import runs
 from charthouse.core.cohort import Cohort
 from charthouse.core.errors import CharthouseError
 from charthouse.core.runs import Run
 from charthouse.core.warehouse import note_version, open_warehouse
-from conftest import PROJECT
 
 COHORT = Cohort(
     cohort_hash="c" * 32,
