@@ -23,8 +23,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from charthouse.jobs.ask.conditions import FULL
+from charthouse.jobs.evaluate.arm_metrics import Bootstrap, Figures, figures
 from charthouse.jobs.evaluate.comparisons import UNTESTED, UNTESTED_MEASURES, difference_rows
-from charthouse.jobs.evaluate.figures import Bootstrap, Figures, figures
 from charthouse.jobs.evaluate.learner_answers import Answers, Learner
 from charthouse.jobs.evaluate.learner_comparisons import comparison_rows
 from charthouse.jobs.evaluate.scored import ALL, Scored, Stays

@@ -9,10 +9,10 @@ import pytest
 from sklearn import metrics as sklearn_metrics
 
 from charthouse.jobs.ask.conditions import coalitions
-from charthouse.jobs.evaluate.figures import Bootstrap, Row
+from charthouse.jobs.evaluate.arm_metrics import Bootstrap, Row
 from charthouse.jobs.evaluate.learner_answers import Answers, Learner
 from charthouse.jobs.evaluate.learner_comparisons import comparison_rows
-from charthouse.jobs.evaluate.learners import fairness_rows, in_words, metric_rows
+from charthouse.jobs.evaluate.learner_metrics import fairness_rows, in_words, metric_rows
 from charthouse.jobs.evaluate.scored import ALL, Stays
 from charthouse.jobs.evaluate.shapley import _members, contribution_rows, shapley_values
 from charthouse.stats.bootstrap import patient_weights

@@ -27,7 +27,7 @@ from charthouse.core.cohort import read_cohort
 from charthouse.core.errors import CharthouseError
 from charthouse.core.warehouse import open_warehouse
 from charthouse.jobs.embed.run import Options, embed
-from charthouse.jobs.predict.features import find_sources
+from charthouse.jobs.predict.vectors import find_sources
 from charthouse.models.encoders.base import (
     Encoded,
     Encoder,

@@ -22,7 +22,7 @@ from charthouse.core.warehouse import open_warehouse
 from charthouse.jobs.evaluate.attribution import Linear, absolute_contributions, shares
 from charthouse.jobs.evaluate.comparisons import UNTESTED as NOT_TESTED
 from charthouse.jobs.evaluate.explain import explain
-from charthouse.jobs.evaluate.questions import questions
+from charthouse.jobs.evaluate.planned_comparisons import questions
 from charthouse.jobs.evaluate.run import Options, evaluate
 from charthouse.jobs.evaluate.run import _how_sure as how_sure_of
 from charthouse.jobs.evaluate.scored import Scored, Stays
@@ -872,7 +872,7 @@ def test_evaluate_refuses_predictions_that_are_not_of_the_stays(own: Bench) -> N
 
 def test_a_stays_vector_is_read_for_that_stay_alone(evaluated: Bench) -> None:
     """explain reads one stay where predict reads all: the vectors must be the same."""
-    from charthouse.jobs.predict.features import read_block
+    from charthouse.jobs.predict.vectors import read_block
 
     with open_warehouse(evaluated.warehouse) as db:
         cohort = read_cohort(db)

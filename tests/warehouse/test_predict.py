@@ -18,8 +18,8 @@ from sklearn.metrics import roc_auc_score
 
 from bench import PROJECT, UNTESTED, Bench
 from charthouse.core.errors import CharthouseError
-from charthouse.jobs.evaluate.choice import one_per_modalities
 from charthouse.jobs.evaluate.explain import explain
+from charthouse.jobs.evaluate.representatives import one_per_modalities
 from charthouse.jobs.evaluate.run import Options as EvaluateOptions
 from charthouse.jobs.evaluate.run import evaluate
 from charthouse.jobs.predict.arms import best_first, default_arms, parse_arm

@@ -11,9 +11,9 @@ from pathlib import Path
 from signal import SIGINT, default_int_handler, getsignal, signal
 from typing import Any
 
-from charthouse.core.ahead import ahead
 from charthouse.core.cohort import Cohort, require_cohort
 from charthouse.core.errors import CharthouseError
+from charthouse.core.prefetch import ahead
 from charthouse.core.progress import Told
 from charthouse.core.warehouse import open_warehouse
 from charthouse.jobs.ask.budget import Budget

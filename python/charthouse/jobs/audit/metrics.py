@@ -11,8 +11,8 @@ from charthouse.core.cohort import Cohort
 from charthouse.core.errors import CharthouseError
 from charthouse.jobs.audit.close import is_close
 from charthouse.jobs.audit.findings import Finding, found
-from charthouse.jobs.evaluate import figures as of
-from charthouse.jobs.evaluate.figures import Bootstrap, Row
+from charthouse.jobs.evaluate import arm_metrics as of
+from charthouse.jobs.evaluate.arm_metrics import Bootstrap, Row
 from charthouse.jobs.evaluate.scored import read_scored, read_stays
 from charthouse.jobs.evaluate.task import SPLITS
 from charthouse.models.encoders.registry import encoder_specs

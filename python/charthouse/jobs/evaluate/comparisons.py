@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from charthouse.jobs.evaluate.figures import CUT, Figures, Row, difference_row, number
+from charthouse.jobs.evaluate.arm_metrics import CUT, Figures, Row, difference_row, number
 from charthouse.jobs.evaluate.scored import ALL
 from charthouse.stats.groups import MEASURES
 from charthouse.stats.metrics import METRICS

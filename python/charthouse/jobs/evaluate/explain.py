@@ -13,9 +13,9 @@ from charthouse.core.errors import CharthouseError, require_known
 from charthouse.core.warehouse import open_warehouse
 from charthouse.jobs.evaluate.attribution import read_linear
 from charthouse.jobs.predict.arms import parse_arm
-from charthouse.jobs.predict.features import read_block
 from charthouse.jobs.predict.job import Asked
 from charthouse.jobs.predict.store import require_as_fitted
+from charthouse.jobs.predict.vectors import read_block
 from charthouse.models.encoders.registry import encoder_specs
 from charthouse.models.fusions.registry import make_fusion
 

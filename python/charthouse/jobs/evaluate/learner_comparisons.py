@@ -19,18 +19,18 @@ from itertools import combinations, product
 import numpy as np
 
 from charthouse.jobs.ask.conditions import FULL
-from charthouse.jobs.evaluate.choice import one_per_modalities
-from charthouse.jobs.evaluate.comparisons import NOT_SHOWN, corrected
-from charthouse.jobs.evaluate.figures import (
+from charthouse.jobs.evaluate.arm_metrics import (
     Bootstrap,
     Figures,
     Row,
     difference_row,
     interval_row,
 )
+from charthouse.jobs.evaluate.comparisons import NOT_SHOWN, corrected
 from charthouse.jobs.evaluate.learner_answers import Answers, Learner
-from charthouse.jobs.evaluate.learners import AS_WRONG, ASKED, P_YES, measured_on
-from charthouse.jobs.evaluate.questions import populations_of
+from charthouse.jobs.evaluate.learner_metrics import AS_WRONG, ASKED, P_YES, measured_on
+from charthouse.jobs.evaluate.planned_comparisons import populations_of
+from charthouse.jobs.evaluate.representatives import one_per_modalities
 from charthouse.jobs.evaluate.scored import ALL, Stays
 from charthouse.stats.bootstrap import Interval, Resampled
 from charthouse.stats.multiplicity import resamples_needed

@@ -11,9 +11,9 @@ from charthouse.core.progress import Say, Watch
 from charthouse.core.runs import Run
 from charthouse.core.warehouse import open_warehouse
 from charthouse.jobs.evaluate import store
-from charthouse.jobs.evaluate.certainty import how_sure
+from charthouse.jobs.evaluate.arm_metrics import Figures
 from charthouse.jobs.evaluate.comparisons import in_words
-from charthouse.jobs.evaluate.figures import Figures
+from charthouse.jobs.evaluate.precision import how_sure
 from charthouse.jobs.evaluate.scored import ALL, CXR_YEARS, Stays
 from charthouse.jobs.evaluate.task import Options, Subject, Task
 from charthouse.models.encoders.registry import encoder_specs

@@ -12,7 +12,7 @@ from math import factorial
 import numpy as np
 
 from charthouse.jobs.ask.conditions import IMAGE, Condition, coalitions
-from charthouse.jobs.evaluate.figures import Bootstrap, Row, interval_row
+from charthouse.jobs.evaluate.arm_metrics import Bootstrap, Row, interval_row
 from charthouse.jobs.evaluate.learner_answers import Learner
 from charthouse.jobs.evaluate.scored import Stays
 from charthouse.stats.ratios import ratio_intervals

@@ -10,19 +10,19 @@ from charthouse.core.cohort import Cohort, require_cohort
 from charthouse.core.errors import CharthouseError
 from charthouse.core.progress import Say, Watch
 from charthouse.core.warehouse import open_warehouse
-from charthouse.jobs.evaluate import figures as of
+from charthouse.jobs.evaluate import arm_metrics as of
 from charthouse.jobs.evaluate import store
+from charthouse.jobs.evaluate.arm_metrics import Bootstrap, Figures, Row
 from charthouse.jobs.evaluate.attribution import absolute_contributions, read_linear, shares
 from charthouse.jobs.evaluate.comparisons import (
     corrected,
     difference_rows,
     fairness_difference_rows,
 )
-from charthouse.jobs.evaluate.figures import Bootstrap, Figures, Row
 from charthouse.jobs.evaluate.learner_answers import Learner, read_learners
 from charthouse.jobs.evaluate.learner_comparisons import chosen_arms, comparison_rows
-from charthouse.jobs.evaluate.learners import fairness_rows, in_words, metric_rows
-from charthouse.jobs.evaluate.questions import (
+from charthouse.jobs.evaluate.learner_metrics import fairness_rows, in_words, metric_rows
+from charthouse.jobs.evaluate.planned_comparisons import (
     Question,
     populations_of,
     questions,
@@ -37,9 +37,9 @@ from charthouse.jobs.evaluate.scored import (
 )
 from charthouse.jobs.evaluate.shapley import contribution_rows
 from charthouse.jobs.predict.arms import parse_arm
-from charthouse.jobs.predict.features import read_block
 from charthouse.jobs.predict.job import Asked
 from charthouse.jobs.predict.store import require_as_fitted
+from charthouse.jobs.predict.vectors import read_block
 from charthouse.models.encoders.spec import EncoderSpec
 from charthouse.models.fusions.registry import make_fusion
 from charthouse.stats.groups import MIN_GROUP

@@ -16,8 +16,8 @@ from charthouse.core.runs import Run
 from charthouse.core.warehouse import open_warehouse
 from charthouse.jobs.predict import store
 from charthouse.jobs.predict.arms import Arm, best_first, default_arms, parse_arm
-from charthouse.jobs.predict.features import find_sources, read_block
 from charthouse.jobs.predict.job import Asked, Predicted, TaskStays, fingerprint, fit_arm
+from charthouse.jobs.predict.vectors import find_sources, read_block
 from charthouse.models.encoders.registry import encoder_specs
 from charthouse.models.encoders.spec import EncoderSpec
 from charthouse.models.fusions.base import MODEL, Fusion

@@ -11,8 +11,8 @@ import numpy as np
 from charthouse.core.cohort import Cohort
 from charthouse.core.errors import CharthouseError
 from charthouse.core.warehouse import insert_columns
-from charthouse.jobs.predict.features import find_sources
 from charthouse.jobs.predict.job import Asked, Predicted, TaskStays
+from charthouse.jobs.predict.vectors import find_sources
 from charthouse.models.fusions.base import Component, Fusion
 from charthouse.models.fusions.block import Source
 

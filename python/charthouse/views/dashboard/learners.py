@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from charthouse.jobs.ask.conditions import CONTROLS, FULL
-from charthouse.jobs.evaluate.learners import OF_DECISIONS, OF_P_YES
+from charthouse.jobs.evaluate.learner_metrics import OF_DECISIONS, OF_P_YES
 from charthouse.views.dashboard import charts, parts
 from charthouse.views.dashboard.charts import Whiskers
 from charthouse.views.dashboard.data import Copy, Site, frame, modalities, tasks

@@ -11,7 +11,7 @@ import streamlit as st
 
 from charthouse.core.data_kind import headline
 from charthouse.jobs.evaluate.comparisons import PRIMARY
-from charthouse.jobs.evaluate.elsewhere import EVALUATED_COHORTS, other_evaluated
+from charthouse.jobs.evaluate.other_cohorts import EVALUATED_COHORTS, other_evaluated
 from charthouse.views.dashboard.data import Copy, Site, frame
 from charthouse.views.report.style import POPULATIONS, SOFT, WARNING
 

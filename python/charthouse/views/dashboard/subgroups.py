@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from charthouse.jobs.evaluate.choice import one_per_modalities
+from charthouse.jobs.evaluate.representatives import one_per_modalities
 from charthouse.views.dashboard import charts, parts
 from charthouse.views.dashboard.charts import Whiskers
 from charthouse.views.dashboard.data import Copy, Site, frame, tasks

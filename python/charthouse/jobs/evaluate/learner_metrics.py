@@ -21,7 +21,13 @@ from dataclasses import replace
 import numpy as np
 
 from charthouse.jobs.ask.conditions import FULL
-from charthouse.jobs.evaluate.figures import ACCURACY_AT, Bootstrap, Row, fairness_row, interval_row
+from charthouse.jobs.evaluate.arm_metrics import (
+    ACCURACY_AT,
+    Bootstrap,
+    Row,
+    fairness_row,
+    interval_row,
+)
 from charthouse.jobs.evaluate.learner_answers import Answers, Learner
 from charthouse.jobs.evaluate.scored import Stays
 from charthouse.stats.bootstrap import Interval, Resampled, resample
