@@ -14,7 +14,7 @@ import pytest
 from bench import PROJECT, Bench
 from charthouse.core.cohort import read_cohort
 from charthouse.core.errors import CharthouseError
-from charthouse.core.progress import Told
+from charthouse.core.progress import ProgressCallback
 from charthouse.core.warehouse import open_warehouse
 from charthouse.jobs.audit import evaluation, metrics, scores, vectors
 from charthouse.jobs.audit.findings import Finding
@@ -370,7 +370,7 @@ def test_what_stops_a_check_is_a_finding_without_what_stands_in_it(own: Bench) -
 
 
 def evaluated_again(bench: Bench, said: list[str] | None = None) -> Finding:
-    def watch(label: str, total: int) -> AbstractContextManager[Told]:
+    def watch(label: str, total: int) -> AbstractContextManager[ProgressCallback]:
         return nullcontext(lambda done, total: None)
 
     with open_warehouse(bench.warehouse) as db:

@@ -18,7 +18,7 @@ from charthouse.core.runs import Run
 from charthouse.core.warehouse import insert_columns, open_warehouse
 from charthouse.jobs.ask.conditions import coalitions
 from charthouse.jobs.ask.plan import what_is_read
-from charthouse.jobs.evaluate.run import Options, evaluate
+from charthouse.jobs.evaluate.run import EvaluateRequest, evaluate
 from charthouse.stats.multiplicity import holm
 from too_few import intervals_of_too_few
 
@@ -93,7 +93,7 @@ def run_evaluate(bench: Bench, **options: object) -> list[str]:
     evaluate(
         PROJECT,
         bench.warehouse,
-        Options(**{"tasks": (TASK,), "n_bootstrap": 100} | options),  # type: ignore[arg-type]
+        EvaluateRequest(**{"tasks": (TASK,), "n_bootstrap": 100} | options),  # type: ignore[arg-type]
         say=said.append,
         watch=lambda label, total: nullcontext(lambda done, total: None),
     )

@@ -15,9 +15,9 @@ from rich.progress import (
 from rich.text import Text
 
 Say = Callable[[str], None]
-Told = Callable[[int, int], None]
+ProgressCallback = Callable[[int, int], None]
 """Called as ``told(done, total)``."""
-Watch = Callable[[str, int], AbstractContextManager[Told]]
+Watch = Callable[[str, int], AbstractContextManager[ProgressCallback]]
 """Shows a bar: called with a label and the number of things to do."""
 
 
@@ -46,7 +46,7 @@ def bars(unit: str = "stays") -> Iterator[tuple[Say, Watch]]:
     ) as progress:
 
         @contextmanager
-        def watch(label: str, total: int) -> Iterator[Told]:
+        def watch(label: str, total: int) -> Iterator[ProgressCallback]:
             bar = progress.add_task(label, total=total)
             yield lambda done, total: progress.update(bar, completed=done, total=total)
             progress.remove_task(bar)

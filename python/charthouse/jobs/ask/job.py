@@ -14,7 +14,7 @@ from typing import Any
 from charthouse.core.cohort import Cohort, require_cohort
 from charthouse.core.errors import CharthouseError
 from charthouse.core.prefetch import ahead
-from charthouse.core.progress import Told
+from charthouse.core.progress import ProgressCallback
 from charthouse.core.warehouse import open_warehouse
 from charthouse.jobs.ask.budget import Budget
 from charthouse.jobs.ask.journal import Journal
@@ -84,7 +84,7 @@ class Job:
         self._interrupted = threading.Event()
         self.tally = Tally()
 
-    def run(self, plan: Plan, progress: Told) -> None:
+    def run(self, plan: Plan, progress: ProgressCallback) -> None:
         """Asks until all is asked, the budget is spent, or somebody interrupts.
 
         Raises:

@@ -19,8 +19,6 @@ STAYS_SHOWN = 20
 STATES = ("failed", "warning", "by a chosen setting", "passed", "nothing to check", "not run")
 """Of a check, the gravest first; only the first fails the audit."""
 
-Row = tuple
-
 
 def audit(project: Path, warehouse: Path, say: Say, full: Watch | None = None) -> int:
     """Computes again what the warehouse holds, keeps what it found, and prints every check.

@@ -10,11 +10,11 @@ import duckdb
 import numpy as np
 
 from charthouse.core.errors import CharthouseError
-from charthouse.core.progress import Told
+from charthouse.core.progress import ProgressCallback
 from charthouse.core.runs import Run
 from charthouse.core.warehouse import open_warehouse
 from charthouse.jobs.embed import store
-from charthouse.jobs.embed.plan import FitStays, Plan
+from charthouse.jobs.embed.plan import EmbedPlan, FitStays
 from charthouse.models.encoders.base import Encoded, FittedEncoder, NothingToFit, Skipped
 from charthouse.net.patience import REFUSED
 
@@ -33,7 +33,11 @@ class Outcome:
 
 
 def run_plan(
-    plan: Plan, *, limit: int | None = None, chunk_stays: int | None = None, progress: Told
+    plan: EmbedPlan,
+    *,
+    limit: int | None = None,
+    chunk_stays: int | None = None,
+    progress: ProgressCallback,
 ) -> Outcome:
     """Encodes what the plan has to do; whatever is appended stays, however the run ends.
 
@@ -77,7 +81,7 @@ def run_plan(
     return outcome
 
 
-def _run(plan: Plan) -> Run:
+def _run(plan: EmbedPlan) -> Run:
     """Starts with what is known before anything is encoded: what stands, and what is absent."""
 
     def on_start(db: duckdb.DuckDBPyConnection) -> None:
@@ -109,7 +113,7 @@ def _run(plan: Plan) -> Run:
     )
 
 
-def _prepare(plan: Plan, run: Run) -> str | None:
+def _prepare(plan: EmbedPlan, run: Run) -> str | None:
     """Loads and fits; the reason why nothing can be encoded, if there is one."""
     encoder = plan.encoder
     encoder.load()
@@ -130,7 +134,7 @@ def _prepare(plan: Plan, run: Run) -> str | None:
 
 
 def _require_sound(
-    plan: Plan, found: Encoded, chunk: Sequence[int], length: int | None
+    plan: EmbedPlan, found: Encoded, chunk: Sequence[int], length: int | None
 ) -> int | None:
     """An encoder must not lose or double a stay, or give vectors of changing length.
 
@@ -159,7 +163,7 @@ def _require_sound(
     return given
 
 
-def _without_hollow(plan: Plan, found: Encoded) -> Encoded:
+def _without_hollow(plan: EmbedPlan, found: Encoded) -> Encoded:
     """Refuses vectors that say nothing."""
     finite = np.isfinite(found.vectors).all(axis=1)
     good = finite & (found.vectors.any(axis=1) | plan.encoder.zero_is_a_value)
@@ -173,7 +177,7 @@ def _without_hollow(plan: Plan, found: Encoded) -> Encoded:
     return Encoded(found.stay_ids[good], found.vectors[good], [*found.skipped, *refused])
 
 
-def _without_known(plan: Plan, found: Encoded) -> Encoded:
+def _without_known(plan: EmbedPlan, found: Encoded) -> Encoded:
     """Leaves out stays of which the service refuses just what it refused before: what they have
     stands, in the name of the run that made it, and predictions that read it stand too."""
     refused: dict[int, set[str | None]] = {}
@@ -186,7 +190,7 @@ def _without_known(plan: Plan, found: Encoded) -> Encoded:
     return Encoded(found.stay_ids[new], found.vectors[new], skipped)
 
 
-def _append(db: duckdb.DuckDBPyConnection, plan: Plan, found: Encoded) -> None:
+def _append(db: duckdb.DuckDBPyConnection, plan: EmbedPlan, found: Encoded) -> None:
     store.append(
         db,
         plan.target,
@@ -202,7 +206,7 @@ def _of_skips(skips: Sequence[Skipped]) -> Encoded:
 
 
 @contextmanager
-def _transaction(plan: Plan, run: Run) -> Iterator[duckdb.DuckDBPyConnection]:
+def _transaction(plan: EmbedPlan, run: Run) -> Iterator[duckdb.DuckDBPyConnection]:
     """That of the run, and never beside another run.
 
     Raises:

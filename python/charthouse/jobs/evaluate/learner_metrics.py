@@ -24,7 +24,7 @@ from charthouse.jobs.ask.conditions import FULL
 from charthouse.jobs.evaluate.arm_metrics import (
     ACCURACY_AT,
     Bootstrap,
-    Row,
+    ResultRow,
     fairness_row,
     interval_row,
 )
@@ -72,7 +72,7 @@ def measured_on(
     return resample(*sample, ACCURACY_AT, metrics, bootstrap.n, bootstrap.seed, operating=operating)
 
 
-def metric_rows(learner: Learner, stays: Stays, bootstrap: Bootstrap) -> Iterator[Row]:
+def metric_rows(learner: Learner, stays: Stays, bootstrap: Bootstrap) -> Iterator[ResultRow]:
     """Rows of results.learner_metrics: every condition on all stays, `full` by subgroup too."""
     for condition, answers in learner.conditions.items():
         common = {"condition": condition, "attribute": None, "subgroup": None}
@@ -139,7 +139,7 @@ def _intervals(
     return measured_on(stays, rows, y_score, metrics, bootstrap).intervals()
 
 
-def fairness_rows(learner: Learner, stays: Stays, bootstrap: Bootstrap) -> Iterator[Row]:
+def fairness_rows(learner: Learner, stays: Stays, bootstrap: Bootstrap) -> Iterator[ResultRow]:
     """Rows of results.learner_fairness."""
     for attribute, counting, grouped in _by_group(learner, stays, bootstrap):
         if counting == ASKED:  # no decisions
@@ -195,7 +195,7 @@ def _with_absent(
     return replace(grouped, by_group=grouped.by_group | dict.fromkeys(absent, nothing))
 
 
-def in_words(learner: Learner, rows: Sequence[Row]) -> str:
+def in_words(learner: Learner, rows: Sequence[ResultRow]) -> str:
     """One line about a learner's answers to `full`: counts and figures, nothing of a patient.
 
     Args:
@@ -220,13 +220,13 @@ def in_words(learner: Learner, rows: Sequence[Row]) -> str:
     return f"{learner.name}: {', '.join(figures)}{errors}"
 
 
-def _majority(row: Row) -> str:
+def _majority(row: ResultRow) -> str:
     """What always saying the larger class gets on the same stays."""
     n, n_positive = row["n"], row["n_positive"]
     return f"; the larger class {max(n_positive, n - n_positive) / n:.3f}" if n else ""
 
 
-def _in_words(row: Row) -> str:
+def _in_words(row: ResultRow) -> str:
     if row["value"] is None:
         return "unknown"
     if row["ci_low"] is None:
