@@ -38,7 +38,7 @@ class Run:
         name: Of the encoder, of the arm and its fusion, or of the learner.
         task: What is predicted; None for a run that belongs to no task.
         seed: Of whatever is random.
-        settings: Whatever changes the results, and else stands in no column; JSON.
+        settings: Whatever else changes the results; JSON.
         fingerprint: A hash of all that the results depend on.
         reads: What they follow from, as `Cohort.reads` says it.
         revision: The published revision of the weights.
@@ -158,7 +158,7 @@ class Run:
     def _note_cut_short(self) -> None:
         """Notes what was done before an exception.
 
-        Tried once: after Ctrl-C nobody waits for a lock. What fails here is not told, because the
+        Tried once: after Ctrl-C nobody waits for a lock. What fails here is not reported: the
         exception on its way is what the user should see.
         """
         if not self.counts:

@@ -26,7 +26,7 @@ def settings_for(
         project: folder of dbt_project.yml.
         warehouse: the DuckDB file; it may not be there yet.
         given: by the user.
-        say: told in a line what is kept.
+        say: called with a line about what is kept.
     """
     built_with = _built_with(warehouse) if warehouse.exists() else {}
     declared = project_vars(project)

@@ -45,7 +45,7 @@ def run_plan(
         plan: what to do.
         limit: encode no more stays than this.
         chunk_stays: stays appended at a time; the encoder's own choice by default.
-        progress: told after each append.
+        progress: called after each append.
 
     Raises:
         CharthouseError: something the user can mend; the run can be started again and goes on.
@@ -67,7 +67,7 @@ def run_plan(
                 else:
                     found = plan.encoder.encode(plan.read(chunk))
                     length = _require_sound(plan, found, chunk, length)
-                    found = _without_hollow(plan, found)
+                    found = _without_invalid(plan, found)
                 with _transaction(plan, run) as db:
                     _append(db, plan, _without_known(plan, found))
                 outcome.encoded += len(found.stay_ids)
@@ -82,7 +82,7 @@ def run_plan(
 
 
 def _run(plan: EmbedPlan) -> Run:
-    """Starts with what is known before anything is encoded: what stands, and what is absent."""
+    """Notes with its start which vectors are current, and which stays have nothing to encode."""
 
     def on_start(db: duckdb.DuckDBPyConnection) -> None:
         store.mark_current(db, plan.target, plan.input_hashes, plan.reads)
@@ -163,8 +163,8 @@ def _require_sound(
     return given
 
 
-def _without_hollow(plan: EmbedPlan, found: Encoded) -> Encoded:
-    """Refuses vectors that say nothing."""
+def _without_invalid(plan: EmbedPlan, found: Encoded) -> Encoded:
+    """Refuses all-zero and non-finite vectors."""
     finite = np.isfinite(found.vectors).all(axis=1)
     good = finite & (found.vectors.any(axis=1) | plan.encoder.zero_is_a_value)
     if good.all():
@@ -179,7 +179,7 @@ def _without_hollow(plan: EmbedPlan, found: Encoded) -> Encoded:
 
 def _without_known(plan: EmbedPlan, found: Encoded) -> Encoded:
     """Leaves out stays of which the service refuses just what it refused before: what they have
-    stands, in the name of the run that made it, and predictions that read it stand too."""
+    stays current, in the name of the run that made it, as do predictions that read it."""
     refused: dict[int, set[str | None]] = {}
     for skip in found.skipped:
         if skip.reason.startswith(REFUSED):

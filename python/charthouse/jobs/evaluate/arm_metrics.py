@@ -1,4 +1,4 @@
-"""The figures of one arm: metrics, subgroups, fairness and curves, as rows of the results."""
+"""What one arm scores: metrics, subgroups, fairness and curves, as rows of the results."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -29,7 +29,7 @@ ResultRow = dict[str, Any]
 
 ACCURACY_AT = 0.5
 CUTS = {"accuracy": ACCURACY_AT}
-"""Of all stays and of subgroups, as published figures are: else they could not be compared."""
+"""Of all stays and of subgroups, as published ones are: else they could not be compared."""
 CUT = {"sensitivity", "specificity", "ppv", "f1", "tpr", "fpr", "selection_rate"}
 """Metrics that need the decision threshold."""
 CURVES = {
@@ -41,7 +41,7 @@ CURVES = {
 
 @dataclass(frozen=True)
 class Bootstrap:
-    """How sure figures are made, and where they decide by rank."""
+    """How intervals are made, and where arms decide by rank."""
 
     n: int
     seed: int
@@ -51,7 +51,7 @@ class Bootstrap:
 
 @dataclass(frozen=True, eq=False)
 class ArmMetrics:
-    """Of one arm.
+    """The metrics of one arm, with their resamples.
 
     Attributes:
         scored: The arm.
@@ -102,7 +102,7 @@ def measure_arm(
         scored: The arm.
         stays: Split to its stays.
         setting: The decision threshold, or "validation".
-        bootstrap: How sure figures are made.
+        bootstrap: How intervals are made.
         n_compared: Resamples for comparisons, no fewer than bootstrap's.
     """
     threshold, why_none = decide(stays["validation"], scored.y_score["validation"], setting)

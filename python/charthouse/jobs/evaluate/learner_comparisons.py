@@ -58,7 +58,7 @@ def comparison_rows(
         learners: All that were asked.
         arms: Those that learners are measured against.
         stays: The test stays.
-        bootstrap: How sure figures are made.
+        bootstrap: How intervals are made.
         by_era: Whether the split is: then arms that use images are compared on fewer stays.
     """
     shown = [learner for learner in learners if FULL in learner.conditions]

@@ -1,4 +1,4 @@
-"""The figures of multimodal learners: how good their answers are, overall and by subgroup.
+"""How good the answers of multimodal learners are, overall and by subgroup.
 
 Answers are counted in four ways, each its own `counting`:
 
@@ -196,7 +196,7 @@ def _with_absent(
 
 
 def in_words(learner: Learner, rows: Sequence[ResultRow]) -> str:
-    """One line about a learner's answers to `full`: counts and figures, nothing of a patient.
+    """One line about a learner's answers to `full`: counts and metrics, nothing of a patient.
 
     Args:
         learner: The learner.
@@ -211,13 +211,13 @@ def in_words(learner: Learner, rows: Sequence[ResultRow]) -> str:
         return f"{learner.name}: not asked with all evidence"
     share = of_all[ASKED, SHARE]
     accuracy = of_all[AS_WRONG, "accuracy"]
-    figures = [
+    metrics = [
         f"answered {_in_words(share)} of {share['n']}",
         f"accuracy {_in_words(accuracy)} (refusals wrong{_majority(accuracy)})",
         f"AUROC {_in_words(of_all[P_YES, 'auroc'])}",
     ]
     errors = f"; {share['n_errors']} without an answer so far" if share["n_errors"] else ""
-    return f"{learner.name}: {', '.join(figures)}{errors}"
+    return f"{learner.name}: {', '.join(metrics)}{errors}"
 
 
 def _majority(row: ResultRow) -> str:

@@ -1,4 +1,4 @@
-"""Every arm and learner that has scored the present cohort: its figures, and how they compare."""
+"""Evaluates every arm and learner that has scored the present cohort, and compares them."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -57,9 +57,9 @@ def evaluate(
 
 
 def _evaluate(task: Task, watch: Watch) -> bool:
-    """All figures of a task, and all of them written at once.
+    """All results of a task, written in one transaction.
 
-    So what stands of a task is of one evaluation, also when a later one is killed.
+    So the current results of a task are of one evaluation, also when a later one is killed.
 
     Returns:
         Whether there was anything: an arm or a learner that has scored the task.

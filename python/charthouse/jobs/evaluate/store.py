@@ -18,7 +18,7 @@ class Replacement:
 
     Attributes:
         table: Its name.
-        rows: All that should stand.
+        rows: All that there should be.
         same: Condition on the table's columns, in SQL: of the same as these rows.
         parameters: Of the condition.
     """
@@ -39,7 +39,7 @@ def joined(made: Iterable[Mapping[str, Rows]]) -> dict[str, Rows]:
 
 
 def replacements(tables: Mapping[str, Rows], **of: Sequence[str]) -> list[Replacement]:
-    """Figures in place of all that are of the same.
+    """Rows in place of all that are of the same.
 
     Args:
         tables: Table of results to its rows; of none, what there was goes all the same.

@@ -1,4 +1,4 @@
-"""One task: what there is to evaluate, and all rows of its figures; nothing is written here."""
+"""One task: what there is to evaluate, and all rows of its metrics; nothing is written here."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -86,7 +86,7 @@ class TaskInputs:
 
     @property
     def fingerprint(self) -> str:
-        """Of whose scores and which answers the figures are."""
+        """Of the scores and answers that are evaluated."""
         answers = [
             ":".join([each.fingerprint, *(of.answers_hash for of in each.conditions.values())])
             for each in self.learners
@@ -99,7 +99,7 @@ class Evaluation:
     """What there is to say and to write of a task.
 
     Attributes:
-        found: Run of predict to the figures of its arm.
+        found: Run of predict to the metrics of its arm.
         compared: Rows of results.comparisons.
         against: Rows of results.learner_comparisons.
         of_learners: A line about each learner.
@@ -143,7 +143,7 @@ class Task:
         return TaskInputs(stays, scored, learners, asked)
 
     def compute(self, subject: TaskInputs, run_id: str, watch: Watch) -> Evaluation:
-        """Figures one by one, then the comparisons; writes nothing.
+        """Metrics of each arm and learner, then the comparisons; writes nothing.
 
         Args:
             subject: What to evaluate.

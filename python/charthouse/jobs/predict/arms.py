@@ -1,4 +1,4 @@
-"""Arms: which encoders a prediction rests on, and their names.
+"""Arms, the models of the benchmark: each a combination of encoders, by its name.
 
 ``structured[gru]+image[swin]`` is demographics and the GRU's time series, and Swin's images.
 ``structured[demographics]`` has no time series; ``image[swin]`` has images alone. Several encoders
@@ -39,7 +39,7 @@ class Arm:
 
     @property
     def name(self) -> str:
-        """As it stands in the results."""
+        """As the results have it."""
         if not self.parts:
             return PRESENCE
         return "+".join(

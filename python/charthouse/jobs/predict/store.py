@@ -37,7 +37,7 @@ def read_task(db: duckdb.DuckDBPyConnection, cohort: Cohort, task: str, seed: in
 
 
 def current_run(db: duckdb.DuckDBPyConnection, asked: FitKey, fingerprint: str) -> str | None:
-    """The run that has just these scores, if it is what stands of its arm."""
+    """The run that has just these scores, if it is current."""
     found = db.execute(
         "select run_id from results.current_runs where kind = 'predict' and name = ? and task = ?"
         " and fingerprint = ?",
