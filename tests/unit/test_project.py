@@ -1,12 +1,10 @@
 """What the dbt project promises about itself, read off its manifest and its own files."""
 
-import doctest
 import json
 import re
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import jinja2
@@ -14,7 +12,6 @@ import pytest
 import yaml
 
 from bench import PROJECT
-from charthouse.core import registry
 from charthouse.core.errors import CharthouseError
 from charthouse.core.modalities import modalities
 from charthouse.core.project import known_row_counts
@@ -303,14 +300,6 @@ def test_a_project_file_that_is_no_yaml_with_vars_is_one_line(tmp_path: Path, te
     with pytest.raises(CharthouseError, match=r"dbt_project\.yml is no YAML with vars") as caught:
         modalities(tmp_path)
     assert "\n" not in str(caught.value)
-
-
-def test_the_example_of_a_seed_does_what_it_says(tmp_path: Path) -> None:
-    (tmp_path / "seeds").mkdir()
-    (tmp_path / "seeds/releases.csv").write_text("release,rows\ndemo-2.2,275\n")
-    names = {"project": tmp_path, "dataclass": dataclass}
-    done = doctest.testmod(registry, extraglobs=names)
-    assert done.attempted > 1 and done.failed == 0
 
 
 def test_no_file_is_secret_data_or_names_a_machine() -> None:

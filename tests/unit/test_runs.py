@@ -1,54 +1,22 @@
 """A run of a job, noted from its start to its end (charthouse.core.runs), on tables of its own."""
 
-import doctest
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import duckdb
 import pytest
-import yaml
 
-from bench import PROJECT
-from charthouse.core import runs
-from charthouse.core.cohort import Cohort
 from charthouse.core.errors import CharthouseError
 from charthouse.core.runs import Run
-from charthouse.core.warehouse import note_version, open_warehouse
-
-COHORT = Cohort(
-    cohort_hash="c" * 32,
-    content_hashes={("task", "mortality"): "d" * 32},
-    protocol="strict",
-    data_kind="synthetic",
-    data_source=None,
-    variables={},
-    stays={},
-    tasks=("mortality",),
-    channels={},
-    columns={},
-)
+from charthouse.core.warehouse import open_warehouse
+from small_warehouse import COHORT, make_small_warehouse
 
 
 @pytest.fixture
-def warehouse(tmp_path: Path) -> Iterator[Path]:
-    contracts = yaml.safe_load((PROJECT / "models/results/_results__models.yml").read_text())
-    columns = next(model["columns"] for model in contracts["models"] if model["name"] == "runs")
-    typed = ", ".join(f"{column['name']} {column['data_type']}" for column in columns)
-    path = tmp_path / "warehouse.duckdb"
-    with open_warehouse(path, read_only=False) as db:
-        note_version(db)
-        db.execute("create schema marts; create schema results")
-        db.execute(f"create table results.runs ({typed})")
-        db.execute("create table results.notes (run_id varchar, note varchar)")
-        db.execute("create table marts.cohort_definition as select ? as cohort_hash", ["c" * 32])
-        db.execute(
-            "create table marts.content_hashes as"
-            " select 'task' as kind, 'mortality' as name, ? as content_hash",
-            ["d" * 32],
-        )
-    yield path
+def warehouse(tmp_path: Path) -> Path:
+    make_small_warehouse(tmp_path / "warehouse.duckdb")
+    return tmp_path / "warehouse.duckdb"
 
 
 def a_run(warehouse: Path, **of_run: object) -> Run:
@@ -62,12 +30,6 @@ def rows(warehouse: Path, columns: str, table: str = "results.runs") -> list[tup
 
 def note(db: duckdb.DuckDBPyConnection, run: Run) -> None:
     db.execute("insert into results.notes values (?, 'one')", [run.run_id])
-
-
-def test_the_example_of_a_run_does_what_it_says(warehouse: Path) -> None:
-    names = {"warehouse": warehouse, "cohort": COHORT}
-    done = doctest.testmod(runs, extraglobs=names)
-    assert done.attempted > 1 and done.failed == 0
 
 
 def test_a_run_is_noted_when_it_begins_and_when_it_ends(warehouse: Path) -> None:

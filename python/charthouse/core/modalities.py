@@ -55,6 +55,10 @@ def modalities(project: Path) -> tuple[Modality, ...]:
     Raises:
         CharthouseError: a row is broken; says which and how. `dbt build` looks closer
             (macros/modalities.sql).
+
+    Example:
+        >>> [modality.name for modality in modalities(project)]
+        ['demographics', 'vitals', 'image', 'text']
     """
     declared = project_vars(project)
     adapter = TypeAdapter(Modality)

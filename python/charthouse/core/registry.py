@@ -64,12 +64,14 @@ def read_seed(
             not what the spec says, or two have the same key; says where and what.
 
     Example:
+        >>> from dataclasses import dataclass
         >>> @dataclass(frozen=True)
-        ... class Release:
+        ... class Published:
         ...     release: str
+        ...     file: str
         ...     rows: Count
-        >>> read_seed(project, "releases", Release)
-        [Release(release='demo-2.2', rows=275)]
+        >>> read_seed(project, "known_row_counts", Published, key=("release", "file"))[0]
+        Published(release='demo-2.2', file='hosp/admissions', rows=275)
     """
     path = project / f"seeds/{seed}.csv"
     mend = mend or f"Correct it, or get it back (git checkout seeds/{path.name})."

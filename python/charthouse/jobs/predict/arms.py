@@ -98,6 +98,12 @@ def parse_arm(name: str, encoders: Mapping[str, EncoderSpec]) -> Arm:
 
     Raises:
         CharthouseError: it is no arm, or an encoder in it is unknown or of another modality.
+
+    Example:
+        >>> from charthouse.models.encoders.registry import encoder_specs
+        >>> arm = parse_arm("text[radbert] + structured[gru]", encoder_specs(project))
+        >>> arm.name, arm.encoders
+        ('structured[gru]+text[radbert]', ('demographics', 'gru', 'radbert'))
     """
     if name == PRESENCE:
         return Arm(())

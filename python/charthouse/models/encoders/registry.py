@@ -44,6 +44,11 @@ def encoder_spec(project: Path, name: str) -> EncoderSpec:
 
     Raises:
         CharthouseError: there is none; says which are near.
+
+    Example:
+        >>> spec = encoder_spec(project, "swin")
+        >>> spec.dimension, spec.modality.name, spec.saw_mimic
+        (1024, 'image', 'no')
     """
     specs = encoder_specs(project)
     require_registered("encoder", name, specs)

@@ -70,6 +70,10 @@ def learner_spec(project: Path, name: str) -> LearnerSpec:
 
     Raises:
         CharthouseError: there is none; says which are near.
+
+    Example:
+        >>> learner_spec(project, "llava_1_5_7b").context_tokens
+        4096
     """
     specs = learner_specs(project)
     require_registered("learner", name, specs)
