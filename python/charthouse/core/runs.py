@@ -14,7 +14,7 @@ import duckdb
 from charthouse.core.cohort import Cohort, require_cohort
 from charthouse.core.errors import CharthouseError
 from charthouse.core.provenance import code_version, package_versions
-from charthouse.core.warehouse import open_warehouse
+from charthouse.core.warehouse import insert_columns, open_warehouse
 
 
 def new_run_id(kind: str) -> str:
@@ -136,9 +136,7 @@ class Run:
             "device": self.device,
             "started_at": self._now_or_later(db),
         }
-        columns = ", ".join(row)
-        marks = ", ".join("?" for _ in row)
-        db.execute(f"insert into results.runs ({columns}) values ({marks})", list(row.values()))
+        insert_columns(db, "results.runs", {name: [value] for name, value in row.items()})
 
     def finish(self, db: duckdb.DuckDBPyConnection) -> None:
         """Notes the counts and that the run ended well, in the caller's transaction."""

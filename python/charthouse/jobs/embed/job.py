@@ -63,13 +63,21 @@ def run_plan(
             for start in range(0, len(todo), size):
                 chunk = todo[start : start + size]
                 if refusal:
-                    found = _of_skips([Skipped(stay_id, None, refusal) for stay_id in chunk])
+                    skips = [Skipped(stay_id, None, refusal) for stay_id in chunk]
+                    found = Encoded(np.empty(0, np.int64), np.empty((0, 0), np.float32), skips)
                 else:
                     found = plan.encoder.encode(plan.read(chunk))
                     length = _require_sound(plan, found, chunk, length)
                     found = _without_invalid(plan, found)
                 with _transaction(plan, run) as db:
-                    _append(db, plan, _without_known(plan, found))
+                    store.append(
+                        db,
+                        plan.target,
+                        _without_known(plan, found),
+                        plan.input_hashes,
+                        reads=plan.reads,
+                        run_id=plan.run_id,
+                    )
                 outcome.encoded += len(found.stay_ids)
                 outcome.skipped += sum(skip.item is None for skip in found.skipped)
                 outcome.items_skipped += sum(skip.item is not None for skip in found.skipped)
@@ -188,21 +196,6 @@ def _without_known(plan: EmbedPlan, found: Encoded) -> Encoded:
     new = ~np.isin(found.stay_ids, list(known))
     skipped = [skip for skip in found.skipped if skip.stay_id not in known]
     return Encoded(found.stay_ids[new], found.vectors[new], skipped)
-
-
-def _append(db: duckdb.DuckDBPyConnection, plan: EmbedPlan, found: Encoded) -> None:
-    store.append(
-        db,
-        plan.target,
-        found,
-        plan.input_hashes,
-        reads=plan.reads,
-        run_id=plan.run_id,
-    )
-
-
-def _of_skips(skips: Sequence[Skipped]) -> Encoded:
-    return Encoded(np.empty(0, np.int64), np.empty((0, 0), np.float32), skips)
 
 
 @contextmanager

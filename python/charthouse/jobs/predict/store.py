@@ -186,9 +186,7 @@ def _write_component(
         "candidates": json.dumps(candidates),
         "fitted_on": stays.stay_ids[component.fitted_on].tolist(),
     }
-    columns = ", ".join(row)
-    marks = ", ".join("?" for _ in row)
-    db.execute(f"insert into results.fits ({columns}) values ({marks})", list(row.values()))
+    insert_columns(db, "results.fits", {name: [value] for name, value in row.items()})
     if logistic:
         n = len(component.columns)
         insert_columns(
