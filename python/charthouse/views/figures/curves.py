@@ -1,7 +1,7 @@
 """ROC, precision-recall and calibration of a few arms, with their bands."""
 
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import altair as alt
@@ -92,7 +92,7 @@ def _panel(
             alt.Chart(band).mark_area(color=key[0], opacity=0.18, **steps).encode(x=x, **bounds),
             _line(_from_corner(own, curve), x, y, color=key[0], strokeWidth=1.8, **steps),
         ]
-    layers += [_text(words, **where) for words, where in _words(own, curve, prevalence, end)]
+    layers += _words(own, curve, prevalence)
     return alt.layer(*layers)
 
 
@@ -108,25 +108,23 @@ def _from_corner(points: pd.DataFrame, curve: str) -> pd.DataFrame:
     return pd.concat([corners, known]) if curve == ROC else known
 
 
-def _words(
-    own: pd.DataFrame, curve: str, prevalence: float, end: float
-) -> list[tuple[str, dict[str, Any]]]:
-    """What is written into a panel, and where."""
-    right = {"x": _SIDE - 4, "align": "right"}
-    told: list[tuple[str, dict[str, Any]]] = []
-    why = own["reason"].dropna()
+def _words(own: pd.DataFrame, curve: str, prevalence: float) -> Iterator[alt.Chart]:
+    """What is written into a panel."""
+    small: dict[str, Any] = {"fontSize": 10.5, "color": style.SOFT}
+    right = small | {"align": "right"}
+    reasons = [*own["reason"].dropna(), "no value"]
     if not own["y"].notna().any():
-        words = f"no curve: {why.iloc[0] if len(why) else 'no value'}"
-        told.append((words, {"x": _SIDE / 2, "y": _SIDE / 2, "align": "center",
-                             "fontStyle": "italic"}))  # fmt: skip
-    elif not own["ci_low"].notna().any() and len(why):
-        told.append((f"no band: {why.iloc[0]}", right | {"y": _SIDE - 45, "color": style.WARNING,
-                                                         "fontWeight": "bold"}))  # fmt: skip
+        words = textwrap.wrap(f"no curve: {reasons[0]}", _WORDS)
+        look = small | {"align": "center", "fontStyle": "italic"}
+        yield style.text(words, _SIDE / 2, _SIDE / 2, **look)
+    elif not own["ci_low"].notna().any() and len(reasons) > 1:
+        words = textwrap.wrap(f"no band: {reasons[0]}", _WORDS)
+        look = right | {"color": style.WARNING, "fontWeight": "bold"}
+        yield style.text(words, _SIDE - 4, _SIDE - 45, **look)
     if curve == PRECISION_RECALL:
-        down = _SIDE * (1 - (prevalence + 0.015) / 1.03)
-        told.append((f"prevalence {prevalence:.2f}", right | {"y": down + (5 if prevalence > 0.06
-                                                                           else -16)}))  # fmt: skip
-    return told
+        chance = _SIDE * (1 - (prevalence + 0.015) / 1.03)
+        below = chance + (5 if prevalence > 0.06 else -16)
+        yield style.text([f"prevalence {prevalence:.2f}"], _SIDE - 4, below, **right)
 
 
 def _bins(own: pd.DataFrame) -> list[str]:
@@ -135,9 +133,3 @@ def _bins(own: pd.DataFrame) -> list[str]:
     if len(set(n)) == 1:
         return [f"{n[0]} stays in each of {len(n)} bins"]
     return textwrap.wrap(f"stays by bin: {', '.join(n)}", 54) if n else []
-
-
-def _text(words: str, **where: Any) -> alt.Chart:
-    look: dict[str, Any] = {"color": style.SOFT, "fontSize": 10.5, "baseline": "top"} | where
-    lines = textwrap.wrap(words, _WORDS)
-    return alt.Chart(alt.Data(values=[{}])).mark_text(text=lines, **look)

@@ -23,14 +23,15 @@ def sheet(figure: Figure, *, title: str, footer: str, kind: DataKind) -> Any:
     left, width = -figure.left, figure.width
     mark = tag(kind)
     titles = textwrap.wrap(title, int((width - 130) / 9))
-    head = [_text(titles, left, 0, fontSize=17, lineHeight=21, fontWeight="bold")]
+    head = [style.text(titles, left, 0, fontSize=17, lineHeight=21, fontWeight="bold")]
     if mark:
         head += [
-            alt.Chart(_ONE)
+            alt.Chart(style.NOTHING)
             .mark_rect(color=style.WARNING if kind == "synthetic" else style.SOFT, opacity=1)
             .encode(x=alt.value(left + width - 124), x2=alt.value(left + width), y=alt.value(-3),
                     y2=alt.value(18)),
-            _text([mark], left + width - 62, 2, align="center", color="white", fontWeight="bold"),
+            style.text([mark], left + width - 62, 2, align="center", color="white",
+                       fontWeight="bold"),
         ]  # fmt: skip
     down = 21.0 * len(titles) + 8
     x = left
@@ -38,17 +39,17 @@ def sheet(figure: Figure, *, title: str, footer: str, kind: DataKind) -> Any:
         needs = 30 + _CHARACTER * len(name)
         if x > left and x + needs > left + width:
             x, down = left, down + 18
-        head += [_sign(x + 7, down + 6, key), _text([name], x + 18, down)]
+        head += [_sign(x + 7, down + 6, key), style.text([name], x + 18, down)]
         x += needs
     down += 20 if figure.keys else 0
     if figure.warning:
         lines = textwrap.wrap(figure.warning, int(width / _CHARACTER))
-        head.append(_text(lines, left, down, color=style.WARNING, fontWeight="bold"))
+        head.append(style.text(lines, left, down, color=style.WARNING, fontWeight="bold"))
         down += 15 * len(lines)
     lines = textwrap.wrap(footer, int(width / 5.1), break_on_hyphens=False)
     foot = [
-        _text(lines, left, 8, fontSize=10.5, lineHeight=14, color=style.SOFT),
-        alt.Chart(_ONE)
+        style.text(lines, left, 8, fontSize=10.5, lineHeight=14, color=style.SOFT),
+        alt.Chart(style.NOTHING)
         .mark_rule(color=style.FAINT)
         .encode(x=alt.value(left), x2=alt.value(left + width), y=alt.value(0)),
     ]
@@ -70,19 +71,10 @@ def png(chart: Any) -> bytes:
         return smaller.getvalue()
 
 
-_ONE = alt.Data(values=[{}])
-
-
-def _text(lines: list[str], x: float, y: float, **look: Any) -> alt.Chart:
-    usual: dict[str, Any] = {"align": "left", "baseline": "top", "fontSize": 12, "lineHeight": 15,
-             "color": style.INK}  # fmt: skip
-    return alt.Chart(_ONE).mark_text(text=lines, x=x, y=y, **(usual | look))
-
-
 def _sign(x: float, y: float, key: style.Key) -> alt.Chart:
     colour, shape = key
     hollow = shape == "hollow"
-    return alt.Chart(_ONE).mark_point(
+    return alt.Chart(style.NOTHING).mark_point(
         x=x, y=y, shape="circle" if hollow else shape, stroke=colour, size=60, opacity=1,
         fill="white" if hollow else colour, strokeWidth=1.5,
     )  # fmt: skip

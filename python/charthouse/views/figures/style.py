@@ -31,6 +31,8 @@ CONFIG: dict[str, Any] = {
 }  # fmt: skip
 CROSS = "M-1,-1L1,1M-1,1L1,-1"
 DASHES = [4, 3]
+NOTHING = alt.Data(values=[{}])
+"""Data of what is drawn once, at a place."""
 
 Key = tuple[str, str]
 """Colour and shape of a series; the shape `hollow` is a circle that is white inside."""
@@ -67,3 +69,10 @@ def limits_of(numbers: Sequence[float | None]) -> tuple[float, float]:
     low, high = min(known), max(known)
     air = max((high - low) * 0.06, 0.01)
     return low - air, high + air
+
+
+def text(lines: Sequence[str], x: float, y: float, **look: Any) -> alt.Chart:
+    """Words at a place of a chart, in pixels; the first line's upper left corner, unless told."""
+    usual: dict[str, Any] = {"align": "left", "baseline": "top", "fontSize": 12, "lineHeight": 15,
+                             "color": INK}  # fmt: skip
+    return alt.Chart(NOTHING).mark_text(text=list(lines), x=x, y=y, **(usual | look))
