@@ -33,7 +33,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if item.path.parent.name == "unit" and WAREHOUSE & set(getattr(item, "fixturenames", ())):
             raise pytest.UsageError(f"{item.nodeid} reads a warehouse: it is no unit test.")
     if "torch" in sys.modules and all(item.path.parent.name == "unit" for item in items):
-        raise pytest.UsageError("A unit test, or what it imports, imports torch: seconds each time.")
+        raise pytest.UsageError(
+            "A unit test, or what it imports, imports torch: seconds each time."
+        )
 
 
 @pytest.fixture(scope="session")

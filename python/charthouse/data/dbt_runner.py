@@ -18,6 +18,9 @@ from types import FrameType
 
 from charthouse.core.interrupts import how
 
+SILENT = {"--log-level", "none"}
+"""Words by which dbt prints nothing."""
+
 GRACE_SECONDS = 5.0
 """From being asked to end until it is killed: a query of DuckDB may overlook an interrupt."""
 
@@ -43,10 +46,14 @@ def _run(words: Sequence[str]) -> str | None:
     # what takes seconds, in which it may be asked to end
     from dbt.cli.main import dbtRunner
 
+    from charthouse.data.build_progress import BuildProgress
     from charthouse.data.build_summary import Summary
 
     summary = Summary()
-    done = dbtRunner(callbacks=[summary.note]).invoke(list(words))
+    callbacks = [summary.note]
+    if SILENT <= {*words}:  # dbt itself; this speaks in its place
+        callbacks.append(BuildProgress().note)
+    done = dbtRunner(callbacks=callbacks).invoke(list(words))
     if isinstance(done.exception, KeyboardInterrupt):
         raise done.exception
     if done.success:
