@@ -11,10 +11,11 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from types import FrameType
+from typing import Any
 
 from charthouse.core.interrupts import how
 
@@ -50,8 +51,8 @@ def _run(words: Sequence[str]) -> str | None:
     from charthouse.data.build_summary import Summary
 
     summary = Summary()
-    callbacks = [summary.note]
-    if SILENT <= {*words}:  # dbt itself; this speaks in its place
+    callbacks: list[Callable[[Any], None]] = [summary.note]
+    if {*words} >= SILENT:  # dbt itself; this speaks in its place
         callbacks.append(BuildProgress().note)
     done = dbtRunner(callbacks=callbacks).invoke(list(words))
     if isinstance(done.exception, KeyboardInterrupt):
