@@ -54,16 +54,15 @@ def manifest(tmp_path_factory: pytest.TempPathFactory) -> dict:
 def kept(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Synthetic data and their warehouse, made once: for all workers, and for the runs after this
     one until what makes them changes."""
+    is_cached = hasattr(request.config, "cache")  # not by `-p no:cacheprovider`
     root = tmp_path_factory.getbasetemp().parent
-    if hasattr(request.config, "cache"):  # `-p no:cacheprovider` keeps nothing
+    if is_cached:
         root = Path(request.config.cache.mkdir("warehouse"))
     folder = root / made_by()
     with FileLock(root / "lock"):
         if not is_whole(folder):
-            for older in (
-                path for path in root.iterdir() if path.is_dir() and len(path.name) == 64
-            ):
-                shutil.rmtree(older)
+            for older in root.glob("[0-9a-f]" * 64) if is_cached else [folder]:
+                shutil.rmtree(older, ignore_errors=True)
             make(folder)
     return folder
 
