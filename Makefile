@@ -20,7 +20,7 @@ ENCODERS := demographics fixed_interval gru vitals_summary tfidf_svd pixel_pca
 
 ## the synthetic MIMIC, every mart, embeddings, predictions, and the leaderboard; in data/demo.duckdb
 demo: .venv/installed $(DEMO)/SYNTHETIC.json
-	$(BIN)/dbt build --profiles-dir profiles
+	$(BIN)/charthouse build
 	$(BIN)/charthouse embed $(ENCODERS:%=--encoder %)
 	$(BIN)/charthouse predict
 	$(BIN)/charthouse evaluate

@@ -23,7 +23,7 @@ import numpy as np
 import PIL.Image
 import torch
 
-from charthouse.core.ahead import ahead
+from charthouse.core.prefetch import ahead
 from charthouse.models.checkpoints import import_transformers, quiet
 from charthouse.models.encoders.base import Context, Image, ItemEncoder, Report, Stay
 from charthouse.models.encoders.radbert import Radbert, batches

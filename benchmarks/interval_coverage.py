@@ -1,7 +1,7 @@
 """How often a percentile interval holds the AUROC, by patients with the outcome.
 
 Scores of two normal distributions, an AUROC of 0.85, one stay a patient, one in ten with the
-outcome. Why evaluate/certainty.py warns below 20, and there are no intervals below 10.
+outcome. Why evaluate/precision.py warns below 20, and there are no intervals below 10.
 
     python benchmarks/interval_coverage.py
 """

@@ -9,7 +9,7 @@ so none is better. The two arms are logistic regressions fitted on train, their 
 on validation (Youden); their AUROC is about 0.73, and their scores correlate by about 0.6. The two
 learners say yes above a score that is the same for both, to 12 % of the stays, and give P(yes) to
 two decimals; one of them is asked a second time, with other noise, as if without the picture. Then
-everything is as in `charthouse evaluate`: figures(), difference_rows(), comparison_rows().
+everything is as in `charthouse evaluate`: measure_arm(), difference_rows(), comparison_rows().
 
 Printed are, of each p-value, the rate of p < 0.05 and its binomial standard error, and of how many
 trials it is: with fewer than 10 patients of a class there is no p-value. --untested: what the rate
@@ -23,8 +23,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from charthouse.jobs.ask.conditions import FULL
+from charthouse.jobs.evaluate.arm_metrics import ArmMetrics, Bootstrap, measure_arm
 from charthouse.jobs.evaluate.comparisons import UNTESTED, UNTESTED_MEASURES, difference_rows
-from charthouse.jobs.evaluate.figures import Bootstrap, Figures, figures
 from charthouse.jobs.evaluate.learner_answers import Answers, Learner
 from charthouse.jobs.evaluate.learner_comparisons import comparison_rows
 from charthouse.jobs.evaluate.scored import ALL, Scored, Stays
@@ -120,7 +120,8 @@ def trial(n: int, seed: int, n_bootstrap: int, *, untested: bool = False) -> Ite
     stays = {split: splits[split].stays for split in ("validation", "test")}
     bootstrap = Bootstrap(n_bootstrap, seed, min_group=10)
     arm, other = (
-        figures(scored, stays, "validation", bootstrap, n_bootstrap) for scored in arms_of(splits)
+        measure_arm(scored, stays, "validation", bootstrap, n_bootstrap)
+        for scored in arms_of(splits)
     )
     for row in difference_rows(arm, other, [ALL], n_bootstrap):
         yield "arms", row["metric"], _number(row["p_value"])
@@ -132,7 +133,7 @@ def trial(n: int, seed: int, n_bootstrap: int, *, untested: bool = False) -> Ite
         yield from _untested(arm, other)
 
 
-def _untested(arm: Figures, other: Figures) -> Iterator[Found]:
+def _untested(arm: ArmMetrics, other: ArmMetrics) -> Iterator[Found]:
     for metric, found in arm.compared[ALL].minus(other.compared[ALL]).items():
         if metric in UNTESTED:
             yield "arms, not tested", metric, found.p_value

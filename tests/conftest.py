@@ -33,7 +33,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if item.path.parent.name == "unit" and WAREHOUSE & set(getattr(item, "fixturenames", ())):
             raise pytest.UsageError(f"{item.nodeid} reads a warehouse: it is no unit test.")
     if "torch" in sys.modules and all(item.path.parent.name == "unit" for item in items):
-        raise pytest.UsageError("A unit test, or what it imports, imports torch: seconds each time.")
+        raise pytest.UsageError(
+            "A unit test, or what it imports, imports torch: seconds each time."
+        )
 
 
 @pytest.fixture(scope="session")
@@ -52,16 +54,15 @@ def manifest(tmp_path_factory: pytest.TempPathFactory) -> dict:
 def kept(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Synthetic data and their warehouse, made once: for all workers, and for the runs after this
     one until what makes them changes."""
+    is_cached = hasattr(request.config, "cache")  # not by `-p no:cacheprovider`
     root = tmp_path_factory.getbasetemp().parent
-    if hasattr(request.config, "cache"):  # `-p no:cacheprovider` keeps nothing
+    if is_cached:
         root = Path(request.config.cache.mkdir("warehouse"))
     folder = root / made_by()
     with FileLock(root / "lock"):
         if not is_whole(folder):
-            for older in (
-                path for path in root.iterdir() if path.is_dir() and len(path.name) == 64
-            ):
-                shutil.rmtree(older)
+            for older in root.glob("[0-9a-f]" * 64) if is_cached else [folder]:
+                shutil.rmtree(older, ignore_errors=True)
             make(folder)
     return folder
 

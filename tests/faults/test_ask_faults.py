@@ -468,10 +468,10 @@ def test_a_server_that_answers_nothing_is_left_alone_soon(own: Bench, chat: Chat
     ("body", "reason"),
     [
         (b"<html>", "it is not JSON"),
-        ({"choices": []}, "it has no list 'choices'"),
-        ({"choices": [{"index": 0}]}, "its choice has no message"),
-        ({"choices": [{"message": {"content": 7}}]}, "its message is no text"),
-        ([1], "it has no list 'choices'"),
+        ({"choices": []}, "its choices.0.message is missing"),
+        ({"choices": [{"index": 0}]}, "its choices.0.message is missing"),
+        ({"choices": [{"message": {"content": 7}}]}, "its choices.0.message.content is no text"),
+        ([1], "it is no object"),
         (b"[" * 200_000, "it is not JSON"),
     ],
 )

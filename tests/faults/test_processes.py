@@ -27,7 +27,7 @@ ENDED = (
 def building(bench: Bench) -> Iterator[subprocess.Popen[str]]:
     """`charthouse build` in the middle of it; what it leaves running is ended."""
     inherited = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # these tests may run under nohup
-    run = bench.start_charthouse("build", "--full-refresh")
+    run = bench.start_charthouse("build", "--full-refresh", "--log-level", "info")
     signal.signal(signal.SIGHUP, inherited)
     assert run.stdout is not None
     while "START sql table model intermediate." not in run.stdout.readline():

@@ -18,8 +18,8 @@ import pytest
 import torch
 
 from bench import PROJECT
-from charthouse.core.ahead import ahead
 from charthouse.core.errors import CharthouseError
+from charthouse.core.prefetch import ahead
 from charthouse.data.xray_files import (
     MOST_PIXELS,
     Unreadable,

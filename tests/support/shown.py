@@ -10,12 +10,9 @@ from pytest_httpserver import HTTPServer
 
 from asking import MORTALITY, put
 from bench import PROJECT, Bench
-from charthouse.jobs.embed.run import Options as EmbedOptions
-from charthouse.jobs.embed.run import embed
-from charthouse.jobs.evaluate.run import Options as EvaluateOptions
-from charthouse.jobs.evaluate.run import evaluate
-from charthouse.jobs.predict.run import Options as PredictOptions
-from charthouse.jobs.predict.run import predict
+from charthouse.jobs.embed.run import EmbedRequest, embed
+from charthouse.jobs.evaluate.run import EvaluateRequest, evaluate
+from charthouse.jobs.predict.run import PredictRequest, predict
 from fake_chat import Chat
 
 BASE = "structured[fixed_interval]"
@@ -47,10 +44,10 @@ def _fill(bench: Bench, server: HTTPServer) -> None:
         "watch": lambda label, total: nullcontext(lambda done, total: None),
     }
     encoders = ("demographics", "fixed_interval", "pixel_pca", "tfidf_svd")
-    embed(PROJECT, bench.warehouse, EmbedOptions(encoders=encoders), **quiet)
-    predict(PROJECT, bench.warehouse, PredictOptions(arms=ARMS), **quiet)
+    embed(PROJECT, bench.warehouse, EmbedRequest(encoders=encoders), **quiet)
+    predict(PROJECT, bench.warehouse, PredictRequest(arms=ARMS), **quiet)
     chat = Chat(server)
     server.clear()
     server.expect_request("/v1/chat/completions", method="POST").respond_with_handler(chat.handle)
     put(bench, chat, tasks=[MORTALITY], conditions=["full", "text_only"])
-    evaluate(PROJECT, bench.warehouse, EvaluateOptions(n_bootstrap=40, min_group=5), **quiet)
+    evaluate(PROJECT, bench.warehouse, EvaluateRequest(n_bootstrap=40, min_group=5), **quiet)

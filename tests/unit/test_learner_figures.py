@@ -9,10 +9,10 @@ import pytest
 from sklearn import metrics as sklearn_metrics
 
 from charthouse.jobs.ask.conditions import coalitions
-from charthouse.jobs.evaluate.figures import Bootstrap, Row
+from charthouse.jobs.evaluate.arm_metrics import Bootstrap, ResultRow
 from charthouse.jobs.evaluate.learner_answers import Answers, Learner
 from charthouse.jobs.evaluate.learner_comparisons import comparison_rows
-from charthouse.jobs.evaluate.learners import fairness_rows, in_words, metric_rows
+from charthouse.jobs.evaluate.learner_metrics import fairness_rows, in_words, metric_rows
 from charthouse.jobs.evaluate.scored import ALL, Stays
 from charthouse.jobs.evaluate.shapley import _members, contribution_rows, shapley_values
 from charthouse.stats.bootstrap import patient_weights
@@ -42,7 +42,7 @@ def answers(said: str, p_yes: list[float] | None = None) -> Answers:
     )
 
 
-def found_by(learner: Learner, stays: Stays, **which: object) -> dict[tuple[str, str], Row]:
+def found_by(learner: Learner, stays: Stays, **which: object) -> dict[tuple[str, str], ResultRow]:
     """Counting and metric to the row."""
     which = {"condition": "full", "attribute": None, "subgroup": None} | which
     return {
@@ -52,7 +52,7 @@ def found_by(learner: Learner, stays: Stays, **which: object) -> dict[tuple[str,
     }
 
 
-def values(rows: Mapping[tuple[str, str], Row], counting: str) -> dict[str, float]:
+def values(rows: Mapping[tuple[str, str], ResultRow], counting: str) -> dict[str, float]:
     return {metric: row["value"] for (of, metric), row in rows.items() if of == counting}
 
 
@@ -113,7 +113,7 @@ GROUPS = np.array(["F", "F", "F", None, "M", "M", "M", "M", "F", None], object)
 BY_TWO = Bootstrap(n=50, seed=0, min_group=2)
 
 
-def by_gender(learner: Learner, stays: Stays) -> dict[tuple[str, str, str], Row]:
+def by_gender(learner: Learner, stays: Stays) -> dict[tuple[str, str, str], ResultRow]:
     """Subgroup, counting and metric to the row."""
     return {
         (row["subgroup"], row["counting"], row["metric"]): row
@@ -122,7 +122,7 @@ def by_gender(learner: Learner, stays: Stays) -> dict[tuple[str, str, str], Row]
     }
 
 
-def fairness_of(learner: Learner, stays: Stays) -> dict[tuple[str, str], Row]:
+def fairness_of(learner: Learner, stays: Stays) -> dict[tuple[str, str], ResultRow]:
     """Counting and measure to the row."""
     return {(row["counting"], row["metric"]): row for row in fairness_rows(learner, stays, BY_TWO)}
 
@@ -316,7 +316,7 @@ def thirty_stays() -> Stays:
     return Stays(100 + ids, 900 + ids, np.tile([1, 0, 0], 10), np.ones(30, bool), {})
 
 
-def compared(*learners: Learner, stays: Stays | None = None) -> dict[tuple, Row]:
+def compared(*learners: Learner, stays: Stays | None = None) -> dict[tuple, ResultRow]:
     rows = comparison_rows(learners, (), stays or thirty_stays(), BOOTSTRAP)
     return {(row["learner"], row["other_condition"], row["metric"]): row for row in rows}
 

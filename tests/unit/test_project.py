@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,8 +13,13 @@ import yaml
 
 from bench import PROJECT
 from charthouse.core.errors import CharthouseError
+from charthouse.core.modalities import modalities
+from charthouse.core.project import known_row_counts
 from charthouse.core.registry import class_named, seed_rows
+from charthouse.jobs.predict.arms import default_arms
 from charthouse.models import encoders
+from charthouse.models.encoders.registry import encoder_specs
+from charthouse.models.fusions.registry import fusion_names
 from charthouse.models.learners.registry import learner_specs
 
 
@@ -172,24 +178,127 @@ def test_a_row_without_a_class_that_can_be_imported_is_one_line(
     sys.modules.pop("charthouse.models.encoders.my_own", None)
 
 
+SPECS = encoder_specs(PROJECT)
+READS = {
+    "learners": learner_specs,
+    "encoders": encoder_specs,
+    "fusions": fusion_names,
+    "arms": lambda project: default_arms(project, SPECS),
+    "known_row_counts": known_row_counts,
+}
+"""Seeds that Python reads, and what reads them."""
+
+
+def clone_with(tmp_path: Path, seed: str, change: tuple[str, str]) -> Path:
+    """Of a project what registries read, with one seed changed in one place."""
+    shutil.copytree(PROJECT / "seeds", tmp_path / "seeds")
+    shutil.copy(PROJECT / "dbt_project.yml", tmp_path)
+    path = tmp_path / f"seeds/{seed}.csv"
+    text = path.read_text()
+    assert change[0] in text
+    path.write_text(text.replace(*change, 1))
+    return tmp_path
+
+
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("seed", "change", "said"),
     [
-        (("4096", "4k"), "wrong context_tokens"),
-        (("llava_1_5_7b,", "LLaVA-1.5,"), "wrong learner"),
-        ((",unknown,", ",perhaps,"), r"wrong saw_mimic \(yes, no, unknown\)\. docs/add-a-learner"),
-        (("usd_per_million_input", "usd"), "must have the columns learner, "),
+        ("learners", ("4096", "4k"), "wrong context_tokens"),
+        ("learners", ("4096", "4_096"), "wrong context_tokens"),
+        ("learners", ("128000", "128000.0"), "line 2: wrong context_tokens"),
+        ("learners", ("llava_1_5_7b,", "LLaVA-1.5,"), "line 3: wrong learner"),
+        ("learners", (",unknown,", ",perhaps,"),
+         r"wrong saw_mimic \(yes, no, unknown\)\. docs/add-a-learner\.md shows a row\."),
+        ("learners", ("usd_per_million_input", "usd"), "must have the columns learner, "),
+        ("learners", (",0.15,0.60,", ",0.15,,"), "wrong usd_per_million_output"),
+        ("learners", (",0.15,0.60,", ",,0.60,"), "wrong usd_per_million_output"),
+        ("learners", (",0.15,0.60,", ",.15,6e1,"),
+         "wrong usd_per_million_input and usd_per_million_output"),
+        ("learners", (",0.15,", ",\u0660.15,"), "wrong usd_per_million_input"),
+        ("learners", (",4096,", ",0,"), "wrong context_tokens"),
+        ("encoders", (",time_series,", ",time series,"),
+         r"wrong kind \(tabular, time_series, codes, image, text, waveform\)"),
+        ("encoders", (",312,", ",3.12e2,"), "line 3: wrong dimension"),
+        ("encoders", ("gru,", "fixed_interval,"),
+         r"encoders\.csv, line 4: fixed_interval stands in line 3 too\. Keep one of them\.$"),
+        ("encoders", ("citation", "cite"), "must have the columns encoder, technique, kind, "),
+        ("encoders", (",citation", ",citation,citation"), "must have the columns encoder, "),
+        ("fusions", ("late,", "Late,"), r"line 4: wrong fusion\. Correct it, or get it back"),
+        ("fusions", ("fusion,", "name,"), "must have the columns fusion, description, source"),
+        ("arms", (",paper,", ",papers,"), r"line 2: wrong purpose \(paper, honest, classical\)"),
+        ("arms", ("structured[gru]", "structured[gro]"),
+         r"line 3: 'structured\[gro\]': 'gro' is no encoder for structured\. Did you mean 'gru'"),
+        ("arms", ("[gru]", "[fixed_interval]"), "line 3: .* stands in line 2 too"),
+        ("known_row_counts", ("hosp/patients,100", "hosp/patients,1e2"), "line 3: wrong rows"),
+        ("known_row_counts", ("hosp/patients,", "hosp/admissions,"),
+         "line 3: demo-2.2 hosp/admissions stands in line 2 too"),
+    ],
+)  # fmt: skip
+def test_a_row_of_a_seed_that_is_wrong_is_one_line(
+    tmp_path: Path, seed: str, change: tuple[str, str], said: str
+) -> None:
+    project = clone_with(tmp_path, seed, change)
+    with pytest.raises(CharthouseError, match=said) as caught:
+        READS[seed](project)
+    assert "\n" not in str(caught.value) and f"seeds/{seed}.csv" in str(caught.value)
+
+
+@pytest.mark.parametrize("seed", READS)
+def test_a_seed_without_a_word_in_it_lacks_its_columns(tmp_path: Path, seed: str) -> None:
+    text = (PROJECT / f"seeds/{seed}.csv").read_text()
+    with pytest.raises(CharthouseError, match="must have the columns"):
+        READS[seed](clone_with(tmp_path, seed, (text, "")))
+
+
+@pytest.mark.parametrize("seed", READS)
+def test_a_seed_as_excel_saves_it_is_the_same(tmp_path: Path, seed: str) -> None:
+    text = (PROJECT / f"seeds/{seed}.csv").read_text()
+    project = clone_with(tmp_path, seed, (text, text))
+    (project / f"seeds/{seed}.csv").write_bytes(("\ufeff" + text.replace("\n", "\r\n")).encode())
+    assert READS[seed](project) == READS[seed](PROJECT)
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        (
+            "{kind: image, rows: chest_xrays}",
+            r"row 5: wrong name \(missing\)\. docs/add-a-modality",
+        ),
+        ("{name: CT, kind: image, rows: x}", "row 5: wrong name"),
+        ("{name: 5, kind: image, rows: x}", "row 5: wrong name"),
+        ("{name: ct, kind: picture, rows: x}", r"row 5: wrong kind \(tabular, time_series, "),
+        ("{name: ct, kind: image}", r"row 5: wrong rows \(missing\)"),
+        ("{name: ct, kind: image, rows: x, in_paper: 'no'}", "row 5: wrong in_paper"),
+        ("ct", "row 5: wrong form"),
     ],
 )
-def test_a_learner_that_is_described_wrongly_is_one_line(
-    tmp_path: Path, change: tuple[str, str], said: str
+def test_a_row_of_the_modalities_that_is_wrong_is_one_line_of_python_too(
+    tmp_path: Path, row: str, said: str
 ) -> None:
-    (tmp_path / "seeds").mkdir()
-    text = (PROJECT / "seeds/learners.csv").read_text()
-    assert change[0] in text
-    (tmp_path / "seeds/learners.csv").write_text(text.replace(*change, 1))
+    text = (PROJECT / "dbt_project.yml").read_text()
+    before = "\n  # What is predicted"
+    assert before in text
+    (tmp_path / "dbt_project.yml").write_text(text.replace(before, f"    - {row}\n{before}"))
     with pytest.raises(CharthouseError, match=said) as caught:
-        learner_specs(tmp_path)
+        modalities(tmp_path)
+    assert "\n" not in str(caught.value) and "dbt_project.yml, vars" in str(caught.value)
+
+
+def test_a_modality_needs_but_name_kind_and_rows(tmp_path: Path) -> None:
+    row = {"name": "ecg", "kind": "waveform", "rows": "ecgs"}
+    declared = {"vars": {"modality_kinds": ["waveform"], "modalities": [row]}}
+    (tmp_path / "dbt_project.yml").write_text(yaml.safe_dump(declared))
+    (found,) = modalities(tmp_path)
+    assert (found.position, found.item, found.slot) == (1, "row of ecg", "ecg")
+    assert found.grid is None and not found.in_paper
+
+
+@pytest.mark.parametrize("text", ["vars: [", "- a", "", "name: charthouse", "vars: \u0000"])
+def test_a_project_file_that_is_no_yaml_with_vars_is_one_line(tmp_path: Path, text: str) -> None:
+    (tmp_path / "dbt_project.yml").write_text(text)
+    with pytest.raises(CharthouseError, match=r"dbt_project\.yml is no YAML with vars") as caught:
+        modalities(tmp_path)
     assert "\n" not in str(caught.value)
 
 

@@ -2,9 +2,11 @@
 
 import io
 import json
+import os
 import re
 import shutil
-from collections.abc import Iterator
+import subprocess
+import sys
 from dataclasses import replace
 from html import unescape
 from html.parser import HTMLParser
@@ -17,18 +19,25 @@ from PIL import Image
 
 from bench import Bench
 from charthouse.core.errors import CharthouseError
+from charthouse.views.figures import style
+from charthouse.views.figures.rows import Figure
+from charthouse.views.figures.sheet import SCALE, sheet
+from charthouse.views.figures.words import MINUS, pair_label
+from charthouse.views.report import pictures as report_pictures
 from charthouse.views.report import run as report_run
-from charthouse.views.report import style
-from charthouse.views.report.attrition import attrition_picture
 from charthouse.views.report.choose import chosen
-from charthouse.views.report.comparisons import MOST_ROWS, comparison_pictures, pair_label
-from charthouse.views.report.curves import curve_picture
-from charthouse.views.report.leaderboard import leaderboard_picture
 from charthouse.views.report.page import Picture, TaskPart, render, width_in_words
+from charthouse.views.report.pictures import (
+    MOST_ROWS,
+    attrition_picture,
+    cohort_footer,
+    figures,
+    footer,
+    task_part,
+)
 from charthouse.views.report.read import Found, TaskResults, read
 from charthouse.views.report.run import PAGE, PART, write_report
-from charthouse.views.report.style import Sheet
-from charthouse.views.report.subgroups import fairness_picture, subgroup_picture
+from drawn import is_cross, points_of, svg_of, words_of
 
 DEATH, LONG = "in_hospital_mortality", "icu_stay_over_3_days"
 GRU, FIXED = "structured[gru]", "structured[fixed_interval]"
@@ -201,12 +210,6 @@ def report(filled: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-@pytest.fixture
-def styled() -> Iterator[None]:
-    with style.applied():
-        yield
-
-
 class Links(HTMLParser):
     """What a page would fetch, its pictures, and whether its tags are balanced."""
 
@@ -244,13 +247,10 @@ def without_pictures(page: str) -> str:
     return re.sub(r"base64,[\w+/=]+", "", page)
 
 
-def words_of(sheet: Sheet) -> str:
-    """Everything that is written in a picture."""
-    texts = list(sheet.figure.texts)
-    for axes in sheet.figure.axes:
-        texts += [*axes.texts, axes.title, axes._left_title]
-    entries = [text for legend in sheet.figure.legends for text in legend.get_texts()]
-    return "\n".join(text.get_text() for text in [*texts, *entries])
+def pictures_of(results: TaskResults, *arms: str) -> dict[str, Figure]:
+    """What is drawn, by the names of the files."""
+    drawn = figures(results, chosen(results, arms))
+    return {found[0]: found[2] for found in drawn if not isinstance(found, str)}
 
 
 def of_task(found: Found, task: str) -> TaskResults:
@@ -304,14 +304,15 @@ def test_what_comes_from_data_is_text_on_the_page(found: Found) -> None:
 
 
 def test_pictures_are_whole_and_not_blank(report: Path) -> None:
-    inches = {"attrition": 10.0, "leaderboard": 15.25, "comparisons": 14.05, "subgroups": 12.25,
-              "fairness": 12.25, "shares": 13.3, "curves": 10.7}  # fmt: skip
+    wide = {"attrition": 960, "leaderboard": 1320, "comparisons": 1362, "subgroups": 1120,
+            "fairness": 1120, "shares": 1212, "curves": 1044}  # fmt: skip
     for file in report.glob("*.png"):
         with Image.open(io.BytesIO(file.read_bytes())) as image:
             image.load()
             width, height = image.size
             pixels = np.asarray(image.convert("L"))
-        assert abs(width - inches[file.stem.split("-")[0]] * style.DPI) <= 1, file.name
+        expected = wide[file.stem.split("-")[0]] + 48  # and nothing sticks out but half a number
+        assert 0 <= width / SCALE - expected <= 12, file.name
         assert 300 < height < 6000, file.name
         assert 0.005 < (pixels < 200).mean() < 0.5, file.name
         # a margin all around is white: nothing is cut off at an edge
@@ -360,8 +361,12 @@ def test_the_same_results_are_the_same_bytes(report: Path, filled: Path, tmp_pat
     (tmp_path / PAGE).write_text('<img data-file="gone-task.png">')
     (tmp_path / PART).mkdir()
     (tmp_path / PART / "half.png").write_text("of a run that was killed")
-    lines: list[str] = []
-    write_report(filled, tmp_path, say=lines.append)
+    code = "import sys; from charthouse.cli import main; sys.exit(main())"
+    lines = subprocess.run(
+        [sys.executable, "-c", code, "report", "--out", str(tmp_path)], check=True, text=True,
+        capture_output=True, env=os.environ | {"CHARTHOUSE_WAREHOUSE": str(filled),
+                                               "PYTHONHASHSEED": "7"},
+    ).stdout.splitlines()  # fmt: skip
     first = {file.name: file.read_bytes() for file in report.iterdir()}
     again = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
     assert again.pop("notes.png") == b"mine"
@@ -379,7 +384,7 @@ def test_a_failure_leaves_the_old_report_whole(
     def fail(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(report_run, "_task_part", lambda results, arms: TaskPart(results, [], []))
+    monkeypatch.setattr(report_run, "task_part", lambda results, arms: TaskPart(results, [], []))
     write, target = Path.write_bytes, None
     if at == "writing":
         target = PAGE  # the last of the files
@@ -388,7 +393,7 @@ def test_a_failure_leaves_the_old_report_whole(
             lambda path, data: fail() if path.name == target else write(path, data),
         )  # fmt: skip
     else:
-        monkeypatch.setattr(report_run, "_task_part" if at == "drawing" else "render", fail)
+        monkeypatch.setattr(report_run, "task_part" if at == "drawing" else "render", fail)
     with pytest.raises(CharthouseError if at == "writing" else OSError, match="No space"):
         write_report(filled, tmp_path, say=print)
     assert {file.name: file.read_text() for file in tmp_path.iterdir()} == {
@@ -399,7 +404,7 @@ def test_a_failure_leaves_the_old_report_whole(
 def test_out_that_is_a_file_is_one_line(
     filled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(report_run, "_task_part", lambda results, arms: TaskPart(results, [], []))
+    monkeypatch.setattr(report_run, "task_part", lambda results, arms: TaskPart(results, [], []))
     (tmp_path / "taken").write_text("mine")
     with pytest.raises(CharthouseError, match="cannot be written"):
         write_report(filled, tmp_path / "taken", say=print)
@@ -444,30 +449,29 @@ def test_only_what_builds_on_a_baseline_of_the_paper_is_of_the_paper(
     assert (swin["published_auroc_value"], swin["published_auroc_high"]) == (0.8794, 0.8873)
 
 
-def test_synthetic_is_said_everywhere_and_only_when_it_is(found: Found, styled: None) -> None:
+def test_synthetic_is_said_everywhere_and_only_when_it_is(found: Found) -> None:
     for which, said in [(found, True), (as_real(found), False)]:
         results = of_task(which, DEATH)
-        for footer in (style.footer(results), style.cohort_footer(which.cohort)):
-            assert ("SYNTHETIC" in footer) is said
-            assert which.cohort.cohort_hash[:12] in footer and "protocol strict" in footer
-        arms = chosen(results, ())
-        for sheet in [
-            attrition_picture(which.cohort), leaderboard_picture(results),
-            subgroup_picture(results, arms), *comparison_pictures(results),
-        ]:  # fmt: skip
-            assert ("SYNTHETIC DATA" in words_of(sheet)) is said
+        for words in (footer(results), cohort_footer(which.cohort)):
+            assert ("SYNTHETIC" in words) is said
+            assert which.cohort.cohort_hash[:12] in words and "protocol strict" in words
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(report_pictures, "png", lambda chart: words_of(chart).encode())
+            pictures = [attrition_picture(which.cohort), *task_part(results, ()).pictures]
+        assert len(pictures) == 7
+        assert all((b"SYNTHETIC DATA" in picture.png) is said for picture in pictures)
         picture = Picture("a.png", b"", "alt", "caption")
         page = render(which, picture, [TaskPart(results, [], [])])
         assert ("SYNTHETIC" in page) is said
 
 
 def test_the_footer_says_what_a_picture_is_of(found: Found) -> None:
-    footer = style.footer(of_task(found, DEATH))
+    words = footer(of_task(found, DEATH))
     counts = of_task(found, DEATH).counts["all"]
-    assert f"test split: {counts.n} stays, {counts.n_positive} positive" in footer
-    assert f"{counts.patients} patients" in footer
-    assert "95 %, 1,000 resamples" in footer and f"evaluate-{DEATH}" in footer
-    assert f"task {DEATH}" in footer
+    assert f"test split: {counts.n} stays, {counts.n_positive} positive" in words
+    assert f"{counts.patients} patients" in words
+    assert "95 %, 1,000 resamples" in words and f"evaluate-{DEATH}" in words
+    assert f"task {DEATH}" in words
 
 
 def test_how_well_auroc_is_known_is_said_of_enough_patients_only(
@@ -490,12 +494,12 @@ def test_how_well_auroc_is_known_is_said_of_enough_patients_only(
     assert words in (report / PAGE).read_text()
 
 
-def marks(sheet: Sheet) -> list[str]:
-    return [str(line.get_marker()) for axes in sheet.figure.axes for line in axes.lines]
+def crosses(figure: Figure) -> int:
+    return sum(map(is_cross, points_of(figure.chart)))
 
 
 def test_what_has_no_interval_is_a_cross_and_the_picture_says_why(
-    found: Found, styled: None
+    found: Found,
 ) -> None:
     few = "fewer than 10 patients of a class (3)"
     warned = f"\N{MULTIPLICATION SIGN} no interval, conclude nothing: {few}"
@@ -504,25 +508,26 @@ def test_what_has_no_interval_is_a_cross_and_the_picture_says_why(
     why = {f"{metric}_reason": few for metric in ("auroc", "auprc")}
     ours = [row for row in results.leaderboard if row["run_id"]]
     board = [row | none | why if row["run_id"] else row for row in results.leaderboard]
-    without = leaderboard_picture(replace(results, leaderboard=board))
-    assert words_of(without).count(warned) == 1
-    assert marks(without).count("x") == 2 * len(ours)  # beside what was published, dots still
+    without = pictures_of(replace(results, leaderboard=board))["leaderboard"]
+    assert without.warning == warned
+    assert crosses(without) == 2 * len(ours)  # beside what was published, dots still
     every = [row for row in board if not row["run_id"]] + [
         row for row in ours if row["auroc_low"] is not None
     ]
-    known = leaderboard_picture(replace(results, leaderboard=every))
-    assert "conclude nothing" not in words_of(known) and "x" not in marks(known)
+    known = pictures_of(replace(results, leaderboard=every))["leaderboard"]
+    assert known.warning is None and not crosses(known)
 
     rows = [dict(row, difference=0.1, ci_low=None, reason=few) for row in results.comparisons]
-    (sheet,) = comparison_pictures(replace(results, comparisons=rows))
-    assert words_of(sheet).count(warned) == 1
-    assert marks(sheet).count("x") == len(rows)
+    forest = pictures_of(replace(results, comparisons=rows))["comparisons"]
+    assert forest.warning == warned
+    assert crosses(forest) == len(rows)
+    picture = sheet(forest, title="t", footer="f", kind="credentialed")
+    assert words_of(picture).count(warned) == 1
 
     bands = [dict(row, ci_low=None, reason=few) for row in results.curves]
-    arms = chosen(results, ())
-    words = words_of(curve_picture(replace(results, curves=bands), arms)).replace("\n", " ")
-    assert words.count(f"no band: {few}") == 3 * len(arms)
-    assert "no band" not in words_of(curve_picture(results, arms))
+    words = words_of(pictures_of(replace(results, curves=bands))["curves"].chart)
+    assert words.replace("\n", " ").count(f"no band: {few}") == 3 * len(chosen(results, ()))
+    assert "no band" not in words_of(pictures_of(results)["curves"].chart)
 
 
 def test_accuracy_stands_beside_that_of_the_larger_class(found: Found, report: Path) -> None:
@@ -572,21 +577,22 @@ def test_an_unknown_arm_is_one_line(filled: Path, tmp_path: Path) -> None:
         write_report(filled, tmp_path / "out", arms=list("abcdefg"), say=print)
 
 
-def test_groups_without_a_figure_are_named_with_the_reason(found: Found, styled: None) -> None:
+def test_groups_without_a_figure_are_named_with_the_reason(found: Found) -> None:
     results = of_task(found, DEATH)
-    arms = chosen(results, ())
-    words = words_of(subgroup_picture(results, arms))
-    assert "ASIAN" in words and f"no figure: {SMALL}" in words
-    assert words.count(f"no interval: {RARE}") == len(arms)
+    drawn = pictures_of(results)
+    words = words_of(drawn["subgroups"].chart)
+    # said once of all arms of a group, and once more behind it, so that no line strikes it
+    assert "ASIAN" in words and words.count(f"no figure: {SMALL}") == 2
+    assert words.count(f"no interval: {RARE}") == 1
+    assert "conclude nothing" in str(drawn["subgroups"].warning)
     assert words.index("<=65") < words.index("65-85") < words.index(">85")
     assert "unit 1" not in words and "subject" not in words.lower()
-    fair = words_of(fairness_picture(results, arms))
+    fair = words_of(drawn["fairness"].chart)
     assert "without ASIAN" in fair and "Equalized odds ratio" in fair
-    none = of_task(found, LONG)
-    only = chosen(none, ())
-    assert "no figure: no stay predicted positive" in words_of(fairness_picture(none, only))
-    assert "no curve: one class only" in words_of(curve_picture(none, only))
-    assert "one class only" in words_of(leaderboard_picture(none))
+    none = pictures_of(of_task(found, LONG))
+    assert "no figure: no stay predicted positive" in words_of(none["fairness"].chart)
+    assert "no curve: one class only" in words_of(none["curves"].chart)
+    assert "one class only" in words_of(none["leaderboard"].chart)
 
 
 def test_what_is_not_drawn_is_said(report: Path) -> None:
@@ -595,65 +601,69 @@ def test_what_is_not_drawn_is_said(report: Path) -> None:
     assert "No comparisons" in page
 
 
-def test_pairs_show_what_differs(found: Found, styled: None) -> None:
+def test_pairs_show_what_differs(found: Found) -> None:
     results = of_task(found, DEATH)
-    (sheet,) = comparison_pictures(results)
-    words = words_of(sheet)
-    assert "+0.011 [+0.001, +0.021]  p 0.002" in words
+    words = words_of(pictures_of(results)["comparisons"].chart)
+    assert "+0.011 [+0.001, +0.021]\N{EN SPACE}p 0.002" in words
     assert "+0.011 no interval" in words and "one class only" in words
     assert f"+image[swin]\nto {GRU}" in words
     row = dict(results.comparisons[0])
     swapped = row | {"arm": TEXT, "other_arm": f"{FIXED}+text[radbert]"}
     label = pair_label(swapped, several_fusions=results.several_fusions)
-    assert label.split("\n") == [f"gru {style.MINUS} fixed_interval",
+    assert label.split("\n") == [f"gru {MINUS} fixed_interval",
                                  "structured with text[radbert]"]  # fmt: skip
     many = [dict(row, arm=f"{GRU}+image[e{at}]") for at in range(MOST_ROWS * 2 + 1)]
-    sheets = comparison_pictures(replace(results, comparisons=many))
-    assert len(sheets) == 3
-    assert all(f"image[e{at}]" in "".join(map(words_of, sheets)) for at in range(len(many)))
+    drawn = pictures_of(replace(results, comparisons=many))
+    pages = [words_of(drawn[f"comparisons-{at}"].chart) for at in (1, 2, 3)]
+    assert "comparisons-4" not in drawn
+    assert all(f"+image[e{at}]" in "".join(pages) for at in range(len(many)))
 
 
-def test_arms_are_grouped_and_named_whole(found: Found, styled: None) -> None:
-    words = words_of(leaderboard_picture(of_task(found, DEATH)))
+def test_arms_are_grouped_and_named_whole(found: Found) -> None:
+    results = of_task(found, DEATH)
+    drawn = pictures_of(results)["leaderboard"]
+    words = words_of(sheet(drawn, title="t", footer="f", kind="credentialed"))
     assert words.index("Arms of the paper") < words.index("Asked for by name")
     assert "published" in words
     joined = words.replace("\n", "")
     assert all(arm in joined for arm in AUROC)
-    results = of_task(found, DEATH)
     ours = [
         row | {f"published_{name}_value": None for name in ("auroc", "auprc")}
         for row in results.leaderboard
         if row["run_id"]
     ]
-    assert "published" not in words_of(leaderboard_picture(replace(results, leaderboard=ours)))
+    drawn = pictures_of(replace(results, leaderboard=ours))["leaderboard"]
+    assert not [name for name in drawn.keys if "published" in name]
 
 
-def test_a_dot_is_filled_only_where_p_is_small(found: Found, styled: None) -> None:
+def test_a_dot_is_filled_only_where_p_is_small(found: Found) -> None:
     results = of_task(found, DEATH)
 
     def faces(p: float) -> set[str]:
         rows = [dict(row, p_adjusted=p) for row in results.comparisons if row["ci_low"] is not None]
-        (sheet,) = comparison_pictures(replace(results, comparisons=rows))
-        lines = [line for axes in sheet.figure.axes for line in axes.lines]
-        return {line.get_markerfacecolor() for line in lines if line.get_marker() == "o"}
+        drawn = pictures_of(replace(results, comparisons=rows))["comparisons"]
+        return {point["fill"] for point in points_of(drawn.chart)}
 
     assert faces(0.049) == {style.BLUE}
     assert faces(0.05) == {"white"}
 
 
-def test_the_roc_starts_at_the_corner(found: Found, styled: None) -> None:
+def test_the_roc_starts_at_the_corner(found: Found) -> None:
     results = of_task(found, DEATH)
-    arms = chosen(results, ())[:1]
-    roc, precision, _ = curve_picture(results, arms).figure.axes
-    (line,) = [line for line in roc.lines if line.get_color() == style.BLUE]
-    assert list(line.get_xdata()) == [0, 0, 0.5, 1] and list(line.get_ydata())[:2] == [0, 0.3]
+    chart = pictures_of(results, GRU)["curves"].chart
+    lines = [
+        path.get("d", "") for path in svg_of(chart).iter("{http://www.w3.org/2000/svg}path")
+        if path.get("stroke") == style.BLUE and "line" in path.get("aria-roledescription", "")
+    ]  # fmt: skip
+    corner, *more = re.findall(r"[\d.]+,[\d.]+", lines[0])
+    left, bottom = map(float, corner.split(","))
+    assert len(more) == 3 and more[0].startswith(f"{corner.split(',')[0]},")
+    assert left < 6 and bottom > 270  # pixels
     counts = results.counts["all"]
-    assert f"prevalence {counts.n_positive / counts.n:.2f}" in [
-        text.get_text() for text in precision.texts
-    ]
+    assert f"prevalence {counts.n_positive / counts.n:.2f}" in words_of(chart)
 
 
-def test_several_fusions_are_told_apart(empty: Path, tmp_path: Path, styled: None) -> None:
+def test_several_fusions_are_told_apart(empty: Path, tmp_path: Path) -> None:
     warehouse = tmp_path / "warehouse.duckdb"
     shutil.copy(empty, warehouse)
     rows = Rows(warehouse)
@@ -665,9 +675,10 @@ def test_several_fusions_are_told_apart(empty: Path, tmp_path: Path, styled: Non
     found = read(warehouse)
     assert DEATH in found.not_evaluated and LONG not in found.not_evaluated
     results = of_task(found, LONG)
-    words = words_of(leaderboard_picture(results))
+    drawn = pictures_of(results)
+    words = words_of(drawn["leaderboard"].chart)
     assert "image[swin] (gated)" in words and "image[swin] (late)" in words
-    assert f"gated {style.MINUS} late\nimage[swin]" in words_of(comparison_pictures(results)[0])
+    assert f"gated {MINUS} late\nimage[swin]" in words_of(drawn["comparisons"].chart)
     assert [run["fusion"] for run in chosen(results, ())] == [results.fusion]
     page = render(found, Picture("a.png", b"", "a", "c"), [TaskPart(results, [], [])])
     assert f"{DEATH} has not been evaluated" in page

@@ -14,7 +14,7 @@ from bench import PROJECT, UNTESTED, Bench
 from charthouse.core.cohort import read_cohort
 from charthouse.core.errors import CharthouseError
 from charthouse.core.registry import seed_rows
-from charthouse.core.runs import note_counts, start_run
+from charthouse.core.runs import Run
 from charthouse.core.warehouse import open_warehouse
 from charthouse.jobs.audit.run import audit, show
 from charthouse.jobs.embed import store
@@ -76,7 +76,7 @@ def _embed(
     stays_that: str = "has_image",
 ) -> None:
     cohort, run_id, target = read_cohort(db), f"embed-{encoder}", Target(encoder, task)
-    _start(db, run_id, "embed", encoder, task, {"fit_hash": fit_hash})
+    run = _start(db, run_id, "embed", encoder, task, {"fit_hash": fit_hash})
     found = db.execute(f"select stay_id from marts.cohort where {stays_that} order by 1").fetchall()
     stays = [stay for (stay,) in found]
     vectors = np.random.default_rng(len(encoder)).normal(size=(len(stays), 4)).astype(np.float32)
@@ -87,13 +87,13 @@ def _embed(
     if fit_hash:
         seen = [stay for stay in stays if cohort.stays[stay][1] in splits]
         store.keep_learned(db, target, fit_hash, {"mean": np.zeros(4)}, seen, run_id)
-    note_counts(db, run_id, {}, finished=True)
+    run.finish(db)
 
 
 def _predict(db: duckdb.DuckDBPyConnection) -> None:
     fit_splits = read_cohort(db).variables["fit_splits"]
     arm = {"arm": "image[pixel_pca]", "fusion": "concatenate", "fit_splits": fit_splits}
-    _start(db, PREDICT, "predict", "image[pixel_pca] by concatenate", TASK, arm)
+    run = _start(db, PREDICT, "predict", "image[pixel_pca] by concatenate", TASK, arm)
     db.execute(
         "insert into results.predictions select ?, task, ?, ?, stay_id, split, label, 0.5,"
         " split in (select unnest(?::varchar[]))"
@@ -112,7 +112,7 @@ def _predict(db: duckdb.DuckDBPyConnection) -> None:
         " from embeddings.encoded where encoder = 'pixel_pca' group by all",
         [PREDICT],
     )
-    note_counts(db, PREDICT, {}, finished=True)
+    run.finish(db)
 
 
 def _start(
@@ -122,11 +122,13 @@ def _start(
     name: str,
     task: str | None,
     settings: Mapping[str, object],
-) -> None:
-    start_run(
-        db, read_cohort(db), run_id=run_id, kind=kind, name=name, task=task, seed=0,
-        settings=settings, fingerprint="", reads=[],
+) -> Run:
+    run = Run(
+        warehouse=Path(), cohort=read_cohort(db), run_id=run_id, kind=kind, name=name, task=task,
+        settings=settings,
     )  # fmt: skip
+    run.start(db)
+    return run
 
 
 class Plant:

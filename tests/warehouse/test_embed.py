@@ -25,8 +25,8 @@ from bench import PROJECT, UNTESTED, Bench, rewrite
 from charthouse.core.cohort import read_cohort
 from charthouse.core.errors import CharthouseError
 from charthouse.core.warehouse import open_warehouse
-from charthouse.jobs.embed.run import Options, embed
-from charthouse.jobs.predict.features import find_sources
+from charthouse.jobs.embed.run import EmbedRequest, embed
+from charthouse.jobs.predict.vectors import find_sources
 from charthouse.models.encoders.base import (
     Encoded,
     Encoder,
@@ -90,7 +90,7 @@ class Clone:
         self.module.Toy = cls  # type: ignore[attr-defined]
         lines: list[str] = []
         watch = contextlib.nullcontext(lambda done, total: None)
-        asked = Options(**{"encoders": ["toy"], **options})  # type: ignore[arg-type]
+        asked = EmbedRequest(**{"encoders": ["toy"], **options})  # type: ignore[arg-type]
         embed(self.project, bench.warehouse, asked, say=lines.append, watch=lambda *_: watch)
         return "\n".join(lines)
 
@@ -321,7 +321,7 @@ def test_a_modality_that_was_forgotten_for_a_build_costs_no_vector(
 
     def run() -> str:
         lines: list[str] = []
-        asked = Options(encoders=["tfidf_svd"])
+        asked = EmbedRequest(encoders=["tfidf_svd"])
         embed(PROJECT, own.warehouse, asked, say=lines.append, watch=lambda *_: watch)
         return lines[-1]
 
@@ -395,7 +395,7 @@ def test_what_the_guard_would_refuse_is_said_before_anything_is_written(
     write(own, "update marts.cohort_definition set is_synthetic = false")
     before = own.contents()
     lines: list[str] = []
-    asked = Options(encoders=["text_embedding_3_large"], dry_run=dry_run)
+    asked = EmbedRequest(encoders=["text_embedding_3_large"], dry_run=dry_run)
     watch = contextlib.nullcontext(lambda done, total: None)
     with contextlib.ExitStack() as refused:
         if not dry_run:
@@ -585,7 +585,7 @@ def test_the_size_of_a_chunk_changes_nothing(bench: Bench, toy: Clone) -> None:
     assert rows(bench, "stay_id, embedding, input_hash") == one_by_one
 
 
-def embed_and_die(bench: Bench, options: Options, seconds: float | None) -> None:
+def embed_and_die(bench: Bench, options: EmbedRequest, seconds: float | None) -> None:
     """In a process of its own: runs the job, and kills itself in the middle as kill -9 does."""
     os.environ.update(bench.env())
     if seconds is not None:
@@ -597,7 +597,7 @@ def embed_and_die(bench: Bench, options: Options, seconds: float | None) -> None
 
 
 def test_killed_at_random_moments_nothing_is_lost_or_done_twice(bench: Bench) -> None:
-    options = Options(encoders=["vitals_summary", "tfidf_svd"], chunk_stays=6)
+    options = EmbedRequest(encoders=["vitals_summary", "tfidf_svd"], chunk_stays=6)
     reference = Bench(bench.raw, bench.warehouse.with_name("reference.duckdb"), bench.logs)
     reference.warehouse.write_bytes(bench.warehouse.read_bytes())
 

@@ -22,8 +22,8 @@ from charthouse.core.warehouse import open_warehouse
 from charthouse.jobs.evaluate.attribution import Linear, absolute_contributions, shares
 from charthouse.jobs.evaluate.comparisons import UNTESTED as NOT_TESTED
 from charthouse.jobs.evaluate.explain import explain
-from charthouse.jobs.evaluate.questions import questions
-from charthouse.jobs.evaluate.run import Options, evaluate
+from charthouse.jobs.evaluate.planned_comparisons import plan_comparisons
+from charthouse.jobs.evaluate.run import EvaluateRequest, evaluate
 from charthouse.jobs.evaluate.run import _how_sure as how_sure_of
 from charthouse.jobs.evaluate.scored import Scored, Stays
 from charthouse.jobs.predict.arms import parse_arm
@@ -218,7 +218,7 @@ def test_a_full_disk_is_one_line_and_no_figure_is_lost(own: Bench, tmp_path: Pat
         full = Bench(own.raw, Path(shutil.copy(own.warehouse, small)), tmp_path)
 
         def run() -> None:
-            options = Options(tasks=[TASK], n_bootstrap=20)
+            options = EvaluateRequest(tasks=[TASK], n_bootstrap=20)
             evaluate(PROJECT, full.warehouse, options, say=print, watch=lambda *_: watch)
 
         for room in (0, 40_000):
@@ -231,7 +231,7 @@ def test_a_full_disk_is_one_line_and_no_figure_is_lost(own: Bench, tmp_path: Pat
         assert full.sql(figures) == before
 
 
-def quietly(bench: Bench, options: Options, watch: object = None) -> list[str]:
+def quietly(bench: Bench, options: EvaluateRequest, watch: object = None) -> list[str]:
     """What is said."""
     silent, said = nullcontext(lambda done, total: None), []
     evaluate(PROJECT, bench.warehouse, options, say=said.append,
@@ -252,7 +252,9 @@ def test_a_killed_evaluation_changes_nothing_that_stands(own: Bench, step: int) 
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        quietly(own, Options(tasks=[TASK], n_bootstrap=10, seed=8), lambda *_: nullcontext(told))
+        quietly(
+            own, EvaluateRequest(tasks=[TASK], n_bootstrap=10, seed=8), lambda *_: nullcontext(told)
+        )
     after = [own.sql(f"select * {of_task}".format(table)) for table in tables]
     evaluations = own.sql(
         f"select distinct evaluation_run_id from reports.arms where task = '{TASK}'"
@@ -272,7 +274,7 @@ def test_arms_that_use_images_are_compared_within_the_mimic_cxr_years_when_split
     asked = own.sql("select stay_id from marts.cohort where split = 'test'")
     plant(own.warehouse, "gpt_4o_mini", {"full": {stay: ("yes", 0.6) for (stay,) in asked}},
           task=TASK)  # fmt: skip
-    said = quietly(own, Options(tasks=[TASK], n_bootstrap=10))
+    said = quietly(own, EvaluateRequest(tasks=[TASK], n_bootstrap=10))
     years, stays = own.sql(
         "select count(*) filter (where in_mimic_cxr_years), count(*) from marts.cohort"
         " where split = 'test'"
@@ -302,7 +304,7 @@ def test_arms_that_use_images_are_compared_within_the_mimic_cxr_years_when_split
 
 def test_no_stay_of_the_mimic_cxr_years_is_said_and_leaves_reasons(own: Bench) -> None:
     write(own, "update marts.cohort set in_mimic_cxr_years = false")
-    said = quietly(own, Options(tasks=[TASK], n_bootstrap=10))
+    said = quietly(own, EvaluateRequest(tasks=[TASK], n_bootstrap=10))
     assert "No test stay lies within the MIMIC-CXR years" in said[-1]
     (found,) = own.sql(
         "select max(n), count(value), count(*) = count(reason), count(*) > 0 from results.metrics"
@@ -347,7 +349,7 @@ def test_an_arm_saw_mimic_if_any_of_its_encoders_did(own: Bench) -> None:
 
 def test_what_is_named_twice_is_evaluated_once(own: Bench) -> None:
     pair = ("structured[vitals_summary]", ALL)
-    quietly(own, Options(tasks=[TASK] * 2, attributes=["gender"] * 2, compare=[pair] * 2,
+    quietly(own, EvaluateRequest(tasks=[TASK] * 2, attributes=["gender"] * 2, compare=[pair] * 2,
                          n_bootstrap=10))  # fmt: skip
     for table, key in {
         "subgroup_metrics": "run_id, attribute, subgroup, metric",
@@ -363,9 +365,9 @@ def test_what_is_named_twice_is_evaluated_once(own: Bench) -> None:
 
 def test_the_command_and_its_options_have_the_same_defaults() -> None:
     given = inspect.signature(evaluate_command).parameters
-    assert given["min_group"].default == Options().min_group == MIN_GROUP
-    assert given["bootstraps"].default == Options().n_bootstrap
-    assert given["seed"].default == Options().seed
+    assert given["min_group"].default == EvaluateRequest().min_group == MIN_GROUP
+    assert given["bootstraps"].default == EvaluateRequest().n_bootstrap
+    assert given["seed"].default == EvaluateRequest().seed
 
 
 def test_another_evaluation_replaces_the_first(own: Bench) -> None:
@@ -430,7 +432,7 @@ def test_operating_points_are_settings_and_metrics_are_at_them(own: Bench) -> No
     """The cohort's are changed as `dbt build --vars` would."""
     write(own, "update marts.cohort_definition set variables = json_merge_patch(variables,"
                " '{\"alert_rate\": 0.3, \"at_sensitivity\": 0.5}')")  # fmt: skip
-    quietly(own, Options(tasks=[TASK], n_bootstrap=10))
+    quietly(own, EvaluateRequest(tasks=[TASK], n_bootstrap=10))
     y_true, y_score = scores(own, ALL, "test")
     at = measure(y_true, y_score, 0.5, operating=Operating(0.3, 0.5))
     found = dict(
@@ -448,7 +450,7 @@ def test_operating_points_are_settings_and_metrics_are_at_them(own: Bench) -> No
 def test_the_terminal_says_what_is_primary_and_how_much_of_it_is_significant(own: Bench) -> None:
     said: list[str] = []
     silent = nullcontext(lambda done, total: None)
-    evaluate(PROJECT, own.warehouse, Options(tasks=[TASK], n_bootstrap=50), say=said.append,
+    evaluate(PROJECT, own.warehouse, EvaluateRequest(tasks=[TASK], n_bootstrap=50), say=said.append,
              watch=lambda *_: silent)  # fmt: skip
     of_all = f"from results.comparisons where task = '{TASK}' and population = 'all' and is_primary"
     pairs = own.one(f"select count(*) {of_all}")
@@ -462,7 +464,7 @@ def test_the_terminal_says_what_is_primary_and_how_much_of_it_is_significant(own
 
 def test_comparisons_rest_on_enough_resamples_for_how_many_are_asked(own: Bench) -> None:
     """Else none of many pairs could be under 0.05. Intervals of arms are those of 50."""
-    quietly(own, Options(tasks=[LONG], attributes=["gender"], n_bootstrap=50))
+    quietly(own, EvaluateRequest(tasks=[LONG], attributes=["gender"], n_bootstrap=50))
     found = own.sql(
         f"select n_asked, n_resamples from results.comparisons where task = '{LONG}'"
         " and attribute is null group by all"
@@ -495,7 +497,7 @@ def test_arms_are_compared_that_differ_in_one_thing() -> None:
     arms = [*(scored(name) for name in names), scored("structured[gru]", "late")]
     asked = {
         (question.name, question.arm.run_id.split()[0], question.other.run_id.split()[0])
-        for question in questions(arms, "concatenate_presence")
+        for question in plan_comparisons(arms, "concatenate_presence")
     }
     gru = "structured[gru]"
     both = "structured[gru]+image[swin]+text[radbert]"
@@ -525,7 +527,7 @@ def test_what_adds_is_asked_within_each_fusion_that_scored_both() -> None:
     late = [scored(image, "late")]
     adds = {
         (question.name, question.arm.arm.name, question.arm.fusion, question.other.fusion)
-        for question in questions([*default, *gated, *late], "concatenate_presence")
+        for question in plan_comparisons([*default, *gated, *late], "concatenate_presence")
         if question.adds
     }
     assert adds == {
@@ -541,7 +543,7 @@ def test_asking_under_another_fusion_too_changes_nothing_that_was_asked(own: Ben
         " round(ci_low, 9) as ci_low, round(ci_high, 9) as ci_high) from results.comparisons"
         f" where task = '{TASK}' and fusion = 'concatenate_presence' order by all"
     )
-    options = Options(tasks=[TASK], attributes=["gender"], n_bootstrap=50)
+    options = EvaluateRequest(tasks=[TASK], attributes=["gender"], n_bootstrap=50)
     quietly(own, options)
     before = own.sql(kept)
     more = [BEST, f"{BEST}+image[pixel_pca]", f"{BEST}+text[tfidf_svd]"]
@@ -872,7 +874,7 @@ def test_evaluate_refuses_predictions_that_are_not_of_the_stays(own: Bench) -> N
 
 def test_a_stays_vector_is_read_for_that_stay_alone(evaluated: Bench) -> None:
     """explain reads one stay where predict reads all: the vectors must be the same."""
-    from charthouse.jobs.predict.features import read_block
+    from charthouse.jobs.predict.vectors import read_block
 
     with open_warehouse(evaluated.warehouse) as db:
         cohort = read_cohort(db)

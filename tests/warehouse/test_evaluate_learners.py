@@ -14,11 +14,11 @@ from sklearn import metrics as sklearn_metrics
 from bench import PROJECT, Bench
 from charthouse.core.cohort import read_cohort
 from charthouse.core.errors import CharthouseError
-from charthouse.core.runs import note_counts, start_run
+from charthouse.core.runs import Run
 from charthouse.core.warehouse import insert_columns, open_warehouse
 from charthouse.jobs.ask.conditions import coalitions
 from charthouse.jobs.ask.plan import what_is_read
-from charthouse.jobs.evaluate.run import Options, evaluate
+from charthouse.jobs.evaluate.run import EvaluateRequest, evaluate
 from charthouse.stats.multiplicity import holm
 from too_few import intervals_of_too_few
 
@@ -54,11 +54,12 @@ def plant(
     with open_warehouse(warehouse, read_only=False) as db:
         cohort = read_cohort(db)
         settings = {"shots": [{"task": task, "stay_id": stay_id} for stay_id in shots]}
-        start_run(
-            db, cohort, run_id=run_id, kind="ask", name=learner, task=None, seed=0,
+        run = Run(
+            warehouse=warehouse, cohort=cohort, run_id=run_id, kind="ask", name=learner,
             settings=settings, fingerprint=fingerprint, reads=what_is_read(cohort, task),
         )  # fmt: skip
-        note_counts(db, run_id, {}, finished=True)
+        run.start(db)
+        run.finish(db)
         same = {
             "run_id": run_id, "learner": learner, "fingerprint": fingerprint,
             "reads": what_is_read(cohort, task), "task": task, "model": "maker/model",
@@ -92,7 +93,7 @@ def run_evaluate(bench: Bench, **options: object) -> list[str]:
     evaluate(
         PROJECT,
         bench.warehouse,
-        Options(**{"tasks": (TASK,), "n_bootstrap": 100} | options),  # type: ignore[arg-type]
+        EvaluateRequest(**{"tasks": (TASK,), "n_bootstrap": 100} | options),  # type: ignore[arg-type]
         say=said.append,
         watch=lambda label, total: nullcontext(lambda done, total: None),
     )

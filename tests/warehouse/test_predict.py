@@ -18,13 +18,12 @@ from sklearn.metrics import roc_auc_score
 
 from bench import PROJECT, UNTESTED, Bench
 from charthouse.core.errors import CharthouseError
-from charthouse.jobs.evaluate.choice import one_per_modalities
 from charthouse.jobs.evaluate.explain import explain
-from charthouse.jobs.evaluate.run import Options as EvaluateOptions
-from charthouse.jobs.evaluate.run import evaluate
+from charthouse.jobs.evaluate.representatives import one_per_modalities
+from charthouse.jobs.evaluate.run import EvaluateRequest, evaluate
 from charthouse.jobs.predict.arms import best_first, default_arms, parse_arm
 from charthouse.jobs.predict.job import TaskStays, fit_arm
-from charthouse.jobs.predict.run import Options, predict
+from charthouse.jobs.predict.run import PredictRequest, predict
 from charthouse.models.encoders.registry import encoder_specs
 from charthouse.models.fusions.block import Block
 from charthouse.models.fusions.registry import make_fusion
@@ -325,7 +324,7 @@ def test_scores_of_other_vectors_are_not_taken_apart(own: Bench) -> None:
     with pytest.raises(CharthouseError, match=r"other vectors of pixel_pca .* predict again"):
         explain(PROJECT, own.warehouse, stay_id, task, arm)
     lines: list[str] = []
-    evaluate(PROJECT, own.warehouse, EvaluateOptions(tasks=[task], n_bootstrap=20),
+    evaluate(PROJECT, own.warehouse, EvaluateRequest(tasks=[task], n_bootstrap=20),
              say=lines.append, watch=lambda *_: nullcontext(lambda *_: None))  # fmt: skip
     left_out = [line for line in lines if "no contributions" in line]
     assert len(left_out) == 2 and all("other vectors of pixel_pca" in line for line in left_out)
@@ -365,7 +364,7 @@ def test_no_score_is_of_other_vectors_than_its_run_names(
     if moment == "before they are read":
         monkeypatch.setattr("charthouse.jobs.predict.run.fit_arm", fit_late)
     run = partial(predict, PROJECT, own.warehouse,
-                  Options(arms, ["in_hospital_mortality"], ["concatenate"], seed=5),
+                  PredictRequest(arms, ["in_hospital_mortality"], ["concatenate"], seed=5),
                   say=say, watch=lambda *_: nullcontext(lambda *_: None))  # fmt: skip
     image, text = (
         own.one(f"select any_value(array_length(embedding)) from embeddings.{encoder}")
@@ -442,7 +441,7 @@ def fill_free_blocks(bench: Bench) -> None:
 @needs_root
 def test_a_full_disk_is_one_line_and_keeps_whole_arms(own: Bench, tmp_path: Path) -> None:
     arms = ["structured[fixed_interval]", "structured[vitals_summary]"]
-    options = Options(arms=arms, tasks=["in_hospital_mortality"], seed=9)
+    options = PredictRequest(arms=arms, tasks=["in_hospital_mortality"], seed=9)
     watch = nullcontext(lambda done, total: None)
     of_seed = (
         "select count(stay_id) from results.runs left join results.predictions using (run_id)"

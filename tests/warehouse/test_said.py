@@ -13,8 +13,7 @@ from bench import PROJECT, Bench
 from charthouse.cli import app, chain
 from charthouse.core.errors import CharthouseError
 from charthouse.core.settings import given_settings, settings_for
-from charthouse.jobs.embed.run import Options as EmbedOptions
-from charthouse.jobs.embed.run import embed
+from charthouse.jobs.embed.run import EmbedRequest, embed
 from charthouse.jobs.evaluate.explain import explain
 from charthouse.jobs.evaluate.leaderboard import print_leaderboard
 from charthouse.views.dashboard.launch import launch
@@ -222,7 +221,7 @@ def test_explain_says_what_it_does_not_know(own: Bench) -> None:
 
 def test_a_precision_that_an_encoder_has_not_is_said(own: Bench) -> None:
     said: list[str] = []
-    options = EmbedOptions(encoders=["demographics"], precision="bfloat16", dry_run=True)
+    options = EmbedRequest(encoders=["demographics"], precision="bfloat16", dry_run=True)
     embed(PROJECT, own.warehouse, options, say=said.append, watch=lambda label, total: None)  # type: ignore[arg-type]
     assert "  demographics: --precision is not for it; its vectors are float32" in said
 

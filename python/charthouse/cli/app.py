@@ -29,6 +29,26 @@ Settings = Annotated[
 ]
 
 
+def _print_version(asked: bool) -> None:
+    if asked:
+        from charthouse import __version__
+
+        print(f"charthouse {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
+) -> None:
+    """From raw MIMIC files to stay-level marts, and a benchmark of foundation models on them."""
+
+
 def main() -> None:
     """Entry point of `charthouse`: a user's mistake is one line and exit 1, never a traceback.
 

@@ -43,10 +43,10 @@ def embed(
     from charthouse.core.progress import bars
     from charthouse.core.project import project_dir
     from charthouse.core.warehouse import warehouse_path
-    from charthouse.jobs.embed.run import Options, embed
+    from charthouse.jobs.embed.run import EmbedRequest, embed
 
     require_seed(seed)
-    options = Options(
+    request = EmbedRequest(
         encoders=encoder or (),
         tasks=task or (),
         limit=limit,
@@ -57,7 +57,7 @@ def embed(
         chunk_stays=chunk_stays,
     )
     with kept_when_interrupted("batches"), bars() as (say, watch):
-        embed(project_dir(), warehouse_path(), options, say=say, watch=watch)
+        embed(project_dir(), warehouse_path(), request, say=say, watch=watch)
 
 
 @app.command(epilog="Example: charthouse predict --arm 'structured[gru]+text[radbert]' --dry-run")
@@ -83,14 +83,14 @@ def predict(
     from charthouse.core.progress import bars
     from charthouse.core.project import project_dir
     from charthouse.core.warehouse import warehouse_path
-    from charthouse.jobs.predict.run import Options, predict
+    from charthouse.jobs.predict.run import PredictRequest, predict
 
     require_seed(seed)
-    options = Options(
+    request = PredictRequest(
         arms=arm or (), tasks=task or (), fusions=fusion or (), seed=seed, dry_run=dry_run
     )
     with kept_when_interrupted("arms"), bars("arms") as (say, watch):
-        predict(project_dir(), warehouse_path(), options, say=say, watch=watch)
+        predict(project_dir(), warehouse_path(), request, say=say, watch=watch)
 
 
 @app.command(epilog="Example: charthouse ask --learner llava_1_5_7b --stays 200 --dry-run")
@@ -189,11 +189,11 @@ def evaluate(
     from charthouse.core.warehouse import warehouse_path
     from charthouse.jobs.evaluate.leaderboard import print_leaderboard
     from charthouse.jobs.evaluate.run import evaluate
-    from charthouse.jobs.evaluate.task import ATTRIBUTES, Options
+    from charthouse.jobs.evaluate.task import ATTRIBUTES, EvaluateRequest
 
     require_seed(seed)
     require_between("--bootstraps", bootstraps, 2, MOST_BOOTSTRAPS)
-    options = Options(
+    request = EvaluateRequest(
         tasks=task or (),
         attributes=by or ATTRIBUTES,
         compare=[_pair(text) for text in compare or ()],
@@ -202,7 +202,7 @@ def evaluate(
         seed=seed,
     )
     with kept_when_interrupted("tasks"), bars("arms") as (say, watch):
-        evaluate(project_dir(), warehouse_path(), options, say=say, watch=watch)
+        evaluate(project_dir(), warehouse_path(), request, say=say, watch=watch)
     print_leaderboard(warehouse_path())
 
 

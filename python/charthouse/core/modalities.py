@@ -1,12 +1,27 @@
 """What is known of a stay: the rows of vars.modalities in dbt_project.yml, as SQL has them too."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-import yaml
+from pydantic import AfterValidator, StrictBool, TypeAdapter, ValidationInfo
+from pydantic_core import PydanticCustomError
 
-from charthouse.core.errors import CharthouseError
+from charthouse.core.project import project_vars
+from charthouse.core.registry import Name, checked
+
+
+def _known(kind: str, info: ValidationInfo) -> str:
+    """One of those in the context."""
+    kinds = info.context or ()
+    if kind not in kinds:
+        raise PydanticCustomError("kind", "unknown", {"expected": ", ".join(kinds)})
+    return kind
+
+
+Kind = Annotated[str, AfterValidator(_known)]
+"""One of vars.modality_kinds, which is the context of its check: what an encoder can read."""
 
 
 @dataclass(frozen=True)
@@ -16,7 +31,7 @@ class Modality:
     Attributes:
         name: As it is called everywhere: marts.stay_modalities, arms, conditions of learners.
         position: Its place in vars.modalities, from 1.
-        kind: One of vars.modality_kinds: what an encoder can read, whichever modality it is.
+        kind: What an encoder can read, whichever modality it is.
         rows: Its mart.
         grid: The mart of its bins, of a time series that has one.
         item: What people call one of its rows.
@@ -24,50 +39,47 @@ class Modality:
         in_paper: Whether a complete stay has it, and the arm `presence` tells of it.
     """
 
-    name: str
+    name: Name
     position: int
-    kind: str
+    kind: Kind
     rows: str
+    item: str
+    slot: str
     grid: str | None = None
-    item: str = ""
-    slot: str = ""
-    in_paper: bool = False
+    in_paper: StrictBool = False
 
 
 def modalities(project: Path) -> tuple[Modality, ...]:
     """Every modality, in the order of vars.modalities.
 
     Raises:
-        CharthouseError: a row has no name, kind or rows; says which. `dbt build` looks closer
+        CharthouseError: a row is broken; says which and how. `dbt build` looks closer
             (macros/modalities.sql).
+
+    Example:
+        >>> [modality.name for modality in modalities(project)]
+        ['demographics', 'vitals', 'image', 'text']
     """
-    found = []
-    for position, row in enumerate(_vars(project)["modalities"], start=1):
-        try:
-            found.append(
-                Modality(
-                    name=row["name"],
-                    position=position,
-                    kind=row["kind"],
-                    rows=row["rows"],
-                    grid=row.get("grid"),
-                    item=row.get("item", f"row of {row['name']}"),
-                    slot=row.get("slot", row["name"]),
-                    in_paper=row.get("in_paper", False),
-                )
-            )
-        except (KeyError, TypeError, AttributeError):
-            raise CharthouseError(
-                f"dbt_project.yml, vars.modalities, row {position} has no name, kind or rows."
-                " docs/add-a-modality.md shows a row."
-            ) from None
-    return tuple(found)
+    declared = project_vars(project)
+    adapter = TypeAdapter(Modality)
+    return tuple(
+        checked(
+            adapter,
+            _with_usual(row, position) if isinstance(row, Mapping) else row,
+            f"dbt_project.yml, vars.modalities, row {position}",
+            "docs/add-a-modality.md shows a row.",
+            declared["modality_kinds"],
+        )
+        for position, row in enumerate(declared["modalities"], start=1)
+    )
+
+
+def _with_usual(row: Mapping[str, Any], position: int) -> dict[str, Any]:
+    """With what need not be said."""
+    name = row.get("name")
+    return {"item": f"row of {name}", "slot": f"{name}", **row, "position": position}
 
 
 def modality_kinds(project: Path) -> tuple[str, ...]:
     """What encoders can read."""
-    return tuple(_vars(project)["modality_kinds"])
-
-
-def _vars(project: Path) -> dict[str, Any]:
-    return yaml.safe_load((project / "dbt_project.yml").read_text("utf-8"))["vars"]
+    return tuple(project_vars(project)["modality_kinds"])

@@ -16,7 +16,7 @@ from rich.text import Text
 
 Say = Callable[[str], None]
 ProgressCallback = Callable[[int, int], None]
-"""Called as ``told(done, total)``."""
+"""Called as ``progress(done, total)``."""
 Watch = Callable[[str, int], AbstractContextManager[ProgressCallback]]
 """Shows a bar: called with a label and the number of things to do."""
 

@@ -3,11 +3,12 @@
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 from charthouse.core.errors import CharthouseError
-from charthouse.core.registry import seed_rows
+from charthouse.core.registry import Count, read_seed
 
 
 def project_dir() -> Path:
@@ -90,9 +91,38 @@ def raw_tables(project: Path) -> list[RawTable]:
     return sorted(tables, key=lambda table: table.optional)
 
 
+def project_vars(project: Path) -> dict[str, Any]:
+    """What `vars` of dbt_project.yml declares.
+
+    Raises:
+        CharthouseError: it is no YAML, or has none.
+    """
+    path = project / "dbt_project.yml"
+    try:
+        declared: dict[str, Any] = yaml.safe_load(path.read_text("utf-8"))["vars"]
+    except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError):
+        raise CharthouseError(
+            f"{path} is no YAML with vars. Correct it, or get it back (git checkout {path.name})."
+        ) from None
+    return declared
+
+
+@dataclass(frozen=True)
+class _RowCount:
+    """A row of seeds/known_row_counts.csv."""
+
+    release: str
+    file: str
+    rows: Count
+
+
 def known_row_counts(project: Path) -> dict[str, dict[str, int]]:
-    """Published row counts, {release: {file: rows}}, from seeds/known_row_counts.csv."""
+    """Published row counts, {release: {file: rows}}, from seeds/known_row_counts.csv.
+
+    Raises:
+        CharthouseError: the seed is not there, or a row of it is broken; says which and how.
+    """
     counts: dict[str, dict[str, int]] = {}
-    for _, row in seed_rows(project, "known_row_counts"):
-        counts.setdefault(row["release"], {})[row["file"]] = int(row["rows"])
+    for row in read_seed(project, "known_row_counts", _RowCount, key=("release", "file")):
+        counts.setdefault(row.release, {})[row.file] = row.rows
     return counts

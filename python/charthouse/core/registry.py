@@ -1,37 +1,154 @@
-"""Rows of a seed and the classes they name: what all registries (encoders, ...) share."""
+"""Rows of a seed, typed, and the classes they name: what all registries (encoders, ...) share."""
 
 import csv
 import importlib
 import io
-from collections.abc import Iterable, Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import fields
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
 
 from charthouse.core.errors import CharthouseError
 
-SAW_MIMIC = ("yes", "no", "unknown")
-"""Whether a model was trained on any MIMIC before; of test patients then, for all that is known."""
 NOT_IN_THE_EXTRA = {"momentfm": "--no-deps momentfm==0.1.4"}  # its pins fit nothing else
 
+Spec = TypeVar("Spec")
 
-def seed_rows(project: Path, seed: str) -> Iterator[tuple[int, dict[str, str]]]:
-    """Line number and row of seeds/<seed>.csv.
+
+def written_as(pattern: str) -> BeforeValidator:
+    """How a seed may write it: Python takes 1_000 and digits of any script for numbers too."""
+
+    def check(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise ValueError(pattern)
+        return text
+
+    return BeforeValidator(check)
+
+
+Name = Annotated[str, Field(pattern="^[a-z][a-z0-9_]*$")]
+Filled = Annotated[str, Field(pattern=r"\S")]
+Positive = Annotated[int, written_as("[1-9][0-9]*")]
+Count = Annotated[int, written_as("[0-9]+")]
+YesNo = Annotated[bool, BeforeValidator(lambda text: {"true": True, "false": False}.get(text))]
+BLANK_IS_NONE = BeforeValidator(lambda text: text or None)
+SawMimic = Literal["yes", "no", "unknown"]
+"""Whether a model was trained on any MIMIC before; of test patients then, for all that is known."""
+
+
+def read_seed(
+    project: Path,
+    seed: str,
+    spec: type[Spec],
+    *,
+    key: Iterable[str] = (),
+    mend: str = "",
+    context: Any = None,
+) -> list[Spec]:
+    """The rows of seeds/<seed>.csv, each checked and of its type.
+
+    Args:
+        project: folder of dbt_project.yml.
+        seed: its name.
+        spec: a dataclass, of which each field is a column, and its type what may stand there.
+        key: columns that are alike in no two rows; the first one if none is named.
+        mend: where a row is shown; else the seed is to be got back.
+        context: of validators that need one.
 
     Raises:
-        CharthouseError: it is not there, is no CSV in UTF-8, or a row of it has too few or too
-            many columns.
+        CharthouseError: as seed_rows; or columns are others than those of the spec, or a row is
+            not what the spec says, or two have the same key; says where and what.
+
+    Example:
+        >>> from dataclasses import dataclass
+        >>> @dataclass(frozen=True)
+        ... class Published:
+        ...     release: str
+        ...     file: str
+        ...     rows: Count
+        >>> read_seed(project, "known_row_counts", Published, key=("release", "file"))[0]
+        Published(release='demo-2.2', file='hosp/admissions', rows=275)
+    """
+    path = project / f"seeds/{seed}.csv"
+    mend = mend or f"Correct it, or get it back (git checkout seeds/{path.name})."
+    adapter = TypeAdapter(spec)
+    columns = [field.name for field in fields(spec)]  # type: ignore[arg-type]
+    lines: dict[tuple[str, ...], int] = {}
+    found = []
+    for line, row in seed_rows(project, seed, columns):
+        found.append(checked(adapter, row, f"{path}, line {line}", mend, context))
+        name = tuple(row[column] for column in key or columns[:1])
+        if name in lines:
+            raise CharthouseError(
+                f"{path}, line {line}: {' '.join(name)} stands in line {lines[name]} too. Keep one"
+                " of them."
+            )
+        lines[name] = line
+    return found
+
+
+def checked(
+    adapter: TypeAdapter[Spec], row: object, where: str, mend: str, context: Any = None
+) -> Spec:
+    """What a row of a registry says, by its type.
+
+    Args:
+        adapter: of its type; a validator may raise CharthouseError in its own words.
+        row: columns to what stands there.
+        where: file and line.
+        mend: how to mend it.
+        context: of validators that need one.
+
+    Raises:
+        CharthouseError: says which columns are wrong.
+    """
+    try:
+        return adapter.validate_python(row, context=context)
+    except CharthouseError as error:
+        raise CharthouseError(f"{where}: {error}") from None
+    except ValidationError as error:
+        wrong = dict.fromkeys(map(_column_and_why, error.errors(include_url=False)))
+        raise CharthouseError(f"{where}: wrong {' and '.join(wrong)}. {mend}") from None
+
+
+def _column_and_why(error: Any) -> str:
+    column = str(error["loc"][0]) if error["loc"] else "form"
+    expected = error.get("ctx", {}).get("expected", "")
+    why = "missing" if error["type"] == "missing" else expected.replace("'", "")
+    return f"{column} ({why.replace(' or ', ', ')})" if why else column
+
+
+def seed_rows(
+    project: Path, seed: str, columns: Iterable[str] = ()
+) -> Iterator[tuple[int, dict[str, str]]]:
+    """Line number and row of seeds/<seed>.csv, as it is written there.
+
+    Args:
+        project: folder of dbt_project.yml.
+        seed: its name.
+        columns: that it must have, in any order, and no others; whichever it has if none is named.
+
+    Raises:
+        CharthouseError: it is not there, is no CSV in UTF-8, has other columns or one of them
+            twice, or a row of it has too few or too many.
     """
     path = project / f"seeds/{seed}.csv"
     if not path.exists():
         raise CharthouseError(f"{path} is missing: get it back (git checkout seeds/{path.name}).")
     rows = csv.DictReader(io.StringIO(_text_of(path), newline=""))
     try:
+        header = list(rows.fieldnames or ())
+        if (wanted := list(columns)) and sorted(header) != sorted(wanted):
+            raise CharthouseError(f"{path} must have the columns {', '.join(wanted)}.")
         for row in rows:
             if None in row or None in row.values():
                 raise CharthouseError(
                     f"{path}, line {rows.line_num}: wrong number of columns. It has"
-                    f" {', '.join(rows.fieldnames or ())}."
+                    f" {', '.join(header)}."
                 )
             yield rows.line_num, row
     except csv.Error as error:
@@ -69,14 +186,6 @@ def require_registered(kind: str, asked: str, known: Iterable[str]) -> None:
     near = get_close_matches(asked, names, n=1)
     advice = f"Did you mean '{near[0]}'?" if near else f"Known: {', '.join(names)}."
     raise CharthouseError(f"Unknown {kind} '{asked}'. {advice}")
-
-
-def contamination_faults(row: Mapping[str, str | None]) -> dict[str, bool]:
-    """What to call a fault of saw_mimic or its source, and whether the row is right there."""
-    return {
-        f"saw_mimic ({', '.join(SAW_MIMIC)})": row.get("saw_mimic") in SAW_MIMIC,
-        "saw_mimic_source": bool((row.get("saw_mimic_source") or "").strip()),
-    }
 
 
 def class_named(package: str, kind: str, name: str) -> Any:

@@ -10,6 +10,7 @@ import yaml
 
 from charthouse.core.errors import CharthouseError
 from charthouse.core.progress import Say
+from charthouse.core.project import project_vars
 from charthouse.core.warehouse import open_warehouse
 
 
@@ -25,10 +26,10 @@ def settings_for(
         project: folder of dbt_project.yml.
         warehouse: the DuckDB file; it may not be there yet.
         given: by the user.
-        say: told in a line what is kept.
+        say: called with a line about what is kept.
     """
     built_with = _built_with(warehouse) if warehouse.exists() else {}
-    declared = yaml.safe_load((project / "dbt_project.yml").read_text("utf-8"))["vars"]
+    declared = project_vars(project)
     protocol = built_with.get("protocol", declared["protocol"])
     usual = {name: values.get(protocol) for name, values in declared["settings"].items()}
     kept = {

@@ -13,6 +13,9 @@ from charthouse.core.interrupts import how
 from charthouse.data.dbt_runner import GRACE_SECONDS
 
 # dbt's locks are named semaphores; of a dbt that was killed Python tidies them up, with a warning
+_LOUDER = ("--log-level", "--log-format", "--debug", "-d", "--quiet", "-q", "--no-quiet", "--print")
+"""Options by which somebody says what dbt shall print."""
+
 _RUNNER = (
     sys.executable,
     "-P",
@@ -32,7 +35,8 @@ def run_dbt_build(project: Path, arguments: Sequence[str] = ()) -> None:
     Args:
         project: folder of dbt_project.yml.
         arguments: passed on to dbt, such as ("--vars", "{protocol: paper}"). Where one names
-            unit_test, nothing is left out.
+            unit_test, nothing is left out; where one says what dbt prints, such as --log-level
+            info, that is printed in place of a bar.
 
     Raises:
         CharthouseError: something failed, or it was interrupted; the message says what, and how to
@@ -41,6 +45,8 @@ def run_dbt_build(project: Path, arguments: Sequence[str] = ()) -> None:
     words = ["--project-dir", str(project), "--profiles-dir", str(project / "profiles")]
     if not any("unit_test" in word or "test_type:unit" in word for word in arguments):
         words += ["--exclude-resource-type", "unit_test"]
+    if not any(word.split("=")[0] in _LOUDER for word in arguments):
+        words += ["--log-level", "none"]
     try:
         failed = run_dbt(["build", *words, *arguments])
     except KeyboardInterrupt as interrupt:

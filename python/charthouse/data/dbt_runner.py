@@ -11,12 +11,16 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from types import FrameType
+from typing import Any
 
 from charthouse.core.interrupts import how
+
+SILENT = {"--log-level", "none"}
+"""Words by which dbt prints nothing."""
 
 GRACE_SECONDS = 5.0
 """From being asked to end until it is killed: a query of DuckDB may overlook an interrupt."""
@@ -43,10 +47,14 @@ def _run(words: Sequence[str]) -> str | None:
     # what takes seconds, in which it may be asked to end
     from dbt.cli.main import dbtRunner
 
+    from charthouse.data.build_progress import BuildProgress
     from charthouse.data.build_summary import Summary
 
     summary = Summary()
-    done = dbtRunner(callbacks=[summary.note]).invoke(list(words))
+    callbacks: list[Callable[[Any], None]] = [summary.note]
+    if {*words} >= SILENT:  # dbt itself; this speaks in its place
+        callbacks.append(BuildProgress().note)
+    done = dbtRunner(callbacks=callbacks).invoke(list(words))
     if isinstance(done.exception, KeyboardInterrupt):
         raise done.exception
     if done.success:

@@ -25,7 +25,7 @@ An estimate keeps its value but has no interval and no p-value, and says why, wh
 Limits worth knowing. Percentiles of a statistic that noise can only raise are shifted: resamples
 hold every difference between score and outcome once more, so the interval of ece lies above the
 estimate, which for a well calibrated model may fall below it. And with few patients of a class
-percentile intervals are too narrow: evaluate/certainty.py warns.
+percentile intervals are too narrow: evaluate/precision.py warns.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

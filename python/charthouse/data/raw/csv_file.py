@@ -15,8 +15,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.csv as arrow_csv
 
-from charthouse.core.ahead import ahead, drawn_ahead
 from charthouse.core.errors import CharthouseError
+from charthouse.core.prefetch import ahead, drawn_ahead
 from charthouse.data.raw.column_types import CORRECT, ColumnType
 from charthouse.data.raw.csv_blocks import LARGEST_RECORD, Block, block_of, whole_records
 from charthouse.data.raw.file_bytes import Digest, opened, other_kind

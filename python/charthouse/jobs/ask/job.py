@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 from signal import SIGINT, default_int_handler, getsignal, signal
 from typing import Any
 
-from charthouse.core.ahead import ahead
 from charthouse.core.cohort import require_cohort
 from charthouse.core.errors import CharthouseError
+from charthouse.core.prefetch import ahead
 from charthouse.core.progress import ProgressCallback
 from charthouse.core.warehouse import open_warehouse
 from charthouse.jobs.ask.parse import PARSER_VERSION, parse

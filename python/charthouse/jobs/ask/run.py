@@ -1,7 +1,6 @@
 """`charthouse ask`: which learners, how they are reached, and what is said about it."""
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from charthouse.core.device import choose_device
 from charthouse.core.digest import digest
 from charthouse.core.errors import CharthouseError, require_known
 from charthouse.core.progress import Say, Watch
-from charthouse.core.runs import new_run_id, note_counts, note_cut_short, start_run
+from charthouse.core.runs import Run, new_run_id
 from charthouse.core.warehouse import Held, open_warehouse
 from charthouse.jobs.ask.budget import Budget
 from charthouse.jobs.ask.few_shot import draw_examples
@@ -159,25 +158,18 @@ def _ask_learner(session: AskSession, spec: LearnerSpec, say: Say, watch: Watch)
         outbox.flush()  # of a run that was killed since `recover`
         guard.log = outbox.record
         plan = make_plan(session, spec.learner, fingerprint)
-        _start(session, spec, backend, fingerprint, plan, outbox.run_id, say)
-        job = Job(session, spec, backend, fingerprint, outbox)
-        is_done = False
-        try:
-            with watch(spec.learner, len(plan.todo)) as progress:
-                job.run(plan, progress)
-            outbox.flush()
-            is_done = not job.tally.left
-            with (
-                suppress(CharthouseError, duckdb.Error),
-                open_warehouse(session.warehouse, read_only=False) as db,
-            ):
-                note_counts(db, outbox.run_id, job.tally.counts(), finished=is_done)
-        except BaseException:
-            note_cut_short(session.warehouse, outbox.run_id, job.tally.counts())
-            raise
-        finally:
-            if job.tally.asked or is_done:
-                say(f"  {spec.learner}: {_summary(job.tally, plan)}")
+        with _run(session, spec, backend, fingerprint, plan, outbox.run_id, say) as run:
+            job = Job(session, spec, backend, fingerprint, outbox)
+            run.is_complete = False
+            try:
+                with watch(spec.learner, len(plan.todo)) as progress:
+                    job.run(plan, progress)
+                outbox.flush()
+                run.is_complete = not job.tally.left
+            finally:
+                run.counts = job.tally.counts()
+                if job.tally.asked or run.is_complete:
+                    say(f"  {spec.learner}: {_summary(job.tally, plan)}")
 
 
 def _fingerprint(session: AskSession, spec: LearnerSpec, backend: LearnerBackend) -> str:
@@ -193,7 +185,7 @@ def _fingerprint(session: AskSession, spec: LearnerSpec, backend: LearnerBackend
     )
 
 
-def _start(
+def _run(
     session: AskSession,
     spec: LearnerSpec,
     backend: LearnerBackend,
@@ -201,7 +193,7 @@ def _start(
     plan: Plan,
     run_id: str,
     say: Say,
-) -> None:
+) -> Run:
     request, prompt, players = session.request, session.prompt, session.cohort.players
     conditions = (
         *request.conditions_of_every_stay(players),
@@ -224,30 +216,28 @@ def _start(
             for stay_id in session.examples[task].stay_ids
         ],
     }
-    with open_warehouse(session.warehouse, read_only=False) as db:
-        db.execute("begin")
-        require_cohort(db, session.cohort)
-        start_run(
-            db,
-            session.cohort,
-            run_id=run_id,
-            kind="ask",
-            name=spec.learner,
-            task=None,
-            seed=request.seed,
-            settings=settings,
-            fingerprint=fingerprint,
-            reads=what_is_read(session.cohort, *request.tasks),
-            revision=settings["revision"],
-            device="server" if backend.sends_to() else request.device,
-        )
-        others = mark_current(db, spec.learner, fingerprint, plan.current)
-        db.execute("commit")
-    if others:
-        say(
-            f"  {spec.learner}: {others} answers under other settings are kept; those under the"
-            " settings of the last run that has any are what stands."
-        )
+
+    def on_start(db: duckdb.DuckDBPyConnection) -> None:
+        if others := mark_current(db, spec.learner, fingerprint, plan.current):
+            say(
+                f"  {spec.learner}: {others} answers under other settings are kept; those under the"
+                " settings of the last run that has any are what stands."
+            )
+
+    return Run(
+        warehouse=session.warehouse,
+        cohort=session.cohort,
+        kind="ask",
+        name=spec.learner,
+        seed=request.seed,
+        settings=settings,
+        fingerprint=fingerprint,
+        reads=what_is_read(session.cohort, *request.tasks),
+        revision=settings["revision"],
+        device="server" if backend.sends_to() else request.device,
+        on_start=on_start,
+        run_id=run_id,
+    )
 
 
 def _intention(spec: LearnerSpec, backend: LearnerBackend, plan: Plan, request: AskRequest) -> str:

@@ -20,7 +20,7 @@ from charthouse.core.warehouse import open_warehouse
 from charthouse.jobs.audit.close import close_in_sql
 from charthouse.jobs.audit.findings import Finding
 from charthouse.jobs.evaluate import store
-from charthouse.jobs.evaluate.task import Options, Task
+from charthouse.jobs.evaluate.task import EvaluateRequest, Task
 from charthouse.models.encoders.registry import encoder_specs
 
 CHECK = "results_not_as_evaluated"
@@ -66,14 +66,14 @@ def evaluate_again(
             run = _current(db, name)
         if run is None or not run.settings.keys() >= NOTED:
             continue
-        options = Options(
+        request = EvaluateRequest(
             attributes=run.settings["attributes"],
             compare=[(first, second) for first, second in run.settings["compare"]],
             n_bootstrap=run.settings["n_bootstrap"],
             min_group=run.settings["min_group"],
             seed=run.seed,
         )
-        task = Task(project, warehouse, cohort, specs, name, options, say)
+        task = Task(project, warehouse, cohort, specs, name, request, say)
         try:
             subject = task.read()
         except CharthouseError as error:  # other checks say which stays are to blame
@@ -86,13 +86,13 @@ def evaluate_again(
                 " audit again."
             )
             continue
-        parts = task.compute(subject, run.run_id, watch).parts
+        replacements = task.compute(subject, run.run_id, watch).replacements
         with open_warehouse(warehouse) as db:
             require_cohort(db, cohort)
             if _current(db, name) != run:
                 say(f"{name}: was evaluated meanwhile. Run the audit again.")
                 continue
-            of_task = [_compare(db, part) for part in parts]
+            of_task = [_compare(db, each) for each in replacements]
         checked += sum(rows for rows, _, _ in of_task)
         if wrong := sum(n for _, n, _ in of_task):
             failed += wrong
@@ -116,13 +116,15 @@ def _current(db: duckdb.DuckDBPyConnection, task: str) -> _Run | None:
     return None
 
 
-def _compare(db: duckdb.DuckDBPyConnection, part: store.Part) -> tuple[int, int, Sequence[str]]:
+def _compare(
+    db: duckdb.DuckDBPyConnection, made: store.Replacement
+) -> tuple[int, int, Sequence[str]]:
     """How many rows are kept, how many are not as they should be, and what is wrong with some."""
-    db.execute(f"create or replace temp table again as from results.{part.table} limit 0")
-    store.insert(db, "again", part.rows)
+    db.execute(f"create or replace temp table again as from results.{made.table} limit 0")
+    store.insert(db, "again", made.rows)
     db.execute(
-        f"create or replace temp table kept as from results.{part.table} where {part.same}",
-        part.parameters,
+        f"create or replace temp table kept as from results.{made.table} where {made.same}",
+        made.parameters,
     )
     kinds = dict(
         db.execute(
@@ -151,7 +153,7 @@ def _compare(db: duckdb.DuckDBPyConnection, part: store.Part) -> tuple[int, int,
     )
     db.execute(
         "create or replace temp table wrong as select"
-        f" concat_ws(' ', '{part.table}:', {words}, case when kept.nth is null then 'missing'"
+        f" concat_ws(' ', '{made.table}:', {words}, case when kept.nth is null then 'missing'"
         " when again.nth is null then 'should not be there'"
         f" else '(' || concat_ws(', ', {differing}) || ')' end) as words"
         f" from (select *, {nth}, {as_keys} from kept) as kept"

@@ -11,8 +11,8 @@ from charthouse.core.cohort import Cohort
 from charthouse.core.errors import CharthouseError
 from charthouse.jobs.audit.close import is_close
 from charthouse.jobs.audit.findings import Finding, found
-from charthouse.jobs.evaluate import figures as of
-from charthouse.jobs.evaluate.figures import Bootstrap, Row
+from charthouse.jobs.evaluate import arm_metrics
+from charthouse.jobs.evaluate.arm_metrics import Bootstrap, ResultRow
 from charthouse.jobs.evaluate.scored import read_scored, read_stays
 from charthouse.jobs.evaluate.task import SPLITS
 from charthouse.models.encoders.registry import encoder_specs
@@ -63,11 +63,13 @@ def measure_again(db: duckdb.DuckDBPyConnection, project: Path, cohort: Cohort) 
             if each.run_id not in evaluated:
                 continue
             setting = cohort.variables["decision_threshold"]
-            again = of.figures(each, stays, setting, evaluated[each.run_id].bootstrap, 1)
-            tables: dict[str, Iterable[Row]] = {
-                "metrics": of.metric_rows(again),
-                "subgroup_metrics": of.subgroup_rows(again),
-                "fairness": of.fairness_rows(again),
+            again = arm_metrics.measure_arm(
+                each, stays, setting, evaluated[each.run_id].bootstrap, 1
+            )
+            tables: dict[str, Iterable[ResultRow]] = {
+                "metrics": arm_metrics.metric_rows(again),
+                "subgroup_metrics": arm_metrics.subgroup_rows(again),
+                "fairness": arm_metrics.fairness_rows(again),
             }
             for table, rows in tables.items():
                 names = (task, each.arm.name, each.fusion)
@@ -136,7 +138,7 @@ def _compare(
     table: str,
     run_id: str,
     names: tuple[str, str, str],
-    rows: Iterable[Row],
+    rows: Iterable[ResultRow],
 ) -> tuple[int, list[str]]:
     """How many rows are kept, and what is wrong with which."""
     keys, values = KEYS[table], VALUES[table]

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import duckdb
 
-from charthouse.core.cohort import Cohort, read_cohort, require_cohort
+from charthouse.core.cohort import Cohort, read_cohort
 from charthouse.core.errors import CharthouseError
 from charthouse.core.progress import Say, Watch
-from charthouse.core.runs import new_run_id, note_counts, start_run
+from charthouse.core.runs import Run
 from charthouse.core.warehouse import open_warehouse
 from charthouse.jobs.audit import evaluation, findings, metrics, scores, vectors
 from charthouse.jobs.audit.findings import Finding
@@ -18,8 +18,6 @@ from charthouse.jobs.audit.workplace import workplace
 STAYS_SHOWN = 20
 STATES = ("failed", "warning", "by a chosen setting", "passed", "nothing to check", "not run")
 """Of a check, the gravest first; only the first fails the audit."""
-
-Row = tuple
 
 
 def audit(project: Path, warehouse: Path, say: Say, full: Watch | None = None) -> int:
@@ -61,26 +59,24 @@ def compute_again(
     Raises:
         CharthouseError: as audit.
     """
-    run_id = new_run_id("audit")
-    with open_warehouse(warehouse, read_only=False) as db:
-        start_run(
-            db, cohort, run_id=run_id, kind="audit", name="audit", task=None, seed=0, settings={},
-            fingerprint="", reads=[],
-        )  # fmt: skip
-    with workplace(warehouse) as folder:
-        made = replay(project, warehouse, cohort, folder, say)
-    with open_warehouse(warehouse) as db:
-        made += _found_or_why_not(vectors.READ, lambda: vectors.hash_again(db))
-        made += _found_or_why_not(scores.CHECK, lambda: [scores.rescore(db, project, cohort)])
-        made += _found_or_why_not(
-            metrics.CHECK, lambda: [metrics.measure_again(db, project, cohort)]
-        )
-    if watch := full:
-        made += _found_or_why_not(
-            evaluation.CHECK,
-            lambda: [evaluation.evaluate_again(project, warehouse, cohort, say, watch)],
-        )
-    _keep(warehouse, cohort, run_id, made)
+    with Run(warehouse=warehouse, cohort=cohort, kind="audit", name="audit") as run:
+        with workplace(warehouse) as folder:
+            made = replay(project, warehouse, cohort, folder, say)
+        with open_warehouse(warehouse) as db:
+            made += _found_or_why_not(vectors.READ, lambda: vectors.hash_again(db))
+            made += _found_or_why_not(scores.CHECK, lambda: [scores.rescore(db, project, cohort)])
+            made += _found_or_why_not(
+                metrics.CHECK, lambda: [metrics.measure_again(db, project, cohort)]
+            )
+        if watch := full:
+            made += _found_or_why_not(
+                evaluation.CHECK,
+                lambda: [evaluation.evaluate_again(project, warehouse, cohort, say, watch)],
+            )
+        with run.transaction() as db:
+            findings.keep(db, run.run_id, made)
+            run.counts = {"checks": len(made), "failed": sum(each.failed > 0 for each in made)}
+            run.finish(db)
 
 
 def _found_or_why_not(check: str, compute: Callable[[], Sequence[Finding]]) -> Sequence[Finding]:
@@ -94,16 +90,6 @@ def _found_or_why_not(check: str, compute: Callable[[], Sequence[Finding]]) -> S
         if "interrupt" in str(error).lower():  # Ctrl-C during a query
             raise
         return [Finding(check, 0, 1, (), f"cannot be computed again: {type(error).__name__}")]
-
-
-def _keep(warehouse: Path, cohort: Cohort, run_id: str, made: Sequence[Finding]) -> None:
-    with open_warehouse(warehouse, read_only=False) as db:
-        db.execute("begin")
-        require_cohort(db, cohort)
-        findings.keep(db, run_id, made)
-        counts = {"checks": len(made), "failed": sum(each.failed > 0 for each in made)}
-        note_counts(db, run_id, counts, finished=True)
-        db.execute("commit")
 
 
 def show(warehouse: Path, say: Say) -> int:

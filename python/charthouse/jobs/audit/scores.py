@@ -16,7 +16,7 @@ from charthouse.core.errors import CharthouseError
 from charthouse.jobs.audit.findings import Finding, found
 from charthouse.jobs.evaluate.attribution import read_linear
 from charthouse.jobs.predict.arms import Arm, parse_arm
-from charthouse.jobs.predict.features import read_block
+from charthouse.jobs.predict.vectors import read_block
 from charthouse.models.encoders.registry import encoder_specs
 from charthouse.models.encoders.spec import EncoderSpec
 from charthouse.models.fusions.base import Fusion, Regression

@@ -7,7 +7,7 @@ import duckdb
 from charthouse.core.cohort import IS_CURRENT
 from charthouse.jobs.audit.findings import Finding, found
 from charthouse.jobs.embed.store import vector_hash
-from charthouse.jobs.predict.features import ROWS_AT_ONCE, hash_of_all
+from charthouse.jobs.predict.vectors import ROWS_AT_ONCE, hash_of_all
 
 WRITTEN = "vectors_not_as_written"
 READ = "vectors_not_as_read"

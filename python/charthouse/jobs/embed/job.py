@@ -3,38 +3,37 @@
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import duckdb
 import numpy as np
 
-from charthouse.core.cohort import require_cohort
 from charthouse.core.errors import CharthouseError
 from charthouse.core.progress import ProgressCallback
-from charthouse.core.runs import note_counts, note_cut_short, start_run
+from charthouse.core.runs import Run
 from charthouse.core.warehouse import open_warehouse
 from charthouse.jobs.embed import store
-from charthouse.jobs.embed.plan import FitStays, Plan
+from charthouse.jobs.embed.plan import EmbedPlan, FitStays
 from charthouse.models.encoders.base import Encoded, FittedEncoder, NothingToFit, Skipped
 from charthouse.net.retry import REFUSED
 
 
-@dataclass(frozen=True)
+@dataclass
 class Outcome:
-    """What a run did, in stays."""
+    """What a run has done so far, in stays."""
 
-    encoded: int
     kept: int  # had their embedding already
     skipped: int  # have none, each with its reason in embeddings.skipped
     left: int  # still to do, because of a limit
-    items_skipped: int  # images or reports left out of stays that were encoded
-    seconds: float
-    used: dict[str, Any]  # requests, tokens and cost, of encoders that send
+    encoded: int = 0
+    items_skipped: int = 0  # images or reports left out of stays that were encoded
+    seconds: float = 0.0
+    used: dict[str, Any] = field(default_factory=dict)  # requests, tokens and cost, of who sends
 
 
 def run_plan(
-    plan: Plan,
+    plan: EmbedPlan,
     *,
     limit: int | None = None,
     chunk_stays: int | None = None,
@@ -46,7 +45,7 @@ def run_plan(
         plan: what to do.
         limit: encode no more stays than this.
         chunk_stays: stays appended at a time; the encoder's own choice by default.
-        progress: told after each append.
+        progress: called after each append.
 
     Raises:
         CharthouseError: something the user can mend; the run can be started again and goes on.
@@ -55,24 +54,46 @@ def run_plan(
     todo = plan.todo[:limit]
     if todo and plan.refusal:
         raise CharthouseError(plan.refusal)
-    with open_warehouse(plan.warehouse, read_only=False) as db:
-        db.execute("begin")
-        require_cohort(db, plan.cohort)
-        context = plan.encoder.context
-        start_run(
-            db,
-            plan.cohort,
-            run_id=plan.run_id,
-            kind="embed",
-            name=plan.target.encoder,
-            task=plan.target.task,
-            seed=context.seed,
-            settings={**plan.encoder.settings(), "fit_hash": plan.fit_hash or None},
-            fingerprint=plan.fingerprint,
-            reads=plan.reads,
-            revision=plan.encoder.revision(),
-            device=context.device,
-        )
+    outcome = Outcome(kept=plan.encoded, skipped=plan.skipped, left=len(plan.todo) - len(todo))
+    with _run(plan) as run:
+        try:
+            refusal = _prepare(plan, run) if todo else None
+            size = chunk_stays or plan.encoder.chunk_stays
+            length: int | None = None
+            for start in range(0, len(todo), size):
+                chunk = todo[start : start + size]
+                if refusal:
+                    skips = [Skipped(stay_id, None, refusal) for stay_id in chunk]
+                    found = Encoded(np.empty(0, np.int64), np.empty((0, 0), np.float32), skips)
+                else:
+                    found = plan.encoder.encode(plan.read(chunk))
+                    length = _require_sound(plan, found, chunk, length)
+                    found = _without_invalid(plan, found)
+                with _transaction(plan, run) as db:
+                    store.append(
+                        db,
+                        plan.target,
+                        _without_known(plan, found),
+                        plan.input_hashes,
+                        reads=plan.reads,
+                        run_id=plan.run_id,
+                    )
+                outcome.encoded += len(found.stay_ids)
+                outcome.skipped += sum(skip.item is None for skip in found.skipped)
+                outcome.items_skipped += sum(skip.item is not None for skip in found.skipped)
+                progress(start + len(chunk), len(todo))
+                plan.outbox.flush()
+        finally:  # what was paid for is noted, however the run ends
+            outcome.seconds = round(time.monotonic() - started, 3)
+            outcome.used = plan.encoder.used()
+            run.counts = vars(outcome)
+    return outcome
+
+
+def _run(plan: EmbedPlan) -> Run:
+    """Notes with its start which vectors are current, and which stays have nothing to encode."""
+
+    def on_start(db: duckdb.DuckDBPyConnection) -> None:
         store.mark_current(db, plan.target, plan.input_hashes, plan.reads)
         store.note_absent(
             db,
@@ -82,49 +103,26 @@ def run_plan(
             reads=plan.reads,
             run_id=plan.run_id,
         )
-        db.execute("commit")
-    encoded = skipped = items_skipped = 0
 
-    def outcome() -> Outcome:
-        return Outcome(
-            encoded=encoded,
-            kept=plan.encoded,
-            skipped=plan.skipped + skipped,
-            left=len(plan.todo) - len(todo),
-            items_skipped=items_skipped,
-            seconds=round(time.monotonic() - started, 3),
-            used=plan.encoder.used(),
-        )
-
-    try:
-        refusal = _prepare(plan) if todo else None
-        size = chunk_stays or plan.encoder.chunk_stays
-        length: int | None = None
-        for start in range(0, len(todo), size):
-            chunk = todo[start : start + size]
-            if refusal:
-                found = _of_skips([Skipped(stay_id, None, refusal) for stay_id in chunk])
-            else:
-                found = plan.encoder.encode(plan.read(chunk))
-                length = _require_sound(plan, found, chunk, length)
-                found = _without_hollow(plan, found)
-            with _transaction(plan) as db:
-                _append(db, plan, _without_known(plan, found))
-            encoded += len(found.stay_ids)
-            skipped += sum(skip.item is None for skip in found.skipped)
-            items_skipped += sum(skip.item is not None for skip in found.skipped)
-            progress(start + len(chunk), len(todo))
-            plan.outbox.flush()
-    except BaseException:  # what was paid for is noted, however the run ends
-        note_cut_short(plan.warehouse, plan.run_id, vars(outcome()))
-        raise
-    done = outcome()
-    with open_warehouse(plan.warehouse, read_only=False) as db:
-        note_counts(db, plan.run_id, vars(done), finished=True)
-    return done
+    context = plan.encoder.context
+    return Run(
+        warehouse=plan.warehouse,
+        cohort=plan.cohort,
+        kind="embed",
+        name=plan.target.encoder,
+        task=plan.target.task,
+        seed=context.seed,
+        settings={**plan.encoder.settings(), "fit_hash": plan.fit_hash or None},
+        fingerprint=plan.fingerprint,
+        reads=plan.reads,
+        revision=plan.encoder.revision(),
+        device=context.device,
+        on_start=on_start,
+        run_id=plan.run_id,
+    )
 
 
-def _prepare(plan: Plan) -> str | None:
+def _prepare(plan: EmbedPlan, run: Run) -> str | None:
     """Loads and fits; the reason why nothing can be encoded, if there is one."""
     encoder = plan.encoder
     encoder.load()
@@ -138,14 +136,14 @@ def _prepare(plan: Plan) -> str | None:
             learned = encoder.fit(stays)
         except NothingToFit as error:
             return f"nothing to fit on: {error}"
-        with _transaction(plan) as db:
+        with _transaction(plan, run) as db:
             store.keep_learned(db, plan.target, plan.fit_hash, learned, stays.stay_ids, plan.run_id)
     encoder.restore(learned)
     return None
 
 
 def _require_sound(
-    plan: Plan, found: Encoded, chunk: Sequence[int], length: int | None
+    plan: EmbedPlan, found: Encoded, chunk: Sequence[int], length: int | None
 ) -> int | None:
     """An encoder must not lose or double a stay, or give vectors of changing length.
 
@@ -174,8 +172,8 @@ def _require_sound(
     return given
 
 
-def _without_hollow(plan: Plan, found: Encoded) -> Encoded:
-    """Refuses vectors that say nothing."""
+def _without_invalid(plan: EmbedPlan, found: Encoded) -> Encoded:
+    """Refuses all-zero and non-finite vectors."""
     finite = np.isfinite(found.vectors).all(axis=1)
     good = finite & (found.vectors.any(axis=1) | plan.encoder.zero_is_a_value)
     if good.all():
@@ -188,9 +186,9 @@ def _without_hollow(plan: Plan, found: Encoded) -> Encoded:
     return Encoded(found.stay_ids[good], found.vectors[good], [*found.skipped, *refused])
 
 
-def _without_known(plan: Plan, found: Encoded) -> Encoded:
+def _without_known(plan: EmbedPlan, found: Encoded) -> Encoded:
     """Leaves out stays of which the service refuses just what it refused before: what they have
-    stands, in the name of the run that made it, and predictions that read it stand too."""
+    stays current, in the name of the run that made it, as do predictions that read it."""
     refused: dict[int, set[str | None]] = {}
     for skip in found.skipped:
         if skip.reason.startswith(REFUSED):
@@ -201,31 +199,14 @@ def _without_known(plan: Plan, found: Encoded) -> Encoded:
     return Encoded(found.stay_ids[new], found.vectors[new], skipped)
 
 
-def _append(db: duckdb.DuckDBPyConnection, plan: Plan, found: Encoded) -> None:
-    store.append(
-        db,
-        plan.target,
-        found,
-        plan.input_hashes,
-        reads=plan.reads,
-        run_id=plan.run_id,
-    )
-
-
-def _of_skips(skips: Sequence[Skipped]) -> Encoded:
-    return Encoded(np.empty(0, np.int64), np.empty((0, 0), np.float32), skips)
-
-
 @contextmanager
-def _transaction(plan: Plan) -> Iterator[duckdb.DuckDBPyConnection]:
-    """All of it or nothing; never into the marts of another cohort, nor beside another run.
+def _transaction(plan: EmbedPlan, run: Run) -> Iterator[duckdb.DuckDBPyConnection]:
+    """That of the run, and never beside another run.
 
     Raises:
         CharthouseError: the marts were built again, or another run of the encoder has begun.
     """
-    with open_warehouse(plan.warehouse, read_only=False) as db:
-        db.execute("begin")
-        require_cohort(db, plan.cohort)
+    with run.transaction() as db:
         newest = store.newest_run(db, plan.target)
         if newest != plan.run_id:  # its settings may be others, and rows of both would mix
             raise CharthouseError(
@@ -233,4 +214,3 @@ def _transaction(plan: Plan) -> Iterator[duckdb.DuckDBPyConnection]:
                 " What this one wrote is kept where it fits."
             )
         yield db
-        db.execute("commit")

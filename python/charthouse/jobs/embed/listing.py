@@ -14,7 +14,7 @@ from charthouse.jobs.embed.plan import context_of
 from charthouse.models.encoders.base import Context
 from charthouse.models.encoders.registry import encoder_specs, why_not_ready
 
-Row = tuple[str | None, str, int, int]  # task, state, encoded, skipped
+EncoderState = tuple[str | None, str, int, int]  # task, state, encoded, skipped
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Progress:
     """What a warehouse holds; nothing where there is none yet."""
 
     cohort: Cohort | None = None
-    rows: dict[str, list[Row]] = field(default_factory=dict)  # by encoder
+    rows: dict[str, list[EncoderState]] = field(default_factory=dict)  # by encoder
     lengths: dict[str, int] = field(default_factory=dict)  # of the vectors in an encoder's table
 
 
@@ -62,7 +62,7 @@ def _progress(warehouse: Path) -> Progress:
     """Of each encoder, its rows of reports.encoders; and how long its vectors are."""
     if not warehouse.exists():
         return Progress()
-    rows: dict[str, list[Row]] = {}
+    rows: dict[str, list[EncoderState]] = {}
     with open_warehouse(warehouse) as db:
         cohort = read_cohort(db)
         # else it takes a view that is not there for one of our functions

@@ -15,7 +15,7 @@ from charthouse.core.runs import new_run_id
 from charthouse.core.warehouse import open_warehouse
 from charthouse.data.xray_files import ROOT, picture_check
 from charthouse.jobs.embed.inputs import READERS, Images, Reader
-from charthouse.jobs.embed.store import Items, Target, answered, encoded_hashes, refused
+from charthouse.jobs.embed.store import ItemNames, Target, answered, encoded_hashes, refused
 from charthouse.models.encoders.base import Context, Encoder, FittedEncoder, Stay
 from charthouse.models.encoders.registry import encoder_class, unsuited
 from charthouse.models.encoders.spec import EncoderSpec
@@ -27,7 +27,7 @@ STAYS_READ_AT_ONCE = 1024  # while fitting
 
 
 @dataclass
-class Plan:
+class EmbedPlan:
     """One encoder, for one task where it is trained per task."""
 
     run_id: str
@@ -44,7 +44,7 @@ class Plan:
     todo: list[int]  # stays to encode, in order
     encoded: int  # stays that have their embedding already
     skipped: int  # stays known to have none, those that are absent among them
-    refused: Mapping[int, Items]  # of stays to do, what a service would not take the last time
+    refused: Mapping[int, ItemNames]  # of stays to do, what a service would not take the last time
     refusal: str | None  # why the guard would let nothing leave for where the encoder sends
     check: Callable[[Path | None], None] | None  # of each X-ray, before it is opened
     outbox: Outbox = field(repr=False)
@@ -91,7 +91,7 @@ class Plan:
 class FitStays:
     """The stays that an encoder may learn from, read piece by piece, as often as asked."""
 
-    def __init__(self, plan: Plan, splits: Sequence[str]) -> None:
+    def __init__(self, plan: EmbedPlan, splits: Sequence[str]) -> None:
         left_out = set(plan.absent)
         if plan.target.task:  # which may not ask about all
             left_out |= plan.cohort.stays.keys() - plan.labels.keys()
@@ -132,7 +132,7 @@ def make_plan(
     seed: int,
     device: str,
     precision: str,
-) -> Plan:
+) -> EmbedPlan:
     """Compares what an encoder has written with what it should have written.
 
     Raises:
@@ -181,7 +181,7 @@ def make_plan(
     current = {stay_id for stay_id, _ in (done - not_taken.keys()) & input_hashes.items()}
     embedded = {stay for stay in current if encoded.get(stay) == input_hashes[stay]}
     absent = [stay_id for stay_id in cohort.stays if stay_id not in content]
-    return Plan(
+    return EmbedPlan(
         run_id=run_id,
         target=target,
         cohort=cohort,

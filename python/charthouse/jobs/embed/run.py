@@ -10,7 +10,7 @@ from charthouse.core.errors import CharthouseError, require_known
 from charthouse.core.progress import Say, Watch
 from charthouse.core.warehouse import open_warehouse
 from charthouse.jobs.embed.job import Outcome, run_plan
-from charthouse.jobs.embed.plan import Plan, context_of, make_plan
+from charthouse.jobs.embed.plan import EmbedPlan, context_of, make_plan
 from charthouse.models.encoders.registry import (
     encoder_class,
     encoder_spec,
@@ -22,7 +22,7 @@ from charthouse.net.outbox import recover
 
 
 @dataclass(frozen=True)
-class Options:
+class EmbedRequest:
     """What a user may ask of `charthouse embed`."""
 
     encoders: Sequence[str] = ()  # none: every one that is ready
@@ -35,33 +35,33 @@ class Options:
     chunk_stays: int | None = None
 
 
-def embed(project: Path, warehouse: Path, options: Options, *, say: Say, watch: Watch) -> None:
+def embed(project: Path, warehouse: Path, request: EmbedRequest, *, say: Say, watch: Watch) -> None:
     """Encodes the cohort with each encoder asked for, or with every one that is ready.
 
     Args:
         project: folder of dbt_project.yml.
         warehouse: the DuckDB file.
-        options: what the user asked.
-        say: told one line at a time.
+        request: what the user asked for.
+        say: called with one line at a time.
         watch: shows progress.
 
     Raises:
         CharthouseError: some encoders cannot run, and all others are done.
     """
-    options = replace(options, device=choose_device(options.device))
-    require_known("--precision", options.precision, ("float32", "bfloat16"))
+    request = replace(request, device=choose_device(request.device))
+    require_known("--precision", request.precision, ("float32", "bfloat16"))
     with open_warehouse(warehouse) as db:
         cohort = read_cohort(db)
     say(f"{cohort.describe()} in {warehouse}")
-    if not options.dry_run:
+    if not request.dry_run:
         recover(warehouse, say)
-    for task in options.tasks:
+    for task in request.tasks:
         require_known("--task", task, cohort.tasks)
-    named = [encoder_spec(project, name) for name in options.encoders]
+    named = [encoder_spec(project, name) for name in request.encoders]
     failed = []
     for spec in named or _ready(project, cohort, say):
         try:
-            _embed_with(spec, warehouse, cohort, options, say, watch)
+            _embed_with(spec, warehouse, cohort, request, say, watch)
         except CharthouseError as error:
             if len(named) == 1:
                 raise
@@ -72,11 +72,16 @@ def embed(project: Path, warehouse: Path, options: Options, *, say: Say, watch: 
 
 
 def _embed_with(
-    spec: EncoderSpec, warehouse: Path, cohort: Cohort, options: Options, say: Say, watch: Watch
+    spec: EncoderSpec,
+    warehouse: Path,
+    cohort: Cohort,
+    request: EmbedRequest,
+    say: Say,
+    watch: Watch,
 ) -> None:
     """One encoder, for each task where it is trained per task."""
-    for task in _tasks(spec, cohort, options):
-        if options.dry_run and (refusal := _fetches(spec, cohort)):
+    for task in _tasks(spec, cohort, request):
+        if request.dry_run and (refusal := _fetches(spec, cohort)):
             say(f"  {spec.encoder}: not ready, {refusal}")
             continue
         plan = make_plan(
@@ -84,19 +89,19 @@ def _embed_with(
             cohort,
             spec,
             task=task,
-            seed=options.seed,
-            device=options.device,
-            precision=options.precision,
+            seed=request.seed,
+            device=request.device,
+            precision=request.precision,
         )
         used = plan.encoder.settings().get("precision", "float32")
-        if options.encoders and used != options.precision:
+        if request.encoders and used != request.precision:
             say(f"  {plan.target.label}: --precision is not for it; its vectors are {used}")
-        if options.dry_run:
-            say(f"  {_intention(plan, options.limit)}")
+        if request.dry_run:
+            say(f"  {_intention(plan, request.limit)}")
             continue
-        with plan.outbox, watch(plan.target.label, len(plan.todo[: options.limit])) as progress:
+        with plan.outbox, watch(plan.target.label, len(plan.todo[: request.limit])) as progress:
             outcome = run_plan(
-                plan, limit=options.limit, chunk_stays=options.chunk_stays, progress=progress
+                plan, limit=request.limit, chunk_stays=request.chunk_stays, progress=progress
             )
         say(f"  {plan.target.label}: {_summary(outcome)}")
 
@@ -120,13 +125,13 @@ def _fetches(spec: EncoderSpec, cohort: Cohort) -> str | None:
     return why_not_ready(context_of(cohort, spec))
 
 
-def _tasks(spec: EncoderSpec, cohort: Cohort, options: Options) -> Sequence[str | None]:
+def _tasks(spec: EncoderSpec, cohort: Cohort, request: EmbedRequest) -> Sequence[str | None]:
     if encoder_class(spec.name).per_task:
-        return list(options.tasks) or list(cohort.tasks)
+        return list(request.tasks) or list(cohort.tasks)
     return [None]
 
 
-def _intention(plan: Plan, limit: int | None) -> str:
+def _intention(plan: EmbedPlan, limit: int | None) -> str:
     now = len(plan.todo[:limit])
     later = len(plan.todo) - now
     return (

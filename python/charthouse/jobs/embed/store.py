@@ -13,7 +13,7 @@ import pyarrow as pa
 from charthouse.models.encoders.base import Encoded, Skipped
 from charthouse.net.retry import REFUSED
 
-Items = frozenset[str | None]
+ItemNames = frozenset[str | None]
 """Of a stay: its images or reports by name; None is the whole stay."""
 
 
@@ -58,7 +58,7 @@ def answered(db: duckdb.DuckDBPyConnection, target: Target) -> set[tuple[int, st
     return {*skipped, *encoded_hashes(db, target).items()}
 
 
-def refused(db: duckdb.DuckDBPyConnection, target: Target) -> dict[tuple[int, str], Items]:
+def refused(db: duckdb.DuckDBPyConnection, target: Target) -> dict[tuple[int, str], ItemNames]:
     """By stay_id and input hash, what a service would not take: another day it may."""
     found = db.execute(
         "select stay_id, input_hash, list(item) from embeddings.skipped where encoder = ?"

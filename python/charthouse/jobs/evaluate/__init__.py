@@ -1,1 +1,1 @@
-"""Predictions to figures: metrics, comparisons, fairness, contributions, curves."""
+"""Predictions to results: metrics, comparisons, fairness, contributions, curves."""

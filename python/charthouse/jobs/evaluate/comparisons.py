@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from charthouse.jobs.evaluate.figures import CUT, Figures, Row, difference_row, number
+from charthouse.jobs.evaluate.arm_metrics import CUT, ArmMetrics, ResultRow, difference_row, number
 from charthouse.jobs.evaluate.scored import ALL
 from charthouse.stats.groups import MEASURES
 from charthouse.stats.metrics import METRICS
@@ -40,8 +40,8 @@ UNTESTED_MEASURES: Mapping[str, str] = {
 
 
 def difference_rows(
-    arm: Figures, other: Figures, populations: Sequence[str], n_resamples: int
-) -> Iterator[Row]:
+    arm: ArmMetrics, other: ArmMetrics, populations: Sequence[str], n_resamples: int
+) -> Iterator[ResultRow]:
     """Columns of results.comparisons that are of a pair: arm minus other, on the test stays.
 
     Args:
@@ -59,8 +59,8 @@ def difference_rows(
 
 
 def fairness_difference_rows(
-    arm: Figures, other: Figures, attributes: Sequence[str]
-) -> Iterator[Row]:
+    arm: ArmMetrics, other: ArmMetrics, attributes: Sequence[str]
+) -> Iterator[ResultRow]:
     """The same of measures over groups, on all test stays."""
     for attribute in attributes:
         one, another = (each.by_attribute[attribute] for each in (arm, other))
@@ -70,7 +70,7 @@ def fairness_difference_rows(
             )
 
 
-def corrected(rows: Sequence[Row], family: Sequence[str]) -> Sequence[Row]:
+def corrected(rows: Sequence[ResultRow], family: Sequence[str]) -> Sequence[ResultRow]:
     """Adds is_primary, n_asked and p_adjusted (Holm) to comparisons: of those of a family.
 
     n_asked counts those without a p-value too; they are not corrected for. Of exploratory metrics
@@ -80,7 +80,7 @@ def corrected(rows: Sequence[Row], family: Sequence[str]) -> Sequence[Row]:
         rows: Comparisons, of a task.
         family: Columns that comparisons share that are corrected together, the metric among them.
     """
-    families: dict[tuple, list[Row]] = {}
+    families: dict[tuple, list[ResultRow]] = {}
     for row in rows:
         families.setdefault(tuple(row[key] for key in family), []).append(row)
     for members in families.values():
@@ -92,7 +92,7 @@ def corrected(rows: Sequence[Row], family: Sequence[str]) -> Sequence[Row]:
     return rows
 
 
-def in_words(rows: Sequence[Row], of_what: str) -> str | None:
+def in_words(rows: Sequence[ResultRow], of_what: str) -> str | None:
     """One line about the comparisons of a task; None where there are none of the primary metric.
 
     Args:

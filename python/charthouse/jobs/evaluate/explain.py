@@ -13,9 +13,9 @@ from charthouse.core.errors import CharthouseError, require_known
 from charthouse.core.warehouse import open_warehouse
 from charthouse.jobs.evaluate.attribution import read_linear
 from charthouse.jobs.predict.arms import parse_arm
-from charthouse.jobs.predict.features import read_block
-from charthouse.jobs.predict.job import Asked
+from charthouse.jobs.predict.job import FitKey
 from charthouse.jobs.predict.store import require_as_fitted
+from charthouse.jobs.predict.vectors import read_block
 from charthouse.models.encoders.registry import encoder_specs
 from charthouse.models.fusions.registry import make_fusion
 
@@ -109,7 +109,7 @@ def explain(
         if not scores:
             raise CharthouseError(f"Stay {stay_id} has no score for {task} (run {run_id}).")
         split, y_true, y_score, out_of_fold = scores[0]
-        asked = Asked(task, parse_arm(arm, specs), by)
+        asked = FitKey(task, parse_arm(arm, specs), by)
         require_as_fitted(db, cohort, run_id, asked, fusion)
         linear = read_linear(db, run_id)
         blocks = [

@@ -11,7 +11,7 @@ from rich.table import Table
 from charthouse.core.cohort import read_cohort
 from charthouse.core.errors import CharthouseError
 from charthouse.core.warehouse import open_warehouse
-from charthouse.jobs.evaluate.elsewhere import nothing_evaluated
+from charthouse.jobs.evaluate.other_cohorts import nothing_evaluated
 
 METRICS = ("auroc", "auprc", "accuracy")
 LARGER_CLASS = "larger class: the accuracy of always saying the outcome of most stays"

@@ -1,4 +1,4 @@
-"""What is scored of multimodal learners: the answers that stand, by learner and condition."""
+"""The current answers of multimodal learners, by learner and condition."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

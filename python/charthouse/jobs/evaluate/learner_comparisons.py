@@ -19,18 +19,18 @@ from itertools import combinations, product
 import numpy as np
 
 from charthouse.jobs.ask.conditions import FULL
-from charthouse.jobs.evaluate.choice import one_per_modalities
-from charthouse.jobs.evaluate.comparisons import NOT_SHOWN, corrected
-from charthouse.jobs.evaluate.figures import (
+from charthouse.jobs.evaluate.arm_metrics import (
+    ArmMetrics,
     Bootstrap,
-    Figures,
-    Row,
+    ResultRow,
     difference_row,
     interval_row,
 )
+from charthouse.jobs.evaluate.comparisons import NOT_SHOWN, corrected
 from charthouse.jobs.evaluate.learner_answers import Answers, Learner
-from charthouse.jobs.evaluate.learners import AS_WRONG, ASKED, P_YES, measured_on
-from charthouse.jobs.evaluate.questions import populations_of
+from charthouse.jobs.evaluate.learner_metrics import AS_WRONG, ASKED, P_YES, measured_on
+from charthouse.jobs.evaluate.planned_comparisons import populations_of
+from charthouse.jobs.evaluate.representatives import one_per_modalities
 from charthouse.jobs.evaluate.scored import ALL, Stays
 from charthouse.stats.bootstrap import Interval, Resampled
 from charthouse.stats.multiplicity import resamples_needed
@@ -47,22 +47,22 @@ FAMILY = ("question", "metric")
 
 def comparison_rows(
     learners: Sequence[Learner],
-    arms: Sequence[Figures],
+    arms: Sequence[ArmMetrics],
     stays: Stays,
     bootstrap: Bootstrap,
     by_era: bool = False,
-) -> Sequence[Row]:
+) -> Sequence[ResultRow]:
     """Rows of results.learner_comparisons, of one task.
 
     Args:
         learners: All that were asked.
         arms: Those that learners are measured against.
         stays: The test stays.
-        bootstrap: How sure figures are made.
+        bootstrap: How intervals are made.
         by_era: Whether the split is: then arms that use images are compared on fewer stays.
     """
     shown = [learner for learner in learners if FULL in learner.conditions]
-    rows: list[Row] = []
+    rows: list[ResultRow] = []
     with_arms = list(product(shown, arms))
     for learner, arm in with_arms:
         among = stays.populations[populations_of(by_era, arm.scored.arm)[0]]
@@ -85,7 +85,7 @@ def _enough(bootstrap: Bootstrap, pairs: Sequence[object]) -> Bootstrap:
     return replace(bootstrap, n=resamples_needed(bootstrap.n, len(pairs)))
 
 
-def chosen_arms(found: Sequence[Figures], fusion: str) -> list[Figures]:
+def chosen_arms(found: Sequence[ArmMetrics], fusion: str) -> list[ArmMetrics]:
     """One for each set of modalities, chosen on validation, of those of the default fusion."""
     by_arm = {each.scored.arm.name: each for each in found if each.scored.fusion == fusion}
     validation = {
@@ -97,8 +97,8 @@ def chosen_arms(found: Sequence[Figures], fusion: str) -> list[Figures]:
 
 
 def _against_arm(
-    learner: Learner, arm: Figures, stays: Stays, among: np.ndarray, bootstrap: Bootstrap
-) -> Iterator[Row]:
+    learner: Learner, arm: ArmMetrics, stays: Stays, among: np.ndarray, bootstrap: Bootstrap
+) -> Iterator[ResultRow]:
     full = learner.conditions[FULL]
     y_score = arm.scored.y_score["test"]
     common = _named("learner_against_arm", learner) | {
@@ -121,7 +121,7 @@ def _against_arm(
 
 def _against_condition(
     learner: Learner, condition: str, stays: Stays, bootstrap: Bootstrap
-) -> Iterator[Row]:
+) -> Iterator[ResultRow]:
     full, other = (learner.conditions[name] for name in (FULL, condition))
     common = _named("uses_the_picture", learner, learner, condition)
     yield from _paired(common, full, other, ("auroc", "brier"), stays, bootstrap)
@@ -142,20 +142,20 @@ def _against_condition(
 
 def _against_learner(
     learner: Learner, other: Learner, stays: Stays, bootstrap: Bootstrap
-) -> Iterator[Row]:
+) -> Iterator[ResultRow]:
     ours, theirs = (each.conditions[FULL] for each in (learner, other))
     common = _named("learner_against_learner", learner, other, FULL)
     yield from _paired(common, ours, theirs, ("auroc",), stays, bootstrap)
 
 
 def _paired(
-    common: Row,
+    common: ResultRow,
     ours: Answers,
     theirs: Answers,
     of_p_yes: Sequence[str],
     stays: Stays,
     bootstrap: Bootstrap,
-) -> Iterator[Row]:
+) -> Iterator[ResultRow]:
     """Accuracy on the stays that both answered, and metrics of p_yes where both have one."""
     if (rows := ours.answered & theirs.answered).any():
         pair = [_decided(each, stays, rows, ("accuracy",), bootstrap) for each in (ours, theirs)]
@@ -180,12 +180,12 @@ def _differences(
     theirs: Resampled,
     *,
     untested: Mapping[str, str] | None = None,
-) -> Iterator[Row]:
+) -> Iterator[ResultRow]:
     for metric, found in ours.minus(theirs, untested).items():
         yield {**common, "counting": counting, "metric": metric} | difference_row(found)
 
 
-def _mean_row(metric: str, counting: str, mean: Interval, bootstrap: Bootstrap) -> Row:
+def _mean_row(metric: str, counting: str, mean: Interval, bootstrap: Bootstrap) -> ResultRow:
     """A mean that cannot be below 0: an interval, but no p-value for its being 0."""
     row = interval_row(mean)
     difference = {
@@ -198,7 +198,7 @@ def _mean_row(metric: str, counting: str, mean: Interval, bootstrap: Bootstrap) 
 
 def _named(
     question: str, learner: Learner, other: Learner | None = None, condition: str | None = None
-) -> Row:
+) -> ResultRow:
     """What is compared with what."""
     return {
         "question": question,

@@ -1,26 +1,28 @@
-"""Every arm and learner that has scored the present cohort: its figures, and how they compare."""
+"""Evaluates every arm and learner that has scored the present cohort, and compares them."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from charthouse.core.cohort import read_cohort, require_cohort
+from charthouse.core.cohort import read_cohort
 from charthouse.core.errors import CharthouseError, require_known
 from charthouse.core.progress import Say, Watch
-from charthouse.core.runs import new_run_id, note_counts, start_run
+from charthouse.core.runs import Run
 from charthouse.core.warehouse import open_warehouse
 from charthouse.jobs.evaluate import store
-from charthouse.jobs.evaluate.certainty import how_sure
+from charthouse.jobs.evaluate.arm_metrics import ArmMetrics
 from charthouse.jobs.evaluate.comparisons import in_words
-from charthouse.jobs.evaluate.figures import Figures
+from charthouse.jobs.evaluate.precision import how_sure
 from charthouse.jobs.evaluate.scored import ALL, CXR_YEARS, Stays
-from charthouse.jobs.evaluate.task import Options, Subject, Task
+from charthouse.jobs.evaluate.task import EvaluateRequest, Task, TaskInputs
 from charthouse.models.encoders.registry import encoder_specs
 from charthouse.stats.bootstrap import rarer_patients
 
 
-def evaluate(project: Path, warehouse: Path, options: Options, *, say: Say, watch: Watch) -> None:
+def evaluate(
+    project: Path, warehouse: Path, request: EvaluateRequest, *, say: Say, watch: Watch
+) -> None:
     """Fills results.metrics, comparisons, subgroup_metrics, fairness, contributions and curves.
 
     And the learner_ tables, where learners have been asked.
@@ -28,8 +30,8 @@ def evaluate(project: Path, warehouse: Path, options: Options, *, say: Say, watc
     Args:
         project: folder of dbt_project.yml.
         warehouse: the DuckDB file.
-        options: what the user asked.
-        say: told one line at a time.
+        request: what the user asked for.
+        say: called with one line at a time.
         watch: shows progress.
 
     Raises:
@@ -38,26 +40,26 @@ def evaluate(project: Path, warehouse: Path, options: Options, *, say: Say, watc
     """
     with open_warehouse(warehouse) as db:
         cohort = read_cohort(db)
-    for task in options.tasks:
+    for task in request.tasks:
         require_known("--task", task, cohort.tasks)
-    options = options.once()
+    request = request.once()
     specs = encoder_specs(project)
     say(f"{cohort.describe()} in {warehouse}")
     left_out = []
-    for task in options.tasks or cohort.tasks:
-        if not _evaluate(Task(project, warehouse, cohort, specs, task, options, say), watch):
+    for task in request.tasks or cohort.tasks:
+        if not _evaluate(Task(project, warehouse, cohort, specs, task, request, say), watch):
             left_out.append(task)
     nothing = "no arm has scored this cohort. Run charthouse predict first."
-    if left_out and (options.tasks or len(left_out) == len(cohort.tasks)):
+    if left_out and (request.tasks or len(left_out) == len(cohort.tasks)):
         raise CharthouseError(f"{', '.join(left_out)}: {nothing}")
     for task in left_out:
         say(f"  left out: {task}: {nothing}")
 
 
 def _evaluate(task: Task, watch: Watch) -> bool:
-    """All figures of a task, and all of them written at once.
+    """All results of a task, written in one transaction.
 
-    So what stands of a task is of one evaluation, also when a later one is killed.
+    So the current results of a task are of one evaluation, also when a later one is killed.
 
     Returns:
         Whether there was anything: an arm or a learner that has scored the task.
@@ -65,28 +67,25 @@ def _evaluate(task: Task, watch: Watch) -> bool:
     subject = task.read()
     if not subject.scored and not subject.learners:
         return False
-    run_id = _start(task, subject)
-    made = task.compute(subject, run_id, watch)
-    counts = {
-        "arms": len(subject.scored),
-        "comparisons": len(subject.asked),
-        "learners": len(subject.learners),
-    }
-    with open_warehouse(task.warehouse, read_only=False) as db:
-        db.execute("begin")
-        require_cohort(db, task.cohort)
-        store.write(db, made.parts)
-        note_counts(db, run_id, counts, finished=True)
-        db.execute("commit")
+    with _run(task, subject) as run:
+        made = task.compute(subject, run.run_id, watch)
+        with run.transaction() as db:
+            store.write(db, made.replacements)
+            run.counts = {
+                "arms": len(subject.scored),
+                "comparisons": len(subject.asked),
+                "learners": len(subject.learners),
+            }
+            run.finish(db)
     test = subject.stays["test"]
     counted = ", ".join(
         f"{n} {'pairs of arms' if what == 'comparisons' else what}"
-        for what, n in counts.items()
+        for what, n in run.counts.items()
         if n
     )
     task.say(
-        f"  {task.task}: {counted} on {len(test.stay_ids)} test stays, {task.options.n_bootstrap}"
-        f" resamples ({run_id})"
+        f"  {task.task}: {counted} on {len(test.stay_ids)} test stays, {task.request.n_bootstrap}"
+        f" resamples ({run.run_id})"
     )
     pairs = {  # each in its main population, the first
         (row["question"], row["run_id"], row["other_run_id"]): row
@@ -105,34 +104,30 @@ def _evaluate(task: Task, watch: Watch) -> bool:
     return True
 
 
-def _start(task: Task, subject: Subject) -> str:
-    """Notes the run, with all settings of it: `charthouse audit --full` evaluates by them again."""
-    run_id = new_run_id("evaluate")
+def _run(task: Task, subject: TaskInputs) -> Run:
+    """With all settings of it: `charthouse audit --full` evaluates by them again."""
     settings = {
-        "n_bootstrap": task.options.n_bootstrap,
-        "attributes": list(task.options.attributes),
-        "min_group": task.options.min_group,
-        "compare": [list(pair) for pair in task.options.compare],
+        "n_bootstrap": task.request.n_bootstrap,
+        "attributes": list(task.request.attributes),
+        "min_group": task.request.min_group,
+        "compare": [list(pair) for pair in task.request.compare],
         "decision_threshold": task.cohort.variables["decision_threshold"],
         "alert_rate": task.operating.alert_rate,
         "at_sensitivity": task.operating.sensitivity,
     }
-    with open_warehouse(task.warehouse, read_only=False) as db:
-        start_run(
-            db,
-            task.cohort,
-            run_id=run_id,
-            kind="evaluate",
-            name="evaluate",
-            task=task.task,
-            seed=task.options.seed,
-            settings=settings,
-            fingerprint=subject.fingerprint,
-            reads=task.cohort.reads(
-                ("task", task.task), ("population", "complete"), ("settings", "evaluation")
-            ),
-        )
-    return run_id
+    return Run(
+        warehouse=task.warehouse,
+        cohort=task.cohort,
+        kind="evaluate",
+        name="evaluate",
+        task=task.task,
+        seed=task.request.seed,
+        settings=settings,
+        fingerprint=subject.fingerprint,
+        reads=task.cohort.reads(
+            ("task", task.task), ("population", "complete"), ("settings", "evaluation")
+        ),
+    )
 
 
 def _of_cxr_years(task: Task, test: Stays) -> str:
@@ -146,7 +141,7 @@ def _of_cxr_years(task: Task, test: Stays) -> str:
     return "" if n else "No test stay lies within the MIMIC-CXR years: that population is empty."
 
 
-def _how_sure(found: Sequence[Figures], test: Stays) -> str:
+def _how_sure(found: Sequence[ArmMetrics], test: Stays) -> str:
     intervals = [each.by_population["test", ALL].intervals()["auroc"] for each in found]
     return how_sure(
         [each.ci_high - each.ci_low for each in intervals if not np.isnan(each.ci_low)],

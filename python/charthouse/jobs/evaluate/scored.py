@@ -1,4 +1,4 @@
-"""What is evaluated: the scores that stand, with what is known of their stays."""
+"""What is evaluated: the current scores, with what is known of their stays."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

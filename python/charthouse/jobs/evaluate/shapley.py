@@ -12,7 +12,7 @@ from math import factorial
 import numpy as np
 
 from charthouse.jobs.ask.conditions import IMAGE, Condition, coalitions
-from charthouse.jobs.evaluate.figures import Bootstrap, Row, interval_row
+from charthouse.jobs.evaluate.arm_metrics import Bootstrap, ResultRow, interval_row
 from charthouse.jobs.evaluate.learner_answers import Learner
 from charthouse.jobs.evaluate.scored import Stays
 from charthouse.stats.ratios import ratio_intervals
@@ -49,7 +49,7 @@ def shapley_values(worth: np.ndarray, players: Sequence[str]) -> np.ndarray:
 
 def contribution_rows(
     learner: Learner, stays: Stays, bootstrap: Bootstrap, players: Sequence[str]
-) -> Iterator[Row]:
+) -> Iterator[ResultRow]:
     """Rows of results.learner_contributions; none unless all coalitions have been asked.
 
     Of the stays that have a p_yes under each of them: mean_absolute and mean, of a player's value,

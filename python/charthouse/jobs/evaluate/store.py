@@ -13,12 +13,12 @@ Rows = Sequence[Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
-class Part:
+class Replacement:
     """Rows of one table of results, and which rows of it they are in place of.
 
     Attributes:
         table: Its name.
-        rows: All that should stand.
+        rows: All that there should be.
         same: Condition on the table's columns, in SQL: of the same as these rows.
         parameters: Of the condition.
     """
@@ -29,17 +29,17 @@ class Part:
     parameters: Sequence[Any]
 
 
-def joined(parts: Iterable[Mapping[str, Rows]]) -> dict[str, Rows]:
-    """Tables of results to the rows of all parts."""
+def joined(made: Iterable[Mapping[str, Rows]]) -> dict[str, Rows]:
+    """Tables of results to all rows that were made for them."""
     found: dict[str, list[Mapping[str, Any]]] = {}
-    for part in parts:
-        for table, rows in part.items():
+    for tables in made:
+        for table, rows in tables.items():
             found.setdefault(table, []).extend(rows)
     return dict(found)
 
 
-def parts(tables: Mapping[str, Rows], **of: Sequence[str]) -> list[Part]:
-    """Figures in place of all that are of the same.
+def replacements(tables: Mapping[str, Rows], **of: Sequence[str]) -> list[Replacement]:
+    """Rows in place of all that are of the same.
 
     Args:
         tables: Table of results to its rows; of none, what there was goes all the same.
@@ -48,20 +48,20 @@ def parts(tables: Mapping[str, Rows], **of: Sequence[str]) -> list[Part]:
     """
     same = " and ".join(f"{column} in (select unnest(?::varchar[]))" for column in of)
     known = [list(values) for values in of.values()]
-    return [Part(table, rows, same, known) for table, rows in tables.items()]
+    return [Replacement(table, rows, same, known) for table, rows in tables.items()]
 
 
-def comparisons(cohort: Cohort, task: str, rows: Rows) -> Part:
+def comparisons(cohort: Cohort, task: str, rows: Rows) -> Replacement:
     """All comparisons of a task's arms on the present cohort, likewise."""
     same = "task = ? and run_id in (select run_id from results.runs where cohort_hash = ?)"
-    return Part("comparisons", rows, same, [task, cohort.cohort_hash])
+    return Replacement("comparisons", rows, same, [task, cohort.cohort_hash])
 
 
-def write(db: duckdb.DuckDBPyConnection, of_task: Iterable[Part]) -> None:
-    """Writes parts in place of what there was, in the caller's transaction."""
-    for part in of_task:
-        db.execute(f"delete from results.{part.table} where {part.same}", part.parameters)
-        insert(db, f"results.{part.table}", part.rows)
+def write(db: duckdb.DuckDBPyConnection, of_task: Iterable[Replacement]) -> None:
+    """Writes rows in place of what there was, in the caller's transaction."""
+    for each in of_task:
+        db.execute(f"delete from results.{each.table} where {each.same}", each.parameters)
+        insert(db, f"results.{each.table}", each.rows)
 
 
 def insert(db: duckdb.DuckDBPyConnection, table: str, rows: Rows) -> None:

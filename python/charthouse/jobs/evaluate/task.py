@@ -1,4 +1,4 @@
-"""One task: what there is to evaluate, and all rows of its figures; nothing is written here."""
+"""One task: what there is to evaluate, and all rows of its metrics; nothing is written here."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,22 +10,21 @@ from charthouse.core.cohort import Cohort, require_cohort
 from charthouse.core.errors import CharthouseError
 from charthouse.core.progress import Say, Watch
 from charthouse.core.warehouse import open_warehouse
-from charthouse.jobs.evaluate import figures as of
-from charthouse.jobs.evaluate import store
+from charthouse.jobs.evaluate import arm_metrics, store
+from charthouse.jobs.evaluate.arm_metrics import ArmMetrics, Bootstrap, ResultRow
 from charthouse.jobs.evaluate.attribution import absolute_contributions, read_linear, shares
 from charthouse.jobs.evaluate.comparisons import (
     corrected,
     difference_rows,
     fairness_difference_rows,
 )
-from charthouse.jobs.evaluate.figures import Bootstrap, Figures, Row
 from charthouse.jobs.evaluate.learner_answers import Learner, read_learners
 from charthouse.jobs.evaluate.learner_comparisons import chosen_arms, comparison_rows
-from charthouse.jobs.evaluate.learners import fairness_rows, in_words, metric_rows
-from charthouse.jobs.evaluate.questions import (
-    Question,
+from charthouse.jobs.evaluate.learner_metrics import fairness_rows, in_words, metric_rows
+from charthouse.jobs.evaluate.planned_comparisons import (
+    PlannedComparison,
+    plan_comparisons,
     populations_of,
-    questions,
     resamples_by_family,
 )
 from charthouse.jobs.evaluate.scored import (
@@ -37,9 +36,9 @@ from charthouse.jobs.evaluate.scored import (
 )
 from charthouse.jobs.evaluate.shapley import contribution_rows
 from charthouse.jobs.predict.arms import parse_arm
-from charthouse.jobs.predict.features import read_block
-from charthouse.jobs.predict.job import Asked
+from charthouse.jobs.predict.job import FitKey
 from charthouse.jobs.predict.store import require_as_fitted
+from charthouse.jobs.predict.vectors import read_block
 from charthouse.models.encoders.spec import EncoderSpec
 from charthouse.models.fusions.registry import make_fusion
 from charthouse.stats.groups import MIN_GROUP
@@ -50,7 +49,7 @@ ATTRIBUTES = ("age_group", "gender", "race_group")
 
 
 @dataclass(frozen=True)
-class Options:
+class EvaluateRequest:
     """What a user may ask of `charthouse evaluate`."""
 
     tasks: Sequence[str] = ()  # none: all
@@ -60,7 +59,7 @@ class Options:
     min_group: int = MIN_GROUP
     seed: int = 0
 
-    def once(self) -> "Options":
+    def once(self) -> "EvaluateRequest":
         """Without what was said twice: it would be counted twice."""
         return replace(
             self,
@@ -70,7 +69,7 @@ class Options:
 
 
 @dataclass(frozen=True, eq=False)
-class Subject:
+class TaskInputs:
     """What there is to evaluate of a task.
 
     Attributes:
@@ -83,11 +82,11 @@ class Subject:
     stays: Mapping[str, Stays]
     scored: Sequence[Scored]
     learners: Sequence[Learner]
-    asked: Sequence[Question]
+    asked: Sequence[PlannedComparison]
 
     @property
     def fingerprint(self) -> str:
-        """Of whose scores and which answers the figures are."""
+        """Of the scores and answers that are evaluated."""
         answers = [
             ":".join([each.fingerprint, *(of.answers_hash for of in each.conditions.values())])
             for each in self.learners
@@ -100,33 +99,33 @@ class Evaluation:
     """What there is to say and to write of a task.
 
     Attributes:
-        found: Run of predict to the figures of its arm.
+        found: Run of predict to the metrics of its arm.
         compared: Rows of results.comparisons.
         against: Rows of results.learner_comparisons.
         of_learners: A line about each learner.
-        parts: Every row, as it is written.
+        replacements: Every row, as it is written.
     """
 
-    found: Mapping[str, Figures]
-    compared: Sequence[Row]
-    against: Sequence[Row]
+    found: Mapping[str, ArmMetrics]
+    compared: Sequence[ResultRow]
+    against: Sequence[ResultRow]
     of_learners: Sequence[str]
-    parts: Sequence[store.Part]
+    replacements: Sequence[store.Replacement]
 
 
 @dataclass(frozen=True)
 class Task:
-    """One task, to be evaluated as the options say."""
+    """One task, to be evaluated as the request says."""
 
     project: Path
     warehouse: Path
     cohort: Cohort
     specs: Mapping[str, EncoderSpec]
     task: str
-    options: Options
+    request: EvaluateRequest
     say: Say
 
-    def read(self) -> Subject:
+    def read(self) -> TaskInputs:
         """Scores and answers of the present cohort.
 
         Raises:
@@ -136,15 +135,15 @@ class Task:
         with open_warehouse(self.warehouse) as db:
             require_cohort(db, self.cohort)
             stays = {
-                split: read_stays(db, self.task, split, self.options.attributes) for split in SPLITS
+                split: read_stays(db, self.task, split, self.request.attributes) for split in SPLITS
             }
             scored = read_scored(db, self.cohort, self.task, stays, self.specs)
             learners = read_learners(db, self.cohort, self.task, stays["test"])
         asked = self._questions(scored) if scored or learners else []
-        return Subject(stays, scored, learners, asked)
+        return TaskInputs(stays, scored, learners, asked)
 
-    def compute(self, subject: Subject, run_id: str, watch: Watch) -> Evaluation:
-        """Figures one by one, then the comparisons; writes nothing.
+    def compute(self, subject: TaskInputs, run_id: str, watch: Watch) -> Evaluation:
+        """Metrics of each arm and learner, then the comparisons; writes nothing.
 
         Args:
             subject: What to evaluate.
@@ -157,45 +156,45 @@ class Task:
         stays, scored, learners = subject.stays, subject.scored, subject.learners
         asked = subject.asked
         bootstrap = Bootstrap(
-            self.options.n_bootstrap, self.options.seed, self.options.min_group, self.operating
+            self.request.n_bootstrap, self.request.seed, self.request.min_group, self.operating
         )
         n_compared = resamples_by_family(asked, bootstrap.n)
         setting = self.cohort.variables["decision_threshold"]
         test = stays["test"]
-        found: dict[str, Figures] = {}
-        of_arms: list[dict[str, list[Row]]] = []
-        of_learners: list[dict[str, list[Row]]] = []
+        found: dict[str, ArmMetrics] = {}
+        of_arms: list[dict[str, list[ResultRow]]] = []
+        of_learners: list[dict[str, list[ResultRow]]] = []
         lines = []
         total, done = len(scored) + len(learners) + 1, count(1)
-        with watch(self.task, total) as told:
+        with watch(self.task, total) as progress:
             for each in scored:
                 most = max(
                     (n_compared[question.family] for question in asked if each in question.arms),
                     default=bootstrap.n,
                 )
-                found[each.run_id] = of.figures(each, stays, setting, bootstrap, most)
+                found[each.run_id] = arm_metrics.measure_arm(each, stays, setting, bootstrap, most)
                 of_arms.append(self._arm_rows(run_id, found[each.run_id], test, bootstrap))
-                told(next(done), total)
+                progress(next(done), total)
             for learner in learners:
                 of_learners.append(self._learner_rows(run_id, learner, test, bootstrap))
                 lines.append(in_words(learner, of_learners[-1]["learner_metrics"]))
-                told(next(done), total)
+                progress(next(done), total)
             arms = chosen_arms(list(found.values()), self.cohort.variables["fusion"])
             compared = self._compare(run_id, asked, found, n_compared)
             against = self._of_learners(
                 run_id, comparison_rows(learners, arms, test, bootstrap, self.by_era)
             )
-            told(next(done), total)
-        parts = [
-            *store.parts(store.joined(of_arms), run_id=list(found)),
+            progress(next(done), total)
+        replacements = [
+            *store.replacements(store.joined(of_arms), run_id=list(found)),
             store.comparisons(self.cohort, self.task, compared),
         ]
         if learners:
             of_task = {"task": [self.task], "cohort_hash": [self.cohort.cohort_hash]}
             names = [learner.name for learner in learners]  # under other settings too
-            parts += store.parts(store.joined(of_learners), **of_task, learner=names)
-            parts += store.parts({"learner_comparisons": against}, **of_task)
-        return Evaluation(found, compared, against, lines, parts)
+            replacements += store.replacements(store.joined(of_learners), **of_task, learner=names)
+            replacements += store.replacements({"learner_comparisons": against}, **of_task)
+        return Evaluation(found, compared, against, lines, replacements)
 
     @property
     def operating(self) -> Operating:
@@ -212,13 +211,13 @@ class Task:
     def by_era(self) -> bool:
         return self.cohort.variables["split_by"] == "era"
 
-    def _questions(self, scored: Sequence[Scored]) -> list[Question]:
+    def _questions(self, scored: Sequence[Scored]) -> list[PlannedComparison]:
         fusion = self.cohort.variables["fusion"]
-        asked = questions(scored, fusion)
+        asked = plan_comparisons(scored, fusion)
         by_name = {each.arm.name: each for each in scored if each.fusion == fusion}
         pairs = [
             (parse_arm(first, self.specs).name, parse_arm(second, self.specs).name)
-            for first, second in self.options.compare
+            for first, second in self.request.compare
         ]
         for names in dict.fromkeys(pairs):
             if names[0] == names[1]:
@@ -229,26 +228,26 @@ class Task:
                         f"--compare: {name} by {fusion} has not scored {self.task}. Run charthouse"
                         f" predict --arm '{name}'."
                     )
-            asked.append(Question("asked for", by_name[names[0]], by_name[names[1]]))
+            asked.append(PlannedComparison("asked for", by_name[names[0]], by_name[names[1]]))
         return asked
 
     def _arm_rows(
-        self, run_id: str, found: Figures, test: Stays, bootstrap: Bootstrap
-    ) -> dict[str, list[Row]]:
+        self, run_id: str, found: ArmMetrics, test: Stays, bootstrap: Bootstrap
+    ) -> dict[str, list[ResultRow]]:
         """Rows of the tables of arms."""
         rows = {
-            "metrics": of.metric_rows(found),
-            "subgroup_metrics": of.subgroup_rows(found),
-            "fairness": of.fairness_rows(found),
+            "metrics": arm_metrics.metric_rows(found),
+            "subgroup_metrics": arm_metrics.subgroup_rows(found),
+            "fairness": arm_metrics.fairness_rows(found),
             "contributions": self._contribution_rows(found.scored, test, bootstrap),
-            "curves": of.curve_rows(found.scored, test, bootstrap),
+            "curves": arm_metrics.curve_rows(found.scored, test, bootstrap),
         }
         key = self._key(found.scored) | {"evaluation_run_id": run_id}
         return {table: [key | row for row in of_table] for table, of_table in rows.items()}
 
     def _learner_rows(
         self, run_id: str, learner: Learner, test: Stays, bootstrap: Bootstrap
-    ) -> dict[str, list[Row]]:
+    ) -> dict[str, list[ResultRow]]:
         """Rows of the tables of learners, but for comparisons."""
         rows = {
             "learner_metrics": metric_rows(learner, test, bootstrap),
@@ -263,7 +262,7 @@ class Task:
             for table, of_table in rows.items()
         }
 
-    def _of_learners(self, run_id: str, rows: Sequence[Row]) -> list[Row]:
+    def _of_learners(self, run_id: str, rows: Sequence[ResultRow]) -> list[ResultRow]:
         """With the columns that all tables of learners have."""
         common = {
             "evaluation_run_id": run_id,
@@ -272,7 +271,7 @@ class Task:
         }
         return [common | row for row in rows]
 
-    def _key(self, scored: Scored) -> Row:
+    def _key(self, scored: Scored) -> ResultRow:
         return {
             "run_id": scored.run_id,
             "task": self.task,
@@ -292,7 +291,7 @@ class Task:
             return []
         with open_warehouse(self.warehouse) as db:
             require_cohort(db, self.cohort)
-            asked = Asked(self.task, scored.arm, scored.fusion)
+            asked = FitKey(self.task, scored.arm, scored.fusion)
             try:
                 require_as_fitted(db, self.cohort, scored.run_id, asked, fusion)
             except CharthouseError as error:
@@ -313,8 +312,8 @@ class Task:
                 "modality": share.modality,
                 "mean_absolute": share.mean_absolute,
                 "share": share.share,
-                "ci_low": of.number(share.ci_low),
-                "ci_high": of.number(share.ci_high),
+                "ci_low": arm_metrics.number(share.ci_low),
+                "ci_high": arm_metrics.number(share.ci_high),
                 "reason": share.reason,
                 "n": int(rows.sum()),
             }
@@ -325,12 +324,12 @@ class Task:
     def _compare(
         self,
         run_id: str,
-        asked: Sequence[Question],
-        found: Mapping[str, Figures],
+        asked: Sequence[PlannedComparison],
+        found: Mapping[str, ArmMetrics],
         n_compared: Mapping[tuple[str, str], int],
-    ) -> Sequence[Row]:
+    ) -> Sequence[ResultRow]:
         """Rows of results.comparisons, their p-values corrected within each question and fusion."""
-        rows: list[Row] = []
+        rows: list[ResultRow] = []
         for question in asked:
             arm, other = (found[each.run_id] for each in question.arms)
             common = {
@@ -345,6 +344,6 @@ class Task:
             populations = populations_of(self.by_era, question.arm.arm, question.other.arm)
             pair = [*difference_rows(arm, other, populations, n_compared[question.family])]
             if question.adds and ALL in populations:
-                pair += fairness_difference_rows(arm, other, self.options.attributes)
+                pair += fairness_difference_rows(arm, other, self.request.attributes)
             rows += [common | row for row in pair]
         return corrected(rows, ("question", "fusion", "population", "attribute", "metric"))

@@ -1,4 +1,4 @@
-"""Arms: which encoders a prediction rests on, and their names.
+"""Arms, the models of the benchmark: each a combination of encoders, by its name.
 
 ``structured[gru]+image[swin]`` is demographics and the GRU's time series, and Swin's images.
 ``structured[demographics]`` has no time series; ``image[swin]`` has images alone. Several encoders
@@ -13,9 +13,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import PlainValidator, ValidationInfo
 
 from charthouse.core.errors import CharthouseError
-from charthouse.core.registry import seed_rows
+from charthouse.core.registry import read_seed
 from charthouse.models.encoders.spec import EncoderSpec
 from charthouse.models.fusions.block import PRESENCE
 
@@ -36,7 +39,7 @@ class Arm:
 
     @property
     def name(self) -> str:
-        """As it stands in the results."""
+        """As the results have it."""
         if not self.parts:
             return PRESENCE
         return "+".join(
@@ -95,6 +98,12 @@ def parse_arm(name: str, encoders: Mapping[str, EncoderSpec]) -> Arm:
 
     Raises:
         CharthouseError: it is no arm, or an encoder in it is unknown or of another modality.
+
+    Example:
+        >>> from charthouse.models.encoders.registry import encoder_specs
+        >>> arm = parse_arm("text[radbert] + structured[gru]", encoder_specs(project))
+        >>> arm.name, arm.encoders
+        ('structured[gru]+text[radbert]', ('demographics', 'gru', 'radbert'))
     """
     if name == PRESENCE:
         return Arm(())
@@ -142,12 +151,18 @@ def _vectors(arm: str, slot: str, encoder: str, encoders: Mapping[str, EncoderSp
     raise CharthouseError(f"'{arm}': '{encoder}' is no encoder for {slot}. {advice}")
 
 
+def _parsed(name: str, info: ValidationInfo) -> Arm:
+    """By the encoders in the context."""
+    return parse_arm(name, info.context or {})
+
+
 @dataclass(frozen=True)
 class DefaultArm:
     """A row of seeds/arms.csv."""
 
-    arm: Arm
-    purpose: str  # paper, honest or classical
+    arm: Annotated[Arm, PlainValidator(_parsed)]
+    purpose: Literal["paper", "honest", "classical"]
+    question: str  # which it is there to answer
 
     @property
     def is_candidate(self) -> bool:
@@ -159,9 +174,6 @@ def default_arms(project: Path, encoders: Mapping[str, EncoderSpec]) -> list[Def
     """What is fitted when no arm is named.
 
     Raises:
-        CharthouseError: the seed is not there, or a row of it is no arm.
+        CharthouseError: the seed is not there, or a row of it is broken; says which and how.
     """
-    return [
-        DefaultArm(parse_arm(row["arm"], encoders), row["purpose"])
-        for _, row in seed_rows(project, "arms")
-    ]
+    return read_seed(project, "arms", DefaultArm, context=encoders)

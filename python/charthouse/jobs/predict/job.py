@@ -86,7 +86,7 @@ class TaskStays:
 
 
 @dataclass(frozen=True)
-class Asked:
+class FitKey:
     """One row of the results: an arm, fitted for a task by a fusion."""
 
     task: str
@@ -100,7 +100,7 @@ class Asked:
 
 
 @dataclass(frozen=True, eq=False)
-class Predicted:
+class FitResult:
     """What came of it."""
 
     fused: Fused
@@ -121,7 +121,7 @@ def fingerprint(
 
 def fit_arm(
     stays: TaskStays, fusion: Fusion, encoders: Sequence[str], block: Callable[[str], Block]
-) -> Predicted:
+) -> FitResult:
     """Fits and scores.
 
     Args:
@@ -143,4 +143,4 @@ def fit_arm(
             seed=stays.seed,
         )
     )
-    return Predicted(fused, time.monotonic() - started)
+    return FitResult(fused, time.monotonic() - started)

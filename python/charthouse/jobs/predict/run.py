@@ -12,12 +12,12 @@ import duckdb
 from charthouse.core.cohort import Cohort, read_cohort, require_cohort
 from charthouse.core.errors import CharthouseError, require_known
 from charthouse.core.progress import Say, Watch
-from charthouse.core.runs import new_run_id, note_counts, start_run
+from charthouse.core.runs import Run
 from charthouse.core.warehouse import open_warehouse
 from charthouse.jobs.predict import store
 from charthouse.jobs.predict.arms import Arm, best_first, default_arms, parse_arm
-from charthouse.jobs.predict.features import find_sources, read_block
-from charthouse.jobs.predict.job import Asked, Predicted, TaskStays, fingerprint, fit_arm
+from charthouse.jobs.predict.job import FitKey, FitResult, TaskStays, fingerprint, fit_arm
+from charthouse.jobs.predict.vectors import find_sources, read_block
 from charthouse.models.encoders.registry import encoder_specs
 from charthouse.models.encoders.spec import EncoderSpec
 from charthouse.models.fusions.base import MODEL, Fusion
@@ -27,7 +27,7 @@ from charthouse.stats.metrics import measure
 
 
 @dataclass(frozen=True)
-class Options:
+class PredictRequest:
     """What a user may ask of `charthouse predict`."""
 
     arms: Sequence[str] = ()  # none: those of seeds/arms.csv whose encoders have run
@@ -37,14 +37,16 @@ class Options:
     dry_run: bool = False
 
 
-def predict(project: Path, warehouse: Path, options: Options, *, say: Say, watch: Watch) -> None:
+def predict(
+    project: Path, warehouse: Path, request: PredictRequest, *, say: Say, watch: Watch
+) -> None:
     """Fits each arm asked for, or all of seeds/arms.csv whose encoders have run.
 
     Args:
         project: folder of dbt_project.yml.
         warehouse: the DuckDB file.
-        options: what the user asked.
-        say: told one line at a time.
+        request: what the user asked for.
+        say: progress one line at a time.
         watch: shows progress.
 
     Raises:
@@ -55,24 +57,24 @@ def predict(project: Path, warehouse: Path, options: Options, *, say: Say, watch
         cohort = read_cohort(db)
     specs = encoder_specs(project)
     defaults = default_arms(project, specs)
-    named = [parse_arm(name, specs) for name in options.arms]
+    named = [parse_arm(name, specs) for name in request.arms]
     arms = named or [default.arm for default in defaults]
     fusions = {
-        name: make_fusion(project, name) for name in options.fusions or [cohort.variables["fusion"]]
+        name: make_fusion(project, name) for name in request.fusions or [cohort.variables["fusion"]]
     }
-    for task in options.tasks:
+    for task in request.tasks:
         require_known("--task", task, cohort.tasks)
     say(f"{cohort.describe()} in {warehouse}")
     fitted = 0
-    for task in options.tasks or cohort.tasks:
+    for task in request.tasks or cohort.tasks:
         with open_warehouse(warehouse) as db:
             require_cohort(db, cohort)
-            stays = store.read_task(db, cohort, task, options.seed)
-        session = _Session(warehouse, cohort, specs, stays, options.dry_run, say)
+            stays = store.read_task(db, cohort, task, request.seed)
+        session = _Session(warehouse, cohort, specs, stays, request.dry_run, say)
         for name, fusion in fusions.items():
             candidates = [default.arm for default in defaults if default.is_candidate]
             left_out: dict[str, list[str]] = {}
-            with watch(f"{task} by {name}", len(arms)) as told:
+            with watch(f"{task} by {name}", len(arms)) as progress:
                 for place, arm in enumerate(sorted(arms, key=lambda arm: arm.needs_best)):
                     try:
                         if arm.needs_best:
@@ -83,7 +85,7 @@ def predict(project: Path, warehouse: Path, options: Options, *, say: Say, watch
                         if named:
                             raise
                         left_out.setdefault(str(error), []).append(arm.name)
-                    told(place + 1, len(arms))
+                    progress(place + 1, len(arms))
             for reason, names in left_out.items():
                 rest = f" and {len(names) - 1} more" if names[1:] else ""
                 say(f"  {task}  left out {names[0]}{rest}: {reason}")
@@ -102,12 +104,12 @@ class _Session:
     dry_run: bool
     say: Say
     blocks: dict[str, Block] = field(default_factory=dict)
-    runs: dict[Asked, str] = field(default_factory=dict)
+    runs: dict[FitKey, str] = field(default_factory=dict)
     baselines: dict[str, Arm] = field(default_factory=dict)  # by fusion
 
     def fit(self, arm: Arm, fusion_name: str, fusion: Fusion) -> None:
         """Fits an arm, unless just these scores are there."""
-        asked = Asked(self.stays.task, arm, fusion_name)
+        asked = FitKey(self.stays.task, arm, fusion_name)
         if asked in self.runs:
             return
         with self._marts() as db:
@@ -139,7 +141,7 @@ class _Session:
                 self.fit(arm, fusion_name, fusion)
             except CharthouseError as error:
                 why_not = str(error)
-        asked = [Asked(self.stays.task, arm, fusion_name) for arm in candidates]
+        asked = [FitKey(self.stays.task, arm, fusion_name) for arm in candidates]
         runs = {each.arm: self.runs[each] for each in asked if each in self.runs}
         if not runs:
             raise CharthouseError(f"there is no time-series baseline to build on: {why_not}")
@@ -167,39 +169,38 @@ class _Session:
         }
 
     def _fit(
-        self, asked: Asked, fusion: Fusion, sources: dict[str, tuple[Source, ...]], print_of: str
+        self, asked: FitKey, fusion: Fusion, sources: dict[str, tuple[Source, ...]], print_of: str
     ) -> None:
-        run_id = new_run_id("predict")
-        settings = {
-            "arm": asked.arm.name,
-            "fusion": asked.fusion,
-            "fusion_version": fusion.version,
-            "fit_splits": self.stays.fit_splits,
-            "folds": self.stays.made_folds,
-        }
-        with open_warehouse(self.warehouse, read_only=False) as db:
-            start_run(
-                db,
-                self.cohort,
-                run_id=run_id,
-                kind="predict",
-                name=asked.name,
-                task=asked.task,
-                seed=self.stays.seed,
-                settings=settings,
-                fingerprint=print_of,
-                reads=self.cohort.reads(("task", asked.task), *asked.arm.parts_read(self.specs)),
-            )
-        predicted = fit_arm(self.stays, fusion, asked.arm.reads, partial(self._block, sources))
-        counts = {"stays": len(self.stays.stay_ids), "seconds": round(predicted.seconds, 3)}
-        with open_warehouse(self.warehouse, read_only=False) as db:
-            db.execute("begin")
-            require_cohort(db, self.cohort)
+        with Run(
+            warehouse=self.warehouse,
+            cohort=self.cohort,
+            kind="predict",
+            name=asked.name,
+            task=asked.task,
+            seed=self.stays.seed,
+            settings={
+                "arm": asked.arm.name,
+                "fusion": asked.fusion,
+                "fusion_version": fusion.version,
+                "fit_splits": self.stays.fit_splits,
+                "folds": self.stays.made_folds,
+            },
+            fingerprint=print_of,
+            reads=self.cohort.reads(("task", asked.task), *asked.arm.parts_read(self.specs)),
+        ) as run:
+            predicted = fit_arm(self.stays, fusion, asked.arm.reads, partial(self._block, sources))
             hashes = {encoder: self.blocks[encoder].vectors_hash for encoder in sources}
-            scores_hash = store.write(db, run_id, asked, self.stays, sources, hashes, predicted)
-            note_counts(db, run_id, counts | {"scores_hash": scores_hash}, finished=True)
-            db.execute("commit")
-        self.runs[asked] = run_id
+            with run.transaction() as db:
+                scores_hash = store.write(
+                    db, run.run_id, asked, self.stays, sources, hashes, predicted
+                )
+                run.counts = {
+                    "stays": len(self.stays.stay_ids),
+                    "seconds": round(predicted.seconds, 3),
+                    "scores_hash": scores_hash,
+                }
+                run.finish(db)
+        self.runs[asked] = run.run_id
         self.say(f"  {asked.task}  {asked.arm.name}: {_summary(predicted)}")
 
     def _block(self, sources: dict[str, tuple[Source, ...]], encoder: str) -> Block:
@@ -230,7 +231,7 @@ class _Session:
             yield db
 
 
-def _summary(predicted: Predicted) -> str:
+def _summary(predicted: FitResult) -> str:
     model = next(found for found in predicted.fused.components if found.name == MODEL)
     choice = ""
     if model.logistic:

@@ -11,8 +11,8 @@ import numpy as np
 from charthouse.core.cohort import Cohort
 from charthouse.core.errors import CharthouseError
 from charthouse.core.warehouse import insert_columns
-from charthouse.jobs.predict.features import find_sources
-from charthouse.jobs.predict.job import Asked, Predicted, TaskStays
+from charthouse.jobs.predict.job import FitKey, FitResult, TaskStays
+from charthouse.jobs.predict.vectors import find_sources
 from charthouse.models.fusions.base import Component, Fusion
 from charthouse.models.fusions.block import Source
 
@@ -36,8 +36,8 @@ def read_task(db: duckdb.DuckDBPyConnection, cohort: Cohort, task: str, seed: in
     )
 
 
-def current_run(db: duckdb.DuckDBPyConnection, asked: Asked, fingerprint: str) -> str | None:
-    """The run that has just these scores, if it is what stands of its arm."""
+def current_run(db: duckdb.DuckDBPyConnection, asked: FitKey, fingerprint: str) -> str | None:
+    """The run that has just these scores, if it is current."""
     found = db.execute(
         "select run_id from results.current_runs where kind = 'predict' and name = ? and task = ?"
         " and fingerprint = ?",
@@ -47,7 +47,7 @@ def current_run(db: duckdb.DuckDBPyConnection, asked: Asked, fingerprint: str) -
 
 
 def require_as_fitted(
-    db: duckdb.DuckDBPyConnection, cohort: Cohort, run_id: str, asked: Asked, fusion: Fusion
+    db: duckdb.DuckDBPyConnection, cohort: Cohort, run_id: str, asked: FitKey, fusion: Fusion
 ) -> None:
     """Stops where a run cannot be taken apart: its coefficients are of other numbers.
 
@@ -100,11 +100,11 @@ def read_scores(
 def write(
     db: duckdb.DuckDBPyConnection,
     run_id: str,
-    asked: Asked,
+    asked: FitKey,
     stays: TaskStays,
     sources: Mapping[str, Sequence[Source]],
     vectors_hashes: Mapping[str, str | None],
-    predicted: Predicted,
+    predicted: FitResult,
 ) -> str:
     """Predictions, models, coefficients and inputs of a run, in the caller's transaction.
 
@@ -186,9 +186,7 @@ def _write_component(
         "candidates": json.dumps(candidates),
         "fitted_on": stays.stay_ids[component.fitted_on].tolist(),
     }
-    columns = ", ".join(row)
-    marks = ", ".join("?" for _ in row)
-    db.execute(f"insert into results.fits ({columns}) values ({marks})", list(row.values()))
+    insert_columns(db, "results.fits", {name: [value] for name, value in row.items()})
     if logistic:
         n = len(component.columns)
         insert_columns(

@@ -21,8 +21,8 @@ from typing import Any, NoReturn
 import numpy as np
 from PIL import Image as Pillow
 
-from charthouse.core.ahead import ahead
 from charthouse.core.errors import CharthouseError
+from charthouse.core.prefetch import ahead
 from charthouse.data.xray_files import (
     LEADS_OUT,
     Unreadable,

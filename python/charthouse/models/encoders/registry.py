@@ -3,26 +3,16 @@
 Reading the registry imports none of them; `encoder_class` imports one.
 """
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from charthouse.core.errors import CharthouseError
 from charthouse.core.modalities import Modality, modalities, modality_kinds
-from charthouse.core.registry import (
-    class_named,
-    contamination_faults,
-    require_registered,
-    seed_rows,
-)
-from charthouse.models.encoders.spec import EncoderSpec
+from charthouse.core.registry import class_named, read_seed, require_registered
+from charthouse.models.encoders.spec import EncoderRow, EncoderSpec
 
 if TYPE_CHECKING:
     from charthouse.models.encoders.base import Context, Encoder
-
-
-NOT_ENCODERS = ("encoded", "skipped", "fitted", "current_vectors")
-"""Other relations of the schema embeddings."""
 
 
 def encoder_specs(project: Path) -> dict[str, EncoderSpec]:
@@ -31,55 +21,22 @@ def encoder_specs(project: Path) -> dict[str, EncoderSpec]:
     Raises:
         CharthouseError: the seed is not there, or a row of it is broken; says which and how.
     """
-    path = project / "seeds/encoders.csv"
     of_kind: dict[str, list[Modality]] = {}
     for modality in modalities(project):
         of_kind.setdefault(modality.kind, []).append(modality)
-    kinds = modality_kinds(project)
     specs = {}
-    for line, row in seed_rows(project, "encoders"):
-        _require_sound(row, path, line, kinds)
-        for place, modality in enumerate(of_kind.get(row["kind"], ())):
-            encoder = f"{row['encoder']}__{modality.name}" if place else row["encoder"]
-            specs[encoder] = _spec(row, encoder, modality, path)
+    for row in read_seed(
+        project,
+        "encoders",
+        EncoderRow,
+        mend="docs/add-an-encoder.md shows a row.",
+        context=modality_kinds(project),
+    ):
+        for place, modality in enumerate(of_kind.get(row.kind, ())):
+            encoder = f"{row.encoder}__{modality.name}" if place else row.encoder
+            columns = vars(row) | {"encoder": encoder}
+            specs[encoder] = EncoderSpec(**columns, name=row.encoder, modality=modality)
     return specs
-
-
-def _require_sound(row: dict[str, str], path: Path, line: int, kinds: tuple[str, ...]) -> None:
-    faults = {
-        "encoder": re.fullmatch("[a-z][a-z0-9]*(_[a-z0-9]+)*", row.get("encoder") or "")
-        and row["encoder"] not in NOT_ENCODERS,
-        "kind": row.get("kind") in kinds,
-        "foundation_model": row.get("foundation_model") in ("true", "false"),
-        "dimension": re.fullmatch("[1-9][0-9]*|", row.get("dimension") or ""),
-    } | contamination_faults(row)
-    if broken := [name for name, is_right in faults.items() if not is_right]:
-        raise CharthouseError(
-            f"{path}, line {line}: wrong {' and '.join(broken)}. docs/add-an-encoder.md shows a"
-            " row."
-        )
-
-
-def _spec(row: dict[str, str], encoder: str, modality: Modality, path: Path) -> EncoderSpec:
-    try:
-        return EncoderSpec(
-            encoder=encoder,
-            name=row["encoder"],
-            modality=modality,
-            technique=row["technique"],
-            foundation_model=row["foundation_model"] == "true",
-            domain=row["domain"],
-            training_data=row["training_data"],
-            saw_mimic=row["saw_mimic"],
-            saw_mimic_source=row["saw_mimic_source"],
-            dimension=int(row["dimension"]) if row["dimension"] else None,
-            hub_id=row["hub_id"],
-            revision=row["revision"],
-            licence=row["licence"],
-            citation=row["citation"],
-        )
-    except KeyError as error:
-        raise CharthouseError(f"{path} has no column {error.args[0]}.") from None
 
 
 def encoder_spec(project: Path, name: str) -> EncoderSpec:
@@ -87,6 +44,11 @@ def encoder_spec(project: Path, name: str) -> EncoderSpec:
 
     Raises:
         CharthouseError: there is none; says which are near.
+
+    Example:
+        >>> spec = encoder_spec(project, "swin")
+        >>> spec.dimension, spec.modality.name, spec.saw_mimic
+        (1024, 'image', 'no')
     """
     specs = encoder_specs(project)
     require_registered("encoder", name, specs)

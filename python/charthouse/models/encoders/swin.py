@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from charthouse.core.ahead import ahead
 from charthouse.core.errors import CharthouseError
+from charthouse.core.prefetch import ahead
 from charthouse.data.xray_files import Unreadable, read_grayscale
 from charthouse.models.checkpoints import (
     checkpoint_of,

@@ -4,9 +4,6 @@ OpenAI 2024, "New embedding models and API updates". Every request passes the da
 credentialed data this runs only against an approved host or this machine (docs/security.md).
 """
 
-import base64
-import binascii
-import json
 import math
 import os
 import re
@@ -23,6 +20,7 @@ from charthouse.models.chunking import Chunk, pack, split_text
 from charthouse.models.encoders.base import Context, Report
 from charthouse.models.encoders.report_encoder import NO_WORDS, ReportEncoder, has_words
 from charthouse.models.encoders.spec import EncoderSpec
+from charthouse.net.answers import Embeddings, read_answer
 from charthouse.net.openai_api import Service, Usage, connect, named_address
 from charthouse.net.retry import MAX_RETRIES, REFUSED, RefusedInput
 
@@ -184,74 +182,26 @@ class TextEmbedding3Large(ReportEncoder):
             items=len(texts),
         )
         try:
-            vectors, tokens = read_answer(answer.content, len(texts), self._model, self._dimension)
+            found = read_answer(
+                Embeddings,
+                answer.content,
+                count=len(texts),
+                model=self._model,
+                dimension=self._dimension,
+            )
         except ValueError as error:
             raise CharthouseError(
                 f"{self._service.host} sent an answer that cannot be used: {error}. Nothing of it"
                 " was kept; run again, or see what serves there."
             ) from None
-        self._service.count(tokens, tokens * self._price / 1e6)
-        return vectors
+        self._service.count(found.prompt_tokens, found.prompt_tokens * self._price / 1e6)
+        return found.vectors
 
 
 def joined(texts: Sequence[str]) -> str:
     """All reports as one text without line breaks, numbered; a text that comes twice once."""
     numbered = (f"Report {number}:\n{text}" for number, text in enumerate(dict.fromkeys(texts), 1))
     return " ".join(" ".join(numbered).split())
-
-
-def read_answer(
-    answer: bytes, count: int, model: str, dimension: int
-) -> tuple[list[np.ndarray], int]:
-    """The vectors in the order of the inputs, and the tokens that were paid for.
-
-    Raises:
-        ValueError: anything is amiss; says what, without any of the answer.
-    """
-    try:
-        body = json.loads(answer)
-    except ValueError:  # of JSON or of its encoding
-        raise ValueError("it is not JSON") from None
-    data = body.get("data") if isinstance(body, dict) else None
-    if not isinstance(data, list) or not all(isinstance(row, dict) for row in data):
-        raise ValueError("it has no list 'data'")
-    if len(data) != count:
-        raise ValueError(f"{len(data)} vectors for {count} inputs")
-    positions = [row.get("index") for row in data]
-    if any(type(position) is not int for position in positions):
-        raise ValueError("a vector without its index")
-    if sorted(positions) != list(range(count)):
-        raise ValueError("indices that are not those of the inputs")
-    named = body.get("model")
-    if isinstance(named, str) and not named.startswith(model):
-        # an Azure deployment may hold any model, whatever it is called
-        raise ValueError(f"it is by another model than {model}")
-    tokens = body["usage"].get("prompt_tokens") if isinstance(body.get("usage"), dict) else None
-    if type(tokens) is not int or tokens < 0:
-        raise ValueError("it has no usage.prompt_tokens")
-    vectors: list[np.ndarray] = [np.empty(0)] * count
-    for row, position in zip(data, positions, strict=True):
-        vectors[position] = _read_vector(row.get("embedding"), dimension)
-    return vectors, tokens
-
-
-def _read_vector(embedding: Any, dimension: int) -> np.ndarray:
-    """Little-endian float32 in base64, which the client asks for, or a list of numbers."""
-    try:
-        if isinstance(embedding, str):
-            vector = np.frombuffer(base64.b64decode(embedding, validate=True), dtype="<f4")
-        else:
-            with np.errstate(over="ignore"):  # becomes infinite, which is caught below
-                vector = np.asarray(embedding, dtype=np.float64).astype(np.float32)
-    except (binascii.Error, TypeError, ValueError, OverflowError):
-        raise ValueError("an embedding that is neither numbers nor base64") from None
-    if vector.shape != (dimension,):
-        raise ValueError(f"an embedding that has not {dimension} dimensions")
-    if not np.isfinite(vector).all():
-        raise ValueError("an embedding that is not finite")
-    if not vector.any():
-        raise ValueError("an embedding that is zero")
-    return vector.astype(np.float32)
 
 
 def _average(parts: Sequence[tuple[Chunk, np.ndarray | str]]) -> np.ndarray | str:

@@ -1,14 +1,28 @@
 """Which fusions there are: rows of seeds/fusions.csv, classes in modules of the same names."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
-from charthouse.core.registry import class_named, require_registered, seed_rows
+from charthouse.core.registry import Name, class_named, read_seed, require_registered
 from charthouse.models.fusions.base import Fusion
 
 
+@dataclass(frozen=True)
+class FusionSpec:
+    """A row of seeds/fusions.csv."""
+
+    fusion: Name
+    description: str
+    source: str
+
+
 def fusion_names(project: Path) -> list[str]:
-    """Every fusion, in the order of the seed."""
-    return [row["fusion"] for _, row in seed_rows(project, "fusions")]
+    """Every fusion, in the order of the seed.
+
+    Raises:
+        CharthouseError: the seed is not there, or a row of it is broken; says which and how.
+    """
+    return [spec.fusion for spec in read_seed(project, "fusions", FusionSpec)]
 
 
 def make_fusion(project: Path, name: str) -> Fusion:

@@ -6,7 +6,6 @@ guard.
 
 import base64
 import io
-import json
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -29,13 +28,13 @@ from charthouse.models.learners.base import (
 from charthouse.models.learners.first_token import from_top
 from charthouse.models.learners.registry import LearnerSpec
 from charthouse.models.weights import local_weights
+from charthouse.net.answers import ChatCompletion, read_answer
 from charthouse.net.openai_api import Service
 from charthouse.net.retry import REFUSED, GaveUp, RefusedInput, Stopped
 
 TOP = 20  # log-probabilities a token; no service gives more
 MESSAGE_TOKENS = 8  # what a chat template adds to a message, at most
 LEAST_FAILURES = 8  # in a row, before the run is called off
-LEAST_LOGPROB, ROUNDING = -1e6, 1e-3  # of what can be a log-probability
 
 
 class Served(LearnerBackend):
@@ -156,7 +155,7 @@ class Served(LearnerBackend):
                 lambda: completions.create(**body).http_response.content, items=items
             )
             attempts = answer.attempts
-            reply = read_answer(answer.content)
+            reply = _said(answer.content)
         except Stopped:
             self._is_over.set()
             return None
@@ -222,64 +221,21 @@ def data_url(picture: PIL.Image.Image) -> str:
     return "data:image/png;base64," + base64.b64encode(file.getbuffer()).decode("ascii")
 
 
-def read_answer(answer: bytes) -> dict[str, Any]:
+def _said(answer: bytes) -> dict[str, Any]:
     """What a chat completion says, as arguments of Reply.
-
-    What the model or its service refuses to say in a well formed answer is a text like any other
-    (empty, often), and no error.
 
     Raises:
         ValueError: anything is amiss; says what, without any of the answer.
     """
-    try:
-        body = json.loads(answer)
-    except (ValueError, RecursionError):  # of JSON, of its encoding or of its depth
-        raise ValueError("it is not JSON") from None
-    choices = body.get("choices") if isinstance(body, dict) else None
-    if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
-        raise ValueError("it has no list 'choices'")
-    message = choices[0].get("message")
-    if not isinstance(message, dict):
-        raise ValueError("its choice has no message")
-    text = message.get("content")
-    if text is None:
-        text = message.get("refusal") or ""
-    if not isinstance(text, str):
-        raise ValueError("its message is no text")
-    usage = body["usage"] if isinstance(body.get("usage"), dict) else {}
-    first = from_top(_first_top(choices[0]))
+    found = read_answer(ChatCompletion, answer)
+    first = from_top([(each.token, each.logprob) for each in found.top or ()])
+    # cleaned of what no file can hold
+    model = found.model and found.model[:200].encode("utf-8", "replace").decode()
     return {
-        "text": text,
+        "text": found.message.content,
         "p_yes": first.p_yes if first else None,
         "yes_no_mass": first.mass if first else None,
-        "resolved_model": _name(body.get("model")),
-        "prompt_tokens": _count(usage.get("prompt_tokens")),
-        "answer_tokens": _count(usage.get("completion_tokens")),
+        "resolved_model": model,
+        "prompt_tokens": found.prompt_tokens,
+        "answer_tokens": found.answer_tokens,
     }
-
-
-def _first_top(choice: dict[str, Any]) -> list[tuple[str, float]]:
-    """Token and log-probability of what might have come first; empty where it is not told."""
-    told = choice.get("logprobs")
-    tokens = told.get("content") if isinstance(told, dict) else None
-    first = tokens[0] if isinstance(tokens, list) and tokens else None
-    top = first.get("top_logprobs") if isinstance(first, dict) else None
-    return [
-        (each["token"], float(each["logprob"]))
-        for each in (top if isinstance(top, list) else [])
-        if isinstance(each, dict)
-        and isinstance(each.get("token"), str)
-        and isinstance(each.get("logprob"), int | float)
-        and LEAST_LOGPROB < each["logprob"] < ROUNDING
-    ]
-
-
-def _count(value: Any) -> int | None:
-    return value if type(value) is int and 0 <= value < 2**31 else None
-
-
-def _name(value: Any) -> str | None:
-    """Cleaned of what no file can hold."""
-    if not isinstance(value, str):
-        return None
-    return value[:200].encode("utf-8", "replace").decode()

@@ -6,7 +6,8 @@ import streamlit as st
 from charthouse.jobs.evaluate.comparisons import PRIMARY, SIGNIFICANT
 from charthouse.views.dashboard import charts, parts
 from charthouse.views.dashboard.data import Copy, Site, tasks
-from charthouse.views.report.comparisons import asked_under, pair_label
+from charthouse.views.figures.comparisons import comparisons
+from charthouse.views.figures.words import asked_under, pair_label
 
 
 def show(site: Site, copy: Copy) -> None:
@@ -82,14 +83,14 @@ def _plot(found: pd.DataFrame, metric: str) -> None:
         asked_under(question, fusion, None if several else fusion)
         for question, fusion in zip(found["question"], found["fusion"], strict=True)
     ]
-    charts.differences(
+    figure = comparisons(
         found.assign(
-            question=asked,
-            label=[pair_label(dict(row), several_fusions=several) for _, row in found.iterrows()],
-        ),
-        parts.worded(metric),
-        {name: parts.worded(name) for name in asked},
-    )
+            group=[parts.worded(question) for question in asked],
+            label=[pair_label(row, several_fusions=several) for row in found.to_dict("records")],
+        ).sort_values("group", kind="stable"),
+        metric, {found["population"].iloc[0]: ""},
+    )  # fmt: skip
+    charts.show(figure, f"Differences of {parts.worded(metric)}, question by question.")
 
 
 def _table(found: pd.DataFrame) -> None:

@@ -6,9 +6,10 @@ import streamlit as st
 from charthouse.jobs.evaluate.scored import COMPLETE, POPULATIONS
 from charthouse.views.dashboard import charts, parts
 from charthouse.views.dashboard.data import Copy, Site, modalities, tasks
-from charthouse.views.dashboard.leaderboard import labels
-from charthouse.views.report import style
-from charthouse.views.report.shares import METHODS
+from charthouse.views.figures import style
+from charthouse.views.figures.leaderboard import labels
+from charthouse.views.figures.shares import METHODS, shares
+from charthouse.views.figures.style import Key
 
 
 def show(site: Site, copy: Copy) -> None:
@@ -33,12 +34,8 @@ def show(site: Site, copy: Copy) -> None:
     method = parts.choose("Counted", methods, names, key="method")
     arms = parts.choose_some("Arms", sorted(set(found["label"])), key="arm")
     shown = found[(found["method"] == method) & found["label"].isin(arms)]
-    colours = {
-        name: colour for name, colour in style.modality_colours(modalities(copy)).items()
-        if name in set(shown["modality"])
-    }  # fmt: skip
-    charts.legend({parts.worded(name): (colour, "square") for name, colour in colours.items()})
-    order = sorted(arms, key=lambda arm: (arm.count("+"), arm))
+    colours = style.modality_colours(modalities(copy))
+    keys: dict[str, Key] = {}
     for population in POPULATIONS:
         of = shown[shown["population"] == population]
         stays = f"n {int(of['n'].max()):,}" if len(of) else "none"
@@ -47,16 +44,13 @@ def show(site: Site, copy: Copy) -> None:
             lacking = "has every modality" if population == COMPLETE else "is among them"
             st.caption(f"No test stay {lacking}.")
             continue
-        bars = pd.DataFrame(
-            {"label": of["label"], "part": of["modality"], "share": of["share"],
-             "interval": _intervals(of)}
+        figure = shares(
+            of[["label", "modality", "share"]].assign(interval=_intervals(of)), colours,
+            {population: ""}, axis="share of what moves the score",
         )  # fmt: skip
-        bars["at"] = [order.index(label) for label in bars["label"]]
-        charts.stacked(
-            bars.sort_values("at", kind="stable").drop(columns="at"), colours,
-            "share of what moves the score",
-            f"Shares of the modalities by arm, {style.POPULATIONS[population]}.",
-        )  # fmt: skip
+        if keys != figure.keys:
+            charts.legend(keys := dict(figure.keys))
+        charts.draw(figure, f"Shares of the modalities by arm, {style.POPULATIONS[population]}.")
     st.markdown("**The same as a table**")
     parts.table(
         pd.DataFrame(

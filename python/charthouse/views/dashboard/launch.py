@@ -9,7 +9,7 @@ from pathlib import Path
 from charthouse.core.errors import CharthouseError
 from charthouse.core.progress import Say
 from charthouse.net.guard import loopback_addresses
-from charthouse.views.report.style import BLUE
+from charthouse.views.figures.style import BLUE
 
 OPTIONS = {
     "server.headless": "true",

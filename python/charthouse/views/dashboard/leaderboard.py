@@ -5,15 +5,12 @@ import streamlit as st
 
 from charthouse.jobs.evaluate.scored import ALL
 from charthouse.views.dashboard import charts, parts
-from charthouse.views.dashboard.charts import Whiskers
 from charthouse.views.dashboard.data import Copy, Site, rows, tasks
-from charthouse.views.report.leaderboard import OURS, PUBLISHED, PURPOSES
+from charthouse.views.figures.leaderboard import labels, leaderboard
 from charthouse.views.report.page import DETAILS, HEADLINE
 from charthouse.views.report.read import leaderboard_rows
 
 METRICS = (*HEADLINE, *DETAILS)
-MINE, PAPERS = "ours, 95 % interval", "published (real MIMIC-IV)"
-SERIES = {MINE: (OURS, "circle"), PAPERS: (PUBLISHED, "circle")}
 
 
 def show(site: Site, copy: Copy) -> None:
@@ -46,7 +43,10 @@ def show(site: Site, copy: Copy) -> None:
     if shown["run_id"].isna().all() and not with_paper:
         parts.empty("No arm of ours is left by these filters.")
         return
-    _plot(shown, metric, with_paper=with_paper)
+    charts.show(
+        leaderboard(shown, [(metric, population)], published=with_paper),
+        f"{parts.worded(metric)} of each arm, with intervals.",
+    )
     _table(shown[shown["run_id"].notna()], with_paper=with_paper)
 
 
@@ -81,62 +81,6 @@ def _filtered(found: pd.DataFrame) -> pd.DataFrame:
 def _named(ours: pd.DataFrame) -> list[str]:
     """Run and arm: neither alone says what one wants to know."""
     return [f"{row.arm} · {row.run_id}" for row in ours.itertuples()]
-
-
-def labels(found: pd.DataFrame) -> list[str]:
-    """Of arms; with their fusion where there are several."""
-    several = found["fusion"].dropna().nunique() > 1
-    return [
-        f"{row.arm} ({row.fusion})" if several and isinstance(row.fusion, str) else row.arm
-        for row in found.itertuples()
-    ]
-
-
-def _plot(found: pd.DataFrame, metric: str, *, with_paper: bool) -> None:
-    common = ["purpose", "n", "n_positive", "run_id"]
-    ours = found[found["run_id"].notna()]
-    long = _long(ours, labels(ours), metric, common).assign(series=MINE)
-    if with_paper:
-        theirs = found[found[f"published_{metric}_value"].notna()]
-        paper = _long(theirs, labels(theirs), f"published_{metric}", ["purpose"])
-        long = pd.concat([long, paper.assign(series=PAPERS, filled=False)])
-    # best first within a purpose; those that were only published last
-    best = long[long["series"] == MINE].set_index("label")["value"]
-    long["rank"] = [-best.get(label, float("-inf")) for label in long["label"]]
-    long = long.sort_values(["rank", "label"], kind="stable")
-    charts.say_without_interval(long)
-    ends = charts.domain(long)
-    reference = {"auroc": 0.5, "calibration_slope": 1.0, "calibration_intercept": 0.0}.get(metric)
-    if metric == "auprc" and len(ours):
-        reference = float((ours["n_positive"] / ours["n"]).iloc[0])
-    charts.legend(
-        {name: (colour, "hollow" if name == PAPERS else shape)
-         for name, (colour, shape) in SERIES.items() if with_paper or name == MINE}
-    )  # fmt: skip
-    for purpose, title in PURPOSES.items():
-        of_purpose = long[long["purpose"] == purpose].drop(columns=["purpose", "rank"])
-        if len(of_purpose):
-            st.markdown(f"**{title}**")
-            charts.whiskers(
-                Whiskers(
-                    of_purpose, parts.worded(metric), ends, SERIES, reference,
-                    f"{parts.worded(metric)} of {title.lower()}, with intervals.",
-                )
-            )  # fmt: skip
-
-
-def _long(found: pd.DataFrame, names: list[str], metric: str, more: list[str]) -> pd.DataFrame:
-    return pd.DataFrame(
-        {
-            "label": names,
-            "value": found[f"{metric}_value"].astype(float),
-            "low": found[f"{metric}_low"].astype(float),
-            "high": found[f"{metric}_high"].astype(float),
-            "filled": True,
-            "note": found.get(f"{metric}_reason"),
-            **{name: found[name] for name in more},
-        }
-    )
 
 
 def _table(found: pd.DataFrame, *, with_paper: bool) -> None:

@@ -1,17 +1,22 @@
 """Figures 6 and 7: multimodal learners beside the modular framework, and what they rest on."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import pandas as pd
 import streamlit as st
 
 from charthouse.jobs.ask.conditions import CONTROLS, FULL
-from charthouse.jobs.evaluate.learners import OF_DECISIONS, OF_P_YES
+from charthouse.jobs.evaluate.learner_metrics import OF_DECISIONS, OF_P_YES
 from charthouse.views.dashboard import charts, parts
-from charthouse.views.dashboard.charts import Whiskers
 from charthouse.views.dashboard.data import Copy, Site, frame, modalities, tasks
-from charthouse.views.dashboard.subgroups import by_group, drawn_attributes, groups_of
-from charthouse.views.report import style
+from charthouse.views.dashboard.subgroups import drawn_attributes, groups_of
+from charthouse.views.figures import style
+from charthouse.views.figures.comparisons import comparisons
+from charthouse.views.figures.rows import Panel, numbers_of, whiskers
+from charthouse.views.figures.shares import shares
+from charthouse.views.figures.style import Key
+from charthouse.views.figures.subgroups import subgroups
+from charthouse.views.figures.words import MINUS
 
 ARM = "best arm of the modular framework"
 KINDS = {
@@ -94,12 +99,7 @@ def _beside(copy: Copy, found: pd.DataFrame) -> None:
     metric = figure.removesuffix("_as_wrong").removesuffix("_answered")
     if metric in ("accuracy", "auroc"):
         long = pd.concat([long, _best_arm(copy, full, metric)])
-    charts.say_without_interval(long)
-    charts.legend({name: KINDS[name] for name in KINDS if name in set(long["series"])})
-    charts.whiskers(
-        Whiskers(long, FIGURES[figure], charts.domain(long), KINDS, None,
-                 f"{FIGURES[figure]} of each learner, with intervals.")
-    )  # fmt: skip
+    _whiskers(long, figure, KINDS, "of each learner, with intervals")
     seen = parts.as_written(_seen(full["best_arm_saw_mimic"]))
     st.caption(
         "The arm is shown on all test stays. On the same stays as a learner: see *Comparisons*."
@@ -198,16 +198,16 @@ def _controls(found: pd.DataFrame) -> None:
     figure = parts.choose_long("Figure", list(FIGURES), FIGURES, key="control")
     found = found[found["condition"].isin([FULL, *CONTROLS])]
     names = [name for name in (FULL, *CONTROLS) if name in set(found["condition"])]
-    series = charts.series_of(names)
     long = _estimates(found, figure).assign(
         label=found["technique"].fillna(found["learner"]), series=found["condition"]
     )
-    charts.say_without_interval(long)
-    charts.legend(series)
-    charts.whiskers(
-        Whiskers(long, FIGURES[figure], charts.domain(long), series, None,
-                 f"{FIGURES[figure]} of each learner under each condition.")
-    )  # fmt: skip
+    _whiskers(long, figure, style.series_of(names), "of each learner under each condition")
+
+
+def _whiskers(long: pd.DataFrame, figure: str, series: Mapping[str, Key], words: str) -> None:
+    title = FIGURES[figure]
+    panel = Panel("", style.limits_of(numbers_of(long)), axis=title)
+    charts.show(whiskers(long, [panel], series), f"{title} {words}.")
 
 
 def _comparisons(copy: Copy, task: str) -> None:
@@ -226,20 +226,24 @@ def _comparisons(copy: Copy, task: str) -> None:
         parts.empty("No comparison is left by these filters.")
         return
     parts.role(metric)
-    charts.differences(
-        shown.assign(label=[_pair(row) for _, row in shown.iterrows()]),
-        parts.worded(metric), QUESTIONS,
-    )  # fmt: skip
+    drawn = shown.assign(
+        label=[_pair(row) for _, row in shown.iterrows()], group=shown["question"].map(QUESTIONS)
+    ).dropna(subset=["group"])
+    drawn = drawn.sort_values("question", key=lambda names: names.map(list(QUESTIONS).index))
+    charts.show(
+        comparisons(drawn.assign(population=""), metric, {"": ""}),
+        f"Differences of {parts.worded(metric)}, question by question.",
+    )
     parts.table(shown[_interesting(shown)])
 
 
 def _pair(row: pd.Series) -> str:
     """What is subtracted on the second line."""
     if isinstance(row["other_arm"], str):
-        return f"{row['learner']}\n{style.MINUS} {row['other_arm']}"
+        return f"{row['learner']}\n{MINUS} {row['other_arm']}"
     if row["question"] == "uses_the_picture":
-        return f"{row['learner']}\n{row['condition']} {style.MINUS} {row['other_condition']}"
-    return f"{row['learner']}\n{style.MINUS} {row['other_learner']}"
+        return f"{row['learner']}\n{row['condition']} {MINUS} {row['other_condition']}"
+    return f"{row['learner']}\n{MINUS} {row['other_learner']}"
 
 
 def _interesting(found: pd.DataFrame) -> list[str]:
@@ -264,16 +268,9 @@ def _subgroups(copy: Copy, task: str) -> None:
         "Metric", sorted(set(kinds)), {name: name for name in kinds}, key="kind"
     )
     shown = found[found["kind"] == kind]
-    series = charts.series_of(sorted(set(shown["learner"])))
-    long = by_group(shown).assign(series=shown["learner"])
-    charts.say_without_interval(long)
-    ends = charts.domain(long, within=(0, 1))
-    charts.legend(series)
-    for attribute, of in long.groupby("attribute"):
-        parts.text(bold=parts.worded(str(attribute)))
-        charts.whiskers(
-            Whiskers(of.drop(columns="attribute"), kind, ends, series, None, f"{kind} by group.")
-        )
+    series = style.series_of(sorted(set(shown["learner"])))
+    figure = subgroups(shown.assign(series=shown["learner"]), kind, series, reference=None)
+    charts.show(figure, f"{kind} by group.")
     fairness = _found(copy, "reports.learner_fairness", task)
     if fairness is not None:
         shown = fairness[fairness["attribute"].isin(attributes)]
@@ -285,20 +282,16 @@ def _contributions(copy: Copy, task: str) -> None:
     found = _found(copy, "reports.learner_contributions", task)
     if found is None:
         return
-    shares = found[found["metric"] == "share"]
+    known = found[found["metric"] == "share"]
     bars = pd.DataFrame(
-        {"label": shares["learner"], "part": shares["modality"], "share": shares["value"],
-         "stays": shares["n"]}
+        {"label": known["learner"], "modality": known["modality"], "share": known["value"],
+         "stays": known["n"]}
     )  # fmt: skip
-    colours = {
-        name: colour for name, colour in style.modality_colours(modalities(copy)).items()
-        if name in set(bars["part"])
-    }  # fmt: skip
-    charts.legend({parts.worded(name): (colour, "square") for name, colour in colours.items()})
-    charts.stacked(
-        bars.dropna(subset=["share"]), colours, "share of what moves P(yes), by Shapley values",
-        "Shares of the modalities by learner.",
+    figure = shares(
+        bars.dropna(subset=["share"]), style.modality_colours(modalities(copy)), {"": ""},
+        axis="share of what moves P(yes), by Shapley values",
     )  # fmt: skip
+    charts.show(figure, "Shares of the modalities by learner.")
     parts.table(found[_interesting(found)])
 
 

@@ -5,8 +5,8 @@ import streamlit as st
 from charthouse.views.dashboard import charts, parts
 from charthouse.views.dashboard.charts import Bar
 from charthouse.views.dashboard.data import Copy, Site, frame, modalities, tasks
-from charthouse.views.report import style
-from charthouse.views.report.style import MINUS
+from charthouse.views.figures import style
+from charthouse.views.figures.words import MINUS
 
 
 def show(site: Site, copy: Copy) -> None:

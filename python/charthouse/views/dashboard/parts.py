@@ -11,29 +11,10 @@ import streamlit as st
 
 from charthouse.core.data_kind import headline
 from charthouse.jobs.evaluate.comparisons import PRIMARY
-from charthouse.jobs.evaluate.elsewhere import EVALUATED_COHORTS, other_evaluated
+from charthouse.jobs.evaluate.other_cohorts import EVALUATED_COHORTS, other_evaluated
 from charthouse.views.dashboard.data import Copy, Site, frame
-from charthouse.views.report.style import POPULATIONS, SOFT, WARNING
-
-METRICS = {
-    "auroc": "AUROC",
-    "auprc": "AUPRC",
-    "accuracy": "Accuracy",
-    "sensitivity_at_alert_rate": "Sensitivity at the alert rate",
-    "ppv_at_alert_rate": "PPV at the alert rate",
-    "specificity_at_sensitivity": "Specificity at the fixed sensitivity",
-    "sensitivity": "Sensitivity",
-    "specificity": "Specificity",
-    "ppv": "PPV",
-    "f1": "F1",
-    "brier": "Brier score",
-    "calibration_slope": "Calibration slope",
-    "calibration_intercept": "Calibration intercept",
-    "ece": "Calibration error",
-    "tpr": "True positive rate",
-    "fpr": "False positive rate",
-    "p_yes": "P(yes)",
-}
+from charthouse.views.figures.style import POPULATIONS, SOFT, WARNING
+from charthouse.views.figures.words import METRICS, worded
 
 SEEN = {"no": "no", "unknown": "unknown", "yes": "yes"}
 """Whether a model was trained on MIMIC before, so perhaps on test stays; the cleanest first."""
@@ -189,18 +170,6 @@ def choose_population() -> str:
 def choose_seen() -> list[str]:
     """Whether models were trained on MIMIC: any of no, unknown and yes."""
     return choose_some("Saw MIMIC", SEEN, SEEN, key="saw_mimic")
-
-
-def worded(name: str, names: Mapping[str, str] | None = None) -> str:
-    """A name of the warehouse, for people."""
-    known = METRICS | dict(names or {})
-    for over in ("_gap", "_worst_group"):
-        if name.removesuffix(over) in known:
-            return known[name.removesuffix(over)] + name[len(name.removesuffix(over)) :].replace(
-                "_", " "
-            )
-    plain = name.replace("_", " ").replace("icu ", "ICU ")
-    return plain[:1].upper() + plain[1:]
 
 
 def role(metric: str) -> None:

@@ -9,7 +9,7 @@ import streamlit as st
 from charthouse.core.warehouse import text_literal
 from charthouse.views.dashboard import parts
 from charthouse.views.dashboard.data import Copy, Site, frame, tasks
-from charthouse.views.dashboard.leaderboard import labels
+from charthouse.views.figures.leaderboard import labels
 
 ROWS = """select predictions.stay_id, predictions.y_true, predictions.y_score, cohort.split,
     (

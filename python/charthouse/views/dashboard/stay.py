@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from pathlib import Path
 
-import altair as alt
 import pandas as pd
 import streamlit as st
 
@@ -18,7 +17,8 @@ from charthouse.data.xray_files import (
 from charthouse.views.dashboard import charts, parts
 from charthouse.views.dashboard.data import Copy, Site, frame, tasks
 from charthouse.views.dashboard.stay_scores import show_scores
-from charthouse.views.report import style
+from charthouse.views.figures import style
+from charthouse.views.figures.vitals import KEYS, vitals
 
 PANELS = {
     "Heart rate, bpm": ("heart_rate",),
@@ -155,67 +155,24 @@ def _vitals(copy: Copy, stay_id: int) -> None:
         "select variable, hours, value, fate from marts.vitals_outliers where stay_id = ?",
         stay_id,
     )
-    charts.legend(
-        {
-            "measured": (style.BLUE, "circle"),
-            "hourly grid, as models read it; gray where nothing was measured": (
-                style.SOFT, "square",
-            ),
-            "outlier: removed (at the edge), or pulled to the valid bound": (
-                style.VERMILLION, "triangle-up",
-            ),
-        }
-    )  # fmt: skip
+    charts.legend(KEYS)
     ends = grid["hour"].min(), grid["hour"].max() + 1
     columns = st.columns(2, gap="medium")
     for at, (title, variables) in enumerate(PANELS.items()):
         with columns[at % 2]:
             colours = dict(zip(variables, COLOURS, strict=False))
-            several = {name.split("_")[-1]: (colour, "circle") for name, colour in colours.items()}
-            charts.legend(several if len(variables) > 1 else {}, title)
-            of = [found[found["variable"].isin(variables)] for found in (events, grid, outliers)]
-            _panel(of[0], of[1], of[2], colours, ends)
-
-
-def _panel(
-    events: pd.DataFrame, grid: pd.DataFrame, outliers: pd.DataFrame,
-    colours: dict[str, str], ends: tuple[float, float],
-) -> None:  # fmt: skip
-    if events.empty and outliers.empty:
-        st.caption("Nothing was measured.")
-        return
-    numbers = [*events["value"], *grid["value"][grid["measured"]], *outliers["value"].dropna()]
-    low, high = charts.limits_of(numbers)
-    hours = alt.Scale(domain=list(ends), nice=False)
-    values = alt.Scale(domain=[low, high], zero=False, nice=False)
-    x = alt.X("hours:Q", title="hours since ICU admission", scale=hours,
-              axis=alt.Axis(tickCount=8))  # fmt: skip
-    y = alt.Y("value:Q", title=None, scale=values, axis=alt.Axis(tickCount=5, tickMinStep=1))
-    coloured = alt.Color(
-        "variable:N", scale=alt.Scale(domain=list(colours), range=list(colours.values())),
-        legend=None,
-    )  # fmt: skip
-    steps = grid.rename(columns={"hour": "hours"}).assign(until=grid["hour"] + 1)
-    layers = [
-        alt.Chart(steps).mark_rule(strokeWidth=4, opacity=0.35).encode(
-            x=x, x2="until:Q", y=y,
-            color=alt.condition("datum.measured", coloured, alt.value(style.SOFT)),
-            tooltip=["variable:N", "hours:Q", alt.Tooltip("value:Q", format=".1f"), "measured:N"],
-        ),
-        alt.Chart(events).mark_point(filled=True, size=28, opacity=0.9).encode(
-            x=x, y=y, color=coloured,
-            tooltip=["variable:N", alt.Tooltip("hours:Q", format=".2f"), "value:Q"],
-        ),
-        alt.Chart(outliers.assign(value=outliers["value"].fillna(high))).mark_point(
-            shape="triangle-up", filled=True, size=110, opacity=1, color=style.VERMILLION
-        ).encode(
-            x=x, y=y, tooltip=["variable:N", alt.Tooltip("hours:Q", format=".2f"), "fate:N"]
-        ),
-    ]  # fmt: skip
-    charts.draw(
-        alt.LayerChart(layer=layers).properties(height=190),
-        f"{', '.join(colours)}: {len(events)} measurements, {len(outliers)} outliers.",
-    )
+            measured, read, odd = (
+                found[found["variable"].isin(variables)] for found in (events, grid, outliers)
+            )
+            if measured.empty and odd.empty:
+                charts.legend({}, title)
+                st.caption("Nothing was measured.")
+                continue
+            charts.show(
+                vitals(measured, read, odd, colours, ends),
+                f"{', '.join(colours)}: {len(measured)} measurements, {len(odd)} outliers.",
+                title=title,
+            )
 
 
 def _pictures(copy: Copy, stay_id: int) -> None:

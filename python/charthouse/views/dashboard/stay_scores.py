@@ -7,10 +7,11 @@ from charthouse.core.errors import CharthouseError
 from charthouse.core.project import project_dir
 from charthouse.jobs.evaluate.explain import Explained, explain
 from charthouse.views.dashboard import charts, parts
-from charthouse.views.dashboard.charts import Whiskers
 from charthouse.views.dashboard.data import Copy, frame
-from charthouse.views.dashboard.leaderboard import labels
-from charthouse.views.report import style
+from charthouse.views.figures import style
+from charthouse.views.figures.leaderboard import labels
+from charthouse.views.figures.rows import Panel, whiskers
+from charthouse.views.figures.words import MINUS
 
 TOP = 12
 
@@ -51,10 +52,11 @@ def _scores(found: pd.DataFrame) -> None:
          "run_id": found["run_id"]}
     ).astype({"low": float, "high": float})  # fmt: skip
     st.caption("The score of each arm that stands, the best on validation first")
-    charts.whiskers(
-        Whiskers(long, "probability of the outcome", (0, 1), {"score": (style.BLUE, "circle")},
-                 None, "The score of each arm.", labels=250)
-    )  # fmt: skip
+    panel = Panel("", (0, 1), axis="probability of the outcome")
+    charts.draw(
+        whiskers(long, [panel], {"score": (style.BLUE, "circle")}, labels=250),
+        "The score of each arm.",
+    )
     if found["out_of_fold"].any():
         st.caption("Out of fold: of models that were not fitted on this patient.")
 
@@ -118,7 +120,7 @@ def _contributions(found: Explained) -> None:
             charts.Bar(
                 parts.worded(modality),
                 [(abs(value) / largest, style.VERMILLION if value > 0 else style.BLUE)],
-                f"{value:+.2f}".replace("-", style.MINUS),
+                f"{value:+.2f}".replace("-", MINUS),
             )
             for modality, value in found.by_modality.items()
         ]

@@ -1,18 +1,16 @@
 """Figure 4: how good arms are by subgroup, and how far apart the subgroups are."""
 
-from typing import Any
-
 import pandas as pd
 import streamlit as st
 
-from charthouse.jobs.evaluate.choice import one_per_modalities
+from charthouse.jobs.evaluate.representatives import one_per_modalities
 from charthouse.views.dashboard import charts, parts
-from charthouse.views.dashboard.charts import Whiskers
 from charthouse.views.dashboard.data import Copy, Site, frame, tasks
-from charthouse.views.dashboard.leaderboard import labels
+from charthouse.views.figures.leaderboard import labels
+from charthouse.views.figures.style import Key, series_of
+from charthouse.views.figures.subgroups import fairness, subgroups
 from charthouse.views.report.choose import MOST
 from charthouse.views.report.read import MOST_GROUPS
-from charthouse.views.report.subgroups import RATIOS
 
 
 def show(site: Site, copy: Copy) -> None:
@@ -35,13 +33,21 @@ def show(site: Site, copy: Copy) -> None:
     attributes = drawn_attributes(found, "reports.subgroups")
     names = parts.choose_some("Attribute", attributes, key="attribute")
     arms = _choose_arms(copy, task, found)
-    series = charts.series_of(arms)
-    shown = found[(found["metric"] == metric) & found["label"].isin(arms)]
-    charts.legend(series)
-    _groups(shown, metric, [name for name in attributes if name in names], series)
+    shown = found["label"].isin(arms) & found["attribute"].isin(set(attributes) & set(names))
+    shown = found[shown & (found["metric"] == metric)]
+    if shown.empty:
+        parts.empty("No arm is chosen.")
+    else:
+        title = parts.worded(metric)
+        reference = 0.5 if metric == "auroc" else None
+        charts.show(
+            subgroups(shown.assign(series=shown["label"]), title, series_of(arms),
+                      reference=reference),
+            f"{title} by subgroup, arm by arm.",
+        )  # fmt: skip
     st.subheader("How far apart the groups are", anchor=False)
-    fairness = _with_labels(frame(copy, "select * from reports.fairness where task = ?", task))
-    _fairness(fairness[fairness["label"].isin(arms) & fairness["attribute"].isin(names)], series)
+    apart = _with_labels(frame(copy, "select * from reports.fairness where task = ?", task))
+    _fairness(apart[apart["label"].isin(arms) & apart["attribute"].isin(names)], series_of(arms))
 
 
 def groups_of(copy: Copy, table: str, task: str) -> pd.DataFrame:
@@ -96,70 +102,13 @@ def _choose_arms(copy: Copy, task: str, found: pd.DataFrame) -> list[str]:
     return picked
 
 
-def _groups(
-    found: pd.DataFrame, metric: str, attributes: list[str], series: dict[str, tuple[str, str]]
-) -> None:
-    long = by_group(found).assign(series=found["label"])
-    if long.empty:
-        parts.empty("No arm is chosen.")
-        return
-    reference = 0.5 if metric == "auroc" else None
-    charts.say_without_interval(long[long["attribute"].isin(attributes)])
-    ends = charts.domain(long, *([0.5] if reference else []), within=(0, 1))
-    for attribute in attributes:
-        parts.text(bold=parts.worded(attribute))
-        charts.whiskers(
-            Whiskers(
-                long[long["attribute"] == attribute].drop(columns="attribute"),
-                parts.worded(metric), ends, series, reference,
-                f"{parts.worded(metric)} by {attribute}, arm by arm.",
-            )
-        )  # fmt: skip
-
-
-def by_group(found: pd.DataFrame) -> pd.DataFrame:
-    """Estimates with their groups as labels."""
-    return pd.DataFrame(
-        {
-            "label": [_group(row) for row in found.itertuples()],
-            "value": found["value"],
-            "low": found["ci_low"],
-            "high": found["ci_high"],
-            "note": found["reason"],
-            "attribute": found["attribute"],
-        }
-    )
-
-
-def _group(row: Any) -> str:
-    """A group and its stays; of accuracy, beside that of the larger class."""
-    larger = f", larger class {max(row.n_positive, row.n - row.n_positive) / row.n:.2f}"
-    beside = larger if row.metric == "accuracy" and row.n else ""
-    return f"{row.subgroup}\nn {row.n:,}, {row.n_positive:,} positive{beside}"
-
-
-def _fairness(found: pd.DataFrame, series: dict[str, tuple[str, str]]) -> None:
+def _fairness(found: pd.DataFrame, series: dict[str, Key]) -> None:
     if found.empty:
         parts.empty("No measure of fairness for what is chosen.")
         return
-    for column, (metric, title) in zip(st.columns(2, gap="large"), RATIOS.items(), strict=True):
-        of_metric = found[found["metric"] == metric]
-        long = pd.DataFrame(
-            {
-                "label": [parts.worded(name) for name in of_metric["attribute"]],
-                "value": of_metric["value"],
-                "low": of_metric["ci_low"],
-                "high": of_metric["ci_high"],
-                "series": of_metric["label"],
-                "note": of_metric["reason"],
-            }
-        )
-        with column:
-            st.markdown(f"**{title}**, 1: the groups are alike")
-            charts.say_without_interval(long)
-            charts.whiskers(
-                Whiskers(long, title, (0, 1.02), series, 1.0, f"{title} by attribute.", labels=110)
-            )
+    charts.show(
+        fairness(found.assign(series=found["label"]), series), "Fairness ratios by attribute."
+    )
     st.markdown("**Every measure as a table**")
     parts.table(
         pd.DataFrame(

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from charthouse.core.errors import CharthouseError
-from charthouse.jobs.evaluate.choice import one_per_modalities
+from charthouse.jobs.evaluate.representatives import one_per_modalities
 from charthouse.views.report.read import Found, Row, TaskResults
 
 MOST = 6  # as many as there are colours and markers that can be told apart

@@ -8,7 +8,7 @@ from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 
-from charthouse.jobs.evaluate.certainty import how_sure
+from charthouse.jobs.evaluate.precision import how_sure
 from charthouse.jobs.evaluate.scored import ALL, COMPLETE, CXR_YEARS, POPULATIONS
 from charthouse.views.report.read import Found, Row, TaskResults
 

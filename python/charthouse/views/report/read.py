@@ -12,7 +12,7 @@ from charthouse.core.cohort import require_result_tables
 from charthouse.core.data_kind import DataKind, kind_of
 from charthouse.core.errors import CharthouseError
 from charthouse.core.warehouse import open_warehouse
-from charthouse.jobs.evaluate.elsewhere import nothing_evaluated
+from charthouse.jobs.evaluate.other_cohorts import nothing_evaluated
 from charthouse.jobs.evaluate.scored import POPULATIONS
 
 Row = dict[str, Any]

@@ -1,4 +1,4 @@
-"""The figures of multimodal learners: how good their answers are, overall and by subgroup.
+"""How good the answers of multimodal learners are, overall and by subgroup.
 
 Answers are counted in four ways, each its own `counting`:
 
@@ -21,7 +21,13 @@ from dataclasses import replace
 import numpy as np
 
 from charthouse.jobs.ask.conditions import FULL
-from charthouse.jobs.evaluate.figures import ACCURACY_AT, Bootstrap, Row, fairness_row, interval_row
+from charthouse.jobs.evaluate.arm_metrics import (
+    ACCURACY_AT,
+    Bootstrap,
+    ResultRow,
+    fairness_row,
+    interval_row,
+)
 from charthouse.jobs.evaluate.learner_answers import Answers, Learner
 from charthouse.jobs.evaluate.scored import Stays
 from charthouse.stats.bootstrap import Interval, Resampled, resample
@@ -66,7 +72,7 @@ def measured_on(
     return resample(*sample, ACCURACY_AT, metrics, bootstrap.n, bootstrap.seed, operating=operating)
 
 
-def metric_rows(learner: Learner, stays: Stays, bootstrap: Bootstrap) -> Iterator[Row]:
+def metric_rows(learner: Learner, stays: Stays, bootstrap: Bootstrap) -> Iterator[ResultRow]:
     """Rows of results.learner_metrics: every condition on all stays, `full` by subgroup too."""
     for condition, answers in learner.conditions.items():
         common = {"condition": condition, "attribute": None, "subgroup": None}
@@ -133,7 +139,7 @@ def _intervals(
     return measured_on(stays, rows, y_score, metrics, bootstrap).intervals()
 
 
-def fairness_rows(learner: Learner, stays: Stays, bootstrap: Bootstrap) -> Iterator[Row]:
+def fairness_rows(learner: Learner, stays: Stays, bootstrap: Bootstrap) -> Iterator[ResultRow]:
     """Rows of results.learner_fairness."""
     for attribute, counting, grouped in _by_group(learner, stays, bootstrap):
         if counting == ASKED:  # no decisions
@@ -189,8 +195,8 @@ def _with_absent(
     return replace(grouped, by_group=grouped.by_group | dict.fromkeys(absent, nothing))
 
 
-def in_words(learner: Learner, rows: Sequence[Row]) -> str:
-    """One line about a learner's answers to `full`: counts and figures, nothing of a patient.
+def in_words(learner: Learner, rows: Sequence[ResultRow]) -> str:
+    """One line about a learner's answers to `full`: counts and metrics, nothing of a patient.
 
     Args:
         learner: The learner.
@@ -205,22 +211,22 @@ def in_words(learner: Learner, rows: Sequence[Row]) -> str:
         return f"{learner.name}: not asked with all evidence"
     share = of_all[ASKED, SHARE]
     accuracy = of_all[AS_WRONG, "accuracy"]
-    figures = [
+    metrics = [
         f"answered {_in_words(share)} of {share['n']}",
         f"accuracy {_in_words(accuracy)} (refusals wrong{_majority(accuracy)})",
         f"AUROC {_in_words(of_all[P_YES, 'auroc'])}",
     ]
     errors = f"; {share['n_errors']} without an answer so far" if share["n_errors"] else ""
-    return f"{learner.name}: {', '.join(figures)}{errors}"
+    return f"{learner.name}: {', '.join(metrics)}{errors}"
 
 
-def _majority(row: Row) -> str:
+def _majority(row: ResultRow) -> str:
     """What always saying the larger class gets on the same stays."""
     n, n_positive = row["n"], row["n_positive"]
     return f"; the larger class {max(n_positive, n - n_positive) / n:.3f}" if n else ""
 
 
-def _in_words(row: Row) -> str:
+def _in_words(row: ResultRow) -> str:
     if row["value"] is None:
         return "unknown"
     if row["ci_low"] is None:

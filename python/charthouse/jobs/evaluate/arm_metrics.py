@@ -1,4 +1,4 @@
-"""The figures of one arm: metrics, subgroups, fairness and curves, as rows of the results."""
+"""What one arm scores: metrics, subgroups, fairness and curves, as rows of the results."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,11 +25,11 @@ from charthouse.stats.groups import (
 from charthouse.stats.metrics import METRICS, Measured, choose_threshold
 from charthouse.stats.weighted import BY_RANK, Operating
 
-Row = dict[str, Any]
+ResultRow = dict[str, Any]
 
 ACCURACY_AT = 0.5
 CUTS = {"accuracy": ACCURACY_AT}
-"""Of all stays and of subgroups, as published figures are: else they could not be compared."""
+"""Of all stays and of subgroups, as published ones are: else they could not be compared."""
 CUT = {"sensitivity", "specificity", "ppv", "f1", "tpr", "fpr", "selection_rate"}
 """Metrics that need the decision threshold."""
 CURVES = {
@@ -41,7 +41,7 @@ CURVES = {
 
 @dataclass(frozen=True)
 class Bootstrap:
-    """How sure figures are made, and where they decide by rank."""
+    """How intervals are made, and where arms decide by rank."""
 
     n: int
     seed: int
@@ -50,8 +50,8 @@ class Bootstrap:
 
 
 @dataclass(frozen=True, eq=False)
-class Figures:
-    """Of one arm.
+class ArmMetrics:
+    """The metrics of one arm, with their resamples.
 
     Attributes:
         scored: The arm.
@@ -89,20 +89,20 @@ def decide(
         return None, "no threshold: the validation split has one class"
 
 
-def figures(
+def measure_arm(
     scored: Scored,
     stays: Mapping[str, Stays],
     setting: str | float,
     bootstrap: Bootstrap,
     n_compared: int,
-) -> Figures:
+) -> ArmMetrics:
     """Measures an arm on validation, on each population of test, and by group.
 
     Args:
         scored: The arm.
         stays: Split to its stays.
         setting: The decision threshold, or "validation".
-        bootstrap: How sure figures are made.
+        bootstrap: How intervals are made.
         n_compared: Resamples for comparisons, no fewer than bootstrap's.
     """
     threshold, why_none = decide(stays["validation"], scored.y_score["validation"], setting)
@@ -142,7 +142,7 @@ def figures(
         )
         for attribute, groups in test.groups.items()
     }
-    return Figures(scored, threshold, why_none, by_population, by_attribute, compared)
+    return ArmMetrics(scored, threshold, why_none, by_population, by_attribute, compared)
 
 
 def measured(
@@ -180,7 +180,7 @@ def _without(found: Resampled, names: set[str], reason: str) -> Resampled:
     )
 
 
-def metric_rows(found: Figures) -> Iterator[Row]:
+def metric_rows(found: ArmMetrics) -> Iterator[ResultRow]:
     """Rows of results.metrics."""
     for (split, population), resampled in found.by_population.items():
         for metric, interval in resampled.intervals().items():
@@ -192,7 +192,7 @@ def metric_rows(found: Figures) -> Iterator[Row]:
             }
 
 
-def subgroup_rows(found: Figures) -> Iterator[Row]:
+def subgroup_rows(found: ArmMetrics) -> Iterator[ResultRow]:
     """Rows of results.subgroup_metrics."""
     for attribute, grouped in found.by_attribute.items():
         for subgroup, intervals in grouped.intervals().items():
@@ -207,7 +207,7 @@ def subgroup_rows(found: Figures) -> Iterator[Row]:
                 }
 
 
-def fairness_rows(found: Figures) -> Iterator[Row]:
+def fairness_rows(found: ArmMetrics) -> Iterator[ResultRow]:
     """Rows of results.fairness."""
     for attribute, grouped in found.by_attribute.items():
         for metric, interval in grouped.fairness().items():
@@ -220,7 +220,7 @@ def fairness_rows(found: Figures) -> Iterator[Row]:
             }
 
 
-def curve_rows(scored: Scored, stays: Stays, bootstrap: Bootstrap) -> Iterator[Row]:
+def curve_rows(scored: Scored, stays: Stays, bootstrap: Bootstrap) -> Iterator[ResultRow]:
     """Rows of results.curves, of all test stays."""
     for name, curve_of in CURVES.items():
         curve = curve_of(
@@ -242,7 +242,7 @@ def curve_rows(scored: Scored, stays: Stays, bootstrap: Bootstrap) -> Iterator[R
             }
 
 
-def difference_row(found: Difference) -> Row:
+def difference_row(found: Difference) -> ResultRow:
     """Columns of results.comparisons that are statistics."""
     own = {
         "difference": number(found.difference),
@@ -252,12 +252,12 @@ def difference_row(found: Difference) -> Row:
     return own | _interval_of(found)
 
 
-def interval_row(found: Interval) -> Row:
+def interval_row(found: Interval) -> ResultRow:
     """Columns of a metric that are statistics."""
     return {"value": number(found.value)} | _interval_of(found)
 
 
-def _interval_of(found: Interval | Difference) -> Row:
+def _interval_of(found: Interval | Difference) -> ResultRow:
     return {
         "ci_low": number(found.ci_low),
         "ci_high": number(found.ci_high),
@@ -268,7 +268,7 @@ def _interval_of(found: Interval | Difference) -> Row:
     }
 
 
-def fairness_row(found: FairnessInterval) -> Row:
+def fairness_row(found: FairnessInterval) -> ResultRow:
     """Columns of a measure over groups that are statistics."""
     return {
         "value": number(found.value),

@@ -1,4 +1,4 @@
-"""Which few arms stand for all of them, where all would be too many."""
+"""A few arms that represent all of them, where all would be too many."""
 
 from collections.abc import Collection, Mapping, Sequence
 

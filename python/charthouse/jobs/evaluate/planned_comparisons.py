@@ -12,7 +12,7 @@ from charthouse.stats.multiplicity import resamples_needed
 
 
 @dataclass(frozen=True, eq=False)
-class Question:
+class PlannedComparison:
     """Is an arm better than another? p-values are corrected within a family of questions."""
 
     name: str
@@ -35,7 +35,7 @@ class Question:
         return self.name.startswith("adds ")
 
 
-def questions(scored: Sequence[Scored], default_fusion: str) -> list[Question]:
+def plan_comparisons(scored: Sequence[Scored], default_fusion: str) -> list[PlannedComparison]:
     """Every pair that differs in one thing: all but the last within each fusion that scored both.
 
     - adds image, adds text, adds image and text, adds time series: with it, minus without;
@@ -44,15 +44,15 @@ def questions(scored: Sequence[Scored], default_fusion: str) -> list[Question]:
     - fusion: another, minus the default.
     """
     by_name = {(each.arm.name, each.fusion): each for each in scored}
-    found: list[Question] = []
+    found: list[PlannedComparison] = []
     for each in scored:
         for name, other in _lesser(each, default_fusion):
             if other in by_name:
-                found.append(Question(name, each, by_name[other]))
+                found.append(PlannedComparison(name, each, by_name[other]))
     for first, second in combinations(scored, 2):
         if first.fusion == second.fusion and (slot := _only_difference(first, second)):
             what = "time series" if slot == STRUCTURED else slot
-            found.append(Question(f"{what} encoder", first, second))
+            found.append(PlannedComparison(f"{what} encoder", first, second))
     return found
 
 
@@ -67,7 +67,9 @@ def populations_of(by_era: bool, *arms: Arm) -> tuple[str, ...]:
     return tuple(POPULATIONS)
 
 
-def resamples_by_family(asked: Sequence[Question], n_bootstrap: int) -> dict[tuple[str, str], int]:
+def resamples_by_family(
+    asked: Sequence[PlannedComparison], n_bootstrap: int
+) -> dict[tuple[str, str], int]:
     """How many resamples the comparisons of a family rest on: the more, the more are asked."""
     pairs = Counter(question.family for question in asked)
     return {family: resamples_needed(n_bootstrap, n) for family, n in pairs.items()}

@@ -1,4 +1,4 @@
-"""How sure the figures of a task are, in a sentence: the terminal's and the page's."""
+"""How precise the metrics of a task are, in a sentence for terminal and report."""
 
 import statistics
 from collections.abc import Sequence

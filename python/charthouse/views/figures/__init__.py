@@ -1,0 +1,1 @@
+"""Every picture, drawn once by Altair, from a frame: of the report, the dashboard, the README."""

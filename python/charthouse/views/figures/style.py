@@ -1,0 +1,78 @@
+"""How every picture looks: colours and shapes, the font, axes, which colour is which modality."""
+
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
+import altair as alt
+
+from charthouse.jobs.evaluate.scored import ALL, COMPLETE, CXR_YEARS
+from charthouse.models.fusions.block import PRESENCE
+
+FONT = "Liberation Sans, Arial, sans-serif"  # vl-convert brings the first: the same everywhere
+INK, SOFT, FAINT, PALE = "#222222", "#666666", "#dddddd", "#eeeeee"
+WARNING = "#b3261e"
+# Okabe and Ito's colours, which the colour-blind can tell apart; each has its shape besides
+BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY = (
+    "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"
+)  # fmt: skip
+CONFIG: dict[str, Any] = {
+    "font": FONT,
+    "view": {"stroke": None},
+    "axis": {
+        "labelColor": INK, "titleColor": INK, "titleFontWeight": "normal", "labelFontSize": 12,
+        "titleFontSize": 12, "gridColor": FAINT, "gridWidth": 0.6, "domainColor": SOFT,
+        "tickColor": SOFT,
+    },
+    "title": {
+        "anchor": "start", "frame": "group", "fontSize": 12, "fontWeight": "normal", "color": INK,
+        "offset": 8,
+    },
+}  # fmt: skip
+CROSS = "M-1,-1L1,1M-1,1L1,-1"
+DASHES = [4, 3]
+NOTHING = alt.Data(values=[{}])
+"""Data of what is drawn once, at a place."""
+
+Key = tuple[str, str]
+"""Colour and shape of a series; the shape `hollow` is a circle that is white inside."""
+
+SERIES: Sequence[Key] = (
+    (BLUE, "circle"), (ORANGE, "square"), (GREEN, "diamond"), (PURPLE, "triangle-up"),
+    (VERMILLION, "triangle-down"), (SKY, "cross"),
+)  # fmt: skip
+POPULATIONS = {ALL: "all stays", COMPLETE: "complete cases", CXR_YEARS: "MIMIC-CXR years"}
+
+
+def series_of(names: Sequence[str]) -> dict[str, Key]:
+    """A colour and a shape for each of a few; they go round where there are more."""
+    return dict(zip(names, itertools.cycle(SERIES), strict=False))
+
+
+def modality_colours(modalities: Sequence[str]) -> dict[str, str]:
+    """Of each modality, in the order of marts.modalities, and of presence: the same everywhere."""
+    measured = [name for name in modalities if name != "demographics"]
+    palette = itertools.cycle((BLUE, ORANGE, GREEN, VERMILLION, SKY))
+    colours = dict(zip(measured, palette, strict=False))
+    return {"demographics": "#999999", **colours, PRESENCE: PURPLE}
+
+
+def spec(chart: Any, **config: Any) -> dict[str, Any]:
+    """A whole chart as Vega-Lite reads it, in our look; `config` is more of its configuration."""
+    with alt.data_transformers.enable("default", max_rows=None):
+        return chart.to_dict(validate=False) | {"config": CONFIG | config}
+
+
+def limits_of(numbers: Sequence[float | None]) -> tuple[float, float]:
+    """Ends of an axis that holds all of them, with some air."""
+    known = [number for number in numbers if number is not None and number == number] or [0.0, 1.0]
+    low, high = min(known), max(known)
+    air = max((high - low) * 0.06, 0.01)
+    return low - air, high + air
+
+
+def text(lines: Sequence[str], x: float, y: float, **look: Any) -> alt.Chart:
+    """Words at a place of a chart, in pixels; the first line's upper left corner, unless told."""
+    usual: dict[str, Any] = {"align": "left", "baseline": "top", "fontSize": 12, "lineHeight": 15,
+                             "color": INK}  # fmt: skip
+    return alt.Chart(NOTHING).mark_text(text=list(lines), x=x, y=y, **(usual | look))

@@ -1,0 +1,204 @@
+"""Pictures from frames: where rows stand, what becomes of an estimate and of text, and bytes."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from bench import PROJECT
+from charthouse.views.figures import style
+from charthouse.views.figures.curves import curves
+from charthouse.views.figures.leaderboard import OURS, PUBLISHED, leaderboard
+from charthouse.views.figures.rows import LABELS, Figure, Panel, place, whiskers
+from charthouse.views.figures.shares import shares
+from charthouse.views.figures.sheet import png, sheet
+from charthouse.views.figures.subgroups import fairness
+from charthouse.views.figures.words import wrapped
+from drawn import is_cross, points_of, svg_of, words_of
+
+LONG = "structured[vitals_summary,gru,moment]+image[pixel_pca,swin]+text[tfidf_svd,radbert]"
+EVIL = """</text><script>alert(1)</script> "q" \\' \\u0041 ${x} {{ y }} $z$ & datum.value"""
+
+
+def estimates(*rows: dict[str, Any]) -> pd.DataFrame:
+    usual = {"label": "a", "value": 0.5, "low": 0.4, "high": 0.6, "note": None}
+    return pd.DataFrame([usual | row for row in rows]).astype(
+        {"value": float, "low": float, "high": float}
+    )
+
+
+def drawn(found: pd.DataFrame, *names: str) -> Figure:
+    return whiskers(found, [Panel("p", (0, 1))], style.series_of(names or ("s",)), width=300)
+
+
+def test_rows_with_many_series_and_long_names_do_not_overlap() -> None:
+    names = [f"arm {at}" for at in range(6)]
+    found = pd.DataFrame(
+        [
+            {"group": group, "label": wrapped(label), "panel": "p", "series": name}
+            for group in ("Age", "Race\n(two lines)") for label in ("F", LONG) for name in names
+        ]
+    )  # fmt: skip
+    placed = place(found, names)
+    assert len(placed.ticks) == 6  # a label of two groups is two rows
+    boxes = [(y - 7 * len(words.split("\n")), y + 7 * len(words.split("\n")))
+             for y, words, _ in placed.ticks]  # fmt: skip
+    assert boxes[0][0] >= 0 and boxes[-1][1] <= placed.height
+    assert all(above[1] <= below[0] for above, below in pairwise(boxes))
+    lanes = sorted(placed.rows["y"])
+    assert min(b - a for a, b in pairwise(lanes)) >= 12
+    assert list(placed.rows["y"]) == lanes  # series in their order, below one another
+
+
+def test_every_name_is_whole_and_from_above_in_the_order_of_the_rows() -> None:
+    names = [f"{LONG}+image[e{at}]" for at in range(60)]
+    words = words_of(drawn(estimates(*({"label": name} for name in names))).chart)
+    places = [words.replace("\n", "").index(name) for name in names]
+    assert places == sorted(places) and "…" not in words
+
+
+@pytest.mark.parametrize(
+    ("row", "cross", "fill"),
+    [
+        ({}, False, style.BLUE),
+        ({"filled": False}, False, "white"),
+        ({"low": None, "high": None, "note": "few"}, True, None),
+    ],
+)
+def test_an_estimate_is_a_dot_and_without_interval_a_cross(
+    row: dict[str, Any], cross: bool, fill: str | None
+) -> None:
+    figure = drawn(estimates(row))
+    (point,) = points_of(figure.chart)
+    assert is_cross(point) == cross and point["stroke"] == style.BLUE
+    assert fill is None or point["fill"] == fill
+    assert (figure.warning or "").endswith("conclude nothing: few") == cross
+
+
+def test_without_a_value_there_is_the_reason_once_for_all() -> None:
+    lacking = {"value": None, "low": None, "high": None}
+    shared = [lacking | {"series": name, "note": "3 stays"} for name in "xyz"]
+    figure = drawn(estimates(*shared), *"xyz")
+    assert not points_of(figure.chart) and figure.warning is None
+    assert words_of(figure.chart).count("no figure: 3 stays") == 2  # and behind it, in white
+    each = [row | {"note": row["series"] * 3} for row in shared]
+    words = words_of(drawn(estimates(*each), *"xyz").chart)
+    assert all(f"no figure: {name * 3}" in words for name in "xyz")
+
+
+def test_series_have_each_their_colour_and_shape() -> None:
+    names = [f"arm {at}" for at in range(len(style.SERIES))]
+    points = points_of(drawn(estimates(*({"series": name} for name in names)), *names).chart)
+    assert len({point["stroke"] for point in points}) == len(names)
+    assert len({point["d"] for point in points}) == len(names)
+
+
+def board(**more: Any) -> pd.DataFrame:
+    of = {"fusion": "late", "purpose": "paper", "population": "all", "n": 40, "n_positive": 10}
+    rows = [
+        of | {"arm": "low", "run_id": "r1", "auroc_value": 0.6},
+        of | {"arm": "high", "run_id": "r2", "auroc_value": 0.8},
+        of | {"arm": "theirs", "run_id": None, "published_auroc_value": 0.9},
+    ]
+    names = ["auroc_value", "auroc_low", "auroc_high", "auroc_reason", "published_auroc_value",
+             "published_auroc_low", "published_auroc_high"]  # fmt: skip
+    return pd.DataFrame([dict.fromkeys(names) | row | more for row in rows])
+
+
+def test_the_leaderboard_has_the_best_of_ours_first_and_the_papers_last() -> None:
+    figure = leaderboard(board(), [("auroc", "all")])
+    words = words_of(figure.chart)
+    assert words.index("high") < words.index("low") < words.index("theirs")
+    assert list(figure.keys) == [OURS, PUBLISHED]
+    alone = leaderboard(board(), [("auroc", "all")], published=False)
+    assert list(alone.keys) == [OURS] and "theirs" not in words_of(alone.chart)
+
+
+def test_shares_stand_one_after_another_and_small_ones_have_no_number() -> None:
+    found = pd.DataFrame({"label": ["a"] * 3, "modality": ["image", "text", "vitals"],
+                          "share": [0.05, 0.25, 0.7]})  # fmt: skip
+    colours = style.modality_colours(["vitals", "image", "text", "labs"])
+    figure = shares(found, colours, {"": ""}, width=100)
+    assert list(figure.keys) == ["Vitals", "Image", "Text"]
+    words = words_of(figure.chart).split("\n")
+    assert "70%" in words and "25%" in words and "5%" not in words
+    bars = [
+        path.get("d", "") for path in svg_of(figure.chart).iter("{http://www.w3.org/2000/svg}path")
+        if path.get("aria-roledescription") == "bar"
+    ]  # fmt: skip
+    starts = [float(bar[1:].split(",")[0]) for bar in bars]
+    assert starts == pytest.approx([0, 70, 75])
+
+
+def test_fairness_names_the_groups_that_a_ratio_is_without() -> None:
+    row = {"metric": "equalized_odds_ratio", "attribute": "race_group", "series": "a",
+           "value": 0.5, "ci_low": 0.4, "ci_high": 0.6, "reason": None}  # fmt: skip
+    found = pd.DataFrame([row | {"left_out": ["OTHER"]}, row | {"left_out": [], "series": "b"}])
+    words = words_of(fairness(found, style.series_of("ab"), width=300).chart)
+    assert "Race\nwithout OTHER" in words and "Equalized odds ratio" in words
+
+
+def test_a_curve_of_one_point_and_a_curve_of_none_are_drawn() -> None:
+    row = {"run_id": "r", "curve": "roc", "x": 0.5, "y": 0.7, "ci_low": None, "ci_high": None,
+           "n": 1, "reason": None}  # fmt: skip
+    figure = curves(pd.DataFrame([row]), {"r": "an arm"}, style.series_of(["an arm"]), 0.0)
+    assert words_of(figure.chart).count("no curve: no value") == 2
+
+
+def charts() -> Iterator[Figure]:
+    yield drawn(estimates({"label": EVIL, "note": EVIL, "value": None}, {"label": "b"}))
+    yield leaderboard(board(arm=EVIL, auroc_reason=EVIL), [("auroc", "all")], width=150)
+
+
+def test_what_comes_from_data_is_text_in_a_chart() -> None:
+    for figure in charts():
+        svg = svg_of(figure.chart)
+        assert not [each for each in svg.iter() if each.tag.endswith(("script", "image", "a"))]
+        assert EVIL in words_of(figure.chart).replace("\n", " ")
+    picture = sheet(next(charts()), title=EVIL, footer=EVIL, kind="open")
+    assert words_of(picture).replace("\n", " ").count(EVIL) == 3  # title, label, footer
+
+
+BYTES = """
+import hashlib, sys
+sys.path[:0] = ["tests/support", "tests/views"]
+from test_figures import charts
+from charthouse.views.figures.sheet import png, sheet
+for figure in charts():
+    drawn = png(sheet(figure, title="t", footer="f", kind="synthetic"))
+    print(hashlib.md5(drawn).hexdigest())
+"""
+
+
+def test_the_same_frame_is_the_same_bytes_in_another_process() -> None:
+    once, again = (
+        subprocess.run(
+            [sys.executable, "-c", BYTES], check=True, capture_output=True, text=True,
+            cwd=PROJECT, env={"PYTHONHASHSEED": seed},
+        ).stdout
+        for seed in ("1", "2")
+    )  # fmt: skip
+    assert once == again and once.strip()
+
+
+def test_a_picture_is_as_wide_as_its_figure_and_alone() -> None:
+    figure = drawn(estimates({}))
+    assert figure.width == LABELS + 300
+    assert png(sheet(figure, title="t", footer="f", kind="synthetic")).startswith(b"\x89PNG")
+
+
+def test_drawing_asks_neither_a_warehouse_nor_a_page() -> None:
+    """Frame in, chart out: so the same figure serves the report, a page and a notebook."""
+    others = ("streamlit", "duckdb", "charthouse.core.warehouse", "charthouse.views.report",
+              "charthouse.views.dashboard")  # fmt: skip
+    for path in (PROJECT / "python/charthouse/views/figures").glob("*.py"):
+        nodes = list(ast.walk(ast.parse(path.read_text())))
+        named = {alias.name for node in nodes if isinstance(node, ast.Import)
+                 for alias in node.names}  # fmt: skip
+        named |= {str(node.module) for node in nodes if isinstance(node, ast.ImportFrom)}
+        assert not [name for name in named if name.startswith(others)], path.name
