@@ -31,8 +31,8 @@ from charthouse.models.encoders.registry import encoder_class, encoder_spec
 from charthouse.models.encoders.swin import MEAN, STD, Swin, read_picture
 from charthouse.synth.phantom import draw_chest
 from charthouse.synth.phrases import FAMILIES
+from charthouse.synth.report_text import draw_grades, radiology_text
 from charthouse.synth.studies import FEATURES
-from charthouse.synth.wording import draw_grades, radiology_text
 from measure import PROJECT
 
 WIDE, HIGH = 2544, 3056  # most X-rays of MIMIC-CXR-JPG

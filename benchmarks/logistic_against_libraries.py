@@ -40,8 +40,8 @@ from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
+from charthouse.stats.logistic.grid_search import PAPER_GRID, Choice, LogisticFit, search
 from charthouse.stats.logistic.problems import SMALL as SMALL_SEARCH
-from charthouse.stats.logistic.search import PAPER_GRID, Choice, LogisticFit, search
 
 ROWS, FOLDS = 58_544, 5
 MOST = 1000  # iterations of scikit-learn

@@ -2,7 +2,7 @@
     (the compiled SQL, the declared columns, the seeds it reads), has changed. What says so stands in the
     table's comment, so it goes wherever the table goes: the file's origin, a hash of the query, the SHA-256
     of what was read, and what kind of data that is (data_kind.sql). Nor is read again what a build that did
-    not end well has read (charthouse.data.build_beside). -#}
+    not end well has read (charthouse.data.atomic_build). -#}
 {% materialization raw_copy, adapter='duckdb' %}
     {%- set existing = load_cached_relation(this) -%}
     {%- set node = raw_source(model) -%}

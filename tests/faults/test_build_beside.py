@@ -14,12 +14,12 @@ import pytest
 
 from charthouse.core.errors import CharthouseError
 from charthouse.core.warehouse import WAREHOUSE_VERSION, note_version, open_copy, open_warehouse
-from charthouse.data.build_beside import BuildBeside
+from charthouse.data.atomic_build import BuildBeside
 from small_disk import fill, needs_root, small_disk
 
 BUILD = (
     "import duckdb, sys; from pathlib import Path;"
-    " from charthouse.data.build_beside import BuildBeside;"
+    " from charthouse.data.atomic_build import BuildBeside;"
 )
 
 
@@ -502,9 +502,9 @@ def test_a_disk_that_can_share_blocks_is_asked_to(
     def share(target: int, _: int, source: int) -> None:
         os.pwrite(target, os.pread(source, size, 0), 0)
 
-    monkeypatch.setattr("charthouse.data.build_beside.fcntl.ioctl", share)
+    monkeypatch.setattr("charthouse.data.atomic_build.fcntl.ioctl", share)
     monkeypatch.setattr(
-        "charthouse.data.build_beside.shutil.copyfileobj", lambda *_: pytest.fail("copied")
+        "charthouse.data.atomic_build.shutil.copyfileobj", lambda *_: pytest.fail("copied")
     )
     build = BuildBeside(warehouse)
     change(build)

@@ -15,7 +15,7 @@ import pytest
 from bench import UNTESTED, Bench
 from charthouse.cli.app import kept_when_interrupted
 from charthouse.core.errors import CharthouseError
-from charthouse.data.build_beside import BuildBeside
+from charthouse.data.atomic_build import BuildBeside
 
 ENDED = (
     ", and dbt with it. The warehouse is as it was before; what has been read whole from raw files"

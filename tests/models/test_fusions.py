@@ -19,7 +19,7 @@ from charthouse.models.fusions import gated
 from charthouse.models.fusions.base import MODEL, Component, Fitting, Fused, Fusion
 from charthouse.models.fusions.block import PRESENCE, Block
 from charthouse.models.fusions.registry import fusion_names, make_fusion
-from charthouse.stats.logistic import search as grid_search
+from charthouse.stats.logistic import grid_search as grid_search
 
 FUSIONS = ("concatenate", "concatenate_presence", "late", "gated")
 FOLDS = 5

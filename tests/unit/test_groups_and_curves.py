@@ -18,7 +18,7 @@ from charthouse.core.errors import CharthouseError
 from charthouse.stats import bootstrap
 from charthouse.stats.bootstrap import MIN_PATIENTS, patient_weights, resample
 from charthouse.stats.curves import calibration_curve, precision_recall_curve, roc_curve
-from charthouse.stats.groups import (
+from charthouse.stats.fairness import (
     GROUP_METRICS,
     MEASURES,
     MISSING,

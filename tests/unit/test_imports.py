@@ -9,7 +9,7 @@ from bench import PROJECT
 ROOMS = ("core", "synth", "data", "net", "stats", "models", "jobs", "views", "extras", "cli")
 """From the ground up: a room may import those before it."""
 
-FACES = {"charthouse.synth": "mimic", "charthouse.stats.logistic": "search"}
+FACES = {"charthouse.synth": "mimic", "charthouse.stats.logistic": "grid_search"}
 """Packages of which the rest of the code knows one module."""
 
 

@@ -12,7 +12,7 @@ from sklearn.preprocessing import StandardScaler
 
 from charthouse.core.errors import CharthouseError
 from charthouse.stats.logistic import problems
-from charthouse.stats.logistic.search import PAPER_GRID, Candidate, Choice, LogisticFit, search
+from charthouse.stats.logistic.grid_search import PAPER_GRID, Candidate, Choice, LogisticFit, search
 from charthouse.stats.metrics import measure
 
 Cohort = tuple[np.ndarray, np.ndarray, np.ndarray]

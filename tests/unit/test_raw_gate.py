@@ -27,7 +27,7 @@ from charthouse.core.errors import CharthouseError
 from charthouse.core.project import RawColumn
 from charthouse.core.warehouse import scratch
 from charthouse.data.raw import csv_blocks, csv_file
-from charthouse.data.raw.gate import rows_of
+from charthouse.data.raw.reader import rows_of
 from charthouse.data.raw.stream import RawStream
 from fake_openai import SECRET
 

@@ -22,7 +22,7 @@ from charthouse.stats.calibration import EPSILON, logit
 from charthouse.stats.metrics import METRICS, choose_threshold, measure
 from charthouse.stats.multiplicity import holm, resamples_needed
 from charthouse.stats.ratios import ratio_intervals
-from charthouse.stats.weighted import Operating
+from charthouse.stats.samples import Operating
 
 N, PATIENTS, THRESHOLD = 400, 250, 0.4
 BY_RANK = ("sensitivity_at_alert_rate", "ppv_at_alert_rate", "specificity_at_sensitivity")

@@ -19,7 +19,7 @@ from charthouse.core.warehouse import open_warehouse
 from charthouse.jobs.audit import evaluation, metrics, scores, vectors
 from charthouse.jobs.audit.findings import Finding
 from charthouse.jobs.audit.run import show
-from charthouse.jobs.audit.workplace import workplace
+from charthouse.jobs.audit.scratch_folder import workplace
 from charthouse.jobs.embed.store import vector_hash
 
 TASK = "in_hospital_mortality"

@@ -30,9 +30,9 @@ from charthouse.jobs.predict.arms import parse_arm
 from charthouse.models.encoders.registry import encoder_specs
 from charthouse.models.fusions.base import Feature
 from charthouse.stats.bootstrap import resample
-from charthouse.stats.groups import MIN_GROUP
+from charthouse.stats.fairness import MIN_GROUP
 from charthouse.stats.metrics import METRICS, choose_threshold, measure
-from charthouse.stats.weighted import Operating
+from charthouse.stats.samples import Operating
 from small_disk import fill, needs_root, small_disk
 from too_few import intervals_of_too_few
 

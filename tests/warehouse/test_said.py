@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from asking import write
 from bench import PROJECT, Bench
-from charthouse.cli import app, chain
+from charthouse.cli import app, pipeline
 from charthouse.core.errors import CharthouseError
 from charthouse.core.settings import given_settings, settings_for
 from charthouse.jobs.embed.run import EmbedRequest, embed
@@ -75,7 +75,7 @@ def test_run_passes_settings_on_and_looks_at_names_before_it_builds(
         "charthouse.data.build.run_dbt_build", lambda _, words: passed.append(words)
     )
     for job in ("embed", "predict", "evaluate", "audit"):
-        monkeypatch.setattr(chain, job, lambda **options: None)
+        monkeypatch.setattr(pipeline, job, lambda **options: None)
     result = CliRunner().invoke(app, ["run", "--vars", "{min_age: 65}"])
     assert result.exit_code == 0
     ((name, settings),) = passed

@@ -4,7 +4,7 @@
 from charthouse.cli import data  # isort: skip
 from charthouse.cli import jobs  # isort: skip
 from charthouse.cli import views  # isort: skip
-from charthouse.cli import chain  # isort: skip
+from charthouse.cli import pipeline  # isort: skip
 from charthouse.cli.app import app, main
 
-__all__ = ["app", "chain", "data", "jobs", "main", "views"]
+__all__ = ["app", "data", "jobs", "main", "pipeline", "views"]

@@ -18,7 +18,7 @@ from dbt_common.events.types import Note
 from charthouse.core.data_kind import headline
 from charthouse.core.errors import CharthouseError
 from charthouse.core.warehouse import open_warehouse
-from charthouse.data.build_beside import file_beside
+from charthouse.data.atomic_build import file_beside
 
 _FAILED = ("error", "fail", "runtime error")
 _ADVICE = {

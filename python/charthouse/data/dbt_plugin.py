@@ -1,6 +1,6 @@
 """What dbt-duckdb loads before it opens the warehouse (profiles/profiles.yml names it).
 
-A command of dbt that writes works on a copy beside the warehouse (build_beside.py), which takes
+A command of dbt that writes works on a copy beside the warehouse (atomic_build.py), which takes
 its place when dbt says that all has gone well. dbt alone would meet a locked warehouse with a
 traceback; this waits, says for whom, and gives up with one line. And it attaches the raw files,
 which SQL alone could not read safely.
@@ -24,9 +24,9 @@ from duckdb.func import SPECIAL
 from charthouse.core.errors import CharthouseError
 from charthouse.core.project import raw_tables
 from charthouse.core.warehouse import duckdb_config, open_warehouse, text_literal
-from charthouse.data.build_beside import KEPT, BuildBeside
+from charthouse.data.atomic_build import KEPT, BuildBeside
 from charthouse.data.build_summary import Summary
-from charthouse.data.dbt_private import begin, call_database, read_database
+from charthouse.data.dbt_privacy import begin, call_database, read_database
 from charthouse.data.raw.database import RawDatabase
 
 WRITING = ("build", "run", "seed", "snapshot", "run-operation", "clone")

@@ -15,7 +15,7 @@ from charthouse.core.project import RawTable, known_row_counts, raw_tables
 from charthouse.core.synthetic_marker import has_marker, why_not_synthetic
 from charthouse.core.warehouse import open_warehouse, scratch, warehouse_path
 from charthouse.data.raw.files import raw_file
-from charthouse.data.raw.gate import require_columns, rows_of
+from charthouse.data.raw.reader import require_columns, rows_of
 from charthouse.data.raw.stream import RawStream
 
 # A file up to this many bytes is counted at once; a larger one, only with --full.

@@ -42,7 +42,7 @@ from charthouse.stats.metrics import (
     measure_sample,
     metric_named,
 )
-from charthouse.stats.weighted import BY_RANK, Operating, Sample, Weighted
+from charthouse.stats.samples import BY_RANK, Operating, Sample, Weighted
 
 LEVEL = 0.95
 MIN_DEFINED = 0.9

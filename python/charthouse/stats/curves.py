@@ -13,7 +13,7 @@ import numpy as np
 
 from charthouse.stats.bootstrap import Draws, percentiles, too_few
 from charthouse.stats.metrics import BOTH
-from charthouse.stats.weighted import Weighted
+from charthouse.stats.samples import Weighted
 
 POINTS = 101
 BINS = 10

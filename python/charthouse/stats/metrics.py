@@ -33,7 +33,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from charthouse.core.errors import CharthouseError
-from charthouse.stats.weighted import BY_RANK, Operating, Sample, Weighted
+from charthouse.stats.samples import BY_RANK, Operating, Sample, Weighted
 
 
 @dataclass(frozen=True)

@@ -19,10 +19,10 @@ import pyarrow.compute as pc
 
 from charthouse.synth import vital_signs as vs
 from charthouse.synth.filler_items import FILLER_ITEMS
-from charthouse.synth.gz import GzipWriter
+from charthouse.synth.gzip_writer import GzipWriter
 from charthouse.synth.population import DAY, HOUR, NO_TIME, Ints, Population
-from charthouse.synth.streams import Stream, rng_for
-from charthouse.synth.vitals import VitalRows, draw_vitals, plan_charting, plan_plants
+from charthouse.synth.random_streams import Stream, rng_for
+from charthouse.synth.vital_sign_rows import VitalRows, draw_vitals, plan_charting, plan_plants
 
 HEADER = (
     b"subject_id,hadm_id,stay_id,caregiver_id,charttime,storetime,"

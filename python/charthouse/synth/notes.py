@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
-from charthouse.synth.gz import GzipWriter
+from charthouse.synth.csv_table import quoted
+from charthouse.synth.gzip_writer import GzipWriter
 from charthouse.synth.population import Ints, Population
+from charthouse.synth.random_streams import Stream, rng_for
+from charthouse.synth.report_text import FAMILIES, discharge_text, draw_grades, radiology_text
 from charthouse.synth.schedule import EXAMS, Reports, Summaries
-from charthouse.synth.streams import Stream, rng_for
-from charthouse.synth.tablefile import quoted
-from charthouse.synth.wording import FAMILIES, discharge_text, draw_grades, radiology_text
 
 CHUNK = 5000
 NOTE_HEADER = b"note_id,subject_id,hadm_id,note_type,note_seq,charttime,storetime,text\n"

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from charthouse.synth import names
+from charthouse.synth import categories
+from charthouse.synth.random_streams import Stream, rng_for
 from charthouse.synth.signal import Bools, Floats, Latents, draw_death, draw_los_days, scaled_age
-from charthouse.synth.streams import Stream, rng_for
 
 Ints = NDArray[np.int64]
 Objects = NDArray[np.object_]
@@ -79,7 +79,7 @@ class Stays:
     stay_id: Ints
     intime: Ints
     outtime: Ints
-    unit: Ints  # position in names.CAREUNITS
+    unit: Ints  # position in categories.CAREUNITS
     last_unit: Ints
     age: Ints  # true years at admission, not cut at 91
     died: Bools  # hospital_expire_flag of its admission
@@ -229,7 +229,7 @@ def build_population(stays: int, seed: int) -> Population:
     last_of_patient = np.append(np.flatnonzero(new_patient)[1:], stays) - 1
     group, anchored = _place_in_time(
         rng_for(seed, Stream.ERAS),
-        names.draw_index(rng, list(names.YEAR_GROUPS.values()), patients),
+        categories.draw_index(rng, list(categories.YEAR_GROUPS.values()), patients),
         year_of(intime[last_of_patient]) - anchor_year,
     )
     people = Patients(
@@ -237,7 +237,7 @@ def build_population(stays: int, seed: int) -> Population:
         gender=gender,
         anchor_age=np.where(true_age > 89, 91, true_age),
         anchor_year=anchor_year,
-        anchor_year_group=np.array(list(names.YEAR_GROUPS), dtype=object)[group],
+        anchor_year_group=np.array(list(categories.YEAR_GROUPS), dtype=object)[group],
         years_shifted=anchor_year - anchored,
         dod=dod,
         severity=careers.patient_severity,
@@ -245,9 +245,9 @@ def build_population(stays: int, seed: int) -> Population:
     visits = _describe_admissions(
         rng, admission_patient, age_now, admittime, dischtime, deathtime, died, last_stay
     )
-    unit = names.draw_index(rng, [float(x) for x in names.CAREUNITS.values()], stays)
+    unit = categories.draw_index(rng, [float(x) for x in categories.CAREUNITS.values()], stays)
     moved = rng.random(stays) < 0.07
-    elsewhere = names.draw_index(rng, [float(x) for x in names.CAREUNITS.values()], stays)
+    elsewhere = categories.draw_index(rng, [float(x) for x in categories.CAREUNITS.values()], stays)
     icu = Stays(
         patient=patient,
         admission=admission,
@@ -278,10 +278,12 @@ def _place_in_time(rng: np.random.Generator, group: Ints, spans: Ints) -> tuple[
 
     Args:
         rng: Draws the year within the group.
-        group: (p,) position in names.YEAR_GROUPS, earlier where ``spans`` asks for it.
+        group: (p,) position in categories.YEAR_GROUPS, earlier where ``spans`` asks for it.
         spans: (p,) years from anchor_year to the patient's last stay.
     """
-    first, last = np.array([str(each).split(" - ") for each in names.YEAR_GROUPS], dtype=np.int64).T
+    first, last = np.array(
+        [str(each).split(" - ") for each in categories.YEAR_GROUPS], dtype=np.int64
+    ).T
     room = np.searchsorted(last, last[-1] - spans, side="right") - 1
     group = np.clip(group, 0, np.maximum(room, 0))
     return group, first[group] + rng.integers(0, (last - first + 1)[group])
@@ -300,13 +302,13 @@ def _describe_admissions(
     """Draw the categories of each admission; none has any effect on the outcomes."""
     n = len(patient)
     patients = int(patient[-1]) + 1
-    kind = names.draw(rng, names.ADMISSION_TYPES, n)
-    emergency = np.isin(kind, names.EMERGENCY_TYPES)
+    kind = categories.draw(rng, categories.ADMISSION_TYPES, n)
+    emergency = np.isin(kind, categories.EMERGENCY_TYPES)
     ed_wait = np.rint(rng.uniform(2 * HOUR, 14 * HOUR, n)).astype(np.int64)
     old = age >= 65
     # Race and language belong to the patient, marital status and insurance to the admission.
-    race = names.draw(rng, names.RACES, patients)[patient]
-    language = names.draw(rng, names.LANGUAGES, patients)[patient]
+    race = categories.draw(rng, categories.RACES, patients)[patient]
+    language = categories.draw(rng, categories.LANGUAGES, patients)[patient]
     codes = rng.integers(0, 36, (1500, 3))
     letters = np.array(list("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"))
     providers = np.array([f"P{a}{b}{c}" for a, b, c in letters[codes]], dtype=object)
@@ -321,19 +323,23 @@ def _describe_admissions(
         admission_type=kind,
         admission_location=np.where(
             emergency,
-            names.draw(rng, names.EMERGENCY_LOCATIONS, n),
-            names.draw(rng, names.OTHER_LOCATIONS, n),
+            categories.draw(rng, categories.EMERGENCY_LOCATIONS, n),
+            categories.draw(rng, categories.OTHER_LOCATIONS, n),
         ),
-        discharge_location=np.where(died, "DIED", names.draw(rng, names.DISCHARGE_LOCATIONS, n)),
+        discharge_location=np.where(
+            died, "DIED", categories.draw(rng, categories.DISCHARGE_LOCATIONS, n)
+        ),
         provider=providers[rng.integers(0, len(providers), n)],
         insurance=np.where(
             old,
-            names.draw(rng, names.INSURANCE_OLD, n),
-            names.draw(rng, names.INSURANCE_YOUNG, n),
+            categories.draw(rng, categories.INSURANCE_OLD, n),
+            categories.draw(rng, categories.INSURANCE_YOUNG, n),
         ),
         language=language,
         marital_status=np.where(
-            old, names.draw(rng, names.MARITAL_OLD, n), names.draw(rng, names.MARITAL_YOUNG, n)
+            old,
+            categories.draw(rng, categories.MARITAL_OLD, n),
+            categories.draw(rng, categories.MARITAL_YOUNG, n),
         ),
         race=race,
         died=died,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from charthouse.synth.population import DAY, HOUR, Bools, Floats, Ints, Population
-from charthouse.synth.streams import Stream, rng_for
+from charthouse.synth.random_streams import Stream, rng_for
 from charthouse.synth.studies import Studies
 
 EXAMS: tuple[tuple[str, str, str], ...] = (  # family, EXAMINATION line, exam code

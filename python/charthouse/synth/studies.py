@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charthouse.synth.population import DAY, HOUR, Ints, Population, unique_ids, year_of
-from charthouse.synth.streams import Stream, rng_for
+from charthouse.synth.random_streams import Stream, rng_for
 
 # Loadings of each feature of a picture on (severity, image's own latent); the rest is noise.
 CONTENT: dict[str, tuple[float, float]] = {

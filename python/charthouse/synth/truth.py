@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from charthouse.synth.categories import CAREUNITS
 from charthouse.synth.chartevents import ChartTruth
-from charthouse.synth.names import CAREUNITS
 from charthouse.synth.population import DAY, NO_TIME, Ints, Population
 from charthouse.synth.schedule import Reports, Summaries
 from charthouse.synth.signal import COEFFICIENTS, INTERACTIONS, oracle_auroc, scaled_age

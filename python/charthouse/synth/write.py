@@ -14,13 +14,13 @@ from charthouse.core.errors import CharthouseError
 from charthouse.core.synthetic_marker import MARKER, write_marker
 from charthouse.synth.chartevents import write_chartevents
 from charthouse.synth.notes import write_discharge, write_radiology
+from charthouse.synth.patient_tables import write_items, write_population
 from charthouse.synth.population import build_population
 from charthouse.synth.schedule import plan_reports, plan_summaries
 from charthouse.synth.studies import draw_images, draw_studies
-from charthouse.synth.tables import write_items, write_population
 from charthouse.synth.truth import gather_truth
 from charthouse.synth.version import GENERATOR_VERSION, Progress
-from charthouse.synth.vitals import plan_charting
+from charthouse.synth.vital_sign_rows import plan_charting
 from charthouse.synth.xrays import write_cxr_tables, write_pictures
 
 FOLDERS = ("mimic-iv/hosp", "mimic-iv/icu", "mimic-iv-note/note", "mimic-cxr")

@@ -11,11 +11,11 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from charthouse.core.synthetic_marker import PICTURE_COMMENT
+from charthouse.synth.csv_table import write_table
 from charthouse.synth.phantom import draw_chest
 from charthouse.synth.population import Ints, Objects, Patients
-from charthouse.synth.streams import Stream, rng_for
+from charthouse.synth.random_streams import Stream, rng_for
 from charthouse.synth.studies import FEATURES, VIEWS, Images, Studies
-from charthouse.synth.tablefile import write_table
 
 FINDINGS = (
     "Atelectasis",

@@ -1,1 +1,1 @@
-"""The gate for raw files, csv and Parquet by one set of rules: charthouse.data.raw.gate."""
+"""The gate for raw files, csv and Parquet by one set of rules: charthouse.data.raw.reader."""

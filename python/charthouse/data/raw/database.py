@@ -16,7 +16,7 @@ from charthouse.core.local_paths import RAW_DATABASE
 from charthouse.core.project import RawTable
 from charthouse.core.synthetic_marker import has_marker, why_not_synthetic
 from charthouse.data.raw.files import is_origin, origin, raw_file, root_folder
-from charthouse.data.raw.gate import require_columns
+from charthouse.data.raw.reader import require_columns
 from charthouse.data.raw.stream import RawStream
 
 

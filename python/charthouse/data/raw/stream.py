@@ -9,7 +9,7 @@ import pyarrow as pa
 from charthouse.core.duckdb_errors import said_in_full
 from charthouse.core.errors import CharthouseError
 from charthouse.core.project import RawColumn
-from charthouse.data.raw.gate import rows_of, schema_of
+from charthouse.data.raw.reader import rows_of, schema_of
 
 
 class RawStream:

@@ -17,8 +17,8 @@ from charthouse.core.errors import CharthouseError
 from charthouse.core.progress import Say, Watch
 from charthouse.core.provenance import code_version
 from charthouse.core.warehouse import open_warehouse
-from charthouse.jobs.audit.close import close_in_sql
 from charthouse.jobs.audit.findings import Finding
+from charthouse.jobs.audit.tolerance import close_in_sql
 from charthouse.jobs.evaluate import store
 from charthouse.jobs.evaluate.task import EvaluateRequest, Task
 from charthouse.models.encoders.registry import encoder_specs

@@ -9,14 +9,14 @@ import duckdb
 
 from charthouse.core.cohort import Cohort
 from charthouse.core.errors import CharthouseError
-from charthouse.jobs.audit.close import is_close
 from charthouse.jobs.audit.findings import Finding, found
+from charthouse.jobs.audit.tolerance import is_close
 from charthouse.jobs.evaluate import arm_metrics
 from charthouse.jobs.evaluate.arm_metrics import Bootstrap, ResultRow
 from charthouse.jobs.evaluate.scored import read_scored, read_stays
 from charthouse.jobs.evaluate.task import SPLITS
 from charthouse.models.encoders.registry import encoder_specs
-from charthouse.stats.weighted import BY_RANK
+from charthouse.stats.samples import BY_RANK
 
 CHECK = "metrics_not_of_the_predictions"
 KEYS = {

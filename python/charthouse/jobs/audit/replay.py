@@ -20,8 +20,8 @@ from charthouse.core.errors import CharthouseError
 from charthouse.core.progress import Say
 from charthouse.core.warehouse import Unwritten, open_copy, text_literal
 from charthouse.data.build import run_dbt
-from charthouse.jobs.audit.close import close_in_sql
 from charthouse.jobs.audit.findings import Finding
+from charthouse.jobs.audit.tolerance import close_in_sql
 
 REPLAYED = {
     "cohort": ("marts.cohort", "marts.stay_modalities"),

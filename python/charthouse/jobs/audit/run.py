@@ -13,7 +13,7 @@ from charthouse.core.warehouse import open_warehouse
 from charthouse.jobs.audit import evaluation, findings, metrics, scores, vectors
 from charthouse.jobs.audit.findings import Finding
 from charthouse.jobs.audit.replay import replay
-from charthouse.jobs.audit.workplace import workplace
+from charthouse.jobs.audit.scratch_folder import workplace
 
 STAYS_SHOWN = 20
 STATES = ("failed", "warning", "by a chosen setting", "passed", "nothing to check", "not run")

@@ -15,7 +15,7 @@ from charthouse.stats.curves import (
     precision_recall_curve,
     roc_curve,
 )
-from charthouse.stats.groups import (
+from charthouse.stats.fairness import (
     GROUP_METRICS,
     MEASURES,
     FairnessInterval,
@@ -23,7 +23,7 @@ from charthouse.stats.groups import (
     resample_groups,
 )
 from charthouse.stats.metrics import METRICS, Measured, choose_threshold
-from charthouse.stats.weighted import BY_RANK, Operating
+from charthouse.stats.samples import BY_RANK, Operating
 
 ResultRow = dict[str, Any]
 

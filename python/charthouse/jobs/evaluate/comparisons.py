@@ -16,7 +16,7 @@ import numpy as np
 
 from charthouse.jobs.evaluate.arm_metrics import CUT, ArmMetrics, ResultRow, difference_row, number
 from charthouse.jobs.evaluate.scored import ALL
-from charthouse.stats.groups import MEASURES
+from charthouse.stats.fairness import MEASURES
 from charthouse.stats.metrics import METRICS
 from charthouse.stats.multiplicity import holm
 

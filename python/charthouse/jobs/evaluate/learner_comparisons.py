@@ -35,7 +35,7 @@ from charthouse.jobs.evaluate.scored import ALL, Stays
 from charthouse.stats.bootstrap import Interval, Resampled
 from charthouse.stats.multiplicity import resamples_needed
 from charthouse.stats.ratios import ratio_intervals
-from charthouse.stats.weighted import Operating
+from charthouse.stats.samples import Operating
 
 WITHOUT_THE_PICTURE = ("text_only", "blank_image", "other_image")
 OF_ALERTS = ("sensitivity_at_alert_rate", "ppv_at_alert_rate")

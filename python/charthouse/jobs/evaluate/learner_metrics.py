@@ -31,7 +31,7 @@ from charthouse.jobs.evaluate.arm_metrics import (
 from charthouse.jobs.evaluate.learner_answers import Answers, Learner
 from charthouse.jobs.evaluate.scored import Stays
 from charthouse.stats.bootstrap import Interval, Resampled, resample
-from charthouse.stats.groups import GroupedResampled, group_names, resample_groups
+from charthouse.stats.fairness import GroupedResampled, group_names, resample_groups
 from charthouse.stats.metrics import Measured
 
 ASKED, ANSWERED, AS_WRONG, P_YES = "asked", "answered", "as_wrong", "p_yes"

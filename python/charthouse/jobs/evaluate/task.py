@@ -41,8 +41,8 @@ from charthouse.jobs.predict.store import require_as_fitted
 from charthouse.jobs.predict.vectors import read_block
 from charthouse.models.encoders.spec import EncoderSpec
 from charthouse.models.fusions.registry import make_fusion
-from charthouse.stats.groups import MIN_GROUP
-from charthouse.stats.weighted import Operating
+from charthouse.stats.fairness import MIN_GROUP
+from charthouse.stats.samples import Operating
 
 SPLITS = ("validation", "test")
 ATTRIBUTES = ("age_group", "gender", "race_group")

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.special import expit
 
 from charthouse.models.fusions.block import Block
-from charthouse.stats.logistic.search import LogisticFit
+from charthouse.stats.logistic.grid_search import LogisticFit
 
 ROWS_AT_ONCE = 2048  # in double precision: all would take twice the room of the features
 
@@ -172,7 +172,7 @@ def fit_logistic(
     Returns:
         Probabilities [n], out of fold for `rows`, and the model.
     """
-    from charthouse.stats.logistic.search import search
+    from charthouse.stats.logistic.grid_search import search
 
     fit = search(
         x if rows.all() else x[rows],

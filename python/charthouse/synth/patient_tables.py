@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from charthouse.synth.categories import CAREUNITS
+from charthouse.synth.csv_table import write_table
 from charthouse.synth.filler_items import FILLER_ITEMS, UNUSED_ITEMS
-from charthouse.synth.names import CAREUNITS
 from charthouse.synth.population import DAY, Ints, Population
-from charthouse.synth.tablefile import write_table
 from charthouse.synth.vital_signs import VITAL_SIGNS
 
 

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charthouse.synth import vital_signs as vs
-from charthouse.synth.names import ARTERIAL_LINE_BY_UNIT
+from charthouse.synth.categories import ARTERIAL_LINE_BY_UNIT
 from charthouse.synth.population import HOUR, Ints, Stays
+from charthouse.synth.random_streams import Stream, rng_for
 from charthouse.synth.signal import Bools, Floats
-from charthouse.synth.streams import Stream, rng_for
 
 PLANTED_SHARE = 0.0006  # of stays that hold each planted value; at least one
 DUPLICATE_SHARE, NULL_SHARE = 0.004, 0.003

@@ -50,7 +50,7 @@ from charthouse.stats.bootstrap import (
     percentiles,
 )
 from charthouse.stats.metrics import Measured, metric_named
-from charthouse.stats.weighted import Sample
+from charthouse.stats.samples import Sample
 
 MIN_GROUP = 10
 """Stays; a group of fewer has no metrics."""

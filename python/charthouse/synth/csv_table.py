@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.csv
 
-from charthouse.synth.gz import GzipWriter
+from charthouse.synth.gzip_writer import GzipWriter
 
 
 def write_table(path: Path, table: pa.Table, pool: ThreadPoolExecutor) -> int:
