@@ -21,7 +21,7 @@ from sklearn import metrics as sklearn_metrics
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
-from charthouse.stats.bootstrap import patient_weights, resample
+from charthouse.stats.bootstrap import bootstrap_metrics, patient_weights
 from charthouse.stats.calibration import logit
 from charthouse.stats.metrics import choose_threshold
 
@@ -111,7 +111,7 @@ def main() -> None:
         ours, theirs = [], []
         for run in range(arguments.runs):
             started = time.perf_counter()
-            found = resample(*stays, threshold, names, RESAMPLES).resamples
+            found = bootstrap_metrics(*stays, threshold, names, RESAMPLES).resamples
             ours.append(time.perf_counter() - started)
             if not run and others:
                 added = peak_mb() - before

@@ -23,7 +23,7 @@ import numpy as np
 import PIL.Image
 import torch
 
-from charthouse.core.prefetch import ahead
+from charthouse.core.prefetch import prefetch_map
 from charthouse.models.checkpoints import import_transformers, quiet
 from charthouse.models.encoders.base import Context, Image, ItemEncoder, Report, Stay
 from charthouse.models.encoders.radbert import Radbert, batches
@@ -142,7 +142,7 @@ def image_ways(folder: Path, stays: Sequence[Stay]) -> dict[str, Way]:
     pixels = torch.stack(
         [
             (torch.from_numpy(picture) / 255 - mean) / std
-            for picture in ahead(lambda item: read_picture(item.path, 224), items, 2, 2)
+            for picture in prefetch_map(lambda item: read_picture(item.path, 224), items, 2, 2)
             if isinstance(picture, np.ndarray)
         ]
     )

@@ -26,7 +26,7 @@ from charthouse.jobs.predict.job import FOLDS
 from charthouse.models.fusions.base import Fitting
 from charthouse.models.fusions.block import Block
 from charthouse.models.fusions.registry import fusion_names, make_fusion
-from charthouse.stats.bootstrap import Difference, Resampled, resample
+from charthouse.stats.bootstrap import BootstrapResult, Difference, bootstrap_metrics
 from charthouse.synth import signal
 from charthouse.synth.population import DAY, NO_TIME, build_population
 from charthouse.synth.studies import CONTENT
@@ -48,13 +48,17 @@ class Cohort:
     subjects: np.ndarray
     oracle: dict[str, float | None]  # of test stays: the best sum, and the best score
 
-    def auroc(self, fusion: str, blocks: tuple[Block, ...], rows: np.ndarray) -> list[Resampled]:
+    def auroc(
+        self, fusion: str, blocks: tuple[Block, ...], rows: np.ndarray
+    ) -> list[BootstrapResult]:
         """AUROC of a fusion on test, and on those of `rows` [n] alone, with its resamples."""
         fitting = replace(self.fitting, blocks=blocks)
         y_score = make_fusion(PROJECT, fusion).fit(fitting).y_score
         test = ~fitting.fitted_on
         return [
-            resample(fitting.y_true[some], y_score[some], self.subjects[some], 0.5, ["auroc"])
+            bootstrap_metrics(
+                fitting.y_true[some], y_score[some], self.subjects[some], 0.5, ["auroc"]
+            )
             for some in (test, test & rows)
         ]
 
@@ -149,7 +153,7 @@ def find_interaction(stays: int) -> None:
                     cell
                     for one, other in zip(found, by_fusion[REFERENCE], strict=True)
                     for cell in (
-                        f"{one.measured['auroc'].value:.4f}",
+                        f"{one.point_estimates['auroc'].value:.4f}",
                         "" if fusion == REFERENCE else _signed(one.minus(other)["auroc"]),
                     )
                 ]

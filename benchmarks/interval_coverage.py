@@ -11,7 +11,7 @@ import argparse
 import numpy as np
 from scipy.stats import norm
 
-from charthouse.stats.bootstrap import LEVEL, resample
+from charthouse.stats.bootstrap import LEVEL, bootstrap_metrics
 
 AUROC, IN_TEN = 0.85, 10
 
@@ -22,7 +22,7 @@ def covered(positive: int, trial: int, n_bootstrap: int) -> tuple[bool, bool]:
     y_true = (np.arange(n) < positive).astype(int)
     apart = np.sqrt(2) * norm.ppf(AUROC)
     y_score = norm.cdf(np.random.default_rng(trial).normal(size=n) + apart * y_true)
-    found = resample(y_true, y_score, np.arange(n), 0.5, ["auroc"], n_bootstrap, trial)
+    found = bootstrap_metrics(y_true, y_score, np.arange(n), 0.5, ["auroc"], n_bootstrap, trial)
     low, high = np.nanquantile(found.resamples["auroc"], [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return bool(high < AUROC), bool(low > AUROC)
 

@@ -40,7 +40,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
-from charthouse.stats.logistic.grid_search import PAPER_GRID, Choice, LogisticFit, search
+from charthouse.stats.logistic.grid_search import PAPER_GRID, GridPoint, LogisticFit, grid_search
 from charthouse.stats.logistic.problems import SMALL as SMALL_SEARCH
 
 ROWS, FOLDS = 58_544, 5
@@ -126,7 +126,7 @@ class Path:
     """The points of one penalty, fitted one from the other on the rows of one fold."""
 
     seconds: Seconds
-    auroc: dict[Choice, float]  # of the rows held out
+    auroc: dict[GridPoint, float]  # of the rows held out
     violation: float  # the largest of its points
 
 
@@ -142,7 +142,7 @@ class Fold:
         self.threads = CORES if data[0].size > SMALL_SEARCH else 1
         self.held_out, self.y_held_out = scaler.transform(x[~seen].astype(np.float64)), y[~seen]
 
-    def measured(self, seconds: Seconds, fits: dict[Choice, tuple[np.ndarray, float]]) -> Path:
+    def measured(self, seconds: Seconds, fits: dict[GridPoint, tuple[np.ndarray, float]]) -> Path:
         """From the coefficients [p] and intercept of each point."""
         auroc, worst = {}, 0.0
         for choice, (w, intercept) in fits.items():
@@ -201,7 +201,7 @@ def by_newton_cholesky(fold: Fold) -> Path:
 
 def by_saga(fold: Fold) -> Path:
     """One l1 point, C = 1, from nothing, at scikit-learn's own tolerance."""
-    choice, clock = Choice("l1", 1.0), Clock()
+    choice, clock = GridPoint("l1", 1.0), Clock()
     model = LogisticRegression(C=1.0, l1_ratio=1, solver="saga", max_iter=MOST)
     model.fit(np.ascontiguousarray(fold.x, dtype=np.float32), fold.y)
     return fold.measured(
@@ -216,7 +216,7 @@ def peak_gb() -> float:
 
 def ours(data: tuple[np.ndarray, np.ndarray, np.ndarray], name: str) -> tuple[LogisticFit, Seconds]:
     clock = Clock()
-    fit = search(*data)
+    fit = grid_search(*data)
     took = clock.read()
     failed = [f"{each.choice}: {each.reason}" for each in fit.candidates if not each.converged]
     print(

@@ -13,13 +13,13 @@ import duckdb
 import pytest
 
 from charthouse.core.errors import CharthouseError
-from charthouse.core.warehouse import WAREHOUSE_VERSION, note_version, open_copy, open_warehouse
-from charthouse.data.atomic_build import BuildBeside
+from charthouse.core.warehouse import WAREHOUSE_VERSION, open_copy, open_warehouse, write_version
+from charthouse.data.atomic_build import AtomicBuild
 from small_disk import fill, needs_root, small_disk
 
 BUILD = (
     "import duckdb, sys; from pathlib import Path;"
-    " from charthouse.data.atomic_build import BuildBeside;"
+    " from charthouse.data.atomic_build import AtomicBuild;"
 )
 
 
@@ -41,28 +41,28 @@ def rows(path: Path, query: str = "select n from marts.cohort") -> list[tuple]:
         return db.execute(query).fetchall()
 
 
-def kept(build: BuildBeside, query: str) -> list[tuple]:
-    with duckdb.connect(str(build.kept), read_only=True) as db:
+def kept(build: AtomicBuild, query: str) -> list[tuple]:
+    with duckdb.connect(str(build.raw_copies), read_only=True) as db:
         return db.execute(query).fetchall()
 
 
 def make(path: Path, n: int = 1) -> Path:
     with duckdb.connect(str(path)) as db:
-        note_version(db)
+        write_version(db)
         db.execute(f"create schema marts; create table marts.cohort as select {n} as n")
         db.execute("create schema staging; create table staging.stg_a as select 1 as id")
         db.execute("comment on table staging.stg_a is 'Read from a; bytes 1.'")
     return path
 
 
-def change(build: BuildBeside, *statements: str) -> None:
+def change(build: AtomicBuild, *statements: str) -> None:
     """As dbt would."""
     with duckdb.connect(str(build.file)) as db:
         for statement in statements or ("update marts.cohort set n = 2",):
             db.execute(statement)
 
 
-def read_anew(build: BuildBeside, table: str, of: str) -> None:
+def read_anew(build: AtomicBuild, table: str, of: str) -> None:
     change(
         build,
         "create schema if not exists staging",
@@ -74,7 +74,7 @@ def read_anew(build: BuildBeside, table: str, of: str) -> None:
 def killed(warehouse: Path, *statements: str) -> None:
     """A build that changes what it is about to replace, and is then killed."""
     script = (
-        f"import os; {BUILD} build = BuildBeside(Path(sys.argv[1]));"
+        f"import os; {BUILD} build = AtomicBuild(Path(sys.argv[1]));"
         " db = duckdb.connect(str(build.file)); [db.execute(each) for each in sys.argv[2:]];"
         " os.kill(os.getpid(), 9)"
     )
@@ -94,10 +94,10 @@ def test_readers_keep_the_old_file_and_the_next_see_the_new(
     before = md5_of(warehouse)
     reads = "db.execute('select n from marts.cohort').fetchall()"
     with another(f"db = duckdb.connect(path, read_only=True); {BEGUN}; print({reads})") as reader:
-        build = BuildBeside(warehouse)  # does not wait for it
+        build = AtomicBuild(warehouse)  # does not wait for it
         change(build)
         assert (md5_of(warehouse), rows(warehouse)) == (before, [(1,)])
-        build.take_place()
+        build.replace_warehouse()
         assert reader.communicate()[0] == "[(1,)]\n"
     assert rows(warehouse) == [(2,)]
     assert beside(warehouse) == []
@@ -107,14 +107,14 @@ def test_readers_keep_the_old_file_and_the_next_see_the_new(
 def test_a_build_that_fails_or_is_killed_leaves_the_very_bytes(warehouse: Path, how: str) -> None:
     before = md5_of(warehouse)
     if how == "failed":
-        build = BuildBeside(warehouse)
+        build = AtomicBuild(warehouse)
         change(build)
         build.end()
         assert beside(warehouse) == []
     else:
         killed(warehouse, "update marts.cohort set n = 2", "drop table staging.stg_a")
     assert md5_of(warehouse) == before
-    build = BuildBeside(warehouse)
+    build = AtomicBuild(warehouse)
     assert rows(build.file) == [(1,)]  # the next begins with the warehouse
     build.end()
     assert (md5_of(warehouse), beside(warehouse)) == (before, [])
@@ -128,22 +128,22 @@ def test_a_first_build_goes_on_with_raw_copies_and_nothing_else(tmp_path: Path) 
         "create schema marts", "create view marts.cohort as select 1 as n",
     )  # fmt: skip
     assert not warehouse.exists()
-    build = BuildBeside(warehouse)
+    build = AtomicBuild(warehouse)
     assert rows(build.file, "select id from staging.stg_a") == [(1,)]
     assert rows(build.file, "from duckdb_views() where not internal") == []
     build.end()  # fails, and leaves them to the next
     assert not warehouse.exists() and build.file.exists()
-    build = BuildBeside(warehouse)
+    build = AtomicBuild(warehouse)
     change(build, "create schema marts", "create table marts.cohort as select 3 as n")
-    build.take_place()
+    build.replace_warehouse()
     assert rows(warehouse) == [(3,)] and rows(warehouse, "select id from staging.stg_a") == [(1,)]
     assert beside(warehouse) == []
 
 
 def test_a_first_build_that_has_read_nothing_leaves_nothing(tmp_path: Path) -> None:
     warehouse = tmp_path / "w.duckdb"
-    for finish in (BuildBeside.end, BuildBeside.take_place):
-        build = BuildBeside(warehouse)
+    for finish in (AtomicBuild.end, AtomicBuild.replace_warehouse):
+        build = AtomicBuild(warehouse)
         change(build, "create schema marts")
         finish(build)
         assert list(tmp_path.iterdir()) == []
@@ -152,7 +152,7 @@ def test_a_first_build_that_has_read_nothing_leaves_nothing(tmp_path: Path) -> N
 def test_what_a_failed_build_has_read_is_there_for_the_next_one(warehouse: Path) -> None:
     """Beside the copy of the old file, which stays what it was until a model asks for the new."""
     before = md5_of(warehouse)
-    build = BuildBeside(warehouse)
+    build = AtomicBuild(warehouse)
     read_anew(build, "stg_a", "new a")
     change(build)
     build.end()
@@ -160,16 +160,16 @@ def test_what_a_failed_build_has_read_is_there_for_the_next_one(warehouse: Path)
         warehouse, "create table staging.stg_b as select 'b' as of",
         "comment on table staging.stg_b is 'Read from b; bytes 9.'",
     )  # fmt: skip
-    build = BuildBeside(warehouse)
+    build = AtomicBuild(warehouse)
     assert kept(build, "select of from staging.stg_a") == [("new a",)]
     assert kept(build, "select of from staging.stg_b") == [("b",)]
     assert kept(build, "from duckdb_tables() where schema_name = 'marts'") == []
     assert rows(build.file, "select id from staging.stg_a") == [(1,)]
     assert md5_of(warehouse) == before
     build.end()
-    assert build.kept.exists() and not build.file.exists()
-    build = BuildBeside(warehouse)
-    build.take_place()
+    assert build.raw_copies.exists() and not build.file.exists()
+    build = AtomicBuild(warehouse)
+    build.replace_warehouse()
     assert beside(warehouse) == []
 
 
@@ -180,20 +180,20 @@ def test_what_cannot_be_read_of_a_killed_build_is_dropped(warehouse: Path, tmp_p
         folder.mkdir()
         (folder / "w.duckdb").write_bytes(b"x" * 20_000)
         (folder / "w.duckdb.kept").write_bytes(b"x" * 20_000)
-        build = BuildBeside(file)
+        build = AtomicBuild(file)
         change(build, "create table t as select 1 as n")
-        build.take_place()
+        build.replace_warehouse()
         assert beside(file) == []
 
 
 def test_stored_failures_can_be_looked_at_until_the_next_build(warehouse: Path) -> None:
-    build = BuildBeside(warehouse)
+    build = AtomicBuild(warehouse)
     change(
         build, "create schema dbt_test__audit", "create table dbt_test__audit.t as select 7 as n"
     )
     build.end()
     assert rows(build.file, "select n from dbt_test__audit.t") == [(7,)]
-    BuildBeside(warehouse).end()
+    AtomicBuild(warehouse).end()
     assert beside(warehouse) == []
 
 
@@ -201,7 +201,7 @@ def test_a_copy_stays_as_small_as_what_is_in_it(tmp_path: Path) -> None:
     """Five builds that make every table again."""
     warehouse, sizes = tmp_path / "w.duckdb", []
     for _ in range(6):
-        build = BuildBeside(warehouse)
+        build = AtomicBuild(warehouse)
         for table in ("a", "b", "c"):
             change(
                 build, "create schema if not exists marts",
@@ -209,7 +209,7 @@ def test_a_copy_stays_as_small_as_what_is_in_it(tmp_path: Path) -> None:
                 f"drop table if exists marts.{table}",
                 f"alter table marts.{table}__new rename to {table}",
             )  # fmt: skip
-        build.take_place()
+        build.replace_warehouse()
         sizes.append(warehouse.stat().st_size)
     assert max(sizes) < 1.5 * sizes[0]
 
@@ -238,7 +238,7 @@ def another(warehouse: Path) -> Callable[..., subprocess.Popen[str]]:
 
 
 BEGUN = "print('begun', flush=True); sys.stdin.read()"
-BUILDS = f"build = BuildBeside(Path(path)); {BEGUN}; build.take_place()"
+BUILDS = f"build = AtomicBuild(Path(path)); {BEGUN}; build.replace_warehouse()"
 
 
 @pytest.mark.usefixtures("impatient")
@@ -252,9 +252,9 @@ def test_nobody_else_builds_meanwhile(
     with another(BUILDS) as builder:
         line = f"w.duckdb is in use by {Path(sys.executable).resolve().name}, process {builder.pid}"
         with pytest.raises(CharthouseError, match=line):
-            BuildBeside(warehouse)
+            AtomicBuild(warehouse)
         builder.communicate()
-    BuildBeside(warehouse).end()
+    AtomicBuild(warehouse).end()
     assert beside(warehouse) == []
 
 
@@ -271,7 +271,7 @@ def test_nobody_writes_meanwhile_and_a_build_waits_for_who_does(
     with another(f"db = duckdb.connect(path); {BEGUN}") as writer:
         line = f"in use by {Path(sys.executable).resolve().name}, process {writer.pid}"
         with pytest.raises(CharthouseError, match=line):
-            BuildBeside(warehouse)
+            AtomicBuild(warehouse)
         assert beside(warehouse) == []
         writer.communicate()
 
@@ -279,7 +279,7 @@ def test_nobody_writes_meanwhile_and_a_build_waits_for_who_does(
 def test_a_writer_that_waited_writes_to_the_new_file(
     warehouse: Path, another: Callable[..., subprocess.Popen[str]], capfd: pytest.CaptureFixture
 ) -> None:
-    build = BuildBeside(warehouse)
+    build = AtomicBuild(warehouse)
     change(build)
     job = (
         "print('begun', flush=True); from charthouse.core.warehouse import open_warehouse;"
@@ -289,7 +289,7 @@ def test_a_writer_that_waited_writes_to_the_new_file(
     with another(job) as writer:
         assert writer.stderr is not None
         assert "waiting for it" in writer.stderr.readline()
-        build.take_place()
+        build.replace_warehouse()
         assert writer.wait(timeout=60) == 0
     assert sorted(rows(warehouse)) == [(2,), (5,)]
 
@@ -321,9 +321,9 @@ def test_what_a_killed_job_has_committed_is_built_on(warehouse: Path) -> None:
     )
     subprocess.run([sys.executable, "-c", script, str(warehouse)])
     assert beside(warehouse) == ["w.duckdb.wal"]
-    build = BuildBeside(warehouse)
+    build = AtomicBuild(warehouse)
     change(build, "insert into marts.cohort values (9)")
-    build.take_place()
+    build.replace_warehouse()
     assert sorted(rows(warehouse)) == [(1,), (8,), (9,)]
     assert beside(warehouse) == []
 
@@ -333,7 +333,7 @@ def test_a_log_without_its_warehouse_is_not_built_beside(warehouse: Path) -> Non
     log = warehouse.with_name("w.duckdb.wal")
     log.write_bytes(b"committed")
     with pytest.raises(CharthouseError, match=r"w\.duckdb\.wal: a log without its warehouse"):
-        BuildBeside(warehouse)
+        AtomicBuild(warehouse)
     assert log.read_bytes() == b"committed" and beside(warehouse) == ["w.duckdb.wal"]
 
 
@@ -350,7 +350,7 @@ def test_an_earlier_version_is_refused_and_its_line_exports_the_results(
         db.execute("create schema results; create table results.runs as select 'a' as run_id")
     before = md5_of(old)
     for use in (
-        lambda: BuildBeside(old),
+        lambda: AtomicBuild(old),
         lambda: rows(old),
         lambda: open_warehouse(old, read_only=False).__enter__(),
         lambda: open_copy(old, tmp_path / "copy.duckdb", CharthouseError).__enter__(),
@@ -374,7 +374,7 @@ def test_a_later_version_is_refused(warehouse: Path) -> None:
     with duckdb.connect(str(warehouse)) as db:
         db.execute("update main.warehouse_version set version = version + 1")
     with pytest.raises(CharthouseError, match=r"a later Charthouse has built it .*\. Update Chart"):
-        BuildBeside(warehouse)
+        AtomicBuild(warehouse)
     assert beside(warehouse) == []
 
 
@@ -382,9 +382,9 @@ def test_a_database_of_somebody_else_can_be_built_into(tmp_path: Path) -> None:
     warehouse = tmp_path / "mine.duckdb"
     with duckdb.connect(str(warehouse)) as db:
         db.execute("create table notes as select 'mine' as note")
-    build = BuildBeside(warehouse)
+    build = AtomicBuild(warehouse)
     change(build, "create schema marts", "create table marts.cohort as select 1 as n")
-    build.take_place()
+    build.replace_warehouse()
     assert rows(warehouse, "from notes") == [("mine",)]
     assert rows(warehouse, "from main.warehouse_version") == [(WAREHOUSE_VERSION,)]
 
@@ -399,13 +399,13 @@ def test_names_of_any_characters(tmp_path: Path, name: str) -> None:
     warehouse = tmp_path / name
     warehouse.parent.mkdir(exist_ok=True)
     make(warehouse)
-    build = BuildBeside(warehouse)
+    build = AtomicBuild(warehouse)
     read_anew(build, "stg_a", "new a")
     build.end()
-    build = BuildBeside(warehouse)
+    build = AtomicBuild(warehouse)
     assert kept(build, "select of from staging.stg_a") == [("new a",)]
     change(build)
-    build.take_place()
+    build.replace_warehouse()
     assert (rows(warehouse), beside(warehouse)) == ([(2,)], [])
 
 
@@ -414,16 +414,16 @@ def test_a_link_stays_a_link_and_what_it_leads_to_is_replaced(
 ) -> None:
     link = tmp_path / "called.duckdb"
     link.symlink_to(warehouse)
-    build = BuildBeside(link)
+    build = AtomicBuild(link)
     change(build)
-    build.take_place()
+    build.replace_warehouse()
     assert link.is_symlink() and rows(link) == [(2,)]
     assert beside(warehouse) == []
     broken = tmp_path / "to_be.duckdb"
     broken.symlink_to(tmp_path / "folder/new.duckdb")
-    build = BuildBeside(broken)
+    build = AtomicBuild(broken)
     change(build, "create table t as select 1 as n")
-    build.take_place()
+    build.replace_warehouse()
     assert broken.is_symlink() and (tmp_path / "folder/new.duckdb").exists()
 
 
@@ -432,26 +432,26 @@ def test_who_may_read_the_warehouse_stays_the_same_and_the_copy_is_closed(
     warehouse: Path, mode: int
 ) -> None:
     warehouse.chmod(mode)
-    build = BuildBeside(warehouse)
+    build = AtomicBuild(warehouse)
     assert stat.S_IMODE(build.file.parent.stat().st_mode) == 0o700
     change(build)
-    build.take_place()
+    build.replace_warehouse()
     assert stat.S_IMODE(warehouse.stat().st_mode) == mode
 
 
 @needs_root
 def test_a_warehouse_of_somebody_else_stays_theirs(warehouse: Path) -> None:
     os.chown(warehouse, 1234, 5678)
-    build = BuildBeside(warehouse)
+    build = AtomicBuild(warehouse)
     change(build)
-    build.take_place()
+    build.replace_warehouse()
     assert (warehouse.stat().st_uid, warehouse.stat().st_gid) == (1234, 5678)
 
 
 def test_a_folder_that_somebody_has_put_there_is_not_used(warehouse: Path, tmp_path: Path) -> None:
     warehouse.with_name(".w.duckdb.building").symlink_to(tmp_path)
     with pytest.raises(CharthouseError, match=r"\.w\.duckdb\.building is not yours\. Remove it"):
-        BuildBeside(warehouse)
+        AtomicBuild(warehouse)
 
 
 @pytest.mark.skipif(
@@ -466,7 +466,7 @@ def test_what_may_not_be_written_is_one_line(warehouse: Path, closed: str) -> No
     words = ("setpriv", f"--bounding-set={capabilities}", f"--inh-caps={capabilities}")
     done = subprocess.run(
         [*(words if os.geteuid() == 0 else ()), sys.executable, "-c",
-         f"{BUILD}\ntry: BuildBeside(Path(sys.argv[1]))\nexcept Exception as e: print(e)",
+         f"{BUILD}\ntry: AtomicBuild(Path(sys.argv[1]))\nexcept Exception as e: print(e)",
          str(warehouse)],
         capture_output=True, text=True,
     )  # fmt: skip
@@ -480,17 +480,17 @@ def test_what_may_not_be_written_is_one_line(warehouse: Path, closed: str) -> No
 
 def test_a_file_that_came_meanwhile_is_not_replaced(warehouse: Path, tmp_path: Path) -> None:
     other = make(tmp_path / "other.duckdb", n=4)
-    build = BuildBeside(warehouse)
+    build = AtomicBuild(warehouse)
     change(build)
     os.replace(other, warehouse)
     with pytest.raises(CharthouseError, match="another program has put a file there"):
-        build.take_place()
+        build.replace_warehouse()
     assert (rows(warehouse), beside(warehouse)) == ([(4,)], [])
-    first = BuildBeside(tmp_path / "first.duckdb")
+    first = AtomicBuild(tmp_path / "first.duckdb")
     change(first, "create table t as select 1 as n")
     make(tmp_path / "first.duckdb", n=6)
     with pytest.raises(CharthouseError, match="another program has put a file there"):
-        first.take_place()
+        first.replace_warehouse()
     assert rows(tmp_path / "first.duckdb") == [(6,)]
 
 
@@ -506,9 +506,9 @@ def test_a_disk_that_can_share_blocks_is_asked_to(
     monkeypatch.setattr(
         "charthouse.data.atomic_build.shutil.copyfileobj", lambda *_: pytest.fail("copied")
     )
-    build = BuildBeside(warehouse)
+    build = AtomicBuild(warehouse)
     change(build)
-    build.take_place()
+    build.replace_warehouse()
     assert rows(warehouse) == [(2,)]
 
 
@@ -529,11 +529,11 @@ def test_on_a_disk_that_shares_blocks_a_copy_takes_no_room(tmp_path: Path) -> No
             db.execute("create table marts.big as select hash(range) as n from range(5_000_000)")
         os.sync()
         free = shutil.disk_usage(disk).free
-        build = BuildBeside(warehouse)
+        build = AtomicBuild(warehouse)
         os.sync()
         assert free - shutil.disk_usage(disk).free < warehouse.stat().st_size / 10
         change(build)
-        build.take_place()
+        build.replace_warehouse()
         assert rows(warehouse) == [(2,)]
     finally:
         subprocess.run(["umount", disk], check=True)
@@ -550,9 +550,9 @@ def test_a_full_disk_leaves_the_warehouse_and_no_copy(
         if when == "to copy":
             filler = fill(small, but=100_000)
             with pytest.raises(CharthouseError, match=r"takes [\d,]+ MB, and 0 MB are free\. Free"):
-                BuildBeside(full)
+                AtomicBuild(full)
         else:
-            build = BuildBeside(full)
+            build = AtomicBuild(full)
             with duckdb.connect(str(build.file), config={"checkpoint_threshold": "1TB"}) as db:
                 db.execute(
                     "set checkpoint_threshold = '1TB'; pragma disable_checkpoint_on_shutdown"
@@ -560,6 +560,6 @@ def test_a_full_disk_leaves_the_warehouse_and_no_copy(
                 db.execute("create table marts.big as select hash(range) as n from range(100_000)")
             filler = fill(small)
             with pytest.raises(CharthouseError, match="no space left on its disk"):
-                build.take_place()
+                build.replace_warehouse()
         filler.unlink()
         assert (md5_of(full), beside(full)) == (before, [])

@@ -18,7 +18,7 @@ import pytest
 import charthouse.net.outbox as module
 import forked
 from charthouse.core.errors import CharthouseError
-from charthouse.core.warehouse import Held, note_version, open_warehouse
+from charthouse.core.warehouse import LockHeldError, open_warehouse, write_version
 from charthouse.jobs.ask.store import WRITERS
 from charthouse.net.guard import Guard, Send
 from charthouse.net.outbox import Outbox, recover
@@ -41,7 +41,7 @@ def warehouse(tmp_path: Path) -> Path:
     """The two tables that an outbox is moved to; of answers what matters here."""
     path = tmp_path / "warehouse.duckdb"
     with duckdb.connect(str(path)) as db:
-        note_version(db)
+        write_version(db)
         db.execute("create schema results")
         db.execute(
             "create table results.sends (run_id varchar, sent_at timestamp, host varchar,"
@@ -183,7 +183,7 @@ def test_the_outbox_of_a_run_that_goes_on_is_its_own(warehouse: Path) -> None:
     )
     with held(warehouse, statement):
         assert not recovered(warehouse) and not answers(warehouse)
-        with pytest.raises(Held):
+        with pytest.raises(LockHeldError):
             Outbox(warehouse, "ask-llava").open()
         with Outbox(warehouse, "ask-gemma", WRITERS).open() as other:
             other.add("answer", answer("c"))

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from bench import UNTESTED, Bench
-from charthouse.cli.app import kept_when_interrupted
+from charthouse.cli.app import resumable
 from charthouse.core.errors import CharthouseError
-from charthouse.data.atomic_build import BuildBeside
+from charthouse.data.atomic_build import AtomicBuild
 
 ENDED = (
     ", and dbt with it. The warehouse is as it was before; what has been read whole from raw files"
@@ -50,7 +50,7 @@ def assert_ended(bench: Bench, dbt: int) -> None:
     while Path(f"/proc/{dbt}").exists():
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    BuildBeside(bench.warehouse).end()
+    AtomicBuild(bench.warehouse).end()
 
 
 def test_an_interrupted_charthouse_build_ends_with_one_line(
@@ -124,7 +124,7 @@ def test_what_was_ignored_stays_ignored() -> None:
 
 def test_any_command_that_is_ended_says_by_what_and_what_it_leaves() -> None:
     ended = pytest.raises(CharthouseError, match=r"^ended by SIGTERM\. Finished batches are kept")
-    with ended, kept_when_interrupted("batches"):
+    with ended, resumable("batches"):
         raise KeyboardInterrupt(signal.SIGTERM.name)
 
 

@@ -19,7 +19,7 @@ import torch
 
 from bench import PROJECT
 from charthouse.core.errors import CharthouseError
-from charthouse.core.prefetch import ahead
+from charthouse.core.prefetch import prefetch_map
 from charthouse.data.xray_files import (
     MOST_PIXELS,
     Unreadable,
@@ -548,10 +548,10 @@ def test_ahead_keeps_the_order_and_takes_no_more_than_depth():
         time.sleep(0.003 if number % 2 == 0 else 0)
         return number
 
-    for result in ahead(slow_when_even, numbers(), workers=4, depth=6):
+    for result in prefetch_map(slow_when_even, numbers(), workers=4, depth=6):
         assert len(taken) <= result + 7
     assert result == 49
-    assert list(ahead(slow_when_even, [], workers=1, depth=1)) == []
+    assert list(prefetch_map(slow_when_even, [], workers=1, depth=1)) == []
 
 
 def test_ahead_raises_where_the_result_was_due():
@@ -560,7 +560,7 @@ def test_ahead_raises_where_the_result_was_due():
             raise ArithmeticError("three")
         return number
 
-    results = ahead(fail_at_3, range(9), workers=2, depth=4)
+    results = prefetch_map(fail_at_3, range(9), workers=2, depth=4)
     assert [next(results) for _ in range(3)] == [0, 1, 2]
     with pytest.raises(ArithmeticError, match="three"):
         next(results)
@@ -575,7 +575,7 @@ def test_ahead_leaves_no_thread_behind(end: str):
         time.sleep(0.01)
         return number if end != "failed" or number < 2 else 1 // 0
 
-    results = ahead(work, range(40), workers=2, depth=20)
+    results = prefetch_map(work, range(40), workers=2, depth=20)
     next(results)
     if end == "closed":
         results.close()

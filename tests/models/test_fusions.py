@@ -342,8 +342,8 @@ def test_the_stacker_never_hears_a_model_on_its_own_patients(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Outcomes are noise, and images have about as many numbers as there are stays with one."""
-    weak = grid_search.Choice("l2", 10.0)
-    monkeypatch.setattr(grid_search, "search", partial(grid_search.search, grid=[weak]))
+    weak = grid_search.GridPoint("l2", 10.0)
+    monkeypatch.setattr(grid_search, "grid_search", partial(grid_search.grid_search, grid=[weak]))
     areas, coefficients = [], []
     for seed in range(8):
         fitting = bed(image=0.0, image_size=200, seed=seed)

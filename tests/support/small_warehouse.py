@@ -6,7 +6,7 @@ import yaml
 
 from bench import PROJECT
 from charthouse.core.cohort import Cohort
-from charthouse.core.warehouse import note_version, open_warehouse
+from charthouse.core.warehouse import open_warehouse, write_version
 
 COHORT = Cohort(
     cohort_hash="c" * 32,
@@ -28,7 +28,7 @@ def make_small_warehouse(path: Path) -> None:
     columns = next(model["columns"] for model in contracts["models"] if model["name"] == "runs")
     typed = ", ".join(f"{column['name']} {column['data_type']}" for column in columns)
     with open_warehouse(path, read_only=False) as db:
-        note_version(db)
+        write_version(db)
         db.execute("create schema marts; create schema results")
         db.execute(f"create table results.runs ({typed})")
         db.execute("create table results.notes (run_id varchar, note varchar)")

@@ -16,17 +16,17 @@ from sklearn import metrics as sklearn_metrics
 
 from charthouse.core.errors import CharthouseError
 from charthouse.stats import bootstrap
-from charthouse.stats.bootstrap import MIN_PATIENTS, patient_weights, resample
+from charthouse.stats.bootstrap import MIN_PATIENTS, bootstrap_metrics, patient_weights
 from charthouse.stats.curves import calibration_curve, precision_recall_curve, roc_curve
 from charthouse.stats.fairness import (
+    FAIRNESS_MEASURES,
     GROUP_METRICS,
-    MEASURES,
     MISSING,
-    GroupedResampled,
-    by_fairlearn,
-    resample_groups,
+    GroupBootstrapResult,
+    bootstrap_groups,
+    fairlearn_disparity,
 )
-from charthouse.stats.metrics import METRICS, measure
+from charthouse.stats.metrics import METRICS, compute_metrics
 
 N, PATIENTS, THRESHOLD = 400, 250, 0.4
 ROUNDED = {
@@ -69,9 +69,9 @@ def resampled_rows(subject: np.ndarray, n_bootstrap: int, seed: int) -> list[np.
     ]
 
 
-def over_groups(found: GroupedResampled, name: str) -> np.ndarray:
+def over_groups(found: GroupBootstrapResult, name: str) -> np.ndarray:
     """A measure of every resample."""
-    return found._over(MEASURES[name], found._compared(MEASURES[name]))[1]
+    return found._over(FAIRNESS_MEASURES[name], found._compared(FAIRNESS_MEASURES[name]))[1]
 
 
 def by_sklearn(y: np.ndarray, s: np.ndarray) -> dict[str, float]:
@@ -94,7 +94,7 @@ def by_sklearn(y: np.ndarray, s: np.ndarray) -> dict[str, float]:
 def test_groups_by_hand() -> None:
     y_true = np.concatenate([[1, 1, 0, 0], [1, 1, 0, 0, 0]])
     y_score = np.concatenate([[0.9, 0.2, 0.8, 0.1], [0.7, 0.6, 0.6, 0.3, 0.4]])
-    found = resample_groups(
+    found = bootstrap_groups(
         y_true, y_score, np.arange(9), ["a"] * 4 + ["b"] * 5, 0.5, n_bootstrap=20, min_group=4
     )
     values = {
@@ -137,12 +137,12 @@ def test_every_resample_of_a_group_is_equal_to_scikit_learn(
     monkeypatch.setattr(bootstrap, "CHUNK", 7 * 100)  # several chunks
     y_true, y_score, subject, group = stays()
     y_score = ROUNDED[kind](y_score).astype(float)
-    found = resample_groups(y_true, y_score, subject, group, THRESHOLD, n_bootstrap=25, seed=3)
+    found = bootstrap_groups(y_true, y_score, subject, group, THRESHOLD, n_bootstrap=25, seed=3)
     assert list(found.by_group) == ["A", "B", "C"]
     for name, resampled in found.by_group.items():
         of_all = np.flatnonzero(group == name)
         assert (resampled.n, resampled.n_positive) == (len(of_all), y_true[of_all].sum())
-        values = {metric: each.value for metric, each in resampled.measured.items()}
+        values = {metric: each.value for metric, each in resampled.point_estimates.items()}
         assert values == pytest.approx(by_sklearn(y_true[of_all], y_score[of_all]), abs=1e-12)
         sizes = set()
         for number, rows in enumerate(resampled_rows(subject, 25, 3)):
@@ -157,7 +157,7 @@ def test_every_resample_of_a_group_is_equal_to_scikit_learn(
 def test_fairness_is_fairlearns_in_every_resample(kind: str) -> None:
     y_true, y_score, subject, group = stays()
     y_score = ROUNDED[kind](y_score).astype(float)
-    found = resample_groups(y_true, y_score, subject, group, THRESHOLD, n_bootstrap=20, seed=1)
+    found = bootstrap_groups(y_true, y_score, subject, group, THRESHOLD, n_bootstrap=20, seed=1)
     called = (y_score >= THRESHOLD).astype(int)
 
     def by_fairlearn(rows: np.ndarray, name: str) -> float:
@@ -178,10 +178,10 @@ def test_fairness_is_fairlearns_in_every_resample(kind: str) -> None:
 def test_fairlearn_gives_the_estimates_when_it_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of 12 counts fairlearn says what it says of the stays, and so do our own definitions."""
     y_true, y_score, subject, group = stays()
-    found = resample_groups(y_true, y_score, subject, group, THRESHOLD, n_bootstrap=5)
+    found = bootstrap_groups(y_true, y_score, subject, group, THRESHOLD, n_bootstrap=5)
     called = (y_score >= THRESHOLD).astype(int)
     for name in FAIRLEARN:
-        measure = MEASURES[name]
+        measure = FAIRNESS_MEASURES[name]
         of_stays = getattr(fairlearn_metrics, name)(y_true, called, sensitive_features=group)
         ours = measure.compute(found._values(measure, ["A", "B", "C"]))[0]
         assert found.fairness()[name].value == pytest.approx(of_stays, rel=0, abs=1e-12)
@@ -199,10 +199,10 @@ def test_fairlearn_gives_the_estimates_when_it_is_asked(monkeypatch: pytest.Monk
         def difference(self) -> pd.Series:
             return pd.Series([0.25, 0.75])
 
-    by_fairlearn.cache_clear()
+    fairlearn_disparity.cache_clear()
     monkeypatch.setattr(fairlearn_metrics, "MetricFrame", Frame)
     values = {name: each.value for name, each in found.fairness().items()}
-    by_fairlearn.cache_clear()
+    fairlearn_disparity.cache_clear()
     assert [values[name] for name in FAIRLEARN] == [0.125, 0.75, 0.125, 0.75]
     assert values["tpr_gap"] not in (0.125, 0.75)
 
@@ -217,7 +217,7 @@ def test_a_group_of_a_few_patients_keeps_the_estimate_and_loses_the_interval() -
         y_true = np.where(subject < 200, subject % 2, subject < 400).astype(int)
         y_score = np.clip(rng.normal(0.4 + 0.2 * y_true, 0.2), 0, 1)
         arm, other = (
-            resample_groups(y_true, scores, subject, group, 0.5, n_bootstrap=60)
+            bootstrap_groups(y_true, scores, subject, group, 0.5, n_bootstrap=60)
             for scores in (y_score, rng.permutation(y_score))
         )
         everything = fairlearn_metrics.equalized_odds_ratio(
@@ -234,7 +234,7 @@ def test_a_group_of_a_few_patients_keeps_the_estimate_and_loses_the_interval() -
 
 def test_gaps_and_worst_groups_of_every_resample() -> None:
     y_true, y_score, subject, group = stays()
-    found = resample_groups(y_true, y_score, subject, group, THRESHOLD, n_bootstrap=15)
+    found = bootstrap_groups(y_true, y_score, subject, group, THRESHOLD, n_bootstrap=15)
     for number, rows in enumerate(resampled_rows(subject, 15, 0)):
         each = [
             by_sklearn(y_true[some], y_score[some])
@@ -246,11 +246,11 @@ def test_gaps_and_worst_groups_of_every_resample() -> None:
                 f"{metric}_gap": max(values) - min(values),
                 f"{metric}_worst_group": max(values) if metric in ("fpr", "brier") else min(values),
             }
-            for name in set(expected) & set(MEASURES):
+            for name in set(expected) & set(FAIRNESS_MEASURES):
                 assert over_groups(found, name)[number] == pytest.approx(expected[name], abs=1e-12)
     fairness = found.fairness()
     for metric, worst in (("auroc", min), ("brier", max), ("fpr", max), ("ppv", min)):
-        values = {name: each.measured[metric].value for name, each in found.by_group.items()}
+        values = {name: each.point_estimates[metric].value for name, each in found.by_group.items()}
         assert fairness[f"{metric}_worst_group"].worst_group == worst(
             values, key=values.__getitem__
         )
@@ -258,14 +258,14 @@ def test_gaps_and_worst_groups_of_every_resample() -> None:
 
 def test_one_group_of_all_is_the_arm_itself() -> None:
     y_true, y_score, subject, _ = stays()
-    found = resample_groups(y_true, y_score, subject, ["all"] * N, THRESHOLD, METRICS, 30, seed=2)
-    arm = resample(y_true, y_score, subject, THRESHOLD, METRICS, 30, seed=2)
+    found = bootstrap_groups(y_true, y_score, subject, ["all"] * N, THRESHOLD, METRICS, 30, seed=2)
+    arm = bootstrap_metrics(y_true, y_score, subject, THRESHOLD, METRICS, 30, seed=2)
     assert found.intervals() == {"all": arm.intervals()}
     for name in METRICS:
         np.testing.assert_array_equal(found.by_group["all"].resamples[name], arm.resamples[name])
 
-    fairness = resample_groups(y_true, y_score, subject, ["all"] * N, 0.4, n_bootstrap=30)
-    assert set(fairness.fairness()) == set(MEASURES)
+    fairness = bootstrap_groups(y_true, y_score, subject, ["all"] * N, 0.4, n_bootstrap=30)
+    assert set(fairness.fairness()) == set(FAIRNESS_MEASURES)
     for each in fairness.fairness().values():
         assert np.isnan([each.value, each.ci_low, each.ci_high]).all()
         assert (each.n_groups, each.worst_group, each.n_undefined) == (1, None, 30)
@@ -276,7 +276,7 @@ def test_a_patients_stays_in_two_groups_move_together() -> None:
     """Each patient has the same stay in either group: in no resample do the groups differ."""
     y_true, y_score, _, _ = stays()
     twice, group = np.tile(np.arange(N), 2), np.repeat(["A", "B"], N)
-    found = resample_groups(y_true[twice], y_score[twice], twice, group, THRESHOLD, n_bootstrap=50)
+    found = bootstrap_groups(y_true[twice], y_score[twice], twice, group, THRESHOLD, n_bootstrap=50)
     spread = found.intervals()["A"]["auroc"]
     assert spread.ci_high - spread.ci_low > 0.05
     for name, each in found.fairness().items():
@@ -291,8 +291,8 @@ def test_the_order_of_rows_changes_no_bit() -> None:
     y_true, y_score, subject, group = stays()
     y_score = np.round(y_score, 1)
     mixed = np.random.default_rng(1).permutation(N)
-    first = resample_groups(y_true, y_score, subject, group, THRESHOLD, n_bootstrap=50)
-    second = resample_groups(
+    first = bootstrap_groups(y_true, y_score, subject, group, THRESHOLD, n_bootstrap=50)
+    second = bootstrap_groups(
         y_true[mixed], y_score[mixed], subject[mixed], group[mixed], THRESHOLD, n_bootstrap=50
     )
     assert first.intervals() == second.intervals()
@@ -316,7 +316,7 @@ def test_a_small_group_and_one_of_one_class_are_left_out() -> None:
     group[-7:] = "few"
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        found = resample_groups(y_true, y_score, subject, group, THRESHOLD, n_bootstrap=40)
+        found = bootstrap_groups(y_true, y_score, subject, group, THRESHOLD, n_bootstrap=40)
         fairness, intervals = found.fairness(), found.intervals()
     for each in intervals["few"].values():
         assert np.isnan([each.value, each.ci_low, each.ci_high]).all()
@@ -348,7 +348,7 @@ def test_a_small_group_and_one_of_one_class_are_left_out() -> None:
         ),
         abs=1e-12,
     )
-    enough = resample_groups(y_true, y_score, subject, group, 0.4, n_bootstrap=1, min_group=7)
+    enough = bootstrap_groups(y_true, y_score, subject, group, 0.4, n_bootstrap=1, min_group=7)
     assert enough.fairness()["brier_gap"].left_out == ()
 
 
@@ -358,11 +358,11 @@ def test_stays_without_a_group_are_one(missing: object) -> None:
     group = group.astype(object)
     group[::9] = missing
     for given in (group, pd.Series(group), pd.Categorical(group)):
-        found = resample_groups(y_true, y_score, subject, given, THRESHOLD, n_bootstrap=5)
+        found = bootstrap_groups(y_true, y_score, subject, given, THRESHOLD, n_bootstrap=5)
         assert list(found.by_group) == ["A", "B", "C", MISSING]
         assert found.by_group[MISSING].n == len(group[::9])
         expected = by_sklearn(y_true[::9], y_score[::9])["auroc"]
-        assert found.by_group[MISSING].measured["auroc"].value == pytest.approx(expected)
+        assert found.by_group[MISSING].point_estimates["auroc"].value == pytest.approx(expected)
     assert found.fairness()["auroc_gap"].n_groups == 4
 
 
@@ -373,7 +373,7 @@ def test_resamples_that_lack_a_groups_metric_are_counted() -> None:
     y_true, y_score = np.tile([0, 1], 30), np.linspace(0.1, 0.9, 60)
     group = np.repeat(["A", "B"], 30)
     y_true[30:] = np.isin(np.arange(30), (3, 14, 25))
-    found = resample_groups(y_true, y_score, np.arange(60), group, 0.5, n_bootstrap=400)
+    found = bootstrap_groups(y_true, y_score, np.arange(60), group, 0.5, n_bootstrap=400)
     without = (patient_weights(np.arange(60), 400)[:, [33, 44, 55]] == 0).all(axis=1).sum()
     assert 0 < without < 40
     assert found.intervals()["B"]["tpr"].n_undefined == without
@@ -389,37 +389,37 @@ def test_resamples_that_lack_a_groups_metric_are_counted() -> None:
 
 def test_a_ratio_of_nothing_is_undefined() -> None:
     y_true, y_score, subject, group = stays()
-    found = resample_groups(y_true, y_score, subject, group, 2.0, n_bootstrap=10).fairness()
+    found = bootstrap_groups(y_true, y_score, subject, group, 2.0, n_bootstrap=10).fairness()
     assert found["demographic_parity_ratio"].reason == "selection_rate is 0 in every group"
     assert found["equalized_odds_ratio"].reason == "tpr or fpr is 0 in every group"
     assert found["demographic_parity_difference"].value == 0
     assert found["ppv_worst_group"].left_out == ("A", "B", "C")
     # one group without a call: a ratio of 0, as in fairlearn
     y_score = np.where(group == "B", 0.1, y_score)
-    one = resample_groups(y_true, y_score, subject, group, THRESHOLD, n_bootstrap=10).fairness()
+    one = bootstrap_groups(y_true, y_score, subject, group, THRESHOLD, n_bootstrap=10).fairness()
     assert (one["demographic_parity_ratio"].value, one["equalized_odds_ratio"].value) == (0, 0)
 
 
 def test_what_cannot_be_grouped_is_refused() -> None:
     y_true, y_score, subject, group = stays()
     with pytest.raises(ValueError, match="groups"):
-        resample_groups(y_true, y_score, subject, group[1:], 0.5, n_bootstrap=2)
+        bootstrap_groups(y_true, y_score, subject, group[1:], 0.5, n_bootstrap=2)
     with pytest.raises(ValueError, match="differ in shape"):
-        resample_groups(y_true, y_score, subject[1:], group, 0.5, n_bootstrap=2)
+        bootstrap_groups(y_true, y_score, subject[1:], group, 0.5, n_bootstrap=2)
     with pytest.raises(CharthouseError, match=r"'true_positives'.*auroc.*selection_rate"):
-        resample_groups(y_true, y_score, subject, group, 0.5, ["true_positives"], n_bootstrap=2)
+        bootstrap_groups(y_true, y_score, subject, group, 0.5, ["true_positives"], n_bootstrap=2)
     nothing = np.empty(0)
-    empty = resample_groups(nothing, nothing, nothing, nothing, 0.5, n_bootstrap=3)
+    empty = bootstrap_groups(nothing, nothing, nothing, nothing, 0.5, n_bootstrap=3)
     assert empty.intervals() == {}
     assert empty.fairness()["auroc_gap"].reason == "0 of 0 groups with a value, fewer than 2"
 
 
 def test_only_measures_of_known_metrics_are_given() -> None:
     y_true, y_score, subject, group = stays()
-    assert set(measure(y_true, y_score, 0.5)) == set(METRICS)  # rates only where asked for
-    found = resample_groups(y_true, y_score, subject, group, 0.5, ["tpr", "ece"], n_bootstrap=5)
+    assert set(compute_metrics(y_true, y_score, 0.5)) == set(METRICS)  # rates only where asked for
+    found = bootstrap_groups(y_true, y_score, subject, group, 0.5, ["tpr", "ece"], n_bootstrap=5)
     assert set(found.fairness()) == {"tpr_gap", "tpr_worst_group"}
-    more = resample_groups(y_true, y_score, subject, group, 0.5, ["fpr", "tpr"], n_bootstrap=5)
+    more = bootstrap_groups(y_true, y_score, subject, group, 0.5, ["fpr", "tpr"], n_bootstrap=5)
     assert set(found.fairness_minus(more)) == {"tpr_gap", "tpr_worst_group"}
     assert set(more.fairness_minus(found)) == {"tpr_gap", "tpr_worst_group"}
 
@@ -429,10 +429,10 @@ def test_only_measures_of_known_metrics_are_given() -> None:
 
 def test_an_arm_is_as_fair_as_itself() -> None:
     y_true, y_score, subject, group = stays()
-    arm = resample_groups(y_true, y_score, subject, group, THRESHOLD, n_bootstrap=40)
-    again = resample_groups(y_true, y_score.copy(), subject, group, THRESHOLD, n_bootstrap=40)
+    arm = bootstrap_groups(y_true, y_score, subject, group, THRESHOLD, n_bootstrap=40)
+    again = bootstrap_groups(y_true, y_score.copy(), subject, group, THRESHOLD, n_bootstrap=40)
     found = arm.fairness_minus(again)
-    assert list(found) == list(MEASURES)
+    assert list(found) == list(FAIRNESS_MEASURES)
     for each in found.values():
         assert (each.difference, each.reason) == (0, "the same in every resample")
         assert np.isnan([each.ci_low, each.ci_high]).all() and each.p_value == 1
@@ -442,8 +442,8 @@ def test_an_arm_is_as_fair_as_itself() -> None:
 def test_a_pair_is_of_the_same_resamples() -> None:
     y_true, y_score, subject, group = stays()
     near = np.clip(y_score + np.random.default_rng(2).normal(0, 0.01, N), 0, 1)
-    arm = resample_groups(y_true, y_score, subject, group, THRESHOLD, n_bootstrap=300)
-    other = resample_groups(y_true, near, subject, group, 0.5, n_bootstrap=300)
+    arm = bootstrap_groups(y_true, y_score, subject, group, THRESHOLD, n_bootstrap=300)
+    other = bootstrap_groups(y_true, near, subject, group, 0.5, n_bootstrap=300)
     found, (one, two) = arm.fairness_minus(other), (arm.fairness(), other.fairness())
     for name, each in found.items():
         assert each.difference == pytest.approx(one[name].value - two[name].value)
@@ -460,8 +460,8 @@ def test_a_pair_is_of_the_same_resamples() -> None:
 def test_arms_of_other_stays_groups_or_draws_are_not_paired() -> None:
     y_true, y_score, subject, group = stays()
 
-    def of(*arguments: object, seed: int = 0, n: int = 5) -> GroupedResampled:
-        return resample_groups(*arguments, 0.5, ["tpr"], n, seed)
+    def of(*arguments: object, seed: int = 0, n: int = 5) -> GroupBootstrapResult:
+        return bootstrap_groups(*arguments, 0.5, ["tpr"], n, seed)
 
     arm = of(y_true, y_score, subject, group)
     swapped = group.copy()
@@ -485,7 +485,7 @@ def test_a_measure_over_other_groups_is_not_compared() -> None:
     y_true, y_score, subject, group = stays()
     silent = np.where(group == "C", 0.1, y_score)  # nobody of C is called
     arm, other = (
-        resample_groups(y_true, scores, subject, group, THRESHOLD, n_bootstrap=10)
+        bootstrap_groups(y_true, scores, subject, group, THRESHOLD, n_bootstrap=10)
         for scores in (y_score, silent)
     )
     assert other.fairness()["ppv_worst_group"].n_groups == 2
@@ -495,7 +495,7 @@ def test_a_measure_over_other_groups_is_not_compared() -> None:
         ).all()
         assert found["ppv_worst_group"].reason == "only one arm has ppv of C"
         assert found["tpr_gap"].reason is None
-    nobody = resample_groups(y_true, y_score, subject, group, 2.0, n_bootstrap=10)
+    nobody = bootstrap_groups(y_true, y_score, subject, group, 2.0, n_bootstrap=10)
     reason = arm.fairness_minus(nobody)["ppv_worst_group"].reason
     assert reason == "0 of 3 groups with a value, fewer than 2"
 
@@ -512,7 +512,7 @@ def test_a_wider_gap_is_found_and_none_where_there_is_none() -> None:
         first, second = 0.6 * rng.random((2, 300)) + 0.4 * y_true
         blind = np.where(group == "B", rng.random(300), first)
         arm, equal, unfair = (
-            resample_groups(y_true, each, np.arange(300), group, 0.5, ["auroc"], 200, trial)
+            bootstrap_groups(y_true, each, np.arange(300), group, 0.5, ["auroc"], 200, trial)
             for each in (first, second, blind)
         )
         even = arm.fairness_minus(equal)["auroc_gap"]

@@ -17,7 +17,7 @@ from charthouse.jobs.evaluate.scored import ALL, Stays
 from charthouse.jobs.evaluate.shapley import _members, contribution_rows, shapley_values
 from charthouse.stats.bootstrap import patient_weights
 from charthouse.stats.multiplicity import holm
-from charthouse.stats.ratios import ratio_intervals, resample_ratios
+from charthouse.stats.ratios import bootstrap_ratios, ratio_intervals
 
 BOOTSTRAP = Bootstrap(n=100, seed=0, min_group=10)
 PLAYERS = ("demographics", "vitals", "image", "text")
@@ -285,7 +285,7 @@ def test_ratios_are_those_of_the_rows_of_each_resample() -> None:
     rng = np.random.default_rng(6)
     subjects = rng.integers(50, 70, size=40)
     numerators, denominators = rng.normal(size=(40, 3)), rng.random(40)
-    value, drawn = resample_ratios(numerators, denominators, subjects, 30, 9)
+    value, drawn = bootstrap_ratios(numerators, denominators, subjects, 30, 9)
     assert np.allclose(value, numerators.sum(axis=0) / denominators.sum(), atol=1e-14)
     patients = np.unique(subjects)
     for resample, weights in zip(drawn, patient_weights(subjects, 30, 9), strict=True):

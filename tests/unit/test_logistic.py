@@ -12,11 +12,17 @@ from sklearn.preprocessing import StandardScaler
 
 from charthouse.core.errors import CharthouseError
 from charthouse.stats.logistic import problems
-from charthouse.stats.logistic.grid_search import PAPER_GRID, Candidate, Choice, LogisticFit, search
-from charthouse.stats.metrics import measure
+from charthouse.stats.logistic.grid_search import (
+    PAPER_GRID,
+    GridPoint,
+    GridPointResult,
+    LogisticFit,
+    grid_search,
+)
+from charthouse.stats.metrics import compute_metrics
 
 Cohort = tuple[np.ndarray, np.ndarray, np.ndarray]
-NONE = Choice("none", None)
+NONE = GridPoint("none", None)
 
 
 def cohort(n: int, dims: tuple[int, ...], rate: float = 0.12, seed: int = 0) -> Cohort:
@@ -38,7 +44,7 @@ def cohort(n: int, dims: tuple[int, ...], rate: float = 0.12, seed: int = 0) -> 
     return np.hstack(blocks).astype(np.float32), y, rng.permutation(n)[patient] % 5
 
 
-def by_sklearn(choice: Choice) -> Pipeline:
+def by_sklearn(choice: GridPoint) -> Pipeline:
     """The same model, to a tight tolerance."""
     C = np.inf if choice.C is None else choice.C
     l1 = choice.penalty == "l1"
@@ -54,7 +60,7 @@ def by_sklearn(choice: Choice) -> Pipeline:
 
 
 def auroc(y_true: np.ndarray, y_score: np.ndarray) -> float:
-    return measure(y_true, y_score, 0.5, ("auroc",))["auroc"].value
+    return compute_metrics(y_true, y_score, 0.5, ("auroc",))["auroc"].value
 
 
 def violation(fit: LogisticFit, x: np.ndarray, y: np.ndarray) -> float:
@@ -71,8 +77,8 @@ def violation(fit: LogisticFit, x: np.ndarray, y: np.ndarray) -> float:
     return float(max(broken.max(), abs(error.mean())))
 
 
-def only(cohort: Cohort, choice: Choice, **options: float) -> LogisticFit:
-    return search(*cohort, grid=(choice,), **options)
+def only(cohort: Cohort, choice: GridPoint, **options: float) -> LogisticFit:
+    return grid_search(*cohort, grid=(choice,), **options)
 
 
 @pytest.fixture(params=["small", "few rows", "large"])
@@ -94,7 +100,7 @@ def size(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Non
 def test_same_choice_and_auroc_as_grid_search(dims: tuple[int, ...], seed: int, size: None) -> None:
     x, y, folds = cohort(2000, dims, seed=seed)
     x, y, folds, new_x, new_y = x[:1400], y[:1400], folds[:1400], x[1400:], y[1400:]
-    fit = search(x, y, folds)
+    fit = grid_search(x, y, folds)
     cv = [(np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)) for fold in range(5)]
     theirs = GridSearchCV(
         by_sklearn(NONE),
@@ -114,9 +120,13 @@ def test_same_choice_and_auroc_as_grid_search(dims: tuple[int, ...], seed: int, 
 
 
 @pytest.mark.usefixtures("size")
-@pytest.mark.parametrize("choice", [Choice("l1", 0.1), Choice("l1", 1.0), Choice("l2", 0.01),
-                                    Choice("l2", 10.0), NONE], ids=str)  # fmt: skip
-def test_coefficients_of_each_penalty(choice: Choice) -> None:
+@pytest.mark.parametrize(
+    "choice", [
+        GridPoint("l1", 0.1), GridPoint("l1", 1.0), GridPoint("l2", 0.01), GridPoint("l2", 10.0),
+        NONE,
+    ], ids=str,
+)  # fmt: skip
+def test_coefficients_of_each_penalty(choice: GridPoint) -> None:
     data = x, y, _ = cohort(1500, (20, 30))
     fit = only(data, choice, tolerance=1e-7)
     theirs = by_sklearn(choice).fit(x.astype(np.float64), y)
@@ -128,7 +138,7 @@ def test_coefficients_of_each_penalty(choice: Choice) -> None:
 
 @pytest.mark.usefixtures("size")
 @pytest.mark.parametrize("choice", PAPER_GRID, ids=str)
-def test_optimality_in_float64(choice: Choice) -> None:
+def test_optimality_in_float64(choice: GridPoint) -> None:
     data = cohort(900, (20, 30), rate=0.34)
     fit = only(data, choice)
     assert fit.converged and fit.residual <= 1e-6
@@ -138,10 +148,14 @@ def test_optimality_in_float64(choice: Choice) -> None:
 
 
 @pytest.mark.usefixtures("size")
-@pytest.mark.parametrize("choice", [Choice("l1", 0.1), Choice("l1", 10.0), Choice("l2", 0.01),
-                                    Choice("l2", 10.0), NONE], ids=str)  # fmt: skip
+@pytest.mark.parametrize(
+    "choice", [
+        GridPoint("l1", 0.1), GridPoint("l1", 10.0), GridPoint("l2", 0.01), GridPoint("l2", 10.0),
+        NONE,
+    ], ids=str,
+)  # fmt: skip
 @pytest.mark.filterwarnings("ignore:The inner solver")  # scikit-learn's, of the constant column
-def test_out_of_fold_is_a_model_without_that_fold(choice: Choice) -> None:
+def test_out_of_fold_is_a_model_without_that_fold(choice: GridPoint) -> None:
     x, y, folds = cohort(700, (10, 15))
     x[:, 3] = folds == 2  # constant in the fit without fold 2
     x[folds == 4, 5] *= 50  # a fold with a scale of its own
@@ -168,7 +182,7 @@ def test_out_of_fold_is_a_model_without_that_fold(choice: Choice) -> None:
 def test_constant_columns_get_no_coefficient() -> None:
     x, y, folds = cohort(600, (8, 8))
     x[:, 2], x[:, 5] = 0.1, 0
-    for choice in (Choice("l1", 1.0), Choice("l2", 1.0), NONE):
+    for choice in (GridPoint("l1", 1.0), GridPoint("l2", 1.0), NONE):
         fit = only((x, y, folds), choice)
         assert fit.coefficients[[2, 5]].tolist() == [0, 0] and fit.sd[[2, 5]].tolist() == [1, 1]
         without = only((np.delete(x, [2, 5], axis=1), y, folds), choice)
@@ -179,20 +193,20 @@ def test_constant_columns_get_no_coefficient() -> None:
 def test_collinear_columns() -> None:
     x, y, folds = cohort(600, (8, 8))
     x = np.hstack([x, x[:, :3], 2 * x[:, 4:5] + 1])
-    fit = search(x, y, folds)
+    fit = grid_search(x, y, folds)
     assert all(candidate.converged for candidate in fit.candidates)
-    for choice in (Choice("l1", 1.0), Choice("l2", 1.0), NONE):
+    for choice in (GridPoint("l1", 1.0), GridPoint("l2", 1.0), NONE):
         fit = only((x, y, folds), choice)
-        theirs = by_sklearn(Choice("l2", 1e7) if choice is NONE else choice)  # NONE: singular
+        theirs = by_sklearn(GridPoint("l2", 1e7) if choice is NONE else choice)  # NONE: singular
         expected = theirs.fit(x.astype(np.float64), y).predict_proba(x.astype(np.float64))[:, 1]
         assert fit.scores(x) == pytest.approx(expected, abs=2e-3)
 
 
 @pytest.mark.parametrize(
-    "choice", [Choice("l1", 0.1), Choice("l1", 10.0), Choice("l2", 1.0)], ids=str
+    "choice", [GridPoint("l1", 0.1), GridPoint("l1", 10.0), GridPoint("l2", 1.0)], ids=str
 )
 def test_a_shared_curvature_leads_where_their_own_do(
-    choice: Choice, monkeypatch: pytest.MonkeyPatch
+    choice: GridPoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Rows of one fold are unlike the others: the shared curvature is wrong for the fits."""
     x, y, folds = cohort(900, (20, 30), rate=0.34)
@@ -211,9 +225,11 @@ def test_more_features_than_rows_at_a_weak_l1_penalty(C: float) -> None:
     rng = np.random.default_rng(0)
     x = rng.normal(size=(60, 6)) @ rng.normal(size=(6, 100)) + 0.1 * rng.normal(size=(60, 100))
     data = x, y, _ = x.astype(np.float32), (rng.random(60) < 0.4).astype(int), np.arange(60) % 5
-    choice = Choice("l1", C)
+    choice = GridPoint("l1", C)
     fit = only(data, choice, tolerance=1e-8)
-    both = search(*data, grid=(Choice("l2", C), choice))  # l1 begins where no coefficient is 0
+    both = grid_search(
+        *data, grid=(GridPoint("l2", C), choice)
+    )  # l1 begins where no coefficient is 0
     for candidate in (*fit.candidates, both.candidates[1]):
         assert candidate.converged and candidate.iterations <= 30
     assert violation(fit, x, y) <= 2e-6 and np.count_nonzero(fit.coefficients) < 60
@@ -239,7 +255,7 @@ def test_more_features_than_rows_at_a_weak_l1_penalty(C: float) -> None:
 
 def test_separated_classes_are_said_and_finite() -> None:
     x, y, folds = cohort(200, (60, 300))
-    fit = search(x, y, folds)
+    fit = grid_search(x, y, folds)
     by_choice = {candidate.choice: candidate for candidate in fit.candidates}
     assert not by_choice[NONE].converged
     assert by_choice[NONE].reason == "the classes are separated"
@@ -256,7 +272,7 @@ def test_a_fold_with_one_class_is_left_out() -> None:
     y[:] = 0
     for fold, positives in ((0, 3), (1, 2), (2, 2), (4, 3)):
         y[np.flatnonzero(folds == fold)[:positives]] = 1
-    fit = search(x, y, folds)
+    fit = grid_search(x, y, folds)
     for candidate in fit.candidates:
         assert [np.isnan(value) for value in candidate.fold_auroc] == [
             False, False, False, True, False,
@@ -266,7 +282,7 @@ def test_a_fold_with_one_class_is_left_out() -> None:
     y = (folds == 3).astype(int)  # all positives in one fold: its model sees none
     y[np.flatnonzero(folds == 3)[0]] = 0
     with pytest.raises(CharthouseError, match="no fold"):
-        search(x, y, folds)
+        grid_search(x, y, folds)
 
 
 def test_a_fold_that_cannot_be_fitted() -> None:
@@ -275,17 +291,17 @@ def test_a_fold_that_cannot_be_fitted() -> None:
     y[np.flatnonzero(folds == 1)[:3]] = 1
     merged = np.where(folds == 1, 3, folds)
     with pytest.raises(CharthouseError, match="no fold"):
-        search(x, y, merged)
-    fit = only((x, y, folds), Choice("l2", 0.1))
+        grid_search(x, y, merged)
+    fit = only((x, y, folds), GridPoint("l2", 0.1))
     assert np.isnan(fit.candidates[0].fold_auroc).tolist() == [True, False, True, False, True]
 
 
 def test_folds_may_be_any_number() -> None:
     x, y, folds = cohort(400, (8,), rate=0.3)
     for count in (2, 9):
-        fit = only((x, y, 100 + 7 * (np.arange(400) % count)), Choice("l2", 1.0))
+        fit = only((x, y, 100 + 7 * (np.arange(400) % count)), GridPoint("l2", 1.0))
         assert len(fit.candidates[0].fold_auroc) == count and fit.converged
-    assert only((x, y, folds), Choice("l2", 1.0)).coefficients == pytest.approx(
+    assert only((x, y, folds), GridPoint("l2", 1.0)).coefficients == pytest.approx(
         fit.coefficients, abs=1e-4
     )
 
@@ -294,22 +310,22 @@ def test_folds_may_be_any_number() -> None:
 def test_row_order_does_not_matter_and_runs_repeat() -> None:
     x, y, folds = cohort(800, (20, 20))
     copy = x.copy()
-    first, again = search(x, y, folds), search(x, y, folds)
+    first, again = grid_search(x, y, folds), grid_search(x, y, folds)
     assert (x == copy).all()
     assert (first.coefficients == again.coefficients).all()
     assert (first.out_of_fold == again.out_of_fold).all()
     order = np.random.default_rng(1).permutation(len(y))
-    shuffled = search(x[order], y[order], folds[order])
+    shuffled = grid_search(x[order], y[order], folds[order])
     assert shuffled.choice == first.choice
     assert shuffled.coefficients == pytest.approx(first.coefficients, abs=1e-4)
     assert shuffled.out_of_fold == pytest.approx(first.out_of_fold[order], abs=1e-4)
 
 
-@pytest.mark.parametrize("choice", [Choice("l1", 1.0), Choice("l2", 10.0), NONE], ids=str)
-def test_too_few_iterations_are_said(choice: Choice) -> None:
+@pytest.mark.parametrize("choice", [GridPoint("l1", 1.0), GridPoint("l2", 10.0), NONE], ids=str)
+def test_too_few_iterations_are_said(choice: GridPoint) -> None:
     data = cohort(800, (20, 20))
     fit = only(data, choice, max_iterations=1)
-    candidate: Candidate = fit.candidates[0]
+    candidate: GridPointResult = fit.candidates[0]
     assert not fit.converged and fit.residual > 1e-6
     assert fit.reason == candidate.reason == "stopped after 1 iterations"
     assert not candidate.converged and candidate.iterations == 1
@@ -319,15 +335,15 @@ def test_ties_go_to_the_stronger_penalty() -> None:
     rng = np.random.default_rng(0)
     y = np.arange(300) % 3 == 0
     x = np.where(y, 3, -3)[:, None] + rng.random((300, 1))  # every penalty ranks perfectly
-    grid = (NONE, Choice("l2", 1.0), Choice("l2", 0.1), Choice("l1", 1.0))
-    fit = search(x.astype(np.float32), y.astype(int), np.arange(300) % 5, grid)
+    grid = (NONE, GridPoint("l2", 1.0), GridPoint("l2", 0.1), GridPoint("l1", 1.0))
+    fit = grid_search(x.astype(np.float32), y.astype(int), np.arange(300) % 5, grid)
     assert [each.mean_auroc for each in fit.candidates] == [1, 1, 1, 1]
-    assert fit.choice == Choice("l2", 0.1)
+    assert fit.choice == GridPoint("l2", 0.1)
 
 
 def test_scores_are_of_raw_features() -> None:
     x, y, folds = cohort(500, (6, 6))
-    fit = only((x, y, folds), Choice("l2", 1.0))
+    fit = only((x, y, folds), GridPoint("l2", 1.0))
     z = (x.astype(np.float64) - x.mean(axis=0, dtype=np.float64)) / x.astype(np.float64).std(axis=0)
     margin = z @ fit.coefficients + fit.intercept
     assert fit.scores(x) == pytest.approx(1 / (1 + np.exp(-margin)), abs=1e-9)
@@ -339,21 +355,21 @@ def test_scores_are_of_raw_features() -> None:
 def test_errors_say_what_is_wrong() -> None:
     x, y, folds = cohort(100, (6,))
     with pytest.raises(CharthouseError, match="all 100 rows are negative"):
-        search(x, np.zeros(100, dtype=int), folds)
+        grid_search(x, np.zeros(100, dtype=int), folds)
     broken = x.copy()
     broken[7, 2] = np.nan
     with pytest.raises(CharthouseError, match="Feature 2 of row 7 is nan"):
-        search(broken, y, folds)
+        grid_search(broken, y, folds)
     for wrong in ((x[0], y, folds), (x, y[1:], folds), (x, y + 1, folds), (x, y, 0 * folds)):
         with pytest.raises(ValueError):
-            search(*wrong)
+            grid_search(*wrong)
     with pytest.raises(ValueError):
-        search(x, y, folds, grid=())
+        grid_search(x, y, folds, grid=())
     with pytest.raises(ValueError):
-        Choice("l2", None)
+        GridPoint("l2", None)
 
 
 def test_no_warnings() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        search(*cohort(150, (10, 200)))
+        grid_search(*cohort(150, (10, 200)))

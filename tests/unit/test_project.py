@@ -14,7 +14,7 @@ import yaml
 from bench import PROJECT
 from charthouse.core.errors import CharthouseError
 from charthouse.core.modalities import modalities
-from charthouse.core.project import known_row_counts
+from charthouse.core.project import published_row_counts
 from charthouse.core.registry import class_named, seed_rows
 from charthouse.jobs.predict.arms import default_arms
 from charthouse.models import encoders
@@ -184,7 +184,7 @@ READS = {
     "encoders": encoder_specs,
     "fusions": fusion_names,
     "arms": lambda project: default_arms(project, SPECS),
-    "known_row_counts": known_row_counts,
+    "known_row_counts": published_row_counts,
 }
 """Seeds that Python reads, and what reads them."""
 

@@ -22,12 +22,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from charthouse.core.duckdb_errors import values_left_out
+from charthouse.core.duckdb_errors import redact_errors
 from charthouse.core.errors import CharthouseError
 from charthouse.core.project import RawColumn
-from charthouse.core.warehouse import scratch
+from charthouse.core.warehouse import in_memory_database
 from charthouse.data.raw import csv_blocks, csv_file
-from charthouse.data.raw.reader import rows_of
+from charthouse.data.raw.reader import read_rows
 from charthouse.data.raw.stream import RawStream
 from fake_openai import SECRET
 
@@ -46,7 +46,7 @@ DAY = [RawColumn("day", "DATE", optional=False)]
 
 
 def read(path: Path, columns: Sequence[RawColumn] = COLUMNS) -> list[dict[str, Any]]:
-    return [row for batch in rows_of(path, columns) for row in batch.to_pylist()]
+    return [row for batch in read_rows(path, columns) for row in batch.to_pylist()]
 
 
 def refusal(path: Path, columns: Sequence[RawColumn] = COLUMNS) -> str:
@@ -429,10 +429,10 @@ def test_damage_that_is_met_while_a_row_is_looked_at_is_called_damage(
 
     def slowly(data: bytearray) -> csv_blocks.Block:
         time.sleep(0.02)
-        return csv_blocks.block_of(data)
+        return csv_blocks.inspect_block(data)
 
     monkeypatch.setattr(csv_blocks, "BLOCK_BYTES", 20_000)
-    monkeypatch.setattr(csv_file, "block_of", slowly)
+    monkeypatch.setattr(csv_file, "inspect_block", slowly)
     for blocks in range(1, 9):
         lines = [HEADER, GOOD.replace("98.6", "x"), *[GOOD] * (20_000 * blocks // len(GOOD))]
         file.write_bytes(gzip.compress("\n".join(lines).encode())[:-8] + bytes(8))
@@ -440,8 +440,8 @@ def test_damage_that_is_met_while_a_row_is_looked_at_is_called_damage(
 
 
 def test_blocks_that_are_looked_at_at_once_do_not_share_the_limit_of_csv() -> None:
-    long = csv_blocks.block_of(bytearray(b"1\n" + b"c" * 150_000 + b"\n"))
-    short = csv_blocks.block_of(bytearray(b"1\n2\n"))
+    long = csv_blocks.inspect_block(bytearray(b"1\n" + b"c" * 150_000 + b"\n"))
+    short = csv_blocks.inspect_block(bytearray(b"1\n2\n"))
     begun, done = threading.Event(), threading.Event()
 
     def another() -> None:
@@ -637,7 +637,7 @@ def test_rows_of_parquet_that_its_footer_does_not_count_are_damage(parquet: Path
 
 def test_a_file_that_changes_while_it_is_read_is_refused(file: Path) -> None:
     as_csv(file, *[GOOD] * 300_000)
-    rows = rows_of(file, COLUMNS)
+    rows = read_rows(file, COLUMNS)
     next(rows)
     as_csv(file.with_name("other"), GOOD).replace(file)
     with pytest.raises(CharthouseError, match="was changed while it was read"):
@@ -662,7 +662,7 @@ def test_an_empty_row_group_does_not_make_the_others_be_read_row_by_row(parquet:
     with pq.ParquetWriter(parquet, table.schema) as writer:
         for part in (table, table.slice(0, 0), table):
             writer.write_table(part)
-    found = list(rows_of(parquet, [RawColumn("id", "INTEGER", optional=False)]))
+    found = list(read_rows(parquet, [RawColumn("id", "INTEGER", optional=False)]))
     assert [batch.num_rows for batch in found] == [5000, 5000]
 
 
@@ -685,7 +685,7 @@ def test_damage_in_the_middle_of_a_parquet_file_is_refused(parquet: Path) -> Non
 
 @pytest.fixture
 def database() -> Iterator[Any]:
-    with scratch() as opened:
+    with in_memory_database() as opened:
         yield opened
 
 
@@ -700,7 +700,7 @@ def test_long_texts_of_a_parquet_file_are_read_a_few_at_a_time(parquet: Path) ->
     ids, times = pa.array(range(64), pa.int32()), pa.nulls(64, pa.timestamp("us"))
     numbers = pa.nulls(64, pa.float64())
     as_parquet(parquet, id=ids, At=times, number=numbers, text=pa.array(texts))
-    batches = list(rows_of(parquet, COLUMNS))
+    batches = list(read_rows(parquet, COLUMNS))
     assert max(batch.nbytes for batch in batches) < 32 << 20
     assert [text for batch in batches for text in batch["text"].to_pylist()] == texts
 
@@ -718,7 +718,7 @@ def test_what_duckdb_reads_are_all_rows_and_only_a_whole_scan_counts(
     assert made.sha256() is None
 
     as_csv(file, *[GOOD] * 300_000, GOOD.replace("634", "634.5"))
-    with pytest.raises(duckdb.Error) as caught, values_left_out():
+    with pytest.raises(duckdb.Error) as caught, redact_errors():
         database.execute("select count(*) from raw").fetchall()
     assert str(caught.value).startswith(f"{file}, line 300002, column id: a number where a whole")
     assert "\n" not in str(caught.value) and "634" not in str(caught.value)

@@ -15,14 +15,14 @@ from charthouse.stats.bootstrap import (
     MIN_PATIENTS,
     Difference,
     Interval,
+    bootstrap_metrics,
     patient_weights,
-    resample,
 )
 from charthouse.stats.calibration import EPSILON, logit
-from charthouse.stats.metrics import METRICS, choose_threshold, measure
+from charthouse.stats.metrics import METRICS, choose_threshold, compute_metrics
 from charthouse.stats.multiplicity import holm, resamples_needed
 from charthouse.stats.ratios import ratio_intervals
-from charthouse.stats.samples import Operating
+from charthouse.stats.samples import OperatingPoint
 
 N, PATIENTS, THRESHOLD = 400, 250, 0.4
 BY_RANK = ("sensitivity_at_alert_rate", "ppv_at_alert_rate", "specificity_at_sensitivity")
@@ -40,7 +40,7 @@ def stays(seed: int = 0, n: int = N, patients: int = PATIENTS) -> tuple[np.ndarr
 
 def intervals(*args: object, **settings: object) -> dict[str, Interval]:
     """Arguments as for resample."""
-    return resample(*args, **settings).intervals()  # type: ignore[arg-type]
+    return bootstrap_metrics(*args, **settings).intervals()  # type: ignore[arg-type]
 
 
 def minus(
@@ -52,7 +52,7 @@ def minus(
 ) -> dict[str, Difference]:
     """One arm minus another on the same stays; the settings are those of resample."""
     arm, other = (
-        resample(y_true, own, subject, at, **settings)  # type: ignore[arg-type]
+        bootstrap_metrics(y_true, own, subject, at, **settings)  # type: ignore[arg-type]
         for own, at in zip(scores, thresholds, strict=True)
     )
     return arm.minus(other)
@@ -109,7 +109,7 @@ def test_every_resample_is_equal_to_scikit_learn(
     monkeypatch.setattr(bootstrap, "CHUNK", 7 * N)  # several chunks, the last one smaller
     y_true, y_score, subject = stays()
     y_score = SCORES[kind](y_true, y_score)
-    found = resample(y_true, y_score, subject, THRESHOLD, n_bootstrap=30, seed=3)
+    found = bootstrap_metrics(y_true, y_score, subject, THRESHOLD, n_bootstrap=30, seed=3)
     rows = resampled_rows(subject, 30, 3)
     assert any(len(some) != N for some in rows)  # patients were drawn, so sizes differ
     expected = [by_sklearn(y_true[some], y_score[some], THRESHOLD) for some in rows]
@@ -117,7 +117,9 @@ def test_every_resample_is_equal_to_scikit_learn(
         values = np.array([each[name] for each in expected])
         np.testing.assert_allclose(found.resamples[name], values, rtol=0, atol=1e-12, err_msg=name)
     for name, value in by_sklearn(y_true, y_score, THRESHOLD).items():
-        assert found.measured[name].value == pytest.approx(value, rel=0, abs=1e-12, nan_ok=True)
+        assert found.point_estimates[name].value == pytest.approx(
+            value, rel=0, abs=1e-12, nan_ok=True
+        )
 
 
 @pytest.mark.parametrize("scale", [1.0, 0.05, 20.0])
@@ -127,7 +129,9 @@ def test_calibration_is_the_unpenalised_fit_of_each_resample(kind: str, scale: f
     y_true, y_score, subject = stays()
     y_score = 1 / (1 + np.exp(-scale * logit(SCORES[kind](y_true, y_score))))
     names = ["calibration_slope", "calibration_intercept"]
-    found = resample(y_true, y_score, subject, THRESHOLD, names, n_bootstrap=25, seed=1).resamples
+    found = bootstrap_metrics(
+        y_true, y_score, subject, THRESHOLD, names, n_bootstrap=25, seed=1
+    ).resamples
     for number, rows in enumerate(resampled_rows(subject, 25, 1)):
         y, x = y_true[rows], logit(y_score[rows])
         model = LogisticRegression(C=np.inf, solver="newton-cholesky", tol=1e-12)
@@ -144,7 +148,7 @@ def test_calibration_says_which_way_scores_are_wrong() -> None:
     y_true = (rng.random(len(x)) < 1 / (1 + np.exp(-x))).astype(int)
 
     def of(x: np.ndarray) -> tuple[float, float]:
-        found = measure(y_true, 1 / (1 + np.exp(-x)), 0.5)
+        found = compute_metrics(y_true, 1 / (1 + np.exp(-x)), 0.5)
         return found["calibration_slope"].value, found["calibration_intercept"].value
 
     assert of(x) == pytest.approx((1, 0), abs=0.02)
@@ -157,12 +161,12 @@ def test_ece_bins_are_closed_below_and_the_last_holds_one() -> None:
     y_true = np.array([0, 1, 0, 1, 1, 0, 1])
     # bins: {0}, {.1, .15}, {.3}, {.7}, {.99, 1}; sizes x |share - mean score|, by hand
     expected = (0 + abs(1 - 0.25) + 0.7 + 0.3 + abs(1 - 1.99)) / 7
-    assert measure(y_true, y_score, 0.5)["ece"].value == pytest.approx(expected, abs=1e-15)
+    assert compute_metrics(y_true, y_score, 0.5)["ece"].value == pytest.approx(expected, abs=1e-15)
 
 
 def test_ece_of_a_resample_is_that_of_its_rows() -> None:
     y_true, y_score, subject = stays()
-    found = resample(y_true, y_score, subject, THRESHOLD, ["ece"], 20).resamples["ece"]
+    found = bootstrap_metrics(y_true, y_score, subject, THRESHOLD, ["ece"], 20).resamples["ece"]
     for number, rows in enumerate(resampled_rows(subject, 20, 0)):
         y, s = y_true[rows], y_score[rows]
         bins = [rows for b in range(10) if len(rows := np.flatnonzero((s * 10).astype(int) == b))]
@@ -199,9 +203,16 @@ def test_operating_points_are_found_anew_in_every_resample(
     y_true, y_score, subject = stays()
     y_score = SCORES[kind](y_true, y_score)
     others = np.random.default_rng(5).random(N) < 0.2
-    operating = Operating(0.15, 0.7, others if as_often else None)
-    found = resample(
-        y_true, y_score, subject, THRESHOLD, BY_RANK, n_bootstrap=25, seed=3, operating=operating
+    operating = OperatingPoint(0.15, 0.7, others if as_often else None)
+    found = bootstrap_metrics(
+        y_true,
+        y_score,
+        subject,
+        THRESHOLD,
+        BY_RANK,
+        n_bootstrap=25,
+        seed=3,
+        operating_point=operating,
     )
     for number, rows in enumerate(resampled_rows(subject, 25, 3)):
         alerts = others[rows].sum() if as_often else 0.15 * len(rows)
@@ -209,7 +220,7 @@ def test_operating_points_are_found_anew_in_every_resample(
             assert found.resamples[name][number] == pytest.approx(value, abs=1e-12), name
     alerts = others.sum() if as_often else 0.15 * N
     for name, value in on_the_curve(y_true, y_score, alerts, 0.7).items():
-        assert found.measured[name].value == pytest.approx(value, abs=1e-12), name
+        assert found.point_estimates[name].value == pytest.approx(value, abs=1e-12), name
 
 
 def test_rows_that_tie_for_the_last_alerts_share_them_as_if_by_lot() -> None:
@@ -218,7 +229,7 @@ def test_rows_that_tie_for_the_last_alerts_share_them_as_if_by_lot() -> None:
     coarse = np.round(y_score * 8) / 8
     rng = np.random.default_rng(0)
     drawn = [y_true[np.lexsort((rng.random(N), -coarse))[:40]].sum() for _ in range(3000)]
-    found = measure(y_true, coarse, 0.5, BY_RANK)
+    found = compute_metrics(y_true, coarse, 0.5, BY_RANK)
     error = np.std(drawn) / np.sqrt(3000)
     assert error > 0
     assert found["ppv_at_alert_rate"].value * 40 == pytest.approx(np.mean(drawn), abs=4 * error)
@@ -243,8 +254,10 @@ def test_another_scale_changes_nothing_by_rank() -> None:
 
 def test_whoever_alerts_nobody_has_no_ppv() -> None:
     y_true, y_score, subject = stays()
-    nobody = Operating(as_often_as=np.zeros(N, bool))
-    found = resample(y_true, y_score, subject, 0.5, BY_RANK, 10, operating=nobody).intervals()
+    nobody = OperatingPoint(match_alerts_of=np.zeros(N, bool))
+    found = bootstrap_metrics(
+        y_true, y_score, subject, 0.5, BY_RANK, 10, operating_point=nobody
+    ).intervals()
     assert found["sensitivity_at_alert_rate"].value == 0
     ppv = found["ppv_at_alert_rate"]
     assert (np.isnan(ppv.value), ppv.reason) == (True, "nothing is alerted")
@@ -289,10 +302,12 @@ def test_one_class_gives_nan_and_the_reason(label: int, missing: str) -> None:
 
 def test_reasons_are_the_plainest() -> None:
     y_true, y_score, _ = stays()
-    assert measure(y_true, y_score, 2.0)["ppv"].reason == "nothing is predicted positive"
-    assert measure(y_true, y_score, 2.0)["specificity"].value == 1.0
+    assert compute_metrics(y_true, y_score, 2.0)["ppv"].reason == "nothing is predicted positive"
+    assert compute_metrics(y_true, y_score, 2.0)["specificity"].value == 1.0
     slope = {
-        kind: measure(y_true, SCORES[kind](y_true, y_score), 0.5)["calibration_slope"].reason
+        kind: compute_metrics(y_true, SCORES[kind](y_true, y_score), 0.5)[
+            "calibration_slope"
+        ].reason
         for kind in ("no ties", "all equal", "separated", "reversed")
     }
     assert slope == {
@@ -302,7 +317,7 @@ def test_reasons_are_the_plainest() -> None:
         "reversed": "the scores separate the classes",
     }
     nothing = np.empty(0)
-    assert {each.reason for each in measure(nothing, nothing, 0.5).values()} == {"no stays"}
+    assert {each.reason for each in compute_metrics(nothing, nothing, 0.5).values()} == {"no stays"}
     assert intervals(nothing, nothing, nothing, 0.5, n_bootstrap=3)["ece"].reason == "no stays"
 
 
@@ -331,7 +346,9 @@ def test_separated_resamples_have_no_slope() -> None:
     y_score = np.linspace(0.05, 0.95, 12)
     y_true = (y_score > 0.5).astype(int)
     y_true[[5, 6]] = y_true[[6, 5]]
-    found = resample(y_true, y_score, np.arange(12), 0.5, ["calibration_slope", "auroc"], 200)
+    found = bootstrap_metrics(
+        y_true, y_score, np.arange(12), 0.5, ["calibration_slope", "auroc"], 200
+    )
     slope, auroc = found.resamples["calibration_slope"], found.resamples["auroc"]
     assert np.array_equal(np.isnan(slope), np.isnan(auroc) | (auroc == 1))
     assert 0 < np.isnan(slope).sum() < 200
@@ -341,7 +358,7 @@ def test_resamples_of_a_single_score_have_no_slope() -> None:
     """Three patients, each with a positive and a negative of the same score: no slope of one."""
     y_true, subject = np.tile([1, 0], 3), np.repeat(np.arange(3), 2)
     y_score = np.repeat([0.3, 0.37, 0.61], 2)
-    slope = resample(y_true, y_score, subject, 0.5, ["calibration_slope"], 100).resamples
+    slope = bootstrap_metrics(y_true, y_score, subject, 0.5, ["calibration_slope"], 100).resamples
     alone = (patient_weights(subject, 100) == 3).any(axis=1)
     assert 0 < alone.sum() < 100
     assert np.array_equal(np.isnan(slope["calibration_slope"]), alone)
@@ -369,7 +386,7 @@ def test_what_is_no_label_or_probability_is_refused(
 def test_an_unknown_metric_is_named() -> None:
     y_true, y_score, _ = stays()
     with pytest.raises(CharthouseError, match=r"'auc'.*auroc"):
-        measure(y_true, y_score, 0.5, ["auc"])
+        compute_metrics(y_true, y_score, 0.5, ["auc"])
 
 
 # Resampling
@@ -379,12 +396,14 @@ def test_the_order_of_rows_changes_no_bit() -> None:
     y_true, y_score, subject = stays()
     y_score = np.round(y_score, 1)  # ties, where an order could come in
     mixed = np.random.default_rng(1).permutation(N)
-    first = resample(y_true, y_score, subject, THRESHOLD, n_bootstrap=50)
-    second = resample(y_true[mixed], y_score[mixed], subject[mixed], THRESHOLD, n_bootstrap=50)
-    assert first.measured == second.measured
+    first = bootstrap_metrics(y_true, y_score, subject, THRESHOLD, n_bootstrap=50)
+    second = bootstrap_metrics(
+        y_true[mixed], y_score[mixed], subject[mixed], THRESHOLD, n_bootstrap=50
+    )
+    assert first.point_estimates == second.point_estimates
     for name in METRICS:
         np.testing.assert_array_equal(first.resamples[name], second.resamples[name], name)
-    assert first.drawn_from == second.drawn_from
+    assert first.resample_key == second.resample_key
 
 
 def test_draws_depend_on_patients_and_seed_alone() -> None:
@@ -412,7 +431,7 @@ def test_a_patients_stays_come_together() -> None:
     """Two stays a patient, one right and one wrong: every resample has an accuracy of one half."""
     subject = np.repeat(np.arange(30), 2)
     y_true, y_score = np.tile([1, 0], 30), np.full(60, 0.9)
-    together = resample(y_true, y_score, subject, 0.5, ["accuracy"])
+    together = bootstrap_metrics(y_true, y_score, subject, 0.5, ["accuracy"])
     assert set(together.resamples["accuracy"]) == {0.5}
     apart = intervals(y_true, y_score, np.arange(60), 0.5, ["accuracy"])["accuracy"]
     assert apart.ci_high - apart.ci_low > 0.2
@@ -431,7 +450,7 @@ def test_a_seed_gives_the_same_intervals_and_another_others() -> None:
 
 def test_the_first_resamples_are_those_of_fewer() -> None:
     y_true, y_score, subject = stays()
-    many = resample(y_true, y_score, subject, THRESHOLD, n_bootstrap=70)
+    many = bootstrap_metrics(y_true, y_score, subject, THRESHOLD, n_bootstrap=70)
     assert many.first(40).intervals() == intervals(
         y_true, y_score, subject, THRESHOLD, n_bootstrap=40
     )
@@ -439,13 +458,15 @@ def test_the_first_resamples_are_those_of_fewer() -> None:
 
 def test_a_metric_with_a_cut_of_its_own_is_that_of_the_cut() -> None:
     y_true, y_score, subject = stays()
-    found = resample(y_true, y_score, subject, 0.2, n_bootstrap=20, cuts={"accuracy": 0.6})
+    found = bootstrap_metrics(
+        y_true, y_score, subject, 0.2, n_bootstrap=20, thresholds={"accuracy": 0.6}
+    )
     for cut, names in ((0.6, {"accuracy"}), (0.2, set(METRICS) - {"accuracy"})):
-        alone = resample(y_true, y_score, subject, cut, n_bootstrap=20).intervals()
+        alone = bootstrap_metrics(y_true, y_score, subject, cut, n_bootstrap=20).intervals()
         assert {name: found.intervals()[name] for name in names} == {
             name: alone[name] for name in names
         }
-    assert list(found.measured) == list(METRICS)
+    assert list(found.point_estimates) == list(METRICS)
 
 
 @pytest.mark.parametrize(
@@ -482,7 +503,7 @@ def test_intervals_cover_the_truth_95_times_in_100() -> None:
         return label[patient], 1 / (1 + np.exp(-x)), patient
 
     names = ["auroc", "brier", "sensitivity"]
-    truth = measure(*population(np.random.default_rng(9), 200_000)[:2], 0.5, names)
+    truth = compute_metrics(*population(np.random.default_rng(9), 200_000)[:2], 0.5, names)
     covered = {"patients": dict.fromkeys(names, 0), "stays": dict.fromkeys(names, 0)}
     for trial in range(300):
         y_true, y_score, patient = population(np.random.default_rng(100 + trial), 150)
@@ -515,8 +536,8 @@ def test_pairs_are_resampled_together() -> None:
     y_true, y_score, subject = stays()
     near = np.clip(y_score + np.random.default_rng(2).normal(0, 0.01, N), 0, 1)
     mixed = np.random.default_rng(3).permutation(N)
-    arm = resample(y_true, y_score, subject, THRESHOLD)
-    other = resample(y_true[mixed], near[mixed], subject[mixed], 0.5)
+    arm = bootstrap_metrics(y_true, y_score, subject, THRESHOLD)
+    other = bootstrap_metrics(y_true[mixed], near[mixed], subject[mixed], 0.5)
     found = arm.minus(other)["auroc"]
     alone = arm.intervals()["auroc"]
     assert found.ci_high - found.ci_low < 0.2 * (alone.ci_high - alone.ci_low)
@@ -538,7 +559,9 @@ def test_a_clear_difference_has_the_smallest_p_value_but_not_0() -> None:
 def test_p_value_and_interval_are_how_far_resamples_lie_off_the_difference() -> None:
     y_true, y_score, subject = stays()
     other = np.clip(y_score + np.random.default_rng(4).normal(0, 0.1, N), 0, 1)
-    arm, less = (resample(y_true, each, subject, 0.5, ["auroc"]) for each in (y_score, other))
+    arm, less = (
+        bootstrap_metrics(y_true, each, subject, 0.5, ["auroc"]) for each in (y_score, other)
+    )
     found = arm.minus(less)["auroc"]
     off = np.abs(arm.resamples["auroc"] - less.resamples["auroc"] - found.difference)
     assert 0.002 < found.p_value < 0.9
@@ -549,11 +572,11 @@ def test_p_value_and_interval_are_how_far_resamples_lie_off_the_difference() -> 
 
 def test_what_is_not_tested_has_a_difference_alone_and_says_why() -> None:
     y_true, y_score, subject = stays()
-    arm, other = (resample(y_true, each, subject, 0.5, ["auroc", "f1"], 50)
+    arm, other = (bootstrap_metrics(y_true, each, subject, 0.5, ["auroc", "f1"], 50)
                   for each in (y_score, 1 - y_score))  # fmt: skip
     found = arm.minus(other, {"f1": "no test"})
     assert found["f1"].difference == pytest.approx(
-        arm.measured["f1"].value - other.measured["f1"].value
+        arm.point_estimates["f1"].value - other.point_estimates["f1"].value
     )
     assert np.isnan([found["f1"].ci_low, found["f1"].ci_high, found["f1"].p_value]).all()
     assert found["f1"].reason == "no test"
@@ -584,13 +607,13 @@ def test_p_values_of_nothing_are_even() -> None:
 
 def test_arms_of_other_stays_or_draws_are_not_paired() -> None:
     y_true, y_score, subject = stays()
-    arm = resample(y_true, y_score, subject, 0.5, ["auroc"], 10)
+    arm = bootstrap_metrics(y_true, y_score, subject, 0.5, ["auroc"], 10)
     for other in (
-        resample(y_true[1:], y_score[1:], subject[1:], 0.5, ["auroc"], 10),
-        resample(1 - y_true, y_score, subject, 0.5, ["auroc"], 10),
-        resample(y_true, y_score, subject + 1, 0.5, ["auroc"], 10),
-        resample(y_true, y_score, subject, 0.5, ["auroc"], 10, seed=1),
-        resample(y_true, y_score, subject, 0.5, ["auroc"], 11),
+        bootstrap_metrics(y_true[1:], y_score[1:], subject[1:], 0.5, ["auroc"], 10),
+        bootstrap_metrics(1 - y_true, y_score, subject, 0.5, ["auroc"], 10),
+        bootstrap_metrics(y_true, y_score, subject + 1, 0.5, ["auroc"], 10),
+        bootstrap_metrics(y_true, y_score, subject, 0.5, ["auroc"], 10, seed=1),
+        bootstrap_metrics(y_true, y_score, subject, 0.5, ["auroc"], 11),
     ):
         with pytest.raises(ValueError, match="cannot be paired"):
             arm.minus(other)
@@ -636,7 +659,7 @@ def test_a_few_patients_of_a_class_have_values_but_no_intervals(patients: int, l
     assert min(np.bincount(y_true)) > MIN_PATIENTS
     names = (*METRICS, "selection_rate")
     found = intervals(y_true, y_score, subject, 0.5, names, n_bootstrap=100)
-    measured = measure(y_true, y_score, 0.5, names)
+    measured = compute_metrics(y_true, y_score, 0.5, names)
     for name, each in found.items():
         assert each.value == measured[name].value, name
         if patients < MIN_PATIENTS:
@@ -720,7 +743,7 @@ def test_ratios_take_patients_and_those_of_the_outcome_patients_of_each_class() 
     everyone = subject >= 0
     found = of(everyone)
     assert found.reason is None and found.ci_low < found.value < found.ci_high
-    assert of(everyone, of_outcome=True).reason == "fewer than 10 patients of a class (3)"
+    assert of(everyone, per_class=True).reason == "fewer than 10 patients of a class (3)"
     assert of(subject < 9).reason == "fewer than 10 patients (9)"
     assert of(subject < 10).reason is None
 
@@ -734,7 +757,7 @@ def test_the_threshold_is_youdens() -> None:
         tried = np.unique(scores)
         youden = []
         for threshold in tried:
-            found = measure(y_true, scores, float(threshold))
+            found = compute_metrics(y_true, scores, float(threshold))
             youden.append(found["sensitivity"].value + found["specificity"].value - 1)
         assert choose_threshold(y_true, scores) == tried[int(np.argmax(np.round(youden, 12)))]
 
@@ -752,7 +775,7 @@ def test_a_threshold_is_not_chosen_on_one_class() -> None:
 
 
 def test_a_score_at_the_threshold_is_positive() -> None:
-    found = measure(np.array([1, 0]), np.array([0.5, 0.4999999]), 0.5)
+    found = compute_metrics(np.array([1, 0]), np.array([0.5, 0.4999999]), 0.5)
     assert (found["sensitivity"].value, found["specificity"].value) == (1, 1)
 
 
@@ -776,4 +799,4 @@ def test_what_is_no_label_or_score_is_refused(
     y_true: list, y_score: list, threshold: float, said: str
 ) -> None:
     with pytest.raises(ValueError, match=said):
-        measure(np.array(y_true), np.array(y_score), threshold, ("auroc",))
+        compute_metrics(np.array(y_true), np.array(y_score), threshold, ("auroc",))

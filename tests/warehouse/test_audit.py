@@ -16,7 +16,7 @@ from charthouse.core.errors import CharthouseError
 from charthouse.core.registry import seed_rows
 from charthouse.core.runs import Run
 from charthouse.core.warehouse import open_warehouse
-from charthouse.jobs.audit.run import audit, show
+from charthouse.jobs.audit.run import audit, print_checks
 from charthouse.jobs.embed import store
 from charthouse.jobs.embed.store import Target
 from charthouse.models.encoders.base import Encoded
@@ -468,7 +468,7 @@ def test_every_check_passes_on_a_clean_warehouse_and_has_its_words(clean: Bench)
     assert found.pop("predictions_changed_since") == "nothing to check"  # _predict notes no hash
     assert set(found.values()) == {"passed"}
     lines: list[str] = []
-    assert show(clean.warehouse, lines.append) == 0
+    assert print_checks(clean.warehouse, lines.append) == 0
     passed, unasked = len(found), len(OF_LEARNERS) + 1
     assert lines[-1] == (
         f"{passed + unasked + len(COMPUTED_AGAIN)} checks: {passed} passed, {unasked} nothing to"
@@ -557,7 +557,7 @@ def test_a_fit_that_cannot_be_traced_fails_without_stays(clean: Bench) -> None:
     spoil(clean, lambda plant: plant.run("update embeddings.fitted set fitted_on = null"))
     assert failed(clean) == {"transforms_fitted_outside_train": None}
     lines: list[str] = []
-    assert show(clean.warehouse, lines.append) == 1
+    assert print_checks(clean.warehouse, lines.append) == 1
     assert any("pixel_pca: unknown stays" in line for line in lines)
     assert any("charthouse embed again" in line for line in lines)
 
@@ -582,7 +582,7 @@ def test_short_texts_that_patients_share_are_no_leak(unscored: Bench) -> None:
 def test_what_failed_is_printed_with_its_stays_and_how_to_mend_it(unscored: Bench) -> None:
     stays = spoil(unscored, one_label_for_train)
     lines: list[str] = []
-    assert show(unscored.warehouse, lines.append) == 1
+    assert print_checks(unscored.warehouse, lines.append) == 1
     text = "\n".join(lines)
     assert "FAILED               labels_constant" in text
     shown = ", ".join(map(str, stays[:20]))

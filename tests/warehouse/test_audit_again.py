@@ -18,8 +18,8 @@ from charthouse.core.progress import ProgressCallback
 from charthouse.core.warehouse import open_warehouse
 from charthouse.jobs.audit import evaluation, metrics, scores, vectors
 from charthouse.jobs.audit.findings import Finding
-from charthouse.jobs.audit.run import show
-from charthouse.jobs.audit.scratch_folder import workplace
+from charthouse.jobs.audit.run import print_checks
+from charthouse.jobs.audit.scratch_folder import scratch_folder
 from charthouse.jobs.embed.store import vector_hash
 
 TASK = "in_hospital_mortality"
@@ -136,7 +136,7 @@ def test_on_what_nobody_changed_every_check_passes_until_the_next_build(own: Ben
     assert {name for (name,) in again} >= {"labels_not_as_replayed", "vectors_not_as_read"}
     change(own, "update marts.cohort_definition set built_at = now() at time zone 'UTC'")
     lines: list[str] = []
-    assert show(own.warehouse, lines.append) == 0
+    assert print_checks(own.warehouse, lines.append) == 0
     assert lines[-1].endswith(f", {len(again) + 1} not run.")
 
 
@@ -153,10 +153,13 @@ def test_two_audits_at_a_time_are_one_and_what_a_killed_one_left_goes(tmp_path: 
     warehouse = tmp_path / "warehouse.duckdb"
     left = tmp_path / "warehouse.duckdb.audit/target/left"
     left.mkdir(parents=True)
-    with workplace(warehouse) as folder:
+    with scratch_folder(warehouse) as folder:
         assert not list(folder.iterdir())
         assert folder.stat().st_mode & 0o777 == 0o700
-        with pytest.raises(CharthouseError, match="another audit is running"), workplace(warehouse):
+        with (
+            pytest.raises(CharthouseError, match="another audit is running"),
+            scratch_folder(warehouse),
+        ):
             pass
         (folder / "replay.duckdb").touch()
     assert os.listdir(tmp_path) == []
@@ -168,14 +171,16 @@ def test_two_audits_at_a_time_are_one_and_what_a_killed_one_left_goes(tmp_path: 
 def again(bench: Bench, check: Callable[..., Finding | list[Finding]]) -> dict[str, Finding]:
     with open_warehouse(bench.warehouse) as db:
         cohort = read_cohort(db)
-        made = check(db) if check is vectors.hash_again else check(db, PROJECT, cohort)
+        made = check(db) if check is vectors.rehash_vectors else check(db, PROJECT, cohort)
     return {each.check: each for each in (made if isinstance(made, list) else [made])}
 
 
 def test_scores_that_nobody_changed_are_those_of_the_coefficients(evaluated: Bench) -> None:
     held_out = evaluated.one("select count(*) from marts.cohort where split != 'train'")
     # gated keeps none
-    assert again(evaluated, scores.rescore)[scores.CHECK] == Finding(scores.CHECK, 2 * held_out)
+    assert again(evaluated, scores.recompute_scores)[scores.CHECK] == Finding(
+        scores.CHECK, 2 * held_out
+    )
 
 
 @pytest.mark.parametrize("fusion", ["concatenate_presence", "late"])
@@ -183,7 +188,7 @@ def test_a_score_that_its_coefficients_do_not_give_is_found(own: Bench, fusion: 
     stay = stay_of(own, "test")
     change(own, "update results.predictions set y_score = y_score + 1e-6 where stay_id = ?"
                 f" and run_id = ({RUN.format(fusion)})", stay)  # fmt: skip
-    found = again(own, scores.rescore)[scores.CHECK]
+    found = again(own, scores.recompute_scores)[scores.CHECK]
     assert (found.failed, found.stay_ids) == (1, (stay,))
     assert found.detail == f"{TASK} {ARM} by {fusion}"
 
@@ -196,7 +201,7 @@ def test_two_scores_that_changed_places_are_found(own: Bench) -> None:
                 f" and one.run_id = ({run}) and one.stay_id in (select unnest($1))"
                 " and other.stay_id in (select unnest($1)) and one.stay_id != other.stay_id",
            list(stays))  # fmt: skip
-    assert again(own, scores.rescore)[scores.CHECK].stay_ids == stays
+    assert again(own, scores.recompute_scores)[scores.CHECK].stay_ids == stays
 
 
 def test_a_coefficient_that_was_changed_or_taken_away_is_found(own: Bench) -> None:
@@ -204,9 +209,9 @@ def test_a_coefficient_that_was_changed_or_taken_away_is_found(own: Bench) -> No
     held_out = own.one("select count(*) from marts.cohort where split != 'train'")
     change(own, f"update results.coefficients set coefficient = coefficient + 0.1"
                 f" where run_id = ({run}) and feature like '%age%'")  # fmt: skip
-    assert len(again(own, scores.rescore)[scores.CHECK].stay_ids) == held_out
+    assert len(again(own, scores.recompute_scores)[scores.CHECK].stay_ids) == held_out
     change(own, f"delete from results.coefficients where run_id = ({run}) and position = 0")
-    found = again(own, scores.rescore)[scores.CHECK]
+    found = again(own, scores.recompute_scores)[scores.CHECK]
     assert found.failed and found.detail == f"{TASK} {ARM} by concatenate_presence: coefficients" \
                                             " of other vectors"  # fmt: skip
 
@@ -231,20 +236,20 @@ def one_number(stay: int) -> str:
 
 @pytest.mark.parametrize("split", ["train", "test"])
 def test_a_number_of_a_vector_that_was_changed_is_found(own: Bench, split: str) -> None:
-    assert {each.failed for each in again(own, vectors.hash_again).values()} == {0}
+    assert {each.failed for each in again(own, vectors.rehash_vectors).values()} == {0}
     stay = stay_of(own, split, "has_text")
     change(own, one_number(stay))
-    found = again(own, vectors.hash_again)
+    found = again(own, vectors.rehash_vectors)
     assert found[vectors.WRITTEN].stay_ids == (stay,)
     assert found[vectors.WRITTEN].detail == "tfidf_svd"
     assert found[vectors.READ].failed == len(FUSIONS)
     change(own, f"update embeddings.tfidf_svd set written_hash = null where stay_id = {stay}")
-    assert again(own, vectors.hash_again)[vectors.WRITTEN].stay_ids == (stay,)
+    assert again(own, vectors.rehash_vectors)[vectors.WRITTEN].stay_ids == (stay,)
     # with a hash that fits, its arms alone have read another
     now = own.one(f"select embedding from embeddings.tfidf_svd where stay_id = {stay}")
     change(own, f"update embeddings.tfidf_svd set written_hash = '{vector_hash(np.float32(now))}'"
                 f" where stay_id = {stay}")  # fmt: skip
-    found = again(own, vectors.hash_again)
+    found = again(own, vectors.rehash_vectors)
     assert (found[vectors.WRITTEN].failed, found[vectors.READ].failed) == (0, len(FUSIONS))
 
 
@@ -253,7 +258,7 @@ def test_vectors_of_an_older_clone_are_nothing_to_check(own: Bench) -> None:
         db.execute("update results.run_inputs set vectors_hash = null")
         for encoder in ("tfidf_svd", "demographics"):
             db.execute(f"alter table embeddings.{encoder} drop written_hash")
-    assert again(own, vectors.hash_again) == {
+    assert again(own, vectors.rehash_vectors) == {
         vectors.WRITTEN: Finding(vectors.WRITTEN, 0), vectors.READ: Finding(vectors.READ, 0),
     }  # fmt: skip
 
@@ -272,14 +277,14 @@ def test_vectors_of_an_older_clone_are_nothing_to_check(own: Bench) -> None:
 def test_a_metric_that_its_predictions_do_not_give_is_found(
     own: Bench, table: str, where: str, detail: str
 ) -> None:
-    clean = again(own, metrics.measure_again)[metrics.CHECK]
+    clean = again(own, metrics.recompute_metrics)[metrics.CHECK]
     assert clean.checked > 100 and clean.failed == 0
     of_late = f"run_id = ({RUN.format('late')}) and {where}"
     change(own, f"update results.{table} set value = value + 1e-6 where {of_late}")
-    found = again(own, metrics.measure_again)[metrics.CHECK]
+    found = again(own, metrics.recompute_metrics)[metrics.CHECK]
     assert (found.failed, found.detail) == (1, f"{TASK} {ARM} by late: {detail}")
     change(own, f"delete from results.{table} where {of_late}")
-    found = again(own, metrics.measure_again)[metrics.CHECK]
+    found = again(own, metrics.recompute_metrics)[metrics.CHECK]
     assert found.detail == f"{TASK} {ARM} by late: {detail.replace('(value)', 'missing')}"
 
 
@@ -287,13 +292,13 @@ def test_a_metric_that_is_there_twice_or_bears_another_name_is_found(own: Bench)
     one = f"from results.metrics where run_id = ({RUN.format('late')}) and split = 'test'" \
           " and population = 'all' and metric = 'auroc'"  # fmt: skip
     change(own, f"insert into results.metrics select * replace (0.99 as value) {one}")
-    found = again(own, metrics.measure_again)[metrics.CHECK]
+    found = again(own, metrics.recompute_metrics)[metrics.CHECK]
     assert "test all auroc should not be there twice" in str(found.detail)
     change(own, f"delete {one} and value = 0.99")
     change(
         own, f"update results.metrics set fusion = 'gated' where run_id = ({RUN.format('late')})"
     )
-    found = again(own, metrics.measure_again)[metrics.CHECK]
+    found = again(own, metrics.recompute_metrics)[metrics.CHECK]
     assert "test all auroc (fusion)" in str(found.detail)
 
 
@@ -302,21 +307,21 @@ def test_a_zero_that_became_null_is_found(own: Bench) -> None:
     ((n,),) = own.sql(f"select count(*) from results.metrics where {zero}")
     assert n > 0
     change(own, f"update results.metrics set value = null where {zero}")
-    assert again(own, metrics.measure_again)[metrics.CHECK].failed == n
+    assert again(own, metrics.recompute_metrics)[metrics.CHECK].failed == n
 
 
 def test_an_arm_whose_metrics_are_gone_is_found(own: Bench) -> None:
     change(own, f"delete from results.metrics where run_id = ({RUN.format('late')})")
-    found = again(own, metrics.measure_again)[metrics.CHECK]
+    found = again(own, metrics.recompute_metrics)[metrics.CHECK]
     assert found.detail == f"{TASK} {ARM} by late: no metrics of its evaluation"
     change(own, "delete from results.runs where kind = 'evaluate'")
-    found = again(own, metrics.measure_again)[metrics.CHECK]
+    found = again(own, metrics.recompute_metrics)[metrics.CHECK]
     assert found.failed == len(FUSIONS) - 1 and "of an unknown evaluation" in str(found.detail)
 
 
 def test_metrics_that_are_all_gone_are_found(own: Bench) -> None:
     change(own, "delete from results.metrics")
-    assert again(own, metrics.measure_again)[metrics.CHECK].failed == len(FUSIONS)
+    assert again(own, metrics.recompute_metrics)[metrics.CHECK].failed == len(FUSIONS)
 
 
 def test_operating_points_of_the_evaluation_are_those_that_are_computed_again(own: Bench) -> None:
@@ -324,7 +329,7 @@ def test_operating_points_of_the_evaluation_are_those_that_are_computed_again(ow
                 " json_merge_patch(variables, '{\"alert_rate\": 0.25}')")  # fmt: skip
     done = own.charthouse("evaluate", "--task", TASK, "--bootstraps", "20")
     assert done.returncode == 0, done.stderr
-    assert again(own, metrics.measure_again)[metrics.CHECK].failed == 0
+    assert again(own, metrics.recompute_metrics)[metrics.CHECK].failed == 0
 
 
 @pytest.mark.parametrize(
@@ -337,7 +342,7 @@ def test_operating_points_of_the_evaluation_are_those_that_are_computed_again(ow
 )  # fmt: skip
 def test_scores_that_cannot_be_computed_again_do_not_pass(own: Bench, spoil: str, why: str) -> None:
     change(own, f"{spoil} run_id = ({RUN.format('late')})")
-    found = again(own, scores.rescore)[scores.CHECK]
+    found = again(own, scores.recompute_scores)[scores.CHECK]
     assert (found.failed, found.detail) == (1, f"{TASK} {ARM} by late: {why}")
 
 
@@ -376,7 +381,7 @@ def evaluated_again(bench: Bench, said: list[str] | None = None) -> Finding:
     with open_warehouse(bench.warehouse) as db:
         cohort = read_cohort(db)
     say = (said if said is not None else []).append
-    return evaluation.evaluate_again(PROJECT, bench.warehouse, cohort, say, watch)
+    return evaluation.recompute_evaluation(PROJECT, bench.warehouse, cohort, say, watch)
 
 
 OF_ONE = f"run_id = ({RUN.format('late')})"

@@ -17,7 +17,7 @@ from pytest_httpserver import HTTPServer
 from asking import put, write
 from bench import FAKE, PROJECT, UNTESTED, Bench
 from charthouse.core.cohort import read_cohort
-from charthouse.core.data_kind import headline, kind_of
+from charthouse.core.data_kind import data_kind_of, headline
 from charthouse.core.errors import CharthouseError
 from charthouse.core.synthetic_marker import (
     GZIP_NAME,
@@ -381,7 +381,7 @@ def test_a_definition_that_contradicts_itself_is_credentialed() -> None:
         (True, "open", "credentialed"),
         (True, "credentialed", "credentialed"),
     ]:
-        assert kind_of({"is_synthetic": is_synthetic, "data_kind": kind}) == expected
+        assert data_kind_of({"is_synthetic": is_synthetic, "data_kind": kind}) == expected
     assert headline("credentialed", None) is None
 
 

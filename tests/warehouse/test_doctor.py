@@ -12,7 +12,7 @@ import pytest
 
 from bench import PROJECT, Bench, rewrite
 from charthouse.data import doctor
-from charthouse.data.doctor import Finding, examine, show
+from charthouse.data.doctor import Diagnosis, examine, print_diagnoses
 
 
 @pytest.fixture
@@ -24,15 +24,15 @@ def folders(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
     return {root.removeprefix("CHARTHOUSE_"): Path(folder) for root, folder in bench.raw.items()}
 
 
-def findings(subject: str, *, full: bool = False) -> list[Finding]:
+def findings(subject: str, *, full: bool = False) -> list[Diagnosis]:
     return [found for found in examine(PROJECT, full=full) if found.subject == subject]
 
 
 def test_whole_data_are_good(folders: dict[str, Path]) -> None:
     found = examine(PROJECT, full=True)
     assert not [finding for finding in found if finding.state == "bad"]
-    assert findings("icu/icustays") == [Finding("good", "icu/icustays", "300 rows")]
-    assert findings("files/") == [Finding("good", "files/", "20 of 20 sampled JPGs are there")]
+    assert findings("icu/icustays") == [Diagnosis("good", "icu/icustays", "300 rows")]
+    assert findings("files/") == [Diagnosis("good", "files/", "20 of 20 sampled JPGs are there")]
     assert any("is SYNTHETIC" in finding.message for finding in found)
 
 
@@ -46,7 +46,7 @@ def test_a_release_is_known_by_its_stays_and_a_short_file_is_noted(real_demo: Pa
     monkeypatch.delenv("CHARTHOUSE_CXR", raising=False)
     rewrite(tmp_path / "demo/hosp/admissions.csv.gz", lambda text: text[: text.rindex("\n", 0, -1)])
     release = findings("release")
-    assert release == [Finding("good", "release", "MIMIC-IV demo-2.2, by its 140 ICU stays")]
+    assert release == [Diagnosis("good", "release", "MIMIC-IV demo-2.2, by its 140 ICU stays")]
     notes = [found for found in findings("hosp/admissions") if found.state == "note"]
     assert "only 274 of the 275 rows of release demo-2.2: fine for a subset" in notes[0].message
     assert findings("CHARTHOUSE_NOTE")[0].state == "note"
@@ -58,7 +58,9 @@ def test_what_is_not_set_or_not_there(
 ) -> None:
     monkeypatch.delenv("CHARTHOUSE_MIMICIV")
     assert findings("CHARTHOUSE_MIMICIV") == [
-        Finding("bad", "CHARTHOUSE_MIMICIV", "not set: export CHARTHOUSE_MIMICIV=/path/to/mimic-iv")
+        Diagnosis(
+            "bad", "CHARTHOUSE_MIMICIV", "not set: export CHARTHOUSE_MIMICIV=/path/to/mimic-iv"
+        )
     ]
     monkeypatch.setenv("CHARTHOUSE_MIMICIV", "/no/such/folder")
     assert "/no/such/folder is not a folder" in findings("CHARTHOUSE_MIMICIV")[0].message
@@ -83,7 +85,7 @@ def test_two_files_of_one_table_are_not_chosen_between(folders: dict[str, Path])
         name = Path(stem).name
         stem_path = folders[root] / stem
         message = f"{stem_path} stands there twice: {name}.csv.gz and {name}.csv. Keep one of them."
-        assert findings(stem) == [Finding("bad", stem, message)]
+        assert findings(stem) == [Diagnosis("bad", stem, message)]
 
 
 @pytest.mark.parametrize(
@@ -142,12 +144,12 @@ def test_a_disk_without_room_for_a_second_warehouse_is_said(
 
 def test_a_bracket_in_a_path_is_shown_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
     for path in ("/data/[/old]/mimic", "/data/[red]mimic", "/data/:smile:/mimic"):
-        show([Finding("bad", "CHARTHOUSE_MIMICIV", path)])
+        print_diagnoses([Diagnosis("bad", "CHARTHOUSE_MIMICIV", path)])
         assert path in capsys.readouterr().out
 
 
 def test_what_comes_next_can_be_run_in_any_folder(capsys: pytest.CaptureFixture[str]) -> None:
-    show([Finding("good", "icu/icustays", "300 rows")])
+    print_diagnoses([Diagnosis("good", "icu/icustays", "300 rows")])
     assert capsys.readouterr().out.endswith("\nReady: charthouse build\n")
 
 
@@ -170,10 +172,10 @@ def test_parquet_is_looked_at_too(folders: dict[str, Path]) -> None:
     path = text.with_name("icustays.parquet")
     duckdb.execute(f"copy (from read_csv('{text}')) to '{path}' (format parquet)")
     text.unlink()
-    assert findings("icu/icustays") == [Finding("good", "icu/icustays", "300 rows")]
+    assert findings("icu/icustays") == [Diagnosis("good", "icu/icustays", "300 rows")]
     path.write_bytes(path.read_bytes()[:-100])
     assert findings("icu/icustays") == [
-        Finding(
+        Diagnosis(
             "bad",
             "icu/icustays",
             f"{path} is cut, damaged or no Parquet file. Write or fetch it again.",

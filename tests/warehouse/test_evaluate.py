@@ -29,10 +29,10 @@ from charthouse.jobs.evaluate.scored import Scored, Stays
 from charthouse.jobs.predict.arms import parse_arm
 from charthouse.models.encoders.registry import encoder_specs
 from charthouse.models.fusions.base import Feature
-from charthouse.stats.bootstrap import resample
+from charthouse.stats.bootstrap import bootstrap_metrics
 from charthouse.stats.fairness import MIN_GROUP
-from charthouse.stats.metrics import METRICS, choose_threshold, measure
-from charthouse.stats.samples import Operating
+from charthouse.stats.metrics import METRICS, choose_threshold, compute_metrics
+from charthouse.stats.samples import OperatingPoint
 from small_disk import fill, needs_root, small_disk
 from too_few import intervals_of_too_few
 
@@ -174,7 +174,9 @@ def test_arms_that_are_constant_or_separate_the_classes_say_nothing_of_precision
         rows = subjects < patients
         test = Stays(subjects[rows], subjects[rows], y_true[rows], rows[rows], {})
         whom = y_true[rows], subjects[rows]
-        found = [resample(whom[0], each[rows], whom[1], 0.5, ["auroc"], 50) for each in scores]
+        found = [
+            bootstrap_metrics(whom[0], each[rows], whom[1], 0.5, ["auroc"], 50) for each in scores
+        ]
         arms = [SimpleNamespace(by_population={("test", "all"): each}) for each in found]
         return how_sure_of(arms, test)  # type: ignore[arg-type]
 
@@ -434,7 +436,7 @@ def test_operating_points_are_settings_and_metrics_are_at_them(own: Bench) -> No
                " '{\"alert_rate\": 0.3, \"at_sensitivity\": 0.5}')")  # fmt: skip
     quietly(own, EvaluateRequest(tasks=[TASK], n_bootstrap=10))
     y_true, y_score = scores(own, ALL, "test")
-    at = measure(y_true, y_score, 0.5, operating=Operating(0.3, 0.5))
+    at = compute_metrics(y_true, y_score, 0.5, operating_point=OperatingPoint(0.3, 0.5))
     found = dict(
         own.sql(
             "select metric, value from results.metrics where split = 'test' and threshold is null"
@@ -477,7 +479,7 @@ def test_comparisons_rest_on_enough_resamples_for_how_many_are_asked(own: Bench)
             f" using (stay_id, split) where task = '{LONG}' and arm = '{BEST}' and split = 'test'"
         )
     ).T
-    interval = resample(y_true, y_score, subject, 0.5, ["auroc"], 50).intervals()["auroc"]
+    interval = bootstrap_metrics(y_true, y_score, subject, 0.5, ["auroc"], 50).intervals()["auroc"]
     assert own.sql(
         "select ci_low, ci_high from results.metrics where metric = 'auroc' and split = 'test'"
         f" and population = 'all' and task = '{LONG}' and arm = '{BEST}'"

@@ -15,13 +15,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from bench import PROJECT, UNTESTED, Bench, Outcome, link_without_models
-from charthouse.core.duckdb_errors import LEFT_OUT, values_left_out, without_values
+from charthouse.core.duckdb_errors import REDACTED, redact_errors, redacted_message
 from charthouse.core.errors import CharthouseError
 from charthouse.core.warehouse import (
-    close_to_others,
+    in_memory_database,
+    make_owner_only,
     open_copy,
     open_warehouse,
-    scratch,
     warehouse_path,
 )
 from charthouse.data.dbt_plugin import Plugin
@@ -68,12 +68,12 @@ QUOTING = {
 def test_what_duckdb_says_quotes_no_value(query: str) -> None:
     with duckdb.connect() as db:
         db.execute("create table t as select ? as x, ?::integer as n", [SECRET, NUMBER])
-        with pytest.raises(duckdb.Error) as quoted, values_left_out():
+        with pytest.raises(duckdb.Error) as quoted, redact_errors():
             db.execute(query).fetchall()
     said = str(quoted.value)
     assert SECRET not in said and str(NUMBER) not in said and "\n" not in said
     assert QUOTING[query] in said
-    assert without_values(quoted.value) == said  # said again, nothing more is lost
+    assert redacted_message(quoted.value) == said  # said again, nothing more is lost
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_what_duckdb_says_quotes_no_value(query: str) -> None:
 def test_a_value_that_imitates_duckdb_is_not_believed(query: str, value: str) -> None:
     with duckdb.connect() as db:
         db.execute("create table t as select ? as x", [value])
-        with pytest.raises(duckdb.Error) as quoted, values_left_out():
+        with pytest.raises(duckdb.Error) as quoted, redact_errors():
             db.execute(query, [value] if "?" in query else []).fetchall()
     assert SECRET.lower() not in str(quoted.value).lower()
 
@@ -113,20 +113,20 @@ def test_a_value_that_imitates_duckdb_is_not_believed(query: str, value: str) ->
 def test_what_is_about_names_files_or_the_machine_is_said(
     error: type[duckdb.Error], kept: str
 ) -> None:
-    assert without_values(error(kept)) == kept
+    assert redacted_message(error(kept)) == kept
 
 
 def test_of_what_is_not_known_the_kind_alone_is_said() -> None:
-    assert without_values(duckdb.Error(f"{SECRET} Error: x")) == f"DuckDB: {LEFT_OUT}"
+    assert redacted_message(duckdb.Error(f"{SECRET} Error: x")) == f"DuckDB: {REDACTED}"
     said = f'TransactionContext Error: Failed to commit: key "{SECRET}"'
-    assert without_values(duckdb.TransactionException(said)) == (
-        f"TransactionContext Error: {LEFT_OUT}"
+    assert redacted_message(duckdb.TransactionException(said)) == (
+        f"TransactionContext Error: {REDACTED}"
     )
 
 
 def opened(kind: str, own: Bench) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
     if kind == "scratch":
-        return scratch()
+        return in_memory_database()
     if kind == "copy":
         copy = own.warehouse.with_name("copy.duckdb")
         return open_copy(own.warehouse, copy, lambda reason: CharthouseError(reason))
@@ -148,7 +148,7 @@ def test_duckdb_opens_no_door_of_its_own(own: Bench, kind: str) -> None:
     with Listener() as server, opened(kind, own) as db:
         for scheme in ("http", "https", "s3", "hf"):
             address = f"{scheme}://127.0.0.1:{server.port}/x.parquet"
-            with pytest.raises(duckdb.Error, match="the extension httpfs"), values_left_out():
+            with pytest.raises(duckdb.Error, match="the extension httpfs"), redact_errors():
                 db.execute(f"select * from '{address}'")
         values = db.execute(
             "select distinct value from duckdb_settings() where name in"
@@ -323,8 +323,8 @@ def test_a_link_is_not_followed_to_close_a_file(tmp_path: Path) -> None:
     mine = tmp_path / "mine"
     mine.touch(mode=0o644)
     (tmp_path / "w.duckdb.wal").symlink_to(mine)
-    close_to_others(tmp_path / "w.duckdb.wal")
-    close_to_others(tmp_path / "nothing")
+    make_owner_only(tmp_path / "w.duckdb.wal")
+    make_owner_only(tmp_path / "nothing")
     assert modes(mine) == {"mine": "0o644"}
 
 

@@ -8,7 +8,7 @@ import pytest
 from pytest_httpserver import HTTPServer
 
 from bench import PROJECT, Bench
-from charthouse.data.dictionary import PAGE, dictionary
+from charthouse.data.dictionary import PAGE, render_dictionary
 from shown import ARMS, BASE, shown_warehouse
 
 QUERIES = {
@@ -88,6 +88,6 @@ def test_provenance_finds_every_vector_that_was_read(shown: Bench) -> None:
 
 def test_the_dictionary_is_not_stale() -> None:
     page = Path(PROJECT / PAGE).read_text("utf-8")
-    assert page == dictionary(PROJECT), "run python -m charthouse.data.dictionary"
+    assert page == render_dictionary(PROJECT), "run python -m charthouse.data.dictionary"
     for table in ("marts.cohort", "results.answers", "reports.learners", "seeds.tasks"):
         assert f"### {table}\n" in page

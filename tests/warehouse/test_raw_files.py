@@ -16,7 +16,7 @@ from charthouse.core.errors import CharthouseError
 from charthouse.core.local_paths import require_warehouse_path
 from charthouse.core.project import RawTable, raw_tables
 from charthouse.core.synthetic_marker import sha256_of
-from charthouse.data.raw.files import is_origin, origin, raw_file
+from charthouse.data.raw.files import find_raw_file, is_copy_of, origin_line
 
 PATIENTS, RADIOLOGY = (
     next(table for table in raw_tables(PROJECT) if table.table == name)
@@ -37,13 +37,13 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def found(table: RawTable = PATIENTS) -> Path:
-    file = raw_file(table)
+    file = find_raw_file(table)
     assert file is not None
     return file
 
 
 def comment_of(file: Path) -> str:
-    return f"Patients.\n\n{origin(file)} Query abc. SHA-256 {sha256_of(file)}.\nCredentialed."
+    return f"Patients.\n\n{origin_line(file)} Query abc. SHA-256 {sha256_of(file)}.\nCredentialed."
 
 
 # Which file
@@ -70,7 +70,7 @@ def test_several_files_of_one_table_are_refused(root: Path, endings: list[str], 
     for ending in endings:
         (root / f"hosp/patients{ending}").touch()
     with pytest.raises(CharthouseError) as caught:
-        raw_file(PATIENTS)
+        find_raw_file(PATIENTS)
     assert str(caught.value).startswith(f"{root}/hosp/patients stands there {said}")
 
 
@@ -92,7 +92,7 @@ def test_no_file_of_a_table_is_told_from_no_folder(
     (root / "hosp/patients.csv").unlink()
     spoil(root / "hosp")
     with pytest.raises(CharthouseError) as caught:
-        raw_file(PATIENTS)
+        find_raw_file(PATIENTS)
     assert str(caught.value).startswith(f"{root}/hosp{said}")
 
 
@@ -102,12 +102,12 @@ def test_a_folder_that_is_not_named_is_said_unless_it_may_be_absent(
     for value in ("", None):
         for name in ("CHARTHOUSE_MIMICIV", "CHARTHOUSE_NOTE"):
             monkeypatch.setenv(name, "") if value == "" else monkeypatch.delenv(name)
-        assert raw_file(RADIOLOGY) is None
+        assert find_raw_file(RADIOLOGY) is None
         with pytest.raises(CharthouseError, match="CHARTHOUSE_MIMICIV is not set: it names the f"):
-            raw_file(PATIENTS)
+            find_raw_file(PATIENTS)
     monkeypatch.setenv("CHARTHOUSE_MIMICIV", "s3://bucket")
     with pytest.raises(CharthouseError, match="CHARTHOUSE_MIMICIV begins with 's3:'"):
-        raw_file(PATIENTS)
+        find_raw_file(PATIENTS)
 
 
 def test_a_warehouse_cannot_be_called_as_the_raw_files_are() -> None:
@@ -136,16 +136,16 @@ def test_the_origin_is_the_same_however_the_path_is_spelled(
 ) -> None:
     Path("link").symlink_to(root)
     Path("links").symlink_to("data")
-    before = origin(found())
+    before = origin_line(found())
     monkeypatch.setenv("CHARTHOUSE_MIMICIV", spell(root))
-    assert origin(found()) == before
+    assert origin_line(found()) == before
 
 
 def test_a_link_to_the_file_is_the_file(root: Path) -> None:
-    before = origin(found())
+    before = origin_line(found())
     (root / "hosp/patients.csv").rename(root / "elsewhere.csv")
     (root / "hosp/patients.csv").symlink_to(root / "elsewhere.csv")
-    now = origin(found())
+    now = origin_line(found())
     assert "elsewhere.csv" in now and now != before
 
 
@@ -161,14 +161,14 @@ def test_a_link_to_the_file_is_the_file(root: Path) -> None:
 def test_the_same_bytes_are_the_same_file(root: Path, change: Callable[[Path], object]) -> None:
     comment = comment_of(found())
     change(found())
-    assert is_origin(found(), comment)
+    assert is_copy_of(found(), comment)
 
 
 def test_a_file_that_was_moved_is_the_same(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     comment = comment_of(found())
     moved = root.rename(root.with_name("mimic-iv-3.1"))
     monkeypatch.setenv("CHARTHOUSE_MIMICIV", str(moved))
-    assert origin(found()) not in comment and is_origin(found(), comment)
+    assert origin_line(found()) not in comment and is_copy_of(found(), comment)
 
 
 def test_other_bytes_are_another_file_of_the_same_size_and_time_too(root: Path) -> None:
@@ -177,19 +177,19 @@ def test_other_bytes_are_another_file_of_the_same_size_and_time_too(root: Path) 
     for content in ("subject_id\n2\n", "subject_id\n1\n\n", ""):
         found().write_text(content)
         os.utime(found(), ns=(times.st_atime_ns, times.st_mtime_ns))
-        assert not is_origin(found(), comment)
+        assert not is_copy_of(found(), comment)
 
 
 def test_a_copy_that_did_not_read_all_is_of_no_file(root: Path) -> None:
-    assert not is_origin(found(), f"{origin(found())} Query abc.\nCredentialed.")
-    assert not is_origin(found(), "")
+    assert not is_copy_of(found(), f"{origin_line(found())} Query abc.\nCredentialed.")
+    assert not is_copy_of(found(), "")
 
 
 def test_a_source_that_is_not_set_is_another_than_a_file(root: Path) -> None:
-    nothing = f"{origin(None)} Query abc.\nNo rows."
-    assert is_origin(None, nothing)
-    assert not is_origin(found(), nothing)
-    assert not is_origin(None, comment_of(found()))
+    nothing = f"{origin_line(None)} Query abc.\nNo rows."
+    assert is_copy_of(None, nothing)
+    assert not is_copy_of(found(), nothing)
+    assert not is_copy_of(None, comment_of(found()))
 
 
 def test_a_line_break_in_a_folder_is_no_line_of_the_comment(
@@ -198,7 +198,7 @@ def test_a_line_break_in_a_folder_is_no_line_of_the_comment(
     """Lines of a comment say which kind of data a copy holds."""
     (root / "hosp").rename(root / "a\nSynthetic.\nb")
     (root / "hosp").symlink_to("a\nSynthetic.\nb")
-    assert "\n" not in origin(found()) and is_origin(found(), comment_of(found()))
+    assert "\n" not in origin_line(found()) and is_copy_of(found(), comment_of(found()))
 
 
 def test_a_build_reads_nothing_again_that_is_there_by_another_name(bench: Bench) -> None:

@@ -12,7 +12,7 @@ from asking import write
 from bench import PROJECT, Bench
 from charthouse.cli import app, pipeline
 from charthouse.core.errors import CharthouseError
-from charthouse.core.settings import given_settings, settings_for
+from charthouse.core.settings import merge_settings, parse_vars
 from charthouse.jobs.embed.run import EmbedRequest, embed
 from charthouse.jobs.evaluate.explain import explain
 from charthouse.jobs.evaluate.leaderboard import print_leaderboard
@@ -54,13 +54,13 @@ def test_run_keeps_the_settings_of_the_warehouse_and_says_so(
 ) -> None:
     built_with(own, **before)
     lines: list[str] = []
-    assert settings_for(PROJECT, own.warehouse, given_settings([given]), lines.append) == passed
+    assert merge_settings(PROJECT, own.warehouse, parse_vars([given]), lines.append) == passed
     assert len(lines) == bool(said)
     assert all(words in lines[0] for words in said)
 
 
 def test_without_a_warehouse_run_takes_the_defaults(tmp_path: Path) -> None:
-    assert settings_for(PROJECT, tmp_path / "none.duckdb", {"min_age": 65}, print) == {
+    assert merge_settings(PROJECT, tmp_path / "none.duckdb", {"min_age": 65}, print) == {
         "min_age": 65
     }
 

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from charthouse.core.errors import CharthouseError
-from charthouse.core.interrupts import how, interrupt_on_signals
+from charthouse.core.interrupts import describe_interrupt, interrupt_on_signals
 
 app = typer.Typer(
     help="From raw MIMIC files to stay-level marts, and a benchmark of foundation models on them.",
@@ -19,7 +19,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-Settings = Annotated[
+VarsOption = Annotated[
     list[str] | None,
     typer.Option(
         "--vars",
@@ -81,9 +81,9 @@ def _show_where(error: BaseException | None) -> None:
         return
     words = "what it says is left out, as it may quote a patient's data"
     if type(error).__module__.endswith("duckdb"):  # which is then imported already
-        from charthouse.core.duckdb_errors import without_values
+        from charthouse.core.duckdb_errors import redacted_message
 
-        words = without_values(error).splitlines()[0]
+        words = redacted_message(error).splitlines()[0]
     print("".join(traceback.format_tb(error.__traceback__)), end="", file=sys.stderr)
     print(
         f"charthouse: unexpected {type(error).__name__} ({words}). Please report the lines above:"
@@ -93,12 +93,12 @@ def _show_where(error: BaseException | None) -> None:
 
 
 @contextmanager
-def kept_when_interrupted(parts: str) -> Iterator[None]:
+def resumable(parts: str) -> Iterator[None]:
     """Ctrl-C, SIGTERM and SIGHUP are one line: what it leaves, and how to go on."""
     try:
         yield
     except KeyboardInterrupt as interrupt:
         raise CharthouseError(
-            f"{how(interrupt)}. Finished {parts} are kept: run the same command again and it goes"
-            " on."
+            f"{describe_interrupt(interrupt)}. Finished {parts} are kept: run the same command"
+            " again and it goes on."
         ) from None

@@ -5,22 +5,22 @@ from typing import Annotated
 
 import typer
 
-from charthouse.cli.app import Settings, app
+from charthouse.cli.app import VarsOption, app
 
 
 @app.command(
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
     epilog="Example: charthouse build --vars '{window_end_hours: 48}'",
 )
-def build(context: typer.Context, settings: Settings = None) -> None:
+def build(context: typer.Context, settings: VarsOption = None) -> None:
     """Raw files to marts: dbt build, its options passed on, one line at the end if it fails."""
     from charthouse.core.project import project_dir
-    from charthouse.core.settings import as_vars, given_settings
+    from charthouse.core.settings import parse_vars, vars_arguments
     from charthouse.core.warehouse import warehouse_path
     from charthouse.data.build import run_dbt_build
 
     warehouse_path()  # of some that make no sense dbt has words of its own
-    run_dbt_build(project_dir(), [*as_vars(given_settings(settings or ())), *context.args])
+    run_dbt_build(project_dir(), [*vars_arguments(parse_vars(settings or ())), *context.args])
 
 
 @app.command(epilog="Example: charthouse doctor --full")
@@ -32,10 +32,10 @@ def doctor(
 ) -> None:
     """Are the raw files there and whole? Says what is missing, what is small, and what to do."""
     from charthouse.core.project import project_dir
-    from charthouse.data.doctor import examine, show
+    from charthouse.data.doctor import examine, print_diagnoses
 
     findings = examine(project_dir(), full=full)
-    show(findings)
+    print_diagnoses(findings)
     if any(finding.state == "bad" for finding in findings):
         raise typer.Exit(1)
 

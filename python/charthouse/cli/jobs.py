@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from charthouse.cli.app import app, kept_when_interrupted
+from charthouse.cli.app import app, resumable
 from charthouse.core.errors import CharthouseError, require_between, require_seed
 
 MOST_BOOTSTRAPS = 100_000  # each is a number a patient, in memory
@@ -40,7 +40,7 @@ def embed(
     ] = None,
 ) -> None:
     """Marts to vectors: fills embeddings.<encoder>. Stop it at any time; run again, it goes on."""
-    from charthouse.core.progress import bars
+    from charthouse.core.progress import progress_bars
     from charthouse.core.project import project_dir
     from charthouse.core.warehouse import warehouse_path
     from charthouse.jobs.embed.run import EmbedRequest, embed
@@ -56,7 +56,7 @@ def embed(
         precision=precision,
         chunk_stays=chunk_stays,
     )
-    with kept_when_interrupted("batches"), bars() as (say, watch):
+    with resumable("batches"), progress_bars() as (say, watch):
         embed(project_dir(), warehouse_path(), request, say=say, watch=watch)
 
 
@@ -80,7 +80,7 @@ def predict(
     ] = False,
 ) -> None:
     """Vectors to scores: fits arms on train, fills results.predictions; what stands is kept."""
-    from charthouse.core.progress import bars
+    from charthouse.core.progress import progress_bars
     from charthouse.core.project import project_dir
     from charthouse.core.warehouse import warehouse_path
     from charthouse.jobs.predict.run import PredictRequest, predict
@@ -89,7 +89,7 @@ def predict(
     request = PredictRequest(
         arms=arm or (), tasks=task or (), fusions=fusion or (), seed=seed, dry_run=dry_run
     )
-    with kept_when_interrupted("arms"), bars("arms") as (say, watch):
+    with resumable("arms"), progress_bars("arms") as (say, watch):
         predict(project_dir(), warehouse_path(), request, say=say, watch=watch)
 
 
@@ -154,7 +154,7 @@ def ask(
     ] = False,
 ) -> None:
     """Questions to multimodal learners: fills results.answers. Stop it at any time; it goes on."""
-    from charthouse.core.progress import bars
+    from charthouse.core.progress import progress_bars
     from charthouse.core.project import project_dir
     from charthouse.core.warehouse import warehouse_path
     from charthouse.jobs.ask.request import AskRequest
@@ -162,7 +162,7 @@ def ask(
 
     require_seed(seed)
     given = {name: value for name, value in context.params.items() if value is not None}
-    with kept_when_interrupted("answers"), bars("questions") as (say, watch):
+    with resumable("answers"), progress_bars("questions") as (say, watch):
         ask(project_dir(), warehouse_path(), AskRequest(**given), say=say, watch=watch)
 
 
@@ -184,7 +184,7 @@ def evaluate(
     seed: Annotated[int, typer.Option(help="Of the resamples.")] = 0,
 ) -> None:
     """Scores to figures: metrics with intervals, comparisons, fairness, contributions, curves."""
-    from charthouse.core.progress import bars
+    from charthouse.core.progress import progress_bars
     from charthouse.core.project import project_dir
     from charthouse.core.warehouse import warehouse_path
     from charthouse.jobs.evaluate.leaderboard import print_leaderboard
@@ -201,7 +201,7 @@ def evaluate(
         min_group=min_group,
         seed=seed,
     )
-    with kept_when_interrupted("tasks"), bars("arms") as (say, watch):
+    with resumable("tasks"), progress_bars("arms") as (say, watch):
         evaluate(project_dir(), warehouse_path(), request, say=say, watch=watch)
     print_leaderboard(warehouse_path())
 
@@ -230,12 +230,12 @@ def audit(
     not see; marts that the models do not give again, scores that their coefficients do not give,
     metrics that their predictions do not give, vectors whose bytes have changed.
     """
-    from charthouse.core.progress import bars
+    from charthouse.core.progress import progress_bars
     from charthouse.core.project import project_dir
     from charthouse.core.warehouse import warehouse_path
     from charthouse.jobs.audit.run import audit
 
-    with bars("arms") as (say, watch):
+    with progress_bars("arms") as (say, watch):
         failed = audit(project_dir(), warehouse_path(), say, watch if full else None)
     if failed:
         raise typer.Exit(1)

@@ -7,7 +7,7 @@ from typing import Any
 
 import duckdb
 
-from charthouse.core.data_kind import DataKind, kind_of
+from charthouse.core.data_kind import DataKind, data_kind_of
 from charthouse.core.errors import CharthouseError
 
 IS_CURRENT = (
@@ -39,7 +39,7 @@ class Cohort:
         return round((of["window_end_hours"] - of["window_start_hours"]) / of["bin_hours"])
 
     @property
-    def players(self) -> tuple[str, ...]:
+    def profile_sections(self) -> tuple[str, ...]:
         """The modalities that profiles tell of, which learners may be shown or not."""
         return tuple(self.variables["profile_sections"])
 
@@ -87,7 +87,7 @@ def read_cohort(db: duckdb.DuckDBPyConnection) -> Cohort:
         cohort_hash=definition["cohort_hash"],
         content_hashes=_content_hashes(db),
         protocol=definition["protocol"],
-        data_kind=kind_of(definition),
+        data_kind=data_kind_of(definition),
         data_source=definition["data_source"],
         variables=json.loads(definition["variables"]),
         stays={stay_id: (subject_id, split) for stay_id, subject_id, split in stays},
@@ -105,7 +105,7 @@ def read_cohort(db: duckdb.DuckDBPyConnection) -> Cohort:
     )
 
 
-def require_cohort(db: duckdb.DuckDBPyConnection, cohort: Cohort) -> None:
+def require_same_cohort(db: duckdb.DuckDBPyConnection, cohort: Cohort) -> None:
     """The marts must still hold what was read; more may have come.
 
     Raises:

@@ -6,7 +6,7 @@ from typing import Any, Literal
 DataKind = Literal["synthetic", "open", "credentialed"]
 
 
-def kind_of(definition: Mapping[str, Any]) -> DataKind:
+def data_kind_of(definition: Mapping[str, Any]) -> DataKind:
     """Of a row of marts.cohort_definition; where its columns contradict one another, credentialed.
 
     A copy that an older version published has no data_kind.

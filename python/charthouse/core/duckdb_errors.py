@@ -13,7 +13,7 @@ import duckdb
 
 from charthouse.core.errors import CharthouseError
 
-LEFT_OUT = "the rest is left out, as it may quote a patient's data"
+REDACTED = "the rest is left out, as it may quote a patient's data"
 
 # Raised before a row is looked at, or whatever stands in it.
 _WITHOUT_VALUES = (
@@ -118,27 +118,27 @@ _ours: set[str] = set()
 
 
 class _Cut(str):
-    """What without_values has said."""
+    """What redacted_message has returned."""
 
 
-def said_in_full(error: CharthouseError) -> CharthouseError:
+def mark_as_safe(error: CharthouseError) -> CharthouseError:
     """An error of ours that DuckDB is going to word as one of its own; it holds no value.
 
     Example:
-        >>> ours = said_in_full(CharthouseError("x.csv: line 2: no number."))
-        >>> without_values(duckdb.InvalidInputException(f"Invalid Input Error: failed: {ours}"))
+        >>> ours = mark_as_safe(CharthouseError("x.csv: line 2: no number."))
+        >>> redacted_message(duckdb.InvalidInputException(f"Invalid Input Error: failed: {ours}"))
         'x.csv: line 2: no number.'
     """
     _ours.add(str(error))
     return error
 
 
-def without_values(error: BaseException) -> str:
+def redacted_message(error: BaseException) -> str:
     """What an error of DuckDB says, less any value.
 
     Example:
         >>> said = "Conversion Error: Could not convert string 'Mrs Smith' to INT32"
-        >>> without_values(duckdb.ConversionException(said))
+        >>> redacted_message(duckdb.ConversionException(said))
         'Conversion Error: text that is no INT32'
     """
     said = error.args[0] if error.args else ""
@@ -155,14 +155,14 @@ def without_values(error: BaseException) -> str:
             slots = found.groupdict()
             where = f" (column {slots['column']})" if slots.get("column") else ""
             return f"{kind}: {kept.format_map(slots)}{where}"
-    return f"{kind}: {LEFT_OUT}"
+    return f"{kind}: {REDACTED}"
 
 
 @contextmanager
-def values_left_out() -> Iterator[None]:
+def redact_errors() -> Iterator[None]:
     """Errors of DuckDB that pass, of whichever class, say nothing of a value."""
     try:
         yield
     except duckdb.Error as error:
-        error.args = (_Cut(without_values(error)),)
+        error.args = (_Cut(redacted_message(error)),)
         raise

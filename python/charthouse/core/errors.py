@@ -8,19 +8,19 @@ class CharthouseError(Exception):
     """Something the user can mend: the message says what, where, and how."""
 
 
-def require_known(option: str, asked: str, known: Iterable[str]) -> None:
+def require_known(option: str, requested: str, known: Iterable[str]) -> None:
     """Stops at a word that is none of those known; says which is near."""
     names = list(known)
-    if asked not in names:
-        near = get_close_matches(asked, names, n=1)
+    if requested not in names:
+        near = get_close_matches(requested, names, n=1)
         advice = f" Did you mean '{near[0]}'?" if near else ""
-        raise CharthouseError(f"{option} '{asked}' is none of {', '.join(names)}.{advice}")
+        raise CharthouseError(f"{option} '{requested}' is none of {', '.join(names)}.{advice}")
 
 
-def require_between(option: str, asked: float, least: int, most: int) -> None:
+def require_between(option: str, requested: float, least: int, most: int) -> None:
     """Stops at a number that is too small or too large, or is none."""
-    if not least <= asked <= most:
-        raise CharthouseError(f"{option} {asked} is not between {least} and {most:,}.")
+    if not least <= requested <= most:
+        raise CharthouseError(f"{option} {requested} is not between {least} and {most:,}.")
 
 
 def require_seed(seed: int) -> None:

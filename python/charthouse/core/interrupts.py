@@ -26,6 +26,6 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt(signal.Signals(number).name)
 
 
-def how(interrupt: KeyboardInterrupt) -> str:
+def describe_interrupt(interrupt: KeyboardInterrupt) -> str:
     """In a word or three: interrupted, by Ctrl-C, or ended by SIGTERM."""
     return f"ended by {interrupt}" if interrupt.args else "interrupted"

@@ -10,7 +10,7 @@ Given = TypeVar("Given")
 Made = TypeVar("Made")
 
 
-def ahead(
+def prefetch_map(
     function: Callable[[Given], Made], items: Iterable[Given], workers: int, depth: int
 ) -> Iterator[Made]:
     """Yields function(item) of each item, in order, while threads work on the next ones.
@@ -40,7 +40,7 @@ def ahead(
                 future.cancel()
 
 
-def drawn_ahead(items: Iterable[Given], depth: int) -> Generator[Given]:
+def prefetch(items: Iterable[Given], depth: int) -> Generator[Given]:
     """Yields the items, in order, while one thread draws the next ones.
 
     Args:
@@ -49,7 +49,7 @@ def drawn_ahead(items: Iterable[Given], depth: int) -> Generator[Given]:
     """
     end = cast("Given", object())
     draw = iter(items)
-    for item in ahead(lambda _: next(draw, end), itertools.count(), 1, depth):
+    for item in prefetch_map(lambda _: next(draw, end), itertools.count(), 1, depth):
         if item is end:
             return
         yield item

@@ -14,10 +14,10 @@ from rich.progress import (
 )
 from rich.text import Text
 
-Say = Callable[[str], None]
+PrintLine = Callable[[str], None]
 ProgressCallback = Callable[[int, int], None]
 """Called as ``progress(done, total)``."""
-Watch = Callable[[str, int], AbstractContextManager[ProgressCallback]]
+ProgressBar = Callable[[str, int], AbstractContextManager[ProgressCallback]]
 """Shows a bar: called with a label and the number of things to do."""
 
 
@@ -34,7 +34,7 @@ class _Rate(ProgressColumn):
 
 
 @contextmanager
-def bars(unit: str = "stays") -> Iterator[tuple[Say, Watch]]:
+def progress_bars(unit: str = "stays") -> Iterator[tuple[PrintLine, ProgressBar]]:
     """What a job needs to speak to a terminal."""
     with Progress(
         TextColumn("{task.description}"),

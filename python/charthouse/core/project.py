@@ -116,7 +116,7 @@ class _RowCount:
     rows: Count
 
 
-def known_row_counts(project: Path) -> dict[str, dict[str, int]]:
+def published_row_counts(project: Path) -> dict[str, dict[str, int]]:
     """Published row counts, {release: {file: rows}}, from seeds/known_row_counts.csv.
 
     Raises:

@@ -11,7 +11,7 @@ from typing import Any, Self
 
 import duckdb
 
-from charthouse.core.cohort import Cohort, require_cohort
+from charthouse.core.cohort import Cohort, require_same_cohort
 from charthouse.core.errors import CharthouseError
 from charthouse.core.provenance import code_version, package_versions
 from charthouse.core.warehouse import insert_columns, open_warehouse
@@ -112,7 +112,7 @@ class Run:
         """
         with open_warehouse(self.warehouse, read_only=False) as db:
             db.execute("begin")
-            require_cohort(db, self.cohort)
+            require_same_cohort(db, self.cohort)
             yield db
             db.execute("commit")
 
@@ -163,7 +163,7 @@ class Run:
             return
         with (
             suppress(CharthouseError, duckdb.Error),
-            open_warehouse(self.warehouse, read_only=False, gives_up=lambda: True) as db,
+            open_warehouse(self.warehouse, read_only=False, stop_waiting=lambda: True) as db,
         ):
             self._note(db, is_finished=False)
 

@@ -9,13 +9,13 @@ from typing import Any
 import yaml
 
 from charthouse.core.errors import CharthouseError
-from charthouse.core.progress import Say
+from charthouse.core.progress import PrintLine
 from charthouse.core.project import project_vars
 from charthouse.core.warehouse import open_warehouse
 
 
-def settings_for(
-    project: Path, warehouse: Path, given: Mapping[str, Any], say: Say
+def merge_settings(
+    project: Path, warehouse: Path, given: Mapping[str, Any], say: PrintLine
 ) -> dict[str, Any]:
     """What a build gets: the settings that the user gives, else those of the warehouse.
 
@@ -45,7 +45,7 @@ def settings_for(
     return kept | dict(given)
 
 
-def given_settings(options: Sequence[str]) -> dict[str, Any]:
+def parse_vars(options: Sequence[str]) -> dict[str, Any]:
     """The settings that --vars gives, as often as it was given.
 
     dbt would name none of its kinds of nonsense, and take the last of two without a word.
@@ -74,7 +74,7 @@ def given_settings(options: Sequence[str]) -> dict[str, Any]:
     return found
 
 
-def as_vars(settings: Mapping[str, Any]) -> list[str]:
+def vars_arguments(settings: Mapping[str, Any]) -> list[str]:
     """Settings as dbt takes them; YAML's dates as text, for which dbt has the same words."""
     return ["--vars", json.dumps(settings, default=str)] if settings else []
 

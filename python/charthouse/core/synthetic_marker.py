@@ -26,7 +26,7 @@ GZIP_NAME = "SYNTHETIC-"
 PICTURE_COMMENT = b"SYNTHETIC, NOT A REAL PATIENT"
 """The JPEG comment of a synthetic X-ray."""
 
-MEND = "Make the data again with charthouse synth"
+ADVICE = "Make the data again with charthouse synth"
 
 _LISTED = re.compile(r"([0-9a-f]{64}) [ *](.+)")
 _HAS_NAME = b"\x1f\x8b\x08\x08"  # gzip, deflate, and a name is the one field of the header
@@ -100,7 +100,7 @@ def why_not_synthetic(root: Path, sums: Mapping[str, str]) -> str | None:
             if not _says_so(root / name):
                 raise NotSynthetic(f"{name!a} does not say itself that it is synthetic")
     except NotSynthetic as why:
-        return f"{root}: {why}. {MEND}, or take {MARKER} away where it does not belong"
+        return f"{root}: {why}. {ADVICE}, or take {MARKER} away where it does not belong"
     except OSError as error:
         return f"{root} cannot be looked through ({error.strerror}). Mend its rights or the disk"
     return None
@@ -148,8 +148,8 @@ class SyntheticPictures:
         else:
             return
         raise CharthouseError(
-            f"{path} was not opened: the data count as synthetic, and {reason}. {MEND}, then build"
-            " again."
+            f"{path} was not opened: the data count as synthetic, and {reason}. {ADVICE}, then"
+            " build again."
         )
 
 

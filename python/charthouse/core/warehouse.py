@@ -17,7 +17,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from charthouse.core.duckdb_errors import values_left_out, without_values
+from charthouse.core.duckdb_errors import redact_errors, redacted_message
 from charthouse.core.errors import CharthouseError
 from charthouse.core.local_paths import SCHEMAS, require_warehouse_path
 
@@ -30,7 +30,7 @@ MOST_THREADS = 1024
 WAREHOUSE_VERSION = 4
 """Raised with every change that makes jobs fail, or misread, what an earlier build has left."""
 
-NO_DOORS: dict[str, str | bool | int | float | list[str]] = {
+NO_EXTENSIONS: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
     "allow_community_extensions": False,
@@ -48,11 +48,11 @@ _BESIDE = (".wal", ".wal.*", ".tmp", ".*.outbox*", ".*.journal", ".*.unreadable*
 
 T = TypeVar("T")
 
-Unwritten = Callable[[str], CharthouseError]
+WriteError = Callable[[str], CharthouseError]
 """What to say of a file that cannot be written, for a reason."""
 
 
-class Held(Exception):
+class LockHeldError(Exception):
     """Somebody else holds a lock: says who."""
 
 
@@ -71,9 +71,9 @@ def warehouse_path() -> Path:
 
 
 @contextmanager
-def scratch() -> Iterator[duckdb.DuckDBPyConnection]:
+def in_memory_database() -> Iterator[duckdb.DuckDBPyConnection]:
     """A database in memory, for reading files that are not in the warehouse."""
-    with values_left_out(), _closed_after(duckdb.connect(config=duckdb_config())) as connection:
+    with redact_errors(), _closed_after(duckdb.connect(config=duckdb_config())) as connection:
         yield connection
 
 
@@ -82,7 +82,7 @@ def open_warehouse(
     path: Path,
     *,
     read_only: bool = True,
-    gives_up: Callable[[], bool] = lambda: False,
+    stop_waiting: Callable[[], bool] = lambda: False,
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """The warehouse, for as short a time as can be: while it is open nobody else can write.
 
@@ -91,7 +91,7 @@ def open_warehouse(
     Args:
         path: the DuckDB file.
         read_only: whether others may read meanwhile.
-        gives_up: asked again and again while the lock is held: whether to wait no longer.
+        stop_waiting: asked again and again while the lock is held: whether to wait no longer.
 
     Raises:
         CharthouseError: no such warehouse, no right to open it, the lock was not let go in time, it
@@ -100,9 +100,9 @@ def open_warehouse(
     """
     if read_only:
         _require_file(path)
-    opened = _connect(path, read_only=read_only, gives_up=gives_up)
+    opened = _connect(path, read_only=read_only, stop_waiting=stop_waiting)
     with (
-        values_left_out(),
+        redact_errors(),
         _faults_told(path, partial(_unwritten, path)),
         _closed_after(opened) as connection,
     ):
@@ -112,7 +112,7 @@ def open_warehouse(
 
 @contextmanager
 def open_copy(
-    warehouse: Path, copy: Path, unwritten: Unwritten
+    warehouse: Path, copy: Path, unwritten: WriteError
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """A new database, to which the warehouse is attached for reading, as `source`.
 
@@ -131,12 +131,12 @@ def open_copy(
     config = duckdb_config() | {"storage_compatibility_version": "v1.2.0"}
     attach = f"attach {text_literal(warehouse)} as source (read_only)"
     with (
-        values_left_out(),
+        redact_errors(),
         _faults_told(warehouse, unwritten),
         _closed_after(duckdb.connect(str(copy), config=config)) as connection,
     ):
-        note_version(connection)
-        waited_for(warehouse, lambda: connection.execute(attach))
+        write_version(connection)
+        retry_while_locked(warehouse, lambda: connection.execute(attach))
         connection.execute("use source")
         _require_version(connection, warehouse)
         yield connection
@@ -156,7 +156,7 @@ def _closed_after(connection: duckdb.DuckDBPyConnection) -> Iterator[duckdb.Duck
 
 
 @contextmanager
-def _faults_told(path: Path, unwritten: Unwritten) -> Iterator[None]:
+def _faults_told(path: Path, unwritten: WriteError) -> Iterator[None]:
     """What a full disk or a damaged file makes DuckDB raise becomes one line, for every command."""
     try:
         yield
@@ -168,7 +168,7 @@ def _faults_told(path: Path, unwritten: Unwritten) -> Iterator[None]:
         raise
 
 
-def _fault(error: duckdb.Error, path: Path, unwritten: Unwritten) -> CharthouseError | None:
+def _fault(error: duckdb.Error, path: Path, unwritten: WriteError) -> CharthouseError | None:
     words = str(error)
     if any(mark in words for mark in _DAMAGED):
         return CharthouseError(
@@ -199,7 +199,7 @@ def _require_file(path: Path) -> None:
         )
 
 
-def note_version(db: duckdb.DuckDBPyConnection) -> None:
+def write_version(db: duckdb.DuckDBPyConnection) -> None:
     """Says in the database which version of the warehouse it is."""
     db.execute(f"create or replace table {_VERSION} as select {WAREHOUSE_VERSION} as version")
     db.execute(
@@ -256,7 +256,7 @@ def insert_columns(
     db.unregister("batch")
 
 
-def keep_private(warehouse: Path) -> None:
+def restrict_permissions(warehouse: Path) -> None:
     """Closes to others what stands beside the warehouse and holds its rows, whatever its own mode.
 
     What is made from now on the umask closes, which the command line and dbt's plugin set; this is
@@ -265,10 +265,10 @@ def keep_private(warehouse: Path) -> None:
     file = Path(os.path.realpath(warehouse))
     for ending in _BESIDE:
         for path in file.parent.glob(escape(file.name) + ending):
-            close_to_others(path)
+            make_owner_only(path)
 
 
-def close_to_others(path: Path) -> None:
+def make_owner_only(path: Path) -> None:
     """For its owner alone, if it is there and ours."""
     with suppress(OSError):  # not there, or another's, who may have opened it to us
         mode = path.lstat().st_mode
@@ -292,10 +292,10 @@ def wait_for_lock(path: Path) -> None:
 
 
 def _connect(
-    path: Path, *, read_only: bool, gives_up: Callable[[], bool] = lambda: False
+    path: Path, *, read_only: bool, stop_waiting: Callable[[], bool] = lambda: False
 ) -> duckdb.DuckDBPyConnection:
     require_warehouse_path(path)
-    keep_private(path)
+    restrict_permissions(path)
     config = duckdb_config()
 
     def opened() -> duckdb.DuckDBPyConnection:
@@ -306,7 +306,7 @@ def _connect(
                 return connection
             connection.close()  # a build has put another file there before we had its lock
 
-    return waited_for(path, opened, gives_up)
+    return retry_while_locked(path, opened, stop_waiting)
 
 
 def file_id(path: Path | int) -> tuple[int, int] | None:
@@ -317,15 +317,15 @@ def file_id(path: Path | int) -> tuple[int, int] | None:
     return None
 
 
-def waited_for(
-    path: Path, opened: Callable[[], T], gives_up: Callable[[], bool] = lambda: False
+def retry_while_locked(
+    path: Path, opened: Callable[[], T], stop_waiting: Callable[[], bool] = lambda: False
 ) -> T:
     """Tries until nobody else holds the warehouse; CHARTHOUSE_LOCK_SECONDS bounds the wait.
 
     Args:
         path: the warehouse.
         opened: takes the lock; raises Held, or what DuckDB raises where another process has it.
-        gives_up: asked again and again: whether to wait no longer.
+        stop_waiting: asked again and again: whether to wait no longer.
 
     Raises:
         CharthouseError: it was not let go in time, or the file cannot be opened at all.
@@ -338,7 +338,7 @@ def waited_for(
     while True:
         try:
             return opened()
-        except Held as held:
+        except LockHeldError as held:
             holder = str(held)
         except duckdb.Error as error:
             if "Could not set lock" not in str(error):
@@ -346,7 +346,7 @@ def waited_for(
                     path, _reason(error)
                 ) from error
             holder = _lock_holder(error)
-        if time.monotonic() >= deadline or gives_up():
+        if time.monotonic() >= deadline or stop_waiting():
             raise CharthouseError(
                 f"{path} is in use by {holder}. Wait for it or end it, then run again."
             )
@@ -380,7 +380,7 @@ def duckdb_config() -> dict[str, str | bool | int | float | list[str]]:
             f"CHARTHOUSE_MEMORY: '{memory}' is not between {LEAST_MEMORY / 1e6:.0f}MB and"
             f" {MOST_MEMORY / 1e12:.0f}TB."
         )
-    config = NO_DOORS | {"memory_limit": memory}
+    config = NO_EXTENSIONS | {"memory_limit": memory}
     if threads := os.environ.get("CHARTHOUSE_THREADS"):
         if not re.fullmatch("[0-9]{1,9}", threads) or not 1 <= int(threads) <= MOST_THREADS:
             raise CharthouseError(
@@ -397,4 +397,4 @@ def _lock_holder(error: Exception) -> str:
 
 
 def _reason(error: duckdb.Error) -> str:
-    return without_values(error).splitlines()[0].rsplit(": ", maxsplit=1)[-1].rstrip(".")
+    return redacted_message(error).splitlines()[0].rsplit(": ", maxsplit=1)[-1].rstrip(".")

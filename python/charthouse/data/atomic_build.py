@@ -20,19 +20,19 @@ import duckdb
 
 from charthouse.core.errors import CharthouseError
 from charthouse.core.warehouse import (
-    Held,
+    LockHeldError,
     cannot_be_opened,
-    close_to_others,
     file_id,
-    note_version,
+    in_memory_database,
+    make_owner_only,
     open_warehouse,
-    scratch,
+    retry_while_locked,
     text_literal,
     wait_for_lock,
-    waited_for,
+    write_version,
 )
 
-KEPT = "raw copies/kept"
+KEPT_RAW_COPIES = "raw copies/kept"
 """The name by which a build sees raw copies of builds before it that did not end well.
 
 No file is called so: each database has the name of its file.
@@ -43,13 +43,13 @@ _FICLONE = 0x40049409  # of Linux: shares the blocks of a file where the disk ca
 _CHUNK = 2**20  # bytes: in the cache of a processor
 
 
-def file_beside(warehouse: Path) -> Path:
+def build_file(warehouse: Path) -> Path:
     """What a build of a warehouse works on; of a link it lies beside what that leads to."""
     warehouse = Path(os.path.realpath(warehouse))
     return warehouse.with_name(f".{warehouse.name}.building") / warehouse.name
 
 
-class BuildBeside:
+class AtomicBuild:
     """One build, from the copy to the rename.
 
     Attributes:
@@ -68,10 +68,10 @@ class BuildBeside:
                 version or not to be written to, or the disk is full.
         """
         self._warehouse = Path(os.path.realpath(warehouse))
-        self.file = file_beside(warehouse)
+        self.file = build_file(warehouse)
         self._folder = self.file.parent
         # a warehouse may itself be called lock or kept
-        self.kept, self._lock = (
+        self.raw_copies, self._lock = (
             self.file.with_name(f"{self.file.name}{ending}") for ending in (".kept", ".lock")
         )
         self._log = self._warehouse.with_name(f"{self._warehouse.name}.wal")
@@ -79,7 +79,7 @@ class BuildBeside:
         self._copied: os.stat_result | None = None
         self._holding = ExitStack()
         try:
-            self._holding.callback(os.close, waited_for(self._warehouse, self._locked))
+            self._holding.callback(os.close, retry_while_locked(self._warehouse, self._locked))
             try:
                 self._begin()
             except BaseException:
@@ -96,7 +96,7 @@ class BuildBeside:
                 return next((kind for (kind,) in found.fetchall()), None)
         return None
 
-    def take_place(self) -> None:
+    def replace_warehouse(self) -> None:
         """Puts what was built in the place of the warehouse, then ends. Nobody else has it open.
 
         Raises:
@@ -129,8 +129,8 @@ class BuildBeside:
             if placed or not self._is_of_use():
                 _remove(self.file)
             if placed:
-                _remove(self.kept)
-            if not self.file.exists() and not self.kept.exists():
+                _remove(self.raw_copies)
+            if not self.file.exists() and not self.raw_copies.exists():
                 self._lock.unlink()
                 self._folder.rmdir()
         except OSError:
@@ -143,20 +143,20 @@ class BuildBeside:
         self._folder.mkdir(mode=0o700, exist_ok=True)
         if self._folder.is_symlink() or os.geteuid() not in (0, self._folder.stat().st_uid):
             raise CharthouseError(f"{self._folder} is not yours. Remove it, then build again.")
-        close_to_others(self._folder)
+        make_owner_only(self._folder)
         try:
             lock = os.open(self._lock, os.O_RDWR | os.O_CREAT, 0o600)
         except FileNotFoundError:  # a build that ended has taken the folder away
-            raise Held("another build") from None
+            raise LockHeldError("another build") from None
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             holder = os.read(lock, 999).decode()
             os.close(lock)
-            raise Held(holder or "another build") from None
+            raise LockHeldError(holder or "another build") from None
         if file_id(self._lock) != file_id(lock):  # likewise, after we had opened it
             os.close(lock)
-            raise Held("another build")
+            raise LockHeldError("another build")
         os.ftruncate(lock, 0)
         os.write(lock, f"{Path(sys.executable).resolve().name}, process {os.getpid()}".encode())
         return lock
@@ -177,7 +177,7 @@ class BuildBeside:
             self._copied = os.fstat(source)
             self._copy(source)
         with open_warehouse(self.file, read_only=False) as db:
-            note_version(db)
+            write_version(db)
 
     def _keep_raw_copies_alone(self) -> None:
         """A first build goes on with what one before it has read, and with nothing else of it."""
@@ -197,8 +197,8 @@ class BuildBeside:
         if not self.file.exists():
             return
         try:
-            with scratch() as db:
-                db.execute(f"attach {text_literal(self.kept)} as kept")
+            with in_memory_database() as db:
+                db.execute(f"attach {text_literal(self.raw_copies)} as kept")
                 db.execute(f"attach {text_literal(self.file)} as unfinished (read_only)")
                 db.execute("create schema if not exists kept.staging")
                 known = self._standing_copies() | _raw_copies(db, "kept")
@@ -214,7 +214,7 @@ class BuildBeside:
             is_empty = True
         _remove(self.file)
         if is_empty:
-            _remove(self.kept)
+            _remove(self.raw_copies)
 
     def _copy(self, source: int) -> None:
         size = os.fstat(source).st_size

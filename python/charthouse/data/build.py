@@ -9,7 +9,7 @@ from multiprocessing import Pipe
 from pathlib import Path
 
 from charthouse.core.errors import CharthouseError
-from charthouse.core.interrupts import how
+from charthouse.core.interrupts import describe_interrupt
 from charthouse.data.dbt_runner import GRACE_SECONDS
 
 # dbt's locks are named semaphores; of a dbt that was killed Python tidies them up, with a warning
@@ -51,8 +51,8 @@ def run_dbt_build(project: Path, arguments: Sequence[str] = ()) -> None:
         failed = run_dbt(["build", *words, *arguments])
     except KeyboardInterrupt as interrupt:
         raise CharthouseError(
-            f"{how(interrupt)}, and dbt with it. The warehouse is as it was before; what has been"
-            " read whole from raw files is kept for the next build."
+            f"{describe_interrupt(interrupt)}, and dbt with it. The warehouse is as it was before;"
+            " what has been read whole from raw files is kept for the next build."
         ) from None
     if failed:
         raise CharthouseError(failed)

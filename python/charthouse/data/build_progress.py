@@ -31,7 +31,7 @@ class BuildProgress:
         self._task = self._bar.add_task("dbt build", total=None)
         self._bar.start()
 
-    def note(self, event: Any) -> None:
+    def on_event(self, event: Any) -> None:
         """Shows what an event of dbt is about, if it is one that a person reads."""
         name = event.info.name
         if name == "LogStartLine":

@@ -18,7 +18,7 @@ from dbt_common.events.types import Note
 from charthouse.core.data_kind import headline
 from charthouse.core.errors import CharthouseError
 from charthouse.core.warehouse import open_warehouse
-from charthouse.data.atomic_build import file_beside
+from charthouse.data.atomic_build import build_file
 
 _FAILED = ("error", "fail", "runtime error")
 _ADVICE = {
@@ -30,7 +30,7 @@ _ADVICE = {
 }
 
 
-class Summary:
+class BuildSummary:
     """Of one command of dbt.
 
     Attributes:
@@ -42,7 +42,7 @@ class Summary:
         self.failures: list[tuple[str, str]] = []
         self._is_defined_anew = False
 
-    def note(self, event: Any) -> None:
+    def on_event(self, event: Any) -> None:
         """Looks at an event of dbt."""
         if event.info.name != "NodeFinished":
             return
@@ -53,13 +53,13 @@ class Summary:
             builds = get_flags().WHICH in ("build", "run") and not get_flags().EMPTY
             self._is_defined_anew = builds and result.status == "success"
 
-    def say(self) -> None:
+    def emit(self) -> None:
         """Says it the way dbt does: not with --quiet, as JSON where that is asked for."""
         warehouse = _warehouse()
         if self.failures:
             lines = ["", *(f"FAILED {name}: {advice}" for name, advice in self.failures)]
             if get_flags().WHICH in ("build", "run"):
-                is_kept = file_beside(warehouse).parent.exists()
+                is_kept = build_file(warehouse).parent.exists()
                 kept = " What it has read whole from raw files is kept for the next."
                 lines.append(
                     f"{warehouse} is as it was before this run." + (kept if is_kept else "")
@@ -85,7 +85,7 @@ def _advice(node: Any, result: Any) -> str:
     if "enforced contract" in result.message:
         return f"{node.node_name}: {_contract_broken(result.message)}"
     if (node.resource_type, result.status) != ("test", "fail"):
-        return advice_on(result.message)
+        return advice_for(result.message)
     # what it looked at is gone, but where the run itself stores the rows
     rows = f"{result.num_failures} row{'s' if result.num_failures != 1 else ''}"
     table = f"{node.node_relation.schema}.{node.node_relation.alias}"
@@ -93,7 +93,7 @@ def _advice(node: Any, result: Any) -> str:
     how = "" if stores else "dbt build --profiles-dir profiles --store-failures, then "
     return (
         f"the promise {node.node_name} is broken by {rows}. See them: {how}the table {table} of"
-        f" {file_beside(_warehouse())}. Correct the raw data, the seed or the model behind them."
+        f" {build_file(_warehouse())}. Correct the raw data, the seed or the model behind them."
     )
 
 
@@ -105,7 +105,7 @@ def _contract_broken(message: str) -> str:
     return f"its columns are not those of its contract: {found}. Correct the yml or the model."
 
 
-def advice_on(message: str) -> str:
+def advice_for(message: str) -> str:
     """The line of an error that a person needs, and what to do, unless it is ours: that says it."""
     lines = [line.strip() for line in message.splitlines()]
     lines = [line for line in lines if line and " Error in " not in line] or [message]

@@ -24,19 +24,19 @@ from duckdb.func import SPECIAL
 from charthouse.core.errors import CharthouseError
 from charthouse.core.project import raw_tables
 from charthouse.core.warehouse import duckdb_config, open_warehouse, text_literal
-from charthouse.data.atomic_build import KEPT, BuildBeside
-from charthouse.data.build_summary import Summary
-from charthouse.data.dbt_privacy import begin, call_database, read_database
+from charthouse.data.atomic_build import KEPT_RAW_COPIES, AtomicBuild
+from charthouse.data.build_summary import BuildSummary
+from charthouse.data.dbt_privacy import attach_read_only, protect, rename_database
 from charthouse.data.raw.database import RawDatabase
 
-WRITING = ("build", "run", "seed", "snapshot", "run-operation", "clone")
+WRITING_COMMANDS = ("build", "run", "seed", "snapshot", "run-operation", "clone")
 
 
 class Plugin(BasePlugin):
     """Leads dbt to the file that it works on, when it makes its environment."""
 
     _path: str  # of the warehouse, as the user calls it
-    _build: BuildBeside | None
+    _build: AtomicBuild | None
     _renamed = False  # whether the warehouse is a link of another name
 
     def initialize(self, plugin_config: dict[str, Any]) -> None:
@@ -80,13 +80,15 @@ class Plugin(BasePlugin):
         if self.creds is not None:
             name = self.creds.database
             if self._build is None:
-                self._renamed = read_database(conn, self._path, name)
+                self._renamed = attach_read_only(conn, self._path, name)
             else:
-                self._renamed = call_database(conn, self.creds.path, name)
+                self._renamed = rename_database(conn, self.creds.path, name)
             self.creds.path = self._path
         self._raw.attach(conn)
-        if self._build is not None and self._build.kept.exists():
-            conn.execute(f'attach {text_literal(self._build.kept)} as "{KEPT}" (read_only)')
+        if self._build is not None and self._build.raw_copies.exists():
+            conn.execute(
+                f'attach {text_literal(self._build.raw_copies)} as "{KEPT_RAW_COPIES}" (read_only)'
+            )
 
         def standing_data_kind() -> str | None:
             return self._build.data_kind() if self._build is not None else None
@@ -109,27 +111,30 @@ class Plugin(BasePlugin):
 @cache
 def _refused(path: str) -> str | None:
     try:
-        begin(path)
+        protect(path)
     except CharthouseError as error:
         return str(error)
     return None
 
 
 @cache  # dbt tries several times; one wait, one message
-def _begun(path: str, invocation: str) -> BuildBeside | str | None:
+def _begun(path: str, invocation: str) -> AtomicBuild | str | None:
     """The build of this command of dbt, if it is one; or why it cannot begin."""
     # its flags are those of the run that it repeats
-    if next((word for word in sys.argv[1:] if word in (*WRITING, "retry")), None) == "retry":
+    if (
+        next((word for word in sys.argv[1:] if word in (*WRITING_COMMANDS, "retry")), None)
+        == "retry"
+    ):
         return (
             "dbt retry: what the run before it has made is gone, and of the warehouse as it stands"
             " it would test other rows. Run dbt build."
         )
-    writes = get_flags().WHICH in WRITING or getattr(get_flags(), "STORE_FAILURES", False)
-    summary = Summary()
+    writes = get_flags().WHICH in WRITING_COMMANDS or getattr(get_flags(), "STORE_FAILURES", False)
+    summary = BuildSummary()
     build = None
     try:
         if writes or not Path(path).exists():
-            build = BuildBeside(Path(path))
+            build = AtomicBuild(Path(path))
         else:
             with open_warehouse(Path(path)):  # waits for a writer
                 pass
@@ -138,7 +143,7 @@ def _begun(path: str, invocation: str) -> BuildBeside | str | None:
 
     def finish(event: Any) -> None:
         """Called with each event of dbt: the last one says whether all went well."""
-        summary.note(event)
+        summary.on_event(event)
         if event.info.name != "CommandCompleted":
             return
         DuckDBConnectionManager.env().close()
@@ -146,11 +151,11 @@ def _begun(path: str, invocation: str) -> BuildBeside | str | None:
             build.end()
         elif build is not None:
             try:
-                build.take_place()
+                build.replace_warehouse()
             except CharthouseError as error:
                 print(error, flush=True)  # dbt has said its last
                 raise ExceptionExit(error) from None
-        summary.say()
+        summary.emit()
 
     add_callback_to_manager(finish)
     return build

@@ -17,9 +17,9 @@ from dbt.adapters.duckdb.environments import local
 from dbt.adapters.factory import get_adapter_by_type
 from dbt_common.events.event_manager_client import get_event_manager
 
-from charthouse.core.duckdb_errors import values_left_out
+from charthouse.core.duckdb_errors import redact_errors
 from charthouse.core.local_paths import RAW_FOLDERS, require_local, require_warehouse_path
-from charthouse.core.warehouse import close_to_others, text_literal
+from charthouse.core.warehouse import make_owner_only, text_literal
 
 _TARGET = (
     "manifest.json",
@@ -36,31 +36,31 @@ _TARGET = (
 """What dbt writes to target/."""
 
 
-class Cursor(local.DuckDBCursorWrapper):
+class RedactingCursor(local.DuckDBCursorWrapper):
     """Between dbt and DuckDB, so that what dbt prints, logs and writes to target/ has no value."""
 
     def execute(self, sql: str, bindings: Sequence[Any] | None = None) -> Any:
         """As dbt-duckdb's."""
-        with values_left_out():
+        with redact_errors():
             return super().execute(sql, bindings)
 
     def fetchall(self) -> list[tuple]:
         """Rows are made as they are fetched, and may fail then."""
-        with values_left_out():
+        with redact_errors():
             return self._cursor.fetchall()
 
     def fetchmany(self, size: int) -> list[tuple]:
         """Likewise."""
-        with values_left_out():
+        with redact_errors():
             return self._cursor.fetchmany(size)
 
     def fetchone(self) -> tuple | None:
         """Likewise."""
-        with values_left_out():
+        with redact_errors():
             return self._cursor.fetchone()
 
 
-def begin(warehouse: str) -> None:
+def protect(warehouse: str) -> None:
     """All of it, for a run on a warehouse; the second time, nothing.
 
     Raises:
@@ -73,11 +73,11 @@ def begin(warehouse: str) -> None:
     os.umask(0o077)
     _log_no_rows()
     # dbt-duckdb has no hook for it; it makes one for each handle
-    local.DuckDBCursorWrapper = Cursor  # type: ignore[misc]
+    local.DuckDBCursorWrapper = RedactingCursor  # type: ignore[misc]
     _close_files_of_dbt()
 
 
-def call_database(connection: duckdb.DuckDBPyConnection, path: str, name: str) -> bool:
+def rename_database(connection: duckdb.DuckDBPyConnection, path: str, name: str) -> bool:
     """Gives the database the name that dbt calls it by: DuckDB calls a link as what it leads to.
 
     Returns:
@@ -90,7 +90,7 @@ def call_database(connection: duckdb.DuckDBPyConnection, path: str, name: str) -
     return True
 
 
-def read_database(connection: duckdb.DuckDBPyConnection, path: str, name: str) -> bool:
+def attach_read_only(connection: duckdb.DuckDBPyConnection, path: str, name: str) -> bool:
     """Of a connection to nothing: attaches the database, to be read beside others who do.
 
     Returns:
@@ -134,9 +134,9 @@ def _close_files_of_dbt() -> None:
     ]
     for folder in {target, *(log.parent for log in logs)}:
         if Path(config.project_root).resolve() in folder.resolve().parents:
-            close_to_others(folder)
+            make_owner_only(folder)
     for path in (*(target / name for name in _TARGET), *_with_older(logs)):
-        close_to_others(path)
+        make_owner_only(path)
 
 
 def _with_older(logs: Iterable[Path]) -> Iterator[Path]:

@@ -17,7 +17,7 @@ from multiprocessing.connection import Connection
 from types import FrameType
 from typing import Any
 
-from charthouse.core.interrupts import how
+from charthouse.core.interrupts import describe_interrupt
 
 SILENT = {"--log-level", "none"}
 """Words by which dbt prints nothing."""
@@ -35,7 +35,7 @@ def main(asker: Connection, words: Sequence[str]) -> int:
     try:
         reason = _run(words)
     except KeyboardInterrupt as interrupt:
-        reason = f"dbt was {how(interrupt)}. Run it again."
+        reason = f"dbt was {describe_interrupt(interrupt)}. Run it again."
     if reason is not None:
         with suppress(BrokenPipeError):
             asker.send_bytes(reason.encode())
@@ -48,12 +48,12 @@ def _run(words: Sequence[str]) -> str | None:
     from dbt.cli.main import dbtRunner
 
     from charthouse.data.build_progress import BuildProgress
-    from charthouse.data.build_summary import Summary
+    from charthouse.data.build_summary import BuildSummary
 
-    summary = Summary()
-    callbacks: list[Callable[[Any], None]] = [summary.note]
+    summary = BuildSummary()
+    callbacks: list[Callable[[Any], None]] = [summary.on_event]
     if {*words} >= SILENT:  # dbt itself; this speaks in its place
-        callbacks.append(BuildProgress().note)
+        callbacks.append(BuildProgress().on_event)
     done = dbtRunner(callbacks=callbacks).invoke(list(words))
     if isinstance(done.exception, KeyboardInterrupt):
         raise done.exception

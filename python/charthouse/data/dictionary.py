@@ -32,7 +32,7 @@ manifest: edit the descriptions beside the models, not here. They are comments i
 Node = Mapping[str, Any]
 
 
-def dictionary(project: Path) -> str:
+def render_dictionary(project: Path) -> str:
     """The page.
 
     Args:
@@ -104,7 +104,7 @@ def _table(columns: list[tuple[str, str, str]]) -> Iterator[str]:
 def main() -> None:
     """Writes the page."""
     project = project_dir()
-    (project / PAGE).write_text(dictionary(project), "utf-8")
+    (project / PAGE).write_text(render_dictionary(project), "utf-8")
     print(project / PAGE)
 
 

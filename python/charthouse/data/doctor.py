@@ -11,11 +11,11 @@ import duckdb
 
 from charthouse.core.errors import CharthouseError
 from charthouse.core.local_paths import require_local
-from charthouse.core.project import RawTable, known_row_counts, raw_tables
+from charthouse.core.project import RawTable, published_row_counts, raw_tables
 from charthouse.core.synthetic_marker import has_marker, why_not_synthetic
-from charthouse.core.warehouse import open_warehouse, scratch, warehouse_path
-from charthouse.data.raw.files import raw_file
-from charthouse.data.raw.reader import require_columns, rows_of
+from charthouse.core.warehouse import in_memory_database, open_warehouse, warehouse_path
+from charthouse.data.raw.files import find_raw_file
+from charthouse.data.raw.reader import read_rows, require_columns
 from charthouse.data.raw.stream import RawStream
 
 # A file up to this many bytes is counted at once; a larger one, only with --full.
@@ -24,7 +24,7 @@ SAMPLED_IMAGES = 20
 
 
 @dataclass(frozen=True)
-class Finding:
+class Diagnosis:
     """One line of the report: good, worth knowing, or something that stops a build."""
 
     state: Literal["good", "note", "bad"]
@@ -32,14 +32,14 @@ class Finding:
     message: str
 
 
-def examine(project: Path, *, full: bool = False) -> list[Finding]:
+def examine(project: Path, *, full: bool = False) -> list[Diagnosis]:
     """Looks at every raw file that the models read.
 
     Args:
         project: folder of dbt_project.yml, which declares files, columns and known counts.
         full: read every file to its end, for exact counts and for damage in gz files.
     """
-    findings: list[Finding] = []
+    findings: list[Diagnosis] = []
     rows: dict[str, int] = {}
     tables = raw_tables(project)
     for root in dict.fromkeys(table.root for table in tables):
@@ -50,12 +50,12 @@ def examine(project: Path, *, full: bool = False) -> list[Finding]:
                 findings.extend(_examine_table(table, rows, full=full))
                 if table.relation == "mimic_cxr__metadata":
                     findings.extend(_examine_images(folder, table))
-    findings.extend(_compare_with_releases(rows, known_row_counts(project)))
+    findings.extend(_compare_with_releases(rows, published_row_counts(project)))
     findings.append(_examine_warehouse())
     return findings
 
 
-def show(findings: list[Finding]) -> None:
+def print_diagnoses(findings: list[Diagnosis]) -> None:
     """Prints the findings as a table, and what to do next."""
     from rich.console import Console
     from rich.table import Table
@@ -74,77 +74,77 @@ def show(findings: list[Finding]) -> None:
     console.print(f"{stops} to mend before a build." if stops else "Ready: charthouse build")
 
 
-def _root_folder(root: str, tables: list[RawTable], findings: list[Finding]) -> Path | None:
+def _root_folder(root: str, tables: list[RawTable], findings: list[Diagnosis]) -> Path | None:
     """The folder that an environment variable names, if files can be looked for in it."""
     optional, title = tables[0].optional, tables[0].title
     named = os.environ.get(root)
     if not named:
         findings.append(
-            Finding(
+            Diagnosis(
                 "note", root, f"not set: the build goes on without {title}, that modality empty"
             )
             if optional
-            else Finding("bad", root, f"not set: export {root}=/path/to/{title}")
+            else Diagnosis("bad", root, f"not set: export {root}=/path/to/{title}")
         )
         return None
     try:
         require_local(root, named)
     except CharthouseError as error:
-        findings.append(Finding("bad", root, str(error)))
+        findings.append(Diagnosis("bad", root, str(error)))
         return None
     folder = Path(named)
     if not os.path.isdir(folder):  # as Path.is_dir, but for a name that is too long
-        findings.append(Finding("bad", root, f"{folder} is not a folder: correct {root}"))
+        findings.append(Diagnosis("bad", root, f"{folder} is not a folder: correct {root}"))
         return None
     if not os.access(folder, os.R_OK | os.X_OK):
         findings.append(
-            Finding("bad", root, f"{folder} is not readable by you: chmod or ask its owner")
+            Diagnosis("bad", root, f"{folder} is not readable by you: chmod or ask its owner")
         )
         return None
     if has_marker(folder):
         why = why_not_synthetic(folder, {})
         words = f"{why}; until then it is not synthetic" if why else None
         findings.append(
-            Finding("note", root, words or f"{folder} is SYNTHETIC: no real patient in it")
+            Diagnosis("note", root, words or f"{folder} is SYNTHETIC: no real patient in it")
         )
     expected = tables[0].folder
     if expected and not (folder / expected).is_dir():
         nested = next((path.parent for path in sorted(folder.glob(f"*/{expected}"))), None)
         advice = f"did you mean {nested}?" if nested else "correct it, or fetch that module"
-        findings.append(Finding("bad", root, f"{folder} has no folder {expected}: {advice}"))
+        findings.append(Diagnosis("bad", root, f"{folder} has no folder {expected}: {advice}"))
         return None
-    findings.append(Finding("good", root, str(folder)))
+    findings.append(Diagnosis("good", root, str(folder)))
     return folder
 
 
-def _examine_table(table: RawTable, rows: dict[str, int], *, full: bool) -> Iterator[Finding]:
+def _examine_table(table: RawTable, rows: dict[str, int], *, full: bool) -> Iterator[Diagnosis]:
     try:
-        path = raw_file(table)
+        path = find_raw_file(table)
     except CharthouseError as error:
-        yield Finding("bad", table.file, str(error))
+        yield Diagnosis("bad", table.file, str(error))
         return
     if path is None:
         return
     if not os.access(path, os.R_OK):
-        yield Finding("bad", table.file, f"{path} is not readable by you: chmod or ask its owner")
+        yield Diagnosis("bad", table.file, f"{path} is not readable by you: chmod or ask its owner")
         return
     try:
         require_columns(path, table.columns)
         if not full and path.stat().st_size > COUNTED_AT_ONCE:
             size = path.stat().st_size / 1e9
-            yield Finding(
+            yield Diagnosis(
                 "good", table.file, f"columns are there; {size:.1f} GB, counted with --full"
             )
             return
-        rows[table.file] = sum(batch.num_rows for batch in rows_of(path, table.columns))
-        yield Finding("good", table.file, f"{rows[table.file]:,} rows")
+        rows[table.file] = sum(batch.num_rows for batch in read_rows(path, table.columns))
+        yield Diagnosis("good", table.file, f"{rows[table.file]:,} rows")
     except CharthouseError as error:
-        yield Finding("bad", table.file, str(error))
+        yield Diagnosis("bad", table.file, str(error))
 
 
 def _compare_with_releases(
     rows: dict[str, int], known: dict[str, dict[str, int]]
-) -> Iterator[Finding]:
+) -> Iterator[Diagnosis]:
     """Which release is it, and is any file of it shorter than published?"""
     stays = rows.get("icu/icustays")
     if stays is None:
@@ -152,30 +152,30 @@ def _compare_with_releases(
     release = next((name for name, files in known.items() if files["icu/icustays"] == stays), None)
     if release is None:
         listed = ", ".join(f"{name}: {files['icu/icustays']:,}" for name, files in known.items())
-        yield Finding(
+        yield Diagnosis(
             "note", "release",
             f"{stays:,} ICU stays are those of no release we know ({listed}): fine for a subset,"
             " for another release or for synthetic data; else icu/icustays is cut",
         )  # fmt: skip
         return
-    yield Finding("good", "release", f"MIMIC-IV {release}, by its {stays:,} ICU stays")
+    yield Diagnosis("good", "release", f"MIMIC-IV {release}, by its {stays:,} ICU stays")
     for file, expected in known[release].items():
         found = rows.get(file)
         if found is not None and found < expected:
-            yield Finding(
+            yield Diagnosis(
                 "note", file,
                 f"only {found:,} of the {expected:,} rows of release {release}: fine for a subset,"
                 " else fetch it again",
             )  # fmt: skip
         elif found is not None and found > expected:
-            yield Finding("note", file, f"{found:,} rows, release {release} has {expected:,}")
+            yield Diagnosis("note", file, f"{found:,} rows, release {release} has {expected:,}")
 
 
-def _examine_images(folder: Path, table: RawTable) -> Iterator[Finding]:
+def _examine_images(folder: Path, table: RawTable) -> Iterator[Diagnosis]:
     """Are the JPGs there that the metadata name? A sample, spread over the file."""
     try:
-        with scratch() as database:
-            database.register("metadata", RawStream(table.columns, partial(raw_file, table)))
+        with in_memory_database() as database:
+            database.register("metadata", RawStream(table.columns, partial(find_raw_file, table)))
             sampled = database.execute(
                 "select subject_id, study_id, dicom_id from metadata order by md5(dicom_id)"
                 " limit ?",
@@ -188,39 +188,39 @@ def _examine_images(folder: Path, table: RawTable) -> Iterator[Finding]:
         for subject, study, dicom in sampled
     )
     if there == len(sampled):
-        yield Finding("good", "files/", f"{there} of {len(sampled)} sampled JPGs are there")
+        yield Diagnosis("good", "files/", f"{there} of {len(sampled)} sampled JPGs are there")
     else:
-        yield Finding(
+        yield Diagnosis(
             "note", "files/",
             f"only {there} of {len(sampled)} sampled JPGs are there: the marts build without them,"
             " image encoders need them (MIMIC-CXR-JPG)",
         )  # fmt: skip
 
 
-def _examine_warehouse() -> Finding:
+def _examine_warehouse() -> Diagnosis:
     try:
         path = warehouse_path()
     except CharthouseError as error:
-        return Finding("bad", "CHARTHOUSE_WAREHOUSE", str(error))
+        return Diagnosis("bad", "CHARTHOUSE_WAREHOUSE", str(error))
     folder = path.absolute().parent
     if not os.path.isdir(folder) or not os.access(folder, os.W_OK):
-        return Finding(
+        return Diagnosis(
             "bad", "CHARTHOUSE_WAREHOUSE", f"{folder} is no folder that you may write to"
         )
     if path.exists():
         try:
-            with open_warehouse(path, gives_up=lambda: True):
+            with open_warehouse(path, stop_waiting=lambda: True):
                 pass
         except CharthouseError as error:
-            return Finding("bad", "CHARTHOUSE_WAREHOUSE", str(error))
+            return Diagnosis("bad", "CHARTHOUSE_WAREHOUSE", str(error))
     beside = Path(os.path.realpath(path))
     disk = os.statvfs(beside.parent if beside.parent.is_dir() else folder)
     free, size = disk.f_bavail * disk.f_frsize, beside.stat().st_size if beside.exists() else 0
     if free < size:
-        return Finding(
+        return Diagnosis(
             "bad",
             "CHARTHOUSE_WAREHOUSE",
             f"{path}: a build works on a copy beside it, which takes {size / 1e9:.1f} GB, and"
             f" {free / 1e9:.1f} GB are free. Free space there, or name another",
         )
-    return Finding("good", "CHARTHOUSE_WAREHOUSE", f"{path} ({free / 1e9:.0f} GB free beside it)")
+    return Diagnosis("good", "CHARTHOUSE_WAREHOUSE", f"{path} ({free / 1e9:.0f} GB free beside it)")

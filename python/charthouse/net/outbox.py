@@ -28,7 +28,7 @@ import duckdb
 import pyarrow as pa
 
 from charthouse.core.errors import CharthouseError
-from charthouse.core.warehouse import Held, file_id, open_warehouse
+from charthouse.core.warehouse import LockHeldError, file_id, open_warehouse
 from charthouse.net.guard import Send
 
 Row = Mapping[str, Any]
@@ -97,7 +97,7 @@ class Outbox:
         """Takes the file for this process alone.
 
         Raises:
-            charthouse.core.warehouse.Held: another process has it.
+            charthouse.core.warehouse.LockHeldError: another process has it.
             CharthouseError: the file cannot be made or opened.
         """
         with self._using:
@@ -153,7 +153,7 @@ class Outbox:
             rows: dict[str, list[Row]] = {kind: [] for _, kind, _ in found}
             for _, kind, row in found:
                 rows[kind].append(json.loads(row))
-            with open_warehouse(self._warehouse, read_only=False, gives_up=gives_up) as db:
+            with open_warehouse(self._warehouse, read_only=False, stop_waiting=gives_up) as db:
                 db.execute("begin")
                 for kind, of_kind in rows.items():
                     self._writers[kind](db, of_kind)
@@ -234,7 +234,7 @@ def recover(
         try:
             found += outbox.open().flush()
             outbox.remove()
-        except Held:
+        except LockHeldError:
             continue
         except _Unusable:
             outbox.close()
@@ -325,14 +325,14 @@ def _faults_told(path: Path) -> Iterator[None]:
     """What SQLite or the disk says becomes one line.
 
     Raises:
-        charthouse.core.warehouse.Held: another process has the file.
+        charthouse.core.warehouse.LockHeldError: another process has the file.
     """
     try:
         yield
     except sqlite3.Error as error:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         if code == sqlite3.SQLITE_BUSY:
-            raise Held("another process") from None
+            raise LockHeldError("another process") from None
         if code in _DAMAGED:
             raise _Unusable(path) from None
         name = getattr(error, "sqlite_errorname", type(error).__name__)

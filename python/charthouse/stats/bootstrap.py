@@ -37,12 +37,12 @@ from threadpoolctl import threadpool_limits
 
 from charthouse.stats.metrics import (
     METRICS,
-    Measured,
-    compute,
-    measure_sample,
-    metric_named,
+    MetricValue,
+    compute_weighted,
+    get_metric,
+    sample_metrics,
 )
-from charthouse.stats.samples import BY_RANK, Operating, Sample, Weighted
+from charthouse.stats.samples import DEFAULT_OPERATING_POINT, OperatingPoint, Sample, WeightedSample
 
 LEVEL = 0.95
 MIN_DEFINED = 0.9
@@ -140,7 +140,7 @@ class Difference:
 
 
 @dataclass(frozen=True, eq=False)
-class Resampled:
+class BootstrapResult:
     """An arm's metrics on its stays and on every resample; kept to compare it with other arms.
 
     Attributes:
@@ -148,41 +148,43 @@ class Resampled:
         resamples: By metric, [n_bootstrap], NaN where undefined.
         n: Stays.
         n_positive: Positive stays.
-        drawn_from: What a pair must share: patients, their stays' labels, and the seed.
+        resample_key: What a pair must share: patients, their stays' labels, and the seed.
         patients: Of the class that has fewer.
-        of_share: By metric that is a share, the patients whose stays it is a share of.
+        denominator_patients: By metric that is a share, the patients whose stays it is a share of.
     """
 
-    measured: dict[str, Measured]
+    point_estimates: dict[str, MetricValue]
     resamples: dict[str, np.ndarray]
     n: int
     n_positive: int
-    drawn_from: str
+    resample_key: str
     patients: int
-    of_share: dict[str, int]
+    denominator_patients: dict[str, int]
 
-    def first(self, n: int) -> "Resampled":
+    def first(self, n: int) -> "BootstrapResult":
         """The same of the first n resamples: what n alone would have been."""
         return replace(self, resamples={name: own[:n] for name, own in self.resamples.items()})
 
     def intervals(self) -> dict[str, Interval]:
         """The interval of each metric."""
-        return {name: self._interval(name) for name in self.measured}
+        return {name: self._interval(name) for name in self.point_estimates}
 
     def _interval(self, name: str) -> Interval:
-        measured, resamples = self.measured[name], self.resamples[name]
-        reason = measured.reason or self.too_few(name)
-        low, high, undefined, reason = percentiles(resamples, reason, self.of_share.get(name))
+        measured, resamples = self.point_estimates[name], self.resamples[name]
+        reason = measured.reason or self.too_few_reason(name)
+        low, high, undefined, reason = percentile_interval(
+            resamples, reason, self.denominator_patients.get(name)
+        )
         return Interval(measured.value, low, high, self.n, self.n_positive, undefined, reason)
 
-    def too_few(self, name: str) -> str | None:
+    def too_few_reason(self, name: str) -> str | None:
         """Why a metric's patients carry no interval; None where they do."""
-        return too_few(self.patients) or too_few(
-            self.of_share.get(name, MIN_PATIENTS), "that it is a share of"
+        return too_few_reason(self.patients) or too_few_reason(
+            self.denominator_patients.get(name, MIN_PATIENTS), "that it is a share of"
         )
 
     def minus(
-        self, other: "Resampled", untested: Mapping[str, str] | None = None
+        self, other: "BootstrapResult", untested: Mapping[str, str] | None = None
     ) -> dict[str, Difference]:
         """Paired differences of the metrics that both have.
 
@@ -193,38 +195,38 @@ class Resampled:
         Raises:
             ValueError: The two are not of the same stays and resamples.
         """
-        if self.drawn_from != other.drawn_from:
+        if self.resample_key != other.resample_key:
             raise ValueError("arms of different stays or resamples cannot be paired")
         if len({len(own) for arm in (self, other) for own in arm.resamples.values()}) > 1:
             raise ValueError("arms of different numbers of resamples cannot be paired")
         return {
             name: self._minus(other, name, (untested or {}).get(name))
-            for name in self.measured
-            if name in other.measured
+            for name in self.point_estimates
+            if name in other.point_estimates
         }
 
-    def _minus(self, other: "Resampled", name: str, untested: str | None) -> Difference:
+    def _minus(self, other: "BootstrapResult", name: str, untested: str | None) -> Difference:
         resamples = self.resamples[name] - other.resamples[name]
-        pair = self.measured[name], other.measured[name]
-        few = self.too_few(name) or other.too_few(name)
-        return difference(*pair, resamples, self.n, self.n_positive, few, untested)
+        pair = self.point_estimates[name], other.point_estimates[name]
+        few = self.too_few_reason(name) or other.too_few_reason(name)
+        return paired_difference(*pair, resamples, self.n, self.n_positive, few, untested)
 
 
 @dataclass(frozen=True, eq=False)
-class Draws:
+class PatientBootstrap:
     """An arm's stays, and resamples of their patients: what curves, metrics and groups start from.
 
     Attributes:
         sample: n stays, whose order says where the caller had each.
         patient: [n], in the sample's order, which column of drawn.
         drawn: [n_bootstrap, n_patients], how often each patient was drawn.
-        drawn_from: As in Resampled.
+        resample_key: As in Resampled.
     """
 
     sample: Sample
     patient: np.ndarray
     drawn: np.ndarray
-    drawn_from: str
+    resample_key: str
 
     @classmethod
     def of(
@@ -235,8 +237,8 @@ class Draws:
         threshold: float,
         n_bootstrap: int,
         seed: int,
-        operating: Operating = BY_RANK,
-    ) -> "Draws":
+        operating_point: OperatingPoint = DEFAULT_OPERATING_POINT,
+    ) -> "PatientBootstrap":
         """Draws; arguments as for resample.
 
         Raises:
@@ -249,7 +251,7 @@ class Draws:
         by_patient = np.argsort(subject_ids, kind="stable")
         y_true, y_score = y_true[by_patient], y_score[by_patient]
         subject_ids = subject_ids[by_patient]
-        sample = Sample.of(y_true, y_score, threshold, operating.among(by_patient))
+        sample = Sample.of(y_true, y_score, threshold, operating_point.subset(by_patient))
         patients, patient = np.unique(subject_ids, return_inverse=True)
         return cls(
             replace(sample, order=by_patient[sample.order]),
@@ -261,29 +263,29 @@ class Draws:
     @property
     def patients(self) -> int:
         """Of the class that has fewer."""
-        return rarer_patients(self.sample.y_true, self.patient)
+        return minority_class_patients(self.sample.y_true, self.patient)
 
-    def among(self, chosen: np.ndarray) -> "Draws":
+    def subset(self, chosen: np.ndarray) -> "PatientBootstrap":
         """Some of the stays on the same draws; a resample may hold any number of them.
 
         Args:
             chosen: [n] bool, in the sample's order.
         """
-        sample, of_all = self.sample.among(chosen), self.patient[chosen]
+        sample, of_all = self.sample.subset(chosen), self.patient[chosen]
         held, patient = np.unique(of_all, return_inverse=True)
-        drawn_from = _fingerprint(of_all, sample.y_true, self.drawn_from)
-        return Draws(sample, patient, self.drawn.take(held, axis=1), drawn_from)
+        resample_key = _fingerprint(of_all, sample.y_true, self.resample_key)
+        return PatientBootstrap(sample, patient, self.drawn.take(held, axis=1), resample_key)
 
-    def weighted(self) -> Iterator[Weighted]:
+    def weighted_samples(self) -> Iterator[WeightedSample]:
         """The stays under each resample's weights, a chunk of resamples at a time."""
         size = max(1, CHUNK // max(1, len(self.patient)))
         for first in range(0, len(self.drawn), size):
             by_patient = np.ascontiguousarray(self.drawn[first : first + size].T)
-            yield Weighted(self.sample, by_patient[self.patient])
+            yield WeightedSample(self.sample, by_patient[self.patient])
 
-    def resampled(
-        self, metrics: Sequence[str], cuts: Mapping[str, float] | None = None
-    ) -> Resampled:
+    def evaluate(
+        self, metrics: Sequence[str], thresholds: Mapping[str, float] | None = None
+    ) -> BootstrapResult:
         """Metrics of the stays and of every resample.
 
         BLAS gets one thread: the matrices are narrow, and on busy cores a second thread waits more
@@ -291,23 +293,23 @@ class Draws:
 
         Args:
             metrics: Names from METRICS or RATES.
-            cuts: By metric, its threshold where that is not the sample's.
+            thresholds: By metric, its threshold where that is not the sample's.
 
         Raises:
             CharthouseError: There is no such metric.
         """
-        at = {name: (cuts or {}).get(name, self.sample.threshold) for name in metrics}
+        at = {name: (thresholds or {}).get(name, self.sample.threshold) for name in metrics}
         samples = {cut: replace(self.sample, threshold=cut) for cut in set(at.values())}
         names = {cut: [name for name in metrics if at[name] == cut] for cut in samples}
-        measured: dict[str, Measured] = {}
+        measured: dict[str, MetricValue] = {}
         parts: list[dict[str, np.ndarray]] = []
         with threadpool_limits(1, user_api="blas"):
             for cut, sample in samples.items():
-                measured |= measure_sample(sample, names[cut])
-            for rows in self.weighted():
+                measured |= sample_metrics(sample, names[cut])
+            for rows in self.weighted_samples():
                 parts.append({})
                 for cut, sample in samples.items():
-                    parts[-1] |= compute(Weighted(sample, rows.weights), names[cut])
+                    parts[-1] |= compute_weighted(WeightedSample(sample, rows.weights), names[cut])
         resamples = {
             name: np.concatenate([part[name] for part in parts]) if parts else np.empty(0)
             for name in metrics
@@ -315,29 +317,29 @@ class Draws:
         shares = {
             name: len(np.unique(self.patient[among(samples[at[name]])]))
             for name in metrics
-            if (among := metric_named(name).among)
+            if (among := get_metric(name).denominator)
         }
         return replace(
-            self.undefined({name: measured[name] for name in metrics}),
+            self.all_undefined({name: measured[name] for name in metrics}),
             resamples=resamples,
-            of_share=shares,
+            denominator_patients=shares,
         )
 
-    def undefined(self, measured: Mapping[str, Measured]) -> Resampled:
+    def all_undefined(self, measured: Mapping[str, MetricValue]) -> BootstrapResult:
         """What was measured of the stays, undefined in every resample."""
         positive = self.sample.y_true == 1
-        return Resampled(
+        return BootstrapResult(
             dict(measured),
             {name: np.full(len(self.drawn), np.nan) for name in measured},
             len(self.sample),
             int(positive.sum()),
-            self.drawn_from,
+            self.resample_key,
             self.patients,
             {},
         )
 
 
-def resample(
+def bootstrap_metrics(
     y_true: np.ndarray,
     y_score: np.ndarray,
     subject_ids: np.ndarray,
@@ -345,9 +347,9 @@ def resample(
     metrics: Sequence[str] = tuple(METRICS),
     n_bootstrap: int = 1000,
     seed: int = 0,
-    cuts: Mapping[str, float] | None = None,
-    operating: Operating = BY_RANK,
-) -> Resampled:
+    thresholds: Mapping[str, float] | None = None,
+    operating_point: OperatingPoint = DEFAULT_OPERATING_POINT,
+) -> BootstrapResult:
     """Computes metrics of an arm on its stays and on resamples of its patients.
 
     The order of rows changes nothing, not even a bit.
@@ -360,20 +362,22 @@ def resample(
         metrics: Names from METRICS or RATES.
         n_bootstrap: How many resamples.
         seed: Of the draws.
-        cuts: By metric, its threshold where that is another one.
-        operating: Where metrics decide that decide by rank.
+        thresholds: By metric, its threshold where that is another one.
+        operating_point: Where metrics decide that decide by rank.
 
     Raises:
         ValueError: Arrays that are not labels, probabilities and patients of the same length.
         CharthouseError: There is no such metric.
     """
-    draws = Draws.of(y_true, y_score, subject_ids, threshold, n_bootstrap, seed, operating)
-    return draws.resampled(metrics, cuts)
+    draws = PatientBootstrap.of(
+        y_true, y_score, subject_ids, threshold, n_bootstrap, seed, operating_point
+    )
+    return draws.evaluate(metrics, thresholds)
 
 
-def difference(
-    first: Measured,
-    second: Measured,
+def paired_difference(
+    first: MetricValue,
+    second: MetricValue,
     resamples: np.ndarray,
     n: int,
     n_positive: int,
@@ -392,7 +396,7 @@ def difference(
         untested: Why there is neither interval nor p-value, if there is to be none.
     """
     without = first.reason or second.reason or untested or few
-    low, high, undefined, reason = percentiles(resamples, without)
+    low, high, undefined, reason = percentile_interval(resamples, without)
     value, p_value = first.value - second.value, np.nan
     defined = resamples[~np.isnan(resamples)]
     off = np.abs(defined - value)
@@ -404,34 +408,34 @@ def difference(
     return Difference(value, low, high, p_value, n, n_positive, len(resamples), undefined, reason)
 
 
-def rarer_patients(y_true: np.ndarray, patient: np.ndarray) -> int:
+def minority_class_patients(y_true: np.ndarray, patient: np.ndarray) -> int:
     """Patients of the class that has fewer, of stays [n]; one with stays of both counts in both."""
     return min(len(np.unique(patient[y_true == label])) for label in (0, 1))
 
 
-def too_few(patients: int, of: str = "of a class") -> str | None:
+def too_few_reason(patients: int, of: str = "of a class") -> str | None:
     """Why so many patients carry no interval; None where they do."""
     if patients >= MIN_PATIENTS:
         return None
     return f"fewer than {MIN_PATIENTS} {f'patients {of}'.rstrip()} ({patients})"
 
 
-def too_few_patients(patient: np.ndarray, y_true: np.ndarray | None) -> str | None:
+def too_few_patients_reason(patient: np.ndarray, y_true: np.ndarray | None) -> str | None:
     """The same of stays [n]; without outcomes, of all their patients together."""
     if y_true is None:
-        return too_few(len(np.unique(patient)), "")
-    return too_few(rarer_patients(y_true, patient))
+        return too_few_reason(len(np.unique(patient)), "")
+    return too_few_reason(minority_class_patients(y_true, patient))
 
 
-def percentiles(
-    resamples: np.ndarray, reason: str | None, of_share: int | None = None
+def percentile_interval(
+    resamples: np.ndarray, reason: str | None, denominator_patients: int | None = None
 ) -> tuple[float, float, int, str | None]:
     """The interval of resamples [n_bootstrap]; none if there already is a reason against it.
 
     Args:
         resamples: NaN where undefined.
         reason: Why there is none, or None.
-        of_share: Of a share, the patients that it is a share of.
+        denominator_patients: Of a share, the patients that it is a share of.
 
     Returns:
         Low, high, how many resamples are undefined, and the reason if there is no interval.
@@ -445,8 +449,8 @@ def percentiles(
     low, high = map(float, np.quantile(defined, [(1 - LEVEL) / 2, (1 + LEVEL) / 2]))
     if high - low > ROUNDING * max(abs(low), abs(high)):
         return low, high, undefined, None
-    if of_share and low in (0.0, 1.0):
-        return *_all_agree(low, of_share), undefined, None
+    if denominator_patients and low in (0.0, 1.0):
+        return *_all_agree(low, denominator_patients), undefined, None
     return np.nan, np.nan, undefined, SAME
 
 

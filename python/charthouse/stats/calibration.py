@@ -31,7 +31,7 @@ def logit(scores: np.ndarray) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class Regression:
+class Recalibration:
     """A logistic regression of k terms: logit P(y = 1) = offset + terms' coefficients.
 
     Attributes:
@@ -105,7 +105,7 @@ class Regression:
             return step * np.where(change <= FULL_STEP, 1.0, np.log1p(change) / change)
 
 
-def recalibration(y_true: np.ndarray, logits: np.ndarray) -> tuple[Regression, float]:
+def recalibration(y_true: np.ndarray, logits: np.ndarray) -> tuple[Recalibration, float]:
     """The regression with slope and intercept, on standardised logits, and their deviation.
 
     Args:
@@ -118,15 +118,15 @@ def recalibration(y_true: np.ndarray, logits: np.ndarray) -> tuple[Regression, f
     deviation = float(logits.std()) or 1.0
     standard = (logits - logits.mean()) / deviation
     terms = np.stack([np.ones_like(logits), standard])
-    return Regression(terms, np.zeros_like(logits), y_true), deviation
+    return Recalibration(terms, np.zeros_like(logits), y_true), deviation
 
 
-def in_the_large(y_true: np.ndarray, logits: np.ndarray) -> Regression:
+def calibration_in_the_large(y_true: np.ndarray, logits: np.ndarray) -> Recalibration:
     """The regression with an intercept alone, the slope being fixed at 1."""
-    return Regression(np.ones((1, len(logits))), logits, y_true)
+    return Recalibration(np.ones((1, len(logits))), logits, y_true)
 
 
-def overlap(y_true: np.ndarray, logits: np.ndarray) -> bool:
+def classes_overlap(y_true: np.ndarray, logits: np.ndarray) -> bool:
     """Whether rows [n] have a finite calibration slope: no cut of the scores separates the classes.
 
     Without overlap no subset of the rows has one either; nor where a class is missing, or all

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from charthouse.stats.bootstrap import Draws, percentiles, too_few
-from charthouse.stats.metrics import BOTH
-from charthouse.stats.samples import Weighted
+from charthouse.stats.bootstrap import PatientBootstrap, percentile_interval, too_few_reason
+from charthouse.stats.metrics import BOTH_CLASSES
+from charthouse.stats.samples import WeightedSample
 
 POINTS = 101
 BINS = 10
@@ -67,7 +67,7 @@ def roc_curve(
     """
     x = np.arange(points) / (points - 1)  # rounded as rates are, so that equal fractions are equal
 
-    def at_x(rows: Weighted) -> np.ndarray:
+    def at_x(rows: WeightedSample) -> np.ndarray:
         # Only scores that a positive has raise the curve: it is flat from each one's end to the
         # next one's start.
         own, positives, to_end, above = rows.ranked
@@ -100,7 +100,7 @@ def precision_recall_curve(
     """
     steps = np.arange(points)
 
-    def at_x(rows: Weighted) -> np.ndarray:
+    def at_x(rows: WeightedSample) -> np.ndarray:
         _, positives, to_end, _ = rows.ranked
         total = rows.positives.astype(np.int64)
         # recall >= step / (points - 1), in integers
@@ -155,7 +155,7 @@ def calibration_curve(
     starts = np.flatnonzero(np.diff(np.searchsorted(edges, sample.y_score), prepend=-1))
     n = np.diff(starts, append=len(sample))
 
-    def share(rows: Weighted) -> np.ndarray:
+    def share(rows: WeightedSample) -> np.ndarray:
         total = np.add.reduceat(rows.weights, starts, axis=0, dtype=np.int64)
         positive = np.add.reduceat(
             rows.weights * (sample.y_true[:, None] == 1), starts, axis=0, dtype=np.int64
@@ -170,17 +170,17 @@ def calibration_curve(
 
 def _draws(
     y_true: np.ndarray, y_score: np.ndarray, subject_ids: np.ndarray, n_bootstrap: int, seed: int
-) -> Draws:
+) -> PatientBootstrap:
     """Draws; a curve is of all thresholds, so none is of use."""
-    return Draws.of(y_true, y_score, subject_ids, 0.5, n_bootstrap, seed)
+    return PatientBootstrap.of(y_true, y_score, subject_ids, 0.5, n_bootstrap, seed)
 
 
 def _with_band(
-    draws: Draws,
+    draws: PatientBootstrap,
     x: np.ndarray,
-    at_x: Callable[[Weighted], np.ndarray],
+    at_x: Callable[[WeightedSample], np.ndarray],
     n: np.ndarray | None = None,
-    of_share: Sequence[int] | None = None,
+    denominator_patients: Sequence[int] | None = None,
 ) -> Curve:
     """The curve of the stays, and the percentiles of those of the resamples.
 
@@ -189,18 +189,20 @@ def _with_band(
         x: [points]
         at_x: From weightings to y of each [points, c], NaN where undefined.
         n: [points]; None for all stays at every point.
-        of_share: [points], where y are shares, the patients that each is a share of.
+        denominator_patients: [points], where y are shares, the patients that each is a share of.
     """
-    stays = Weighted(draws.sample, np.ones((len(draws.sample), 1), dtype=np.uint8))
-    missing = next((need.otherwise for need in BOTH if not need.met(stays)[0]), None)
+    stays = WeightedSample(draws.sample, np.ones((len(draws.sample), 1), dtype=np.uint8))
+    missing = next((need.message for need in BOTH_CLASSES if not need.met(stays)[0]), None)
     y = at_x(stays)[:, 0]
-    drawn = np.hstack([np.empty((len(x), 0)), *map(at_x, draws.weighted())])
-    few = too_few(draws.patients)
-    shares: Sequence[int | None] = of_share or [None] * len(x)
+    drawn = np.hstack([np.empty((len(x), 0)), *map(at_x, draws.weighted_samples())])
+    few = too_few_reason(draws.patients)
+    shares: Sequence[int | None] = denominator_patients or [None] * len(x)
     bands = [
-        percentiles(
+        percentile_interval(
             each,
-            missing if np.isnan(value) else few or (too_few(of, "in the bin") if of else None),
+            missing
+            if np.isnan(value)
+            else few or (too_few_reason(of, "in the bin") if of else None),
             of,
         )
         for value, each, of in zip(y, drawn, shares, strict=True)
@@ -210,10 +212,14 @@ def _with_band(
     return Curve(x, y, low, high, np.full(len(x), len(draws.sample)) if n is None else n, reasons)
 
 
-def _of_both_classes(rows: Weighted, points: int, of: Callable[[int], np.ndarray]) -> np.ndarray:
+def _of_both_classes(
+    rows: WeightedSample, points: int, of: Callable[[int], np.ndarray]
+) -> np.ndarray:
     """Applies `of` to every weighting that holds both classes: y [points, c], NaN elsewhere."""
     y = np.full((points, len(rows.total)), np.nan)
-    for c in np.flatnonzero(np.logical_and.reduce([need.met(rows) for need in BOTH])).tolist():
+    for c in np.flatnonzero(
+        np.logical_and.reduce([need.met(rows) for need in BOTH_CLASSES])
+    ).tolist():
         y[:, c] = of(c)
     return y
 

@@ -42,14 +42,14 @@ import numpy as np
 import pandas as pd
 
 from charthouse.stats.bootstrap import (
+    BootstrapResult,
     Difference,
-    Draws,
     Interval,
-    Resampled,
-    difference,
-    percentiles,
+    PatientBootstrap,
+    paired_difference,
+    percentile_interval,
 )
-from charthouse.stats.metrics import Measured, metric_named
+from charthouse.stats.metrics import MetricValue, get_metric
 from charthouse.stats.samples import Sample
 
 MIN_GROUP = 10
@@ -79,7 +79,7 @@ def _highest(values: np.ndarray) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class Measure:
+class FairnessMeasure:
     """A measure over groups.
 
     Attributes:
@@ -96,17 +96,22 @@ class Measure:
     fairlearn: str | None = None
 
 
-MEASURES: dict[str, Measure] = {
-    "demographic_parity_ratio": Measure(("selection_rate",), _ratio, fairlearn="ratio"),
-    "demographic_parity_difference": Measure(("selection_rate",), _gap, fairlearn="difference"),
-    "equalized_odds_ratio": Measure(("tpr", "fpr"), _ratio, fairlearn="ratio"),
-    "equalized_odds_difference": Measure(("tpr", "fpr"), _gap, fairlearn="difference"),
-    **{f"{name}_gap": Measure((name,), _gap) for name in ("auroc", "tpr", "fpr", "brier")},
+FAIRNESS_MEASURES: dict[str, FairnessMeasure] = {
+    "demographic_parity_ratio": FairnessMeasure(("selection_rate",), _ratio, fairlearn="ratio"),
+    "demographic_parity_difference": FairnessMeasure(
+        ("selection_rate",), _gap, fairlearn="difference"
+    ),
+    "equalized_odds_ratio": FairnessMeasure(("tpr", "fpr"), _ratio, fairlearn="ratio"),
+    "equalized_odds_difference": FairnessMeasure(("tpr", "fpr"), _gap, fairlearn="difference"),
+    **{f"{name}_gap": FairnessMeasure((name,), _gap) for name in ("auroc", "tpr", "fpr", "brier")},
     **{
-        f"{name}_worst_group": Measure((name,), _lowest, np.argmin)
+        f"{name}_worst_group": FairnessMeasure((name,), _lowest, np.argmin)
         for name in ("auroc", "auprc", "accuracy", "tpr", "ppv")
     },
-    **{f"{name}_worst_group": Measure((name,), _highest, np.argmax) for name in ("fpr", "brier")},
+    **{
+        f"{name}_worst_group": FairnessMeasure((name,), _highest, np.argmax)
+        for name in ("fpr", "brier")
+    },
 }
 
 
@@ -140,7 +145,7 @@ Decisions = tuple[tuple[str, int, int, int], ...]
 
 
 @dataclass(frozen=True, eq=False)
-class GroupedResampled:
+class GroupBootstrapResult:
     """An arm's metrics by group, on its stays and on every resample.
 
     Attributes:
@@ -149,11 +154,11 @@ class GroupedResampled:
         decisions: On the stays themselves.
     """
 
-    by_group: dict[str, Resampled]
+    by_group: dict[str, BootstrapResult]
     n_bootstrap: int
     decisions: Decisions
 
-    def first(self, n: int) -> "GroupedResampled":
+    def first(self, n: int) -> "GroupBootstrapResult":
         """The same of the first n resamples."""
         by_group = {group: resampled.first(n) for group, resampled in self.by_group.items()}
         return replace(self, by_group=by_group, n_bootstrap=min(n, self.n_bootstrap))
@@ -164,10 +169,10 @@ class GroupedResampled:
 
     def fairness(self) -> dict[str, FairnessInterval]:
         """The interval of each measure whose metrics there are."""
-        return {name: self._fairness(MEASURES[name]) for name in self._measures()}
+        return {name: self._fairness(FAIRNESS_MEASURES[name]) for name in self._measures()}
 
     def fairness_minus(
-        self, other: "GroupedResampled", untested: Mapping[str, str] | None = None
+        self, other: "GroupBootstrapResult", untested: Mapping[str, str] | None = None
     ) -> dict[str, Difference]:
         """Paired differences of the measures that both have; stays are those of compared groups.
 
@@ -178,15 +183,15 @@ class GroupedResampled:
         Raises:
             ValueError: The two are not of the same stays, groups and resamples.
         """
-        drawn_from, drawn_from_other = (
-            {group: resampled.drawn_from for group, resampled in arm.by_group.items()}
+        resample_key, drawn_from_other = (
+            {group: resampled.resample_key for group, resampled in arm.by_group.items()}
             for arm in (self, other)
         )
-        if drawn_from != drawn_from_other or self.n_bootstrap != other.n_bootstrap:
+        if resample_key != drawn_from_other or self.n_bootstrap != other.n_bootstrap:
             raise ValueError("arms of different stays, groups or resamples cannot be paired")
         also = other._measures()
         return {
-            name: self._minus(other, MEASURES[name], (untested or {}).get(name))
+            name: self._minus(other, FAIRNESS_MEASURES[name], (untested or {}).get(name))
             for name in self._measures()
             if name in also
         }
@@ -195,15 +200,18 @@ class GroupedResampled:
         """Names of the measures whose metrics there are."""
         return [
             name
-            for name, measure in MEASURES.items()
-            if all(set(measure.metrics) <= set(group.measured) for group in self.by_group.values())
+            for name, measure in FAIRNESS_MEASURES.items()
+            if all(
+                set(measure.metrics) <= set(group.point_estimates)
+                for group in self.by_group.values()
+            )
         ]
 
-    def _fairness(self, measure: Measure) -> FairnessInterval:
+    def _fairness(self, measure: FairnessMeasure) -> FairnessInterval:
         compared = self._compared(measure)
         measured, resamples = self._over(measure, compared)
         reason = measured.reason or self._too_few(measure, compared)
-        low, high, undefined, reason = percentiles(resamples, reason)
+        low, high, undefined, reason = percentile_interval(resamples, reason)
         worst = None
         if measure.worst and measured.reason is None:
             worst = compared[measure.worst(self._values(measure, compared)[0, :, 0])]
@@ -213,7 +221,7 @@ class GroupedResampled:
         )
 
     def _minus(
-        self, other: "GroupedResampled", measure: Measure, untested: str | None
+        self, other: "GroupBootstrapResult", measure: FairnessMeasure, untested: str | None
     ) -> Difference:
         compared, compared_other = self._compared(measure), other._compared(measure)
         first, resamples = self._over(measure, compared)
@@ -221,36 +229,38 @@ class GroupedResampled:
         if not first.reason and not second.reason and compared != compared_other:
             one_sided = sorted(set(compared) ^ set(compared_other))
             reason = f"only one arm has {' and '.join(measure.metrics)} of {', '.join(one_sided)}"
-            first = Measured(np.nan, reason)
+            first = MetricValue(np.nan, reason)
         groups = [self.by_group[group] for group in compared]
         n, n_positive = sum(each.n for each in groups), sum(each.n_positive for each in groups)
         few = self._too_few(measure, compared) or other._too_few(measure, compared_other)
         differences = resamples - resamples_other
-        return difference(first, second, differences, n, n_positive, few, untested)
+        return paired_difference(first, second, differences, n, n_positive, few, untested)
 
-    def _compared(self, measure: Measure) -> list[str]:
+    def _compared(self, measure: FairnessMeasure) -> list[str]:
         """Groups that have a value of each of a measure's metrics."""
         return [
             name
             for name, group in self.by_group.items()
-            if all(group.measured[metric].reason is None for metric in measure.metrics)
+            if all(group.point_estimates[metric].reason is None for metric in measure.metrics)
         ]
 
-    def _too_few(self, measure: Measure, compared: list[str]) -> str | None:
+    def _too_few(self, measure: FairnessMeasure, compared: list[str]) -> str | None:
         """Why the patients of the groups compared carry no interval, and which groups'."""
         why = {
             group: few
             for metric in measure.metrics
             for group in compared
-            if (few := self.by_group[group].too_few(metric))
+            if (few := self.by_group[group].too_few_reason(metric))
         }
         return "; ".join(f"{group}: {few}" for group, few in why.items()) or None
 
-    def _over(self, measure: Measure, compared: list[str]) -> tuple[Measured, np.ndarray]:
+    def _over(
+        self, measure: FairnessMeasure, compared: list[str]
+    ) -> tuple[MetricValue, np.ndarray]:
         """A measure over groups, and of every resample [n_bootstrap]."""
         if len(compared) < 2:
             reason = f"{len(compared)} of {len(self.by_group)} groups with a value, fewer than 2"
-            return Measured(np.nan, reason), np.full(self.n_bootstrap, np.nan)
+            return MetricValue(np.nan, reason), np.full(self.n_bootstrap, np.nan)
         drawn = [
             [self.by_group[group].resamples[metric] for group in compared]
             for metric in measure.metrics
@@ -260,21 +270,21 @@ class GroupedResampled:
         none = f"{' or '.join(measure.metrics)} is 0 in every group" if np.isnan(value) else None
         if measure.fairlearn and none is None:
             of_compared = tuple(each for each in self.decisions if each[0] in compared)
-            value = by_fairlearn(of_compared, measure.metrics)[measure.fairlearn]
-        return Measured(value, none), measure.compute(np.array(drawn))
+            value = fairlearn_disparity(of_compared, measure.metrics)[measure.fairlearn]
+        return MetricValue(value, none), measure.compute(np.array(drawn))
 
-    def _values(self, measure: Measure, compared: list[str]) -> np.ndarray:
+    def _values(self, measure: FairnessMeasure, compared: list[str]) -> np.ndarray:
         """Of the stays themselves [metrics, groups, 1]."""
         return np.array(
             [
-                [[self.by_group[group].measured[metric].value] for group in compared]
+                [[self.by_group[group].point_estimates[metric].value] for group in compared]
                 for metric in measure.metrics
             ]
         )
 
 
 @lru_cache(maxsize=1024)
-def by_fairlearn(decisions: Decisions, rates: tuple[str, ...]) -> dict[str, float]:
+def fairlearn_disparity(decisions: Decisions, rates: tuple[str, ...]) -> dict[str, float]:
     """What fairlearn has for how far groups are apart, in the rate where they are furthest.
 
     Of selection_rate that is demographic parity, of tpr and fpr equalized odds. Stays of one group,
@@ -312,7 +322,7 @@ def group_names(groups: np.ndarray | Sequence[object]) -> np.ndarray:
     return named
 
 
-def resample_groups(
+def bootstrap_groups(
     y_true: np.ndarray,
     y_score: np.ndarray,
     subject_ids: np.ndarray,
@@ -322,8 +332,8 @@ def resample_groups(
     n_bootstrap: int = 1000,
     seed: int = 0,
     min_group: int = MIN_GROUP,
-    cuts: Mapping[str, float] | None = None,
-) -> GroupedResampled:
+    thresholds: Mapping[str, float] | None = None,
+) -> GroupBootstrapResult:
     """Computes metrics of an arm by group, on the draws of bootstrap.resample.
 
     The order of rows changes nothing, not even a bit.
@@ -338,7 +348,7 @@ def resample_groups(
         n_bootstrap: How many resamples.
         seed: Of the draws.
         min_group: Stays; a group of fewer has no metrics.
-        cuts: By metric, its threshold where that is another one.
+        thresholds: By metric, its threshold where that is another one.
 
     Raises:
         ValueError: Arrays that are not labels, probabilities, patients and groups of the same
@@ -346,18 +356,18 @@ def resample_groups(
         CharthouseError: There is no such metric.
     """
     for name in metrics:
-        metric_named(name)
-    draws = Draws.of(y_true, y_score, subject_ids, threshold, n_bootstrap, seed)
+        get_metric(name)
+    draws = PatientBootstrap.of(y_true, y_score, subject_ids, threshold, n_bootstrap, seed)
     named = group_names(groups)
     if named.shape != (len(draws.sample),):
         raise ValueError(f"groups {named.shape} and y_true ({len(draws.sample)},) differ in shape")
     named = named[draws.sample.order]
     ordered = sorted(set(named.tolist()), key=lambda name: (name == MISSING, name))
     by_group = {
-        group: _resampled(draws.among(named == group), metrics, min_group, cuts)
+        group: _resampled(draws.subset(named == group), metrics, min_group, thresholds)
         for group in ordered
     }
-    return GroupedResampled(by_group, n_bootstrap, _decisions(draws.sample, named))
+    return GroupBootstrapResult(by_group, n_bootstrap, _decisions(draws.sample, named))
 
 
 def _decisions(sample: Sample, named: np.ndarray) -> Decisions:
@@ -370,11 +380,14 @@ def _decisions(sample: Sample, named: np.ndarray) -> Decisions:
 
 
 def _resampled(
-    group: Draws, metrics: Sequence[str], min_group: int, cuts: Mapping[str, float] | None
-) -> Resampled:
+    group: PatientBootstrap,
+    metrics: Sequence[str],
+    min_group: int,
+    thresholds: Mapping[str, float] | None,
+) -> BootstrapResult:
     """Metrics of a group, all of them undefined if it is too small."""
     n = len(group.sample)
     if n >= min_group:
-        return group.resampled(metrics, cuts)
-    too_small = Measured(np.nan, f"{n} stays, fewer than {min_group}")
-    return group.undefined(dict.fromkeys(metrics, too_small))
+        return group.evaluate(metrics, thresholds)
+    too_small = MetricValue(np.nan, f"{n} stays, fewer than {min_group}")
+    return group.all_undefined(dict.fromkeys(metrics, too_small))

@@ -11,7 +11,7 @@ here and everywhere. With TP, FP, TN, FN the four cells of the confusion matrix:
   ppv TP / (TP + FP); f1 2 TP / (2 TP + FP + FN).
 - in RATES, by the names of fairness: tpr, which is sensitivity; fpr FP / (TN + FP), which is
   1 - specificity; selection_rate (TP + FP) / n.
-- by rank, at the same operating point for every arm: sensitivity_at_alert_rate and
+- by rank, at the same operating_point point for every arm: sensitivity_at_alert_rate and
   ppv_at_alert_rate, where a given share of rows is alerted, those of the highest scores;
   specificity_at_sensitivity, where a given share of positives is found. The point is found anew in
   every resample. Of rows with equal scores that tie for the last alerts each is alerted to the
@@ -33,31 +33,35 @@ from dataclasses import dataclass
 import numpy as np
 
 from charthouse.core.errors import CharthouseError
-from charthouse.stats.samples import BY_RANK, Operating, Sample, Weighted
+from charthouse.stats.samples import DEFAULT_OPERATING_POINT, OperatingPoint, Sample, WeightedSample
 
 
 @dataclass(frozen=True)
-class Need:
+class Requirement:
     """Something a metric cannot do without, and what to say when it is missing."""
 
-    met: Callable[[Weighted], np.ndarray]  # [c]
-    otherwise: str
+    met: Callable[[WeightedSample], np.ndarray]  # [c]
+    message: str
 
 
-ROWS = Need(lambda rows: rows.total > 0, "no stays")
-POSITIVES = Need(lambda rows: rows.positives > 0, "no positive stay")
-NEGATIVES = Need(lambda rows: rows.negatives > 0, "no negative stay")
-PREDICTED = Need(lambda rows: rows.predicted > 0, "nothing is predicted positive")
-ALERTED = Need(lambda rows: rows.alerted > 0, "nothing is alerted")
-VARIES = Need(lambda rows: np.full(rows.total.shape, rows.sample.varies), "all scores are the same")
-OVERLAPS = Need(
+ROWS = Requirement(lambda rows: rows.total > 0, "no stays")
+POSITIVES = Requirement(lambda rows: rows.positives > 0, "no positive stay")
+NEGATIVES = Requirement(lambda rows: rows.negatives > 0, "no negative stay")
+PREDICTED = Requirement(lambda rows: rows.predicted > 0, "nothing is predicted positive")
+ALERTED = Requirement(lambda rows: rows.alerted > 0, "nothing is alerted")
+VARIES = Requirement(
+    lambda rows: np.full(rows.total.shape, rows.sample.varies), "all scores are the same"
+)
+OVERLAPS = Requirement(
     lambda rows: np.full(rows.total.shape, rows.sample.overlaps), "the scores separate the classes"
 )
-SLOPE = Need(lambda rows: ~np.isnan(rows.slope), "the calibration regression did not converge")
-INTERCEPT = Need(
+SLOPE = Requirement(
+    lambda rows: ~np.isnan(rows.slope), "the calibration regression did not converge"
+)
+INTERCEPT = Requirement(
     lambda rows: ~np.isnan(rows.intercept), "the calibration regression did not converge"
 )
-BOTH = (ROWS, POSITIVES, NEGATIVES)
+BOTH_CLASSES = (ROWS, POSITIVES, NEGATIVES)
 
 
 @dataclass(frozen=True)
@@ -70,12 +74,12 @@ class Metric:
         among: Of a share, the rows that it is a share of [n]; None for all other metrics.
     """
 
-    compute: Callable[[Weighted], np.ndarray]
-    needs: tuple[Need, ...]
-    among: Callable[[Sample], np.ndarray] | None = None
+    compute: Callable[[WeightedSample], np.ndarray]
+    requirements: tuple[Requirement, ...]
+    denominator: Callable[[Sample], np.ndarray] | None = None
 
 
-def _auroc(rows: Weighted) -> np.ndarray:
+def _auroc(rows: WeightedSample) -> np.ndarray:
     own, positives, to_end, above = rows.ranked
     negatives_to_end, negatives_above = to_end - positives, above - (positives - own)
     negatives = rows.negatives.astype(np.int64)
@@ -83,12 +87,12 @@ def _auroc(rows: Weighted) -> np.ndarray:
     return twice / (2 * rows.positives * rows.negatives)
 
 
-def _auprc(rows: Weighted) -> np.ndarray:
+def _auprc(rows: WeightedSample) -> np.ndarray:
     own, positives, to_end, _ = rows.ranked
     return (own * positives / np.maximum(to_end, 1)).sum(axis=0) / rows.positives
 
 
-def _f1(rows: Weighted) -> np.ndarray:
+def _f1(rows: WeightedSample) -> np.ndarray:
     return 2 * rows.true_positives / (rows.predicted + rows.positives)
 
 
@@ -109,15 +113,15 @@ def _predicted(sample: Sample) -> np.ndarray:
 
 
 def _alerted(sample: Sample) -> np.ndarray:
-    n = len(sample) * sample.operating.alert_rate
-    if (others := sample.operating.as_often_as) is not None:
+    n = len(sample) * sample.operating_point.alert_rate
+    if (others := sample.operating_point.match_alerts_of) is not None:
         n = others.sum()
     return np.searchsorted(-sample.y_score, -sample.y_score) < n
 
 
 METRICS: dict[str, Metric] = {
-    "auroc": Metric(_auroc, BOTH),
-    "auprc": Metric(_auprc, BOTH),
+    "auroc": Metric(_auroc, BOTH_CLASSES),
+    "auprc": Metric(_auprc, BOTH_CLASSES),
     "sensitivity_at_alert_rate": Metric(
         lambda rows: rows.alerted_positives / rows.positives, (ROWS, POSITIVES), _positives
     ),
@@ -125,7 +129,7 @@ METRICS: dict[str, Metric] = {
         lambda rows: rows.alerted_positives / rows.alerted, (ROWS, ALERTED), _alerted
     ),
     "specificity_at_sensitivity": Metric(
-        lambda rows: 1 - rows.cost / rows.negatives, BOTH, _negatives
+        lambda rows: 1 - rows.false_alerts / rows.negatives, BOTH_CLASSES, _negatives
     ),
     "accuracy": Metric(
         lambda rows: (rows.true_positives + rows.true_negatives) / rows.total, (ROWS,), _everyone
@@ -139,8 +143,8 @@ METRICS: dict[str, Metric] = {
     "ppv": Metric(lambda rows: rows.true_positives / rows.predicted, (ROWS, PREDICTED), _predicted),
     "f1": Metric(_f1, (ROWS, POSITIVES)),
     "brier": Metric(lambda rows: rows.errors[0] / rows.total, (ROWS,)),
-    "calibration_slope": Metric(lambda rows: rows.slope, (*BOTH, VARIES, OVERLAPS, SLOPE)),
-    "calibration_intercept": Metric(lambda rows: rows.intercept, (*BOTH, INTERCEPT)),
+    "calibration_slope": Metric(lambda rows: rows.slope, (*BOTH_CLASSES, VARIES, OVERLAPS, SLOPE)),
+    "calibration_intercept": Metric(lambda rows: rows.intercept, (*BOTH_CLASSES, INTERCEPT)),
     "ece": Metric(lambda rows: np.abs(rows.errors[1:]).sum(axis=0) / rows.total, (ROWS,)),
 }
 """What an arm is measured by, unless others are asked for."""
@@ -158,14 +162,14 @@ RATES: dict[str, Metric] = {
 
 
 @dataclass(frozen=True)
-class Measured:
+class MetricValue:
     """A metric's value; NaN with a reason where it has none."""
 
     value: float
     reason: str | None = None
 
 
-def compute(rows: Weighted, metrics: Sequence[str]) -> dict[str, np.ndarray]:
+def compute_weighted(rows: WeightedSample, metrics: Sequence[str]) -> dict[str, np.ndarray]:
     """Metrics of every weighting, each [c]; NaN where undefined.
 
     Raises:
@@ -173,30 +177,30 @@ def compute(rows: Weighted, metrics: Sequence[str]) -> dict[str, np.ndarray]:
     """
     found = {}
     for name in metrics:
-        metric = metric_named(name)
-        met = np.logical_and.reduce([need.met(rows) for need in metric.needs])
+        metric = get_metric(name)
+        met = np.logical_and.reduce([need.met(rows) for need in metric.requirements])
         with np.errstate(divide="ignore", invalid="ignore"):
             found[name] = np.where(met, metric.compute(rows), np.nan)
     return found
 
 
-def measure_sample(sample: Sample, metrics: Sequence[str]) -> dict[str, Measured]:
+def sample_metrics(sample: Sample, metrics: Sequence[str]) -> dict[str, MetricValue]:
     """Metrics of a sample, each row counted once."""
-    rows = Weighted(sample, np.ones((len(sample), 1), dtype=np.uint8))
+    rows = WeightedSample(sample, np.ones((len(sample), 1), dtype=np.uint8))
     measured = {}
-    for name, values in compute(rows, metrics).items():
+    for name, values in compute_weighted(rows, metrics).items():
         value = float(values[0])
-        measured[name] = Measured(value, _reason(rows, name) if np.isnan(value) else None)
+        measured[name] = MetricValue(value, _reason(rows, name) if np.isnan(value) else None)
     return measured
 
 
-def measure(
+def compute_metrics(
     y_true: np.ndarray,
     y_score: np.ndarray,
     threshold: float,
     metrics: Sequence[str] = tuple(METRICS),
-    operating: Operating = BY_RANK,
-) -> dict[str, Measured]:
+    operating_point: OperatingPoint = DEFAULT_OPERATING_POINT,
+) -> dict[str, MetricValue]:
     """Metrics of scored rows.
 
     Args:
@@ -204,7 +208,7 @@ def measure(
         y_score: [n], probabilities.
         threshold: Predicted positive is y_score >= threshold.
         metrics: Names from METRICS or RATES.
-        operating: Where metrics decide that decide by rank.
+        operating_point: Where metrics decide that decide by rank.
 
     Returns:
         By metric, in the order asked.
@@ -213,10 +217,10 @@ def measure(
         ValueError: Arrays that are not labels and probabilities of the same length.
         CharthouseError: There is no such metric.
     """
-    return measure_sample(Sample.of(y_true, y_score, threshold, operating), metrics)
+    return sample_metrics(Sample.of(y_true, y_score, threshold, operating_point), metrics)
 
 
-def metric_named(name: str) -> Metric:
+def get_metric(name: str) -> Metric:
     """Looks a metric up."""
     known = METRICS | RATES
     if name not in known:
@@ -252,6 +256,6 @@ def choose_threshold(y_true: np.ndarray, y_score: np.ndarray) -> float:
     return float(sample.y_score[last[np.flatnonzero(youden == youden.max())[-1]]])
 
 
-def _reason(rows: Weighted, name: str) -> str:
+def _reason(rows: WeightedSample, name: str) -> str:
     """Why a metric of the only weighting is NaN."""
-    return next(need.otherwise for need in metric_named(name).needs if not need.met(rows)[0])
+    return next(need.message for need in get_metric(name).requirements if not need.met(rows)[0])

@@ -6,7 +6,7 @@ import numpy as np
 
 from charthouse.core.errors import CharthouseError
 
-RESAMPLES_A_QUESTION = 40
+RESAMPLES_PER_COMPARISON = 40
 """For each that is corrected together: the smallest p-value of n resamples is 1 / (n + 1).
 
 Corrected for m it is about m / n, so with fewer than 20 no effect, however large, could be under
@@ -16,7 +16,7 @@ Corrected for m it is about m / n, so with fewer than 20 no effect, however larg
 
 def resamples_needed(n_bootstrap: int, asked: int) -> int:
     """How many resamples comparisons need of which so many are asked; never fewer than given."""
-    return max(n_bootstrap, RESAMPLES_A_QUESTION * asked)
+    return max(n_bootstrap, RESAMPLES_PER_COMPARISON * asked)
 
 
 def holm(p_values: Sequence[float] | np.ndarray) -> np.ndarray:

@@ -12,12 +12,12 @@ from threadpoolctl import threadpool_limits
 from charthouse.stats.bootstrap import (
     Interval,
     patient_weights,
-    percentiles,
-    too_few_patients,
+    percentile_interval,
+    too_few_patients_reason,
 )
 
 
-def resample_ratios(
+def bootstrap_ratios(
     numerators: np.ndarray,
     denominators: np.ndarray,
     subject_ids: np.ndarray,
@@ -61,22 +61,24 @@ def ratio_intervals(
     subject_ids: np.ndarray,
     n_bootstrap: int,
     seed: int,
-    why_none: str,
+    undefined_reason: str,
     *,
-    of_outcome: bool = False,
+    per_class: bool = False,
 ) -> Sequence[Interval]:
     """Ratios with their 95 % intervals; arguments as for resample_ratios.
 
     Args:
         y_true: [n], 0 or 1.
-        why_none: What it means that the denominators sum to 0.
-        of_outcome: Whether an interval takes enough patients of each class, not in all.
+        undefined_reason: What it means that the denominators sum to 0.
+        per_class: Whether an interval takes enough patients of each class, not in all.
     """
-    values, resamples = resample_ratios(numerators, denominators, subject_ids, n_bootstrap, seed)
+    values, resamples = bootstrap_ratios(numerators, denominators, subject_ids, n_bootstrap, seed)
     n, n_positive = len(y_true), int(y_true.sum())
-    few = too_few_patients(subject_ids, y_true if of_outcome else None)
+    few = too_few_patients_reason(subject_ids, y_true if per_class else None)
     found = []
     for value, drawn in zip(values, resamples.T, strict=True):
-        low, high, undefined, reason = percentiles(drawn, why_none if np.isnan(value) else few)
+        low, high, undefined, reason = percentile_interval(
+            drawn, undefined_reason if np.isnan(value) else few
+        )
         found.append(Interval(float(value), low, high, n, n_positive, undefined, reason))
     return found

@@ -18,28 +18,30 @@ EXACT = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
-class Operating:
+class OperatingPoint:
     """Where scores decide by rank, which means the same for any two arms.
 
     Attributes:
         alert_rate: The share of rows that is alerted, those of the highest scores.
         sensitivity: The share of positives that is found.
-        as_often_as: [n] bool, rows that somebody else alerts: as many are alerted, whatever
+        match_alerts_of: [n] bool, rows that somebody else alerts: as many are alerted, whatever
             alert_rate says; None for alert_rate.
     """
 
     alert_rate: float = 0.1
     sensitivity: float = 0.8
-    as_often_as: np.ndarray | None = None
+    match_alerts_of: np.ndarray | None = None
 
-    def among(self, rows: np.ndarray) -> "Operating":
+    def subset(self, rows: np.ndarray) -> "OperatingPoint":
         """The same of some rows: bool, or their places."""
         return (
-            self if self.as_often_as is None else replace(self, as_often_as=self.as_often_as[rows])
+            self
+            if self.match_alerts_of is None
+            else replace(self, match_alerts_of=self.match_alerts_of[rows])
         )
 
 
-BY_RANK = Operating()
+DEFAULT_OPERATING_POINT = OperatingPoint()
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,14 +53,14 @@ class Sample:
         y_score: [n] float64 in [0, 1].
         threshold: A row is predicted positive when y_score >= threshold.
         order: [n], where each row was before it was sorted.
-        operating: Where it is decided by rank instead.
+        operating_point: Where it is decided by rank instead.
     """
 
     y_true: np.ndarray
     y_score: np.ndarray
     threshold: float
     order: np.ndarray
-    operating: Operating = BY_RANK
+    operating_point: OperatingPoint = DEFAULT_OPERATING_POINT
 
     @classmethod
     def of(
@@ -66,7 +68,7 @@ class Sample:
         y_true: np.ndarray,
         y_score: np.ndarray,
         threshold: float,
-        operating: Operating = BY_RANK,
+        operating_point: OperatingPoint = DEFAULT_OPERATING_POINT,
     ) -> "Sample":
         """Sorts rows.
 
@@ -85,26 +87,28 @@ class Sample:
             raise ValueError("threshold is not a number")
         order = np.lexsort((y_true, -y_score))
         rows = y_true[order].astype(np.float64), y_score[order]
-        return cls(*rows, float(threshold), order, operating.among(order))
+        return cls(*rows, float(threshold), order, operating_point.subset(order))
 
     def __len__(self) -> int:
         return len(self.y_true)
 
-    def among(self, chosen: np.ndarray) -> "Sample":
+    def subset(self, chosen: np.ndarray) -> "Sample":
         """The chosen rows [n] bool, sorted as they are."""
         rows = self.y_true[chosen], self.y_score[chosen]
-        return Sample(*rows, self.threshold, self.order[chosen], self.operating.among(chosen))
+        return Sample(
+            *rows, self.threshold, self.order[chosen], self.operating_point.subset(chosen)
+        )
 
     @cached_property
-    def counted(self) -> np.ndarray:
+    def confusion_rows(self) -> np.ndarray:
         """Rows of the confusion matrix: any, positive, predicted positive, both [4, n].
 
         And those that somebody else alerts, if need be [5, n].
         """
         predicted = (self.y_score >= self.threshold).astype(np.float64)
         rows = [np.ones(len(self)), self.y_true, predicted, predicted * self.y_true]
-        if self.operating.as_often_as is not None:
-            rows.append(self.operating.as_often_as.astype(np.float64))
+        if self.operating_point.match_alerts_of is not None:
+            rows.append(self.operating_point.match_alerts_of.astype(np.float64))
         return np.stack(rows)
 
     @cached_property
@@ -119,14 +123,14 @@ class Sample:
         return np.concatenate([error[None] ** 2, np.where(inside, error, 0.0)])
 
     @cached_property
-    def ties(self) -> "Ties":
+    def ties(self) -> "TiedScores":
         """The groups of equal scores that hold a positive."""
         starts = np.flatnonzero(np.diff(self.y_score, prepend=np.nan) != 0)
         ends = np.append(starts[1:], len(self))
         positives = np.flatnonzero(self.y_true)
         group = np.searchsorted(starts, positives, side="right") - 1
         held, first = np.unique(group, return_index=True)
-        return Ties(positives, first, starts[held], ends[held])
+        return TiedScores(positives, first, starts[held], ends[held])
 
     @cached_property
     def logits(self) -> np.ndarray:
@@ -141,7 +145,7 @@ class Sample:
     @cached_property
     def overlaps(self) -> bool:
         """Whether there is a finite calibration slope; if not, no resample has one either."""
-        return calibration.overlap(self.y_true, self.logits)
+        return calibration.classes_overlap(self.y_true, self.logits)
 
     @cached_property
     def has_both_classes(self) -> bool:
@@ -149,7 +153,7 @@ class Sample:
         return np.unique(self.y_true).size == 2
 
     @cached_property
-    def recalibration(self) -> tuple[calibration.Regression, float, np.ndarray]:
+    def recalibration(self) -> tuple[calibration.Recalibration, float, np.ndarray]:
         """The regression of the slope, its deviation, and its fit [2] to rows of weight 1."""
         regression, deviation = calibration.recalibration(self.y_true, self.logits)
         prevalence = calibration.logit(self.y_true.mean())
@@ -157,15 +161,15 @@ class Sample:
         return regression, deviation, fitted[:, 0]
 
     @cached_property
-    def in_the_large(self) -> tuple[calibration.Regression, np.ndarray]:
+    def in_the_large(self) -> tuple[calibration.Recalibration, np.ndarray]:
         """The regression of the intercept, and its fit [1] to rows of weight 1."""
-        regression = calibration.in_the_large(self.y_true, self.logits)
+        regression = calibration.calibration_in_the_large(self.y_true, self.logits)
         fitted, _ = regression.fit(np.ones((len(self), 1)), np.zeros(1))
         return regression, fitted[:, 0]
 
 
 @dataclass(frozen=True)
-class Ties:
+class TiedScores:
     """Groups of equal scores that hold a positive, highest score first.
 
     Attributes:
@@ -182,7 +186,7 @@ class Ties:
 
 
 @dataclass(frozen=True, eq=False)
-class Weighted:
+class WeightedSample:
     """A sample under weightings; each sum is computed when a metric first asks for it.
 
     Attributes:
@@ -200,7 +204,7 @@ class Weighted:
 
     @cached_property
     def _counts(self) -> np.ndarray:
-        return self.sample.counted @ self._floats
+        return self.sample.confusion_rows @ self._floats
 
     @property
     def total(self) -> np.ndarray:
@@ -258,8 +262,8 @@ class Weighted:
     @cached_property
     def alerted(self) -> np.ndarray:
         """How many rows are alerted by rank [c], not always a whole number."""
-        if self.sample.operating.as_often_as is None:
-            return self.sample.operating.alert_rate * self.total
+        if self.sample.operating_point.match_alerts_of is None:
+            return self.sample.operating_point.alert_rate * self.total
         return self._counts[4]
 
     @cached_property
@@ -273,10 +277,10 @@ class Weighted:
         return np.where(held, found - own + tied * positive, self.positives)
 
     @cached_property
-    def cost(self) -> np.ndarray:
+    def false_alerts(self) -> np.ndarray:
         """The negatives that are alerted before so many positives are found by rank [c]."""
         own, positives, to_end, above = self.ranked
-        wanted = self.sample.operating.sensitivity * self.positives
+        wanted = self.sample.operating_point.sensitivity * self.positives
         group, _ = _first(positives >= wanted - EXACT)
         own, found, start, end = (group(each) for each in (own, positives, above, to_end))
         share = np.clip((wanted - (found - own)) / np.maximum(own, 1), 0, 1)

@@ -21,8 +21,13 @@ from charthouse.synth import vital_signs as vs
 from charthouse.synth.filler_items import FILLER_ITEMS
 from charthouse.synth.gzip_writer import GzipWriter
 from charthouse.synth.population import DAY, HOUR, NO_TIME, Ints, Population
-from charthouse.synth.random_streams import Stream, rng_for
-from charthouse.synth.vital_sign_rows import VitalRows, draw_vitals, plan_charting, plan_plants
+from charthouse.synth.random_streams import RandomStream, rng_for
+from charthouse.synth.vital_sign_rows import (
+    VitalRows,
+    draw_vitals,
+    plan_charting,
+    plan_planted_values,
+)
 
 HEADER = (
     b"subject_id,hadm_id,stay_id,caregiver_id,charttime,storetime,"
@@ -142,7 +147,7 @@ def write_chartevents(
     """
     stays = population.stays
     charting = plan_charting(stays, seed)
-    plants = plan_plants(stays, charting, seed)
+    plants = plan_planted_values(stays, charting, seed)
     target = np.rint(rows_per_stay * stays.seconds / stays.seconds.mean()).astype(np.int64)
     endings, delays = _Endings(), _storetime_delays()
     truth = ChartTruth()
@@ -150,7 +155,7 @@ def write_chartevents(
         out.write(HEADER)
         for chunk, chosen in enumerate(cut_by_hours(stays.seconds)):
             rows = draw_vitals(stays, charting, plants, chosen, seed, chunk)
-            rng = rng_for(seed, Stream.FILLER, chunk)
+            rng = rng_for(seed, RandomStream.FILLER, chunk)
             intime, outtime = stays.intime[chosen], stays.outtime[chosen]
             vital_count = np.bincount(rows.stay, minlength=len(intime))
             stay, charttime = _filler_times(rng, intime, outtime, target[chosen] - vital_count)

@@ -26,6 +26,6 @@ def write_table(path: Path, table: pa.Table, pool: ThreadPoolExecutor) -> int:
     return int(table.num_rows)
 
 
-def quoted(text: str) -> str:
+def csv_quoted(text: str) -> str:
     """A text field in quotes, with the quotes inside it doubled."""
     return '"' + text.replace('"', '""') + '"'

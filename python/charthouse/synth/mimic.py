@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from charthouse.synth.version import Progress
+from charthouse.synth.version import SynthProgress
 
 
 def write_synthetic_mimic(
@@ -14,7 +14,7 @@ def write_synthetic_mimic(
     rows_per_stay: float = 4286.0,
     image_pixels: int = 256,
     threads: int | None = None,
-    progress: Progress | None = None,
+    progress: SynthProgress | None = None,
 ) -> dict[str, Any]:
     """Write a synthetic MIMIC-IV, MIMIC-IV-Note and MIMIC-CXR below ``out``.
 

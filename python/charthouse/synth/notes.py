@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from charthouse.synth.csv_table import quoted
+from charthouse.synth.csv_table import csv_quoted
 from charthouse.synth.gzip_writer import GzipWriter
 from charthouse.synth.population import Ints, Population
-from charthouse.synth.random_streams import Stream, rng_for
+from charthouse.synth.random_streams import RandomStream, rng_for
 from charthouse.synth.report_text import FAMILIES, discharge_text, draw_grades, radiology_text
 from charthouse.synth.schedule import EXAMS, Reports, Summaries
 
@@ -44,7 +44,7 @@ def write_radiology(
         notes.write(NOTE_HEADER)
         details.write(DETAIL_HEADER)
         for chunk, part in _slices(len(reports)):
-            rng = rng_for(seed, Stream.WORDING, chunk)
+            rng = rng_for(seed, RandomStream.WORDING, chunk)
             pick = random.Random(int(rng.integers(1 << 62)))
             # Every family's grades for every report: simpler than sorting by family, and cheap.
             grades = {
@@ -76,7 +76,7 @@ def write_radiology(
                 note = f"{subjects[i]}-{kind}-{seq}"
                 rows.append(
                     f"{note},{subjects[i]},{hadm or ''},{kind},{seq},"
-                    f"{charted[i]},{stored[i]},{quoted(text)}\n"
+                    f"{charted[i]},{stored[i]},{csv_quoted(text)}\n"
                 )
                 more.append(
                     f"{note},{subjects[i]},exam_code,{code},1\n"
@@ -100,7 +100,7 @@ def write_discharge(
         notes.write(NOTE_HEADER)
         details.write(DETAIL_HEADER)
         for chunk, part in _slices(len(summaries.admission)):
-            rng = rng_for(seed, Stream.WORDING, 1_000_000 + chunk)
+            rng = rng_for(seed, RandomStream.WORDING, 1_000_000 + chunk)
             pick = random.Random(int(rng.integers(1 << 62)))
             admission = summaries.admission[part]
             person = admissions.patient[admission]
@@ -130,7 +130,7 @@ def write_discharge(
                 note = f"{subject}-DS-{seq}"
                 rows.append(
                     f"{note},{subject},{admissions.hadm_id[which]},DS,{seq},"
-                    f"{charted[i]},{stored[i]},{quoted(text)}\n"
+                    f"{charted[i]},{stored[i]},{csv_quoted(text)}\n"
                 )
                 more.append(f"{note},{subject},author,___,1\n")
             notes.write("".join(rows).encode())

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charthouse.synth import categories
-from charthouse.synth.random_streams import Stream, rng_for
+from charthouse.synth.random_streams import RandomStream, rng_for
 from charthouse.synth.signal import Bools, Floats, Latents, draw_death, draw_los_days, scaled_age
 
 Ints = NDArray[np.int64]
@@ -168,7 +168,7 @@ def build_population(stays: int, seed: int) -> Population:
         stays: Number of ICU stays, at least 1.
         seed: Seed of the run.
     """
-    rng = rng_for(seed, Stream.POPULATION)
+    rng = rng_for(seed, RandomStream.POPULATION)
     careers = _draw_careers(rng, stays)
     patient, admission = careers.patient, careers.admission
     patients, admissions = int(patient[-1]) + 1, int(admission[-1]) + 1
@@ -228,7 +228,7 @@ def build_population(stays: int, seed: int) -> Population:
     gender = np.where(rng.random(patients) < 0.56, "M", "F").astype(object)
     last_of_patient = np.append(np.flatnonzero(new_patient)[1:], stays) - 1
     group, anchored = _place_in_time(
-        rng_for(seed, Stream.ERAS),
+        rng_for(seed, RandomStream.ERAS),
         categories.draw_index(rng, list(categories.YEAR_GROUPS.values()), patients),
         year_of(intime[last_of_patient]) - anchor_year,
     )

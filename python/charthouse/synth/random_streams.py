@@ -7,7 +7,7 @@ from enum import IntEnum
 import numpy as np
 
 
-class Stream(IntEnum):
+class RandomStream(IntEnum):
     """What a stream of random numbers is for."""
 
     POPULATION = 1
@@ -21,6 +21,6 @@ class Stream(IntEnum):
     ERAS = 9
 
 
-def rng_for(seed: int, stream: Stream, chunk: int = 0) -> np.random.Generator:
+def rng_for(seed: int, stream: RandomStream, chunk: int = 0) -> np.random.Generator:
     """The generator of one stream and chunk."""
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence((seed, stream, chunk))))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from charthouse.synth.population import DAY, HOUR, Bools, Floats, Ints, Population
-from charthouse.synth.random_streams import Stream, rng_for
+from charthouse.synth.random_streams import RandomStream, rng_for
 from charthouse.synth.studies import Studies
 
 EXAMS: tuple[tuple[str, str, str], ...] = (  # family, EXAMINATION line, exam code
@@ -61,7 +61,7 @@ class Summaries:
 
 def plan_reports(population: Population, studies: Studies, seed: int) -> Reports:
     """Plan the radiology reports: one for each X-ray study, and those of other exams."""
-    rng = rng_for(seed, Stream.REPORTS)
+    rng = rng_for(seed, RandomStream.REPORTS)
     stays, admissions = population.stays, population.admissions
     n = len(stays)
     rows = np.arange(n)
@@ -136,7 +136,7 @@ def plan_reports(population: Population, studies: Studies, seed: int) -> Reports
 
 def plan_summaries(population: Population, seed: int) -> Summaries:
     """Plan the discharge summaries of about nine in ten admissions."""
-    rng = rng_for(seed, Stream.REPORTS, 1)
+    rng = rng_for(seed, RandomStream.REPORTS, 1)
     admissions = population.admissions
     chosen = np.flatnonzero(rng.random(len(admissions)) < 0.9)
     # MIMIC gives the day of discharge as charttime, and signing takes days.

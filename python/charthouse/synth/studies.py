@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charthouse.synth.population import DAY, HOUR, Ints, Population, unique_ids, year_of
-from charthouse.synth.random_streams import Stream, rng_for
+from charthouse.synth.random_streams import RandomStream, rng_for
 
 # Loadings of each feature of a picture on (severity, image's own latent); the rest is noise.
 CONTENT: dict[str, tuple[float, float]] = {
@@ -70,7 +70,7 @@ class Images:
 
 def draw_studies(population: Population, seed: int) -> Studies:
     """Draw when each patient is X-rayed and what it shows, and keep the studies of YEARS."""
-    rng = rng_for(seed, Stream.STUDIES)
+    rng = rng_for(seed, RandomStream.STUDIES)
     stays = population.stays
     n = len(stays)
     days = stays.seconds / DAY
@@ -132,7 +132,7 @@ def draw_studies(population: Population, seed: int) -> Studies:
 
 def draw_images(studies: Studies, seed: int) -> Images:
     """Draw the pictures of every study and their DICOM ids."""
-    rng = rng_for(seed, Stream.STUDIES, 1)
+    rng = rng_for(seed, RandomStream.STUDIES, 1)
     count = np.array([len(views) for views in VIEWS])[studies.views]
     study = np.repeat(np.arange(len(studies)), count)
     view = np.array([view for place in studies.views for view in VIEWS[place]], dtype=object)

@@ -4,5 +4,5 @@ from collections.abc import Callable
 
 GENERATOR_VERSION = "1.2"
 
-Progress = Callable[[str, int, int], None]
+SynthProgress = Callable[[str, int, int], None]
 """Called as ``progress(label, done, total)``."""

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from charthouse.synth import vital_signs as vs
 from charthouse.synth.categories import ARTERIAL_LINE_BY_UNIT
 from charthouse.synth.population import HOUR, Ints, Stays
-from charthouse.synth.random_streams import Stream, rng_for
+from charthouse.synth.random_streams import RandomStream, rng_for
 from charthouse.synth.signal import Bools, Floats
 
 PLANTED_SHARE = 0.0006  # of stays that hold each planted value; at least one
@@ -29,7 +29,7 @@ Ints32 = NDArray[np.int32]
 
 
 @dataclass(frozen=True)
-class Charting:
+class ChartingPlan:
     """What is charted for each stay, shape ``(n,)`` each."""
 
     vitals: Bools
@@ -44,7 +44,7 @@ class Charting:
 
 
 @dataclass(frozen=True)
-class Plants:
+class PlantedValues:
     """Rows planted at and beyond the bounds, sorted by stay, shape ``(k,)`` each."""
 
     stay: Ints
@@ -65,9 +65,9 @@ class VitalRows:
     duplicate: Bools  # repeats another row's stay, time and item with another value
 
 
-def plan_charting(stays: Stays, seed: int) -> Charting:
+def plan_charting(stays: Stays, seed: int) -> ChartingPlan:
     """Decide for every stay which variables it has at all."""
-    rng = rng_for(seed, Stream.PLANTS)
+    rng = rng_for(seed, RandomStream.PLANTS)
     n = len(stays)
 
     def some(share: float | Floats) -> Bools:
@@ -75,7 +75,7 @@ def plan_charting(stays: Stays, seed: int) -> Charting:
 
     vitals = ~some(NO_VITALS)
     arterial = some(np.array(ARTERIAL_LINE_BY_UNIT)[stays.unit])
-    return Charting(
+    return ChartingPlan(
         vitals=vitals,
         arterial=arterial,
         cuff=some(0.98),
@@ -88,12 +88,12 @@ def plan_charting(stays: Stays, seed: int) -> Charting:
     )
 
 
-def plan_plants(stays: Stays, charting: Charting, seed: int) -> Plants:
+def plan_planted_values(stays: Stays, charting: ChartingPlan, seed: int) -> PlantedValues:
     """Choose the stay and time of every planted value, within the first day of the stay.
 
     Each value of each variable is planted at least once wherever any stay has the variable.
     """
-    rng = rng_for(seed, Stream.PLANTS, 1)
+    rng = rng_for(seed, RandomStream.PLANTS, 1)
     each = max(1, round(len(stays) * PLANTED_SHARE))
     parts: list[tuple[Ints, Ints16, Ints32, Ints]] = []
     for place, sign in enumerate(vs.VITAL_SIGNS):
@@ -116,12 +116,12 @@ def plan_plants(stays: Stays, charting: Charting, seed: int) -> Plants:
         parts.append((stay, np.full(count, place, np.int16), np.tile(values, each), time))
     if not parts:
         none = np.zeros(0, np.int64)
-        return Plants(none, none.astype(np.int16), none.astype(np.int32), none)
+        return PlantedValues(none, none.astype(np.int16), none.astype(np.int32), none)
     stay, place_of, value, time = (
         np.concatenate([part[column] for part in parts]) for column in range(4)
     )
     order = np.argsort(stay, kind="stable")
-    return Plants(stay[order], place_of[order], value[order], time[order])
+    return PlantedValues(stay[order], place_of[order], value[order], time[order])
 
 
 class _Chunk:
@@ -232,7 +232,12 @@ class _Chunk:
 
 
 def draw_vitals(
-    stays: Stays, charting: Charting, plants: Plants, chosen: slice, seed: int, chunk: int
+    stays: Stays,
+    charting: ChartingPlan,
+    plants: PlantedValues,
+    chosen: slice,
+    seed: int,
+    chunk: int,
 ) -> VitalRows:
     """Draw all vital-sign rows of the stays in ``chosen``.
 
@@ -244,7 +249,7 @@ def draw_vitals(
         seed: Seed of the run.
         chunk: Number of the chunk, for its own stream of random numbers.
     """
-    rng = rng_for(seed, Stream.VITALS, chunk)
+    rng = rng_for(seed, RandomStream.VITALS, chunk)
     work = _Chunk(rng, stays, chosen)
     has = charting.vitals[chosen]
     work.make_hours(charting.early[chosen], charting.late[chosen])

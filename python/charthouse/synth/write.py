@@ -19,7 +19,7 @@ from charthouse.synth.population import build_population
 from charthouse.synth.schedule import plan_reports, plan_summaries
 from charthouse.synth.studies import draw_images, draw_studies
 from charthouse.synth.truth import gather_truth
-from charthouse.synth.version import GENERATOR_VERSION, Progress
+from charthouse.synth.version import GENERATOR_VERSION, SynthProgress
 from charthouse.synth.vital_sign_rows import plan_charting
 from charthouse.synth.xrays import write_cxr_tables, write_pictures
 
@@ -35,7 +35,7 @@ def write_all(
     rows_per_stay: float,
     image_pixels: int,
     threads: int | None,
-    progress: Progress,
+    progress: SynthProgress,
 ) -> dict[str, Any]:
     """See `charthouse.synth.write_synthetic_mimic`."""
     _check_arguments(stays, seed, rows_per_stay, image_pixels)
@@ -64,7 +64,7 @@ def write_all(
 
 
 def _write_parts(
-    root: Path, settings: dict[str, Any], pool: ThreadPoolExecutor, progress: Progress
+    root: Path, settings: dict[str, Any], pool: ThreadPoolExecutor, progress: SynthProgress
 ) -> dict[str, Any]:
     """Write every file below ``root``, truths last."""
     stays, seed, pixels = settings["stays"], settings["seed"], settings["image_pixels"]

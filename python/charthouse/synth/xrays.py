@@ -14,7 +14,7 @@ from charthouse.core.synthetic_marker import PICTURE_COMMENT
 from charthouse.synth.csv_table import write_table
 from charthouse.synth.phantom import draw_chest
 from charthouse.synth.population import Ints, Objects, Patients
-from charthouse.synth.random_streams import Stream, rng_for
+from charthouse.synth.random_streams import RandomStream, rng_for
 from charthouse.synth.studies import FEATURES, VIEWS, Images, Studies
 
 FINDINGS = (
@@ -84,7 +84,7 @@ def write_cxr_tables(
     pool: ThreadPoolExecutor,
 ) -> dict[str, int]:
     """Write the six .csv.gz files; returns their row counts by file name."""
-    rng = rng_for(seed, Stream.STUDIES, 2)
+    rng = rng_for(seed, RandomStream.STUDIES, 2)
     subject = patients.subject_id[studies.patient]
     paths = _study_paths(patients, studies)
     of = images.study
@@ -187,7 +187,7 @@ def write_pictures(
         study = int(images.study[place])
         target = folder / paths[study] / f"{images.dicom_id[place]}.jpg"
         target.parent.mkdir(parents=True, exist_ok=True)
-        rng = rng_for(seed, Stream.PICTURES, place)
+        rng = rng_for(seed, RandomStream.PICTURES, place)
         picture = draw_chest(rng, image_pixels, studies.content[study], images.view[place])
         picture.save(target, quality=JPEG_QUALITY, comment=PICTURE_COMMENT)
 

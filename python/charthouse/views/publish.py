@@ -21,13 +21,13 @@ from pathlib import Path
 import duckdb
 
 from charthouse.core.cohort import require_result_tables
-from charthouse.core.data_kind import kind_of, tag
+from charthouse.core.data_kind import data_kind_of, tag
 from charthouse.core.errors import CharthouseError
-from charthouse.core.interrupts import how
+from charthouse.core.interrupts import describe_interrupt
 from charthouse.core.local_paths import require_local
-from charthouse.core.progress import Say
+from charthouse.core.progress import PrintLine
 from charthouse.core.provenance import code_version
-from charthouse.core.warehouse import Unwritten, open_copy, text_literal
+from charthouse.core.warehouse import WriteError, open_copy, text_literal
 from charthouse.views.free_text import (
     EMBEDDINGS,
     FITTED,
@@ -87,7 +87,7 @@ def modified_ns(warehouse: Path) -> int:
     return max((file.stat().st_mtime_ns for file in files if file.exists()), default=0)
 
 
-def publish(warehouse: Path, options: Options, *, say: Say) -> Path:
+def publish(warehouse: Path, options: Options, *, say: PrintLine) -> Path:
     """Writes the copy, and puts it in the place of the former one.
 
     Args:
@@ -115,7 +115,9 @@ def publish(warehouse: Path, options: Options, *, say: Say) -> Path:
             finally:
                 _sweep(out)
     except KeyboardInterrupt as interrupt:
-        raise CharthouseError(f"{how(interrupt)}. A former copy is as it was.") from None
+        raise CharthouseError(
+            f"{describe_interrupt(interrupt)}. A former copy is as it was."
+        ) from None
     except (duckdb.CatalogException, duckdb.BinderException) as error:
         raise CharthouseError(
             f"{warehouse}: a table or view of it is of an older clone"
@@ -197,7 +199,7 @@ def _not_ours(out: Path) -> Iterator[Path]:
             yield versions
 
 
-def _write(warehouse: Path, version: Path, options: Options, unwritten: Unwritten) -> list[str]:
+def _write(warehouse: Path, version: Path, options: Options, unwritten: WriteError) -> list[str]:
     """All files of a version, and what to say of them."""
     began = time.monotonic()
     with open_copy(warehouse, version / FILE, unwritten) as db:
@@ -205,7 +207,7 @@ def _write(warehouse: Path, version: Path, options: Options, unwritten: Unwritte
         ((is_synthetic, data_kind),) = db.execute(
             "select is_synthetic, data_kind from marts.cohort_definition"
         ).fetchall()
-        kind = kind_of({"is_synthetic": is_synthetic, "data_kind": data_kind})
+        kind = data_kind_of({"is_synthetic": is_synthetic, "data_kind": data_kind})
         keeps_text = kind == "synthetic" or options.with_text
         schemas = (*COPIED, *([EMBEDDINGS] * options.embeddings))
         texts = [] if options.with_text else free_text(db, schemas)

@@ -38,7 +38,7 @@ class ColumnType:
 
     name: str  # as SQL calls it
     arrow: pa.DataType
-    certain: Callable[[pa.StringArray, pa.Array], bool]
+    is_exact: Callable[[pa.StringArray, pa.Array], bool]
     """Whether these texts are for certain what Arrow made of them; may raise pa.ArrowInvalid."""
     fault: Callable[[bytes], Fault | None]
     """What is wrong with one text, which is not empty; None where nothing is."""
@@ -132,7 +132,9 @@ def _with_minutes(texts: pa.StringArray, times: pa.Array) -> bool:
     lengths = _lengths(texts)
     if texts.null_count:
         lengths = lengths[lengths > 0]
-    return (not lengths.size or bool(lengths.min() >= len("2150-01-31 08:05"))) and in_years(times)
+    return (not lengths.size or bool(lengths.min() >= len("2150-01-31 08:05"))) and within_years(
+        times
+    )
 
 
 def _date_fault(text: bytes) -> Fault | None:
@@ -145,7 +147,7 @@ def _date_fault(text: bytes) -> Fault | None:
     return None
 
 
-def in_years(times: pa.Array) -> bool:
+def within_years(times: pa.Array) -> bool:
     """Whether all are of the years 1 to 9999: Arrow and Parquet know others, and infinity."""
     is_date = times.type == pa.date32()
     bounds = compute.min_max(times.cast(pa.int32() if is_date else pa.int64()))
@@ -232,7 +234,7 @@ _INTEGER = ColumnType("INTEGER", pa.int32(), _of_digits, _whole_number_fault, _n
 _DOUBLE = ColumnType("DOUBLE", pa.float64(), _none_too_large, _number_fault, _numbers("DOUBLE"))
 _TIMESTAMP = ColumnType("TIMESTAMP", pa.timestamp("us"), _with_minutes, _time_fault, _times)
 _DATE_ONLY = ColumnType(
-    "DATE", pa.date32(), lambda texts, dates: in_years(dates), _date_fault, _dates
+    "DATE", pa.date32(), lambda texts, dates: within_years(dates), _date_fault, _dates
 )
 _VARCHAR = ColumnType("VARCHAR", pa.string(), _utf8, _text_fault, _texts)
 

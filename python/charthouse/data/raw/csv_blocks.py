@@ -26,7 +26,7 @@ class Block:
     """The first place where the quotes are not those of a csv: position in data, and what it is."""
 
 
-def whole_records(file: BufferedIOBase) -> Iterator[bytearray | None]:
+def split_records(file: BufferedIOBase) -> Iterator[bytearray | None]:
     """Cuts a csv between records.
 
     What comes is about as large as BLOCK_BYTES, or as its one record; memory is that of a few. A
@@ -70,7 +70,7 @@ def _end_of_records(data: bytearray, quotes: np.ndarray) -> int:
     return end
 
 
-def block_of(data: bytearray) -> Block:
+def inspect_block(data: bytearray) -> Block:
     """Looks at whole records."""
     quotes = _positions(data, _QUOTE)
     if quotes.size:

@@ -16,10 +16,10 @@ import pyarrow as pa
 import pyarrow.csv as arrow_csv
 
 from charthouse.core.errors import CharthouseError
-from charthouse.core.prefetch import ahead, drawn_ahead
+from charthouse.core.prefetch import prefetch, prefetch_map
 from charthouse.data.raw.column_types import CORRECT, ColumnType
-from charthouse.data.raw.csv_blocks import LARGEST_RECORD, Block, block_of, whole_records
-from charthouse.data.raw.file_bytes import Digest, opened, other_kind
+from charthouse.data.raw.csv_blocks import LARGEST_RECORD, Block, inspect_block, split_records
+from charthouse.data.raw.file_bytes import Hasher, detect_kind, open_text
 
 LARGEST_HEADER = 1 << 20
 _LIMITED = threading.Lock()  # csv's limit on a field is of the whole process
@@ -31,7 +31,7 @@ ARROW_BLOCK_BYTES = 2 << 20  # what Arrow parses at a time
 class CsvFile:
     """A .csv or .csv.gz, opened once."""
 
-    def __init__(self, path: Path, digest: Digest) -> None:
+    def __init__(self, path: Path, digest: Hasher) -> None:
         """Reads the first line; the digest gets the file's bytes as they are read.
 
         Raises:
@@ -56,8 +56,8 @@ class CsvFile:
         """
         body = itertools.chain([self._first] if self._first else [], self._blocks)
         line = 2
-        with closing(drawn_ahead(body, 2)) as blocks:
-            read = ahead(lambda block: _typed(block, self.header, wanted), blocks, 2, 3)
+        with closing(prefetch(body, 2)) as blocks:
+            read = prefetch_map(lambda block: _typed(block, self.header, wanted), blocks, 2, 3)
             try:
                 for table, lines in read:
                     yield from table.to_batches()
@@ -77,7 +77,7 @@ def _names_in(path: Path, line: bytearray) -> list[str]:
     text = line.decode("utf-8-sig", errors="replace").strip()
     others = [name for sign, name in _SEPARATORS.items() if text.count(sign) > text.count(",")]
     fault, mend = "has a first line that is none of a csv", "Fetch it again."
-    if found := other_kind(line):
+    if found := detect_kind(line):
         fault, mend = f"holds {found} and no csv", "Fetch it again, or write it as csv in UTF-8."
     elif b"\0" in line:
         fault = "has NUL bytes in its first line, as UTF-16 and UTF-32 text has"
@@ -88,15 +88,17 @@ def _names_in(path: Path, line: bytearray) -> list[str]:
     elif others:
         fault = f"has {others[0]} between its columns in place of commas"
         mend = "Write it again with commas, or fetch it again."
-    elif len(line) <= LARGEST_HEADER and not block_of(line.removeprefix(codecs.BOM_UTF8)).fault:
+    elif (
+        len(line) <= LARGEST_HEADER and not inspect_block(line.removeprefix(codecs.BOM_UTF8)).fault
+    ):
         with suppress(csv.Error):
             return [name.strip() for name in next(csv.reader([text], strict=True))]
     raise CharthouseError(f"{path} {fault}. {mend}")
 
 
-def _blocks(path: Path, digest: Digest) -> Iterator[bytearray | None]:
-    with opened(path, digest) as file:
-        yield from whole_records(file)
+def _blocks(path: Path, digest: Hasher) -> Iterator[bytearray | None]:
+    with open_text(path, digest) as file:
+        yield from split_records(file)
 
 
 class _Refused(Exception):
@@ -128,7 +130,7 @@ def _typed(
     """
     if data is None:
         raise _Refused(0, _TOO_LARGE)
-    block = block_of(data)
+    block = inspect_block(data)
     if block.fault:
         position, what = block.fault
         raise _Refused(data.count(b"\n", 0, position), f": {what}")
@@ -149,7 +151,7 @@ def _converted(
         certain, columns = True, {}
         for name, kind in wanted.items():
             made = [chunk.cast(kind.arrow) for chunk in texts[name].chunks]
-            certain &= all(map(kind.certain, texts[name].chunks, made))
+            certain &= all(map(kind.is_exact, texts[name].chunks, made))
             columns[name] = pa.chunked_array(made, kind.arrow)
         table = pa.table(columns)
     except pa.ArrowInvalid:

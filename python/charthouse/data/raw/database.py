@@ -15,7 +15,7 @@ from charthouse.core.errors import CharthouseError
 from charthouse.core.local_paths import RAW_DATABASE
 from charthouse.core.project import RawTable
 from charthouse.core.synthetic_marker import has_marker, why_not_synthetic
-from charthouse.data.raw.files import is_origin, origin, raw_file, root_folder
+from charthouse.data.raw.files import find_raw_file, is_copy_of, origin_line, root_folder
 from charthouse.data.raw.reader import require_columns
 from charthouse.data.raw.stream import RawStream
 
@@ -27,7 +27,7 @@ class RawDatabase:
         """Args: tables: all that are declared."""
         self._tables = {table.relation: table for table in tables}
         self._streams = {
-            name: RawStream(table.columns, partial(raw_file, table))
+            name: RawStream(table.columns, partial(find_raw_file, table))
             for name, table in self._tables.items()
         }
 
@@ -66,16 +66,16 @@ class RawDatabase:
     def raw_file(self, table: str) -> str:
         """Called from SQL."""
         try:
-            file = raw_file(self._tables[table])
+            file = find_raw_file(self._tables[table])
             if file is not None:
                 require_columns(file, self._tables[table].columns)
-            return json.dumps({"path": file and str(file), "origin": origin(file)})
+            return json.dumps({"path": file and str(file), "origin": origin_line(file)})
         except CharthouseError as error:
             return json.dumps({"refusal": str(error)})
 
     def is_raw_origin(self, table: str, comment: str) -> bool:
         """Called from SQL."""
-        return is_origin(raw_file(self._tables[table]), comment)
+        return is_copy_of(find_raw_file(self._tables[table]), comment)
 
     def raw_sha256(self, table: str) -> str:
         """Called from SQL."""
@@ -83,7 +83,7 @@ class RawDatabase:
 
     def why_not_synthetic(self, table: str, sha256: str) -> str | None:
         """Called from SQL."""
-        root, file = root_folder(self._tables[table]), raw_file(self._tables[table])
+        root, file = root_folder(self._tables[table]), find_raw_file(self._tables[table])
         if root is None or file is None or not has_marker(root):
             return ""
         return why_not_synthetic(root, {file.relative_to(root).as_posix(): sha256})

@@ -20,7 +20,7 @@ from charthouse.core.errors import CharthouseError
 CHUNK_BYTES = 8 << 20
 
 
-class Digest(Protocol):
+class Hasher(Protocol):
     """As those of hashlib."""
 
     def update(self, data: Any, /) -> None:
@@ -52,7 +52,7 @@ _OTHERS = {
 class _Hashed(io.RawIOBase):
     """A file whose bytes go through a digest as they are read."""
 
-    def __init__(self, file: io.FileIO, digest: Digest) -> None:
+    def __init__(self, file: io.FileIO, digest: Hasher) -> None:
         super().__init__()
         self._file, self._digest = file, digest
 
@@ -73,7 +73,7 @@ class _Inflated(igzip.IGzipFile):
 
 
 @contextmanager
-def opened(path: Path, digest: Digest) -> Iterator[io.BufferedIOBase]:
+def open_text(path: Path, digest: Hasher) -> Iterator[io.BufferedIOBase]:
     """A .csv or .csv.gz as a file of the text it holds.
 
     Args:
@@ -84,7 +84,7 @@ def opened(path: Path, digest: Digest) -> Iterator[io.BufferedIOBase]:
         CharthouseError: cut, damaged, not readable, or no such file as its ending says; where
             reading it shows that, at the end of the with statement.
     """
-    require_kind(path)
+    require_file_kind(path)
     try:
         with path.open("rb", buffering=0) as file:
             hashed = _Hashed(file, digest)
@@ -95,15 +95,15 @@ def opened(path: Path, digest: Digest) -> Iterator[io.BufferedIOBase]:
             f"{path} is {gzip_fault(path) or 'damaged'}. Fetch it again."
         ) from None
     except OSError as error:
-        raise not_readable(path, error) from None
+        raise unreadable_error(path, error) from None
 
 
-def other_kind(begins: bytes | bytearray) -> str | None:
+def detect_kind(begins: bytes | bytearray) -> str | None:
     """What a file is that begins so; None where that may be a csv."""
     return next((name for magic, name in _OTHERS.items() if begins.startswith(magic)), None)
 
 
-def require_kind(path: Path) -> None:
+def require_file_kind(path: Path) -> None:
     """Refuses a file whose first bytes say that it is no such file as its ending says.
 
     Raises:
@@ -115,9 +115,9 @@ def require_kind(path: Path) -> None:
         with path.open("rb") as file:
             begins = file.read(16)
     except OSError as error:
-        raise not_readable(path, error) from None
+        raise unreadable_error(path, error) from None
     expected = {".gz": _GZ, ".parquet": b"PAR1"}.get(path.suffix, b"")
-    found = other_kind(begins)
+    found = detect_kind(begins)
     if not begins or (expected and begins.startswith(expected)) or not (expected or found):
         return
     kind = {".gz": "gz", ".parquet": "Parquet file"}.get(path.suffix, "csv")
@@ -132,7 +132,7 @@ def _something(begins: bytes) -> str:
     return "plain text" if is_text and begins.isascii() else "something else"
 
 
-def not_readable(path: Path, error: OSError) -> CharthouseError:
+def unreadable_error(path: Path, error: OSError) -> CharthouseError:
     """What to say of a file that the system does not let be read."""
     return CharthouseError(
         f"{path} is not readable ({error.strerror or 'its disk does not answer'}). Correct its"

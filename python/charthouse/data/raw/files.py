@@ -32,7 +32,7 @@ def root_folder(table: RawTable) -> Path | None:
     )
 
 
-def raw_file(table: RawTable) -> Path | None:
+def find_raw_file(table: RawTable) -> Path | None:
     """The file of a table, in whichever of the three forms; None where its source is absent.
 
     Raises:
@@ -68,7 +68,7 @@ def _is_empty(folder: Path) -> bool:
         return True
 
 
-def origin(file: Path | None) -> str:
+def origin_line(file: Path | None) -> str:
     """A line that is another one for any other file, and the same however the path is spelled.
 
     It stands in the comment of a copy, the SHA-256 of what was read behind it.
@@ -86,14 +86,14 @@ def origin(file: Path | None) -> str:
     )
 
 
-def is_origin(file: Path | None, comment: str) -> bool:
+def is_copy_of(file: Path | None, comment: str) -> bool:
     """Whether a copy with this comment holds what the file does.
 
     Where the file was moved, copied or touched, its bytes are looked at, if there are as many: that
     takes a small part of the time of reading it.
     """
     try:
-        is_same, read = origin(file) in comment, _READ.search(comment)
+        is_same, read = origin_line(file) in comment, _READ.search(comment)
         if is_same or file is None or read is None:
             return is_same and bool(file is None or read)
         return int(read[1]) == file.stat().st_size and sha256_of(file) == read[2]

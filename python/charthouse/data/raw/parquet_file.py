@@ -10,8 +10,8 @@ import pyarrow.compute as compute
 import pyarrow.parquet as pq
 
 from charthouse.core.errors import CharthouseError
-from charthouse.data.raw.column_types import CORRECT, NO_ZONE, ColumnType, in_years
-from charthouse.data.raw.file_bytes import CHUNK_BYTES, Digest, not_readable, require_kind
+from charthouse.data.raw.column_types import CORRECT, NO_ZONE, ColumnType, within_years
+from charthouse.data.raw.file_bytes import CHUNK_BYTES, Hasher, require_file_kind, unreadable_error
 
 BATCH_ROWS = 1 << 14
 BATCH_BYTES = 16 << 20  # by the mean of a row group
@@ -21,13 +21,13 @@ BUFFER_BYTES = 1 << 20  # of each column; without one Arrow reads a row group's 
 class ParquetFile:
     """A .parquet, opened once."""
 
-    def __init__(self, path: Path, digest: Digest) -> None:
+    def __init__(self, path: Path, digest: Hasher) -> None:
         """Reads the schema; the digest gets the file's bytes behind its last row.
 
         Raises:
             CharthouseError: the file cannot be read.
         """
-        require_kind(path)
+        require_file_kind(path)
         self._path, self._digest = path, digest
         try:
             self._file = pq.ParquetFile(
@@ -40,7 +40,7 @@ class ParquetFile:
         except (pa.ArrowException, UnicodeDecodeError):
             raise self._damaged() from None
         except OSError as error:  # Arrow has no other for a schema that it cannot decode
-            raise (not_readable(path, error) if error.errno else self._damaged()) from None
+            raise (unreadable_error(path, error) if error.errno else self._damaged()) from None
 
     def batches(self, wanted: Mapping[str, ColumnType]) -> Iterator[pa.RecordBatch]:
         """The rows, in the file's order.
@@ -120,7 +120,7 @@ def _converted(column: pa.Array, kind: ColumnType) -> pa.Array | None:
     except pa.ArrowInvalid:
         return None
     if pa.types.is_temporal(kind.arrow):
-        return made if in_years(made) else None
+        return made if within_years(made) else None
     if kind.arrow == pa.string():  # in a csv, what is empty is missing
         is_empty = compute.equal(made, "")
         if compute.any(is_empty).as_py():

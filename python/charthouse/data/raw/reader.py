@@ -11,7 +11,7 @@ from charthouse.core.errors import CharthouseError
 from charthouse.core.project import RawColumn
 from charthouse.data.raw.column_types import COLUMN_TYPES
 from charthouse.data.raw.csv_file import CsvFile
-from charthouse.data.raw.file_bytes import Digest, require_kind
+from charthouse.data.raw.file_bytes import Hasher, require_file_kind
 from charthouse.data.raw.parquet_file import ParquetFile
 
 
@@ -24,7 +24,7 @@ def require_columns(path: Path, columns: Sequence[RawColumn]) -> None:
     _found(path, _opened(path, hashlib.sha256()).header, columns)
 
 
-def _opened(path: Path, digest: Digest) -> CsvFile | ParquetFile:
+def _opened(path: Path, digest: Hasher) -> CsvFile | ParquetFile:
     return ParquetFile(path, digest) if path.suffix == ".parquet" else CsvFile(path, digest)
 
 
@@ -60,15 +60,15 @@ def _found(path: Path, header: Sequence[str], columns: Sequence[RawColumn]) -> d
     }
 
 
-def schema_of(columns: Sequence[RawColumn]) -> pa.Schema:
+def arrow_schema(columns: Sequence[RawColumn]) -> pa.Schema:
     """What the rows of a raw table look like: the declared columns, in small letters."""
     return pa.schema(
         [(column.name.lower(), COLUMN_TYPES[column.data_type].arrow) for column in columns]
     )
 
 
-def rows_of(
-    path: Path | None, columns: Sequence[RawColumn], digest: Digest | None = None
+def read_rows(
+    path: Path | None, columns: Sequence[RawColumn], digest: Hasher | None = None
 ) -> Iterator[pa.RecordBatch]:
     """The rows of a raw file, in the file's order; memory does not grow with it.
 
@@ -93,7 +93,7 @@ def rows_of(
         for column in columns
         if column.name.lower() in found
     }
-    schema = schema_of(columns)
+    schema = arrow_schema(columns)
     for batch in file.batches(wanted):
         arrays = [
             batch[found[field.name]]
@@ -108,6 +108,6 @@ def rows_of(
 
 def _version(path: Path) -> tuple[int, int, int]:
     """Another one for every file that was written."""
-    require_kind(path)
+    require_file_kind(path)
     found = path.stat()
     return found.st_ino, found.st_size, found.st_mtime_ns

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from charthouse.core.duckdb_errors import said_in_full
+from charthouse.core.duckdb_errors import mark_as_safe
 from charthouse.core.errors import CharthouseError
 from charthouse.core.project import RawColumn
-from charthouse.data.raw.reader import rows_of, schema_of
+from charthouse.data.raw.reader import arrow_schema, read_rows
 
 
 class RawStream:
@@ -28,7 +28,7 @@ class RawStream:
             find: which file it is, called at each scan; None for no rows.
         """
         self._columns = columns
-        self._schema = schema_of(columns)
+        self._schema = arrow_schema(columns)
         self._find = find
         self._sha256: str | None = None
 
@@ -50,8 +50,8 @@ class RawStream:
         digest = hashlib.sha256()
         try:
             path = self._find()
-            yield from rows_of(path, self._columns, digest)
+            yield from read_rows(path, self._columns, digest)
         except CharthouseError as error:
-            raise said_in_full(error) from None
+            raise mark_as_safe(error) from None
         if path is not None:
             self._sha256 = digest.hexdigest()

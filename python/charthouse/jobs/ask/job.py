@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 from signal import SIGINT, default_int_handler, getsignal, signal
 from typing import Any
 
-from charthouse.core.cohort import require_cohort
+from charthouse.core.cohort import require_same_cohort
 from charthouse.core.errors import CharthouseError
-from charthouse.core.prefetch import ahead
+from charthouse.core.prefetch import prefetch_map
 from charthouse.core.progress import ProgressCallback
 from charthouse.core.warehouse import open_warehouse
 from charthouse.jobs.ask.parse import PARSER_VERSION, parse
@@ -115,7 +115,7 @@ class Job:
 
     def _questions(self, plan: Plan) -> Iterator[Question]:
         """Made while others are answered; ends when it is enough."""
-        made = ahead(
+        made = prefetch_map(
             lambda each: self._builder.build(*each),
             self._with_profiles(plan),
             BUILDERS,
@@ -136,7 +136,7 @@ class Job:
         for start in range(0, len(plan.todo), STAYS_READ_AT_ONCE):
             some = plan.todo[start : start + STAYS_READ_AT_ONCE]
             with self._opening, open_warehouse(self._session.warehouse) as db:
-                require_cohort(db, self._session.cohort)
+                require_same_cohort(db, self._session.cohort)
                 profiles = read_profiles(db, sorted({planned.stay_id for planned in some}))
             for planned in some:
                 yield planned, profiles[planned.stay_id]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import duckdb
 
-from charthouse.core.cohort import Cohort, require_cohort
+from charthouse.core.cohort import Cohort, require_same_cohort
 from charthouse.core.digest import digest
 from charthouse.core.errors import CharthouseError
 from charthouse.core.warehouse import open_warehouse
@@ -76,12 +76,12 @@ def make_plan(session: AskSession, learner: str, fingerprint: str) -> Plan:
     Raises:
         CharthouseError: the marts were built again, or no stay has a label of a task.
     """
-    request, cohort, players = session.request, session.cohort, session.cohort.players
+    request, cohort, players = session.request, session.cohort, session.cohort.profile_sections
     of_every_stay = request.conditions_of_every_stay(players)
     of_a_sample = request.conditions_of_a_sample(players)
     task_hashes = {task: session.hash_of_words(task) for task in session.questions}
     with open_warehouse(session.warehouse) as db:
-        require_cohort(db, cohort)
+        require_same_cohort(db, cohort)
         stays = _with_stats(_read_stays(db))
         labelled = {task: _labelled(db, task) for task in task_hashes}
         before = store.asked_before(db, learner, fingerprint)

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import duckdb
 
-from charthouse.core.cohort import Cohort, read_cohort, require_cohort
+from charthouse.core.cohort import Cohort, read_cohort, require_same_cohort
 from charthouse.core.device import choose_device
 from charthouse.core.digest import digest
 from charthouse.core.errors import CharthouseError, require_known
-from charthouse.core.progress import Say, Watch
+from charthouse.core.progress import PrintLine, ProgressBar
 from charthouse.core.runs import Run, new_run_id
-from charthouse.core.warehouse import Held, open_warehouse
+from charthouse.core.warehouse import LockHeldError, open_warehouse
 from charthouse.jobs.ask.budget import Budget
 from charthouse.jobs.ask.few_shot import draw_examples
 from charthouse.jobs.ask.job import Job, Tally
@@ -33,8 +33,8 @@ def ask(
     warehouse: Path,
     request: AskRequest,
     *,
-    say: Say,
-    watch: Watch,
+    say: PrintLine,
+    watch: ProgressBar,
 ) -> None:
     """Puts the questions of the tasks to each learner; what has been answered is not asked again.
 
@@ -67,7 +67,7 @@ def ask(
     request = replace(request, tasks=tasks, device=choose_device(request.device))
     prompt = read_prompt(request.prompt)
     with open_warehouse(warehouse) as db:
-        require_cohort(db, cohort)
+        require_same_cohort(db, cohort)
         examples = {
             task: draw_examples(db, prompt, task, questions[task], request.shots, request.seed)
             for task in questions
@@ -87,7 +87,7 @@ def _questions(db: duckdb.DuckDBPyConnection, cohort: Cohort) -> dict[str, str]:
 
 
 def _tasks(
-    cohort: Cohort, questions: Mapping[str, str], request: AskRequest, say: Say
+    cohort: Cohort, questions: Mapping[str, str], request: AskRequest, say: PrintLine
 ) -> Sequence[str]:
     """Those asked for that have a question; a length of stay by another threshold has none.
 
@@ -124,7 +124,9 @@ def _chosen(project: Path, request: AskRequest) -> list[LearnerSpec]:
     return specs
 
 
-def _ask_learner(session: AskSession, spec: LearnerSpec, say: Say, watch: Watch) -> None:
+def _ask_learner(
+    session: AskSession, spec: LearnerSpec, say: PrintLine, watch: ProgressBar
+) -> None:
     """Plans and asks; says what came of it.
 
     Raises:
@@ -150,7 +152,7 @@ def _ask_learner(session: AskSession, spec: LearnerSpec, say: Say, watch: Watch)
     outbox = Outbox(session.warehouse, f"ask-{spec.learner}", WRITERS, new_run_id("ask"))
     try:
         outbox.open()
-    except Held:  # else each question would be asked twice
+    except LockHeldError:  # else each question would be asked twice
         raise CharthouseError(
             f"Another run is asking {spec.learner}. Wait for it, or end it."
         ) from None
@@ -192,9 +194,9 @@ def _run(
     fingerprint: str,
     plan: Plan,
     run_id: str,
-    say: Say,
+    say: PrintLine,
 ) -> Run:
-    request, prompt, players = session.request, session.prompt, session.cohort.players
+    request, prompt, players = session.request, session.prompt, session.cohort.profile_sections
     conditions = (
         *request.conditions_of_every_stay(players),
         *request.conditions_of_a_sample(players),

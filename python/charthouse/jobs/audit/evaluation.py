@@ -12,13 +12,13 @@ from typing import Any
 
 import duckdb
 
-from charthouse.core.cohort import Cohort, require_cohort
+from charthouse.core.cohort import Cohort, require_same_cohort
 from charthouse.core.errors import CharthouseError
-from charthouse.core.progress import Say, Watch
+from charthouse.core.progress import PrintLine, ProgressBar
 from charthouse.core.provenance import code_version
 from charthouse.core.warehouse import open_warehouse
 from charthouse.jobs.audit.findings import Finding
-from charthouse.jobs.audit.tolerance import close_in_sql
+from charthouse.jobs.audit.tolerance import sql_is_close
 from charthouse.jobs.evaluate import store
 from charthouse.jobs.evaluate.task import EvaluateRequest, Task
 from charthouse.models.encoders.registry import encoder_specs
@@ -46,8 +46,8 @@ class _Run:
     settings: Mapping[str, Any]
 
 
-def evaluate_again(
-    project: Path, warehouse: Path, cohort: Cohort, say: Say, watch: Watch
+def recompute_evaluation(
+    project: Path, warehouse: Path, cohort: Cohort, say: PrintLine, watch: ProgressBar
 ) -> Finding:
     """Compares every row of the evaluation that stands of each task; writes nothing.
 
@@ -88,7 +88,7 @@ def evaluate_again(
             continue
         replacements = task.compute(subject, run.run_id, watch).replacements
         with open_warehouse(warehouse) as db:
-            require_cohort(db, cohort)
+            require_same_cohort(db, cohort)
             if _current(db, name) != run:
                 say(f"{name}: was evaluated meanwhile. Run the audit again.")
                 continue
@@ -171,4 +171,4 @@ def _differs(name: str, kind: str) -> str:
     one, other = f"kept.{name}", f"again.{name}"
     if kind != "DOUBLE":
         return f"{one} is distinct from {other}"
-    return f"not {close_in_sql(one, other)}"
+    return f"not {sql_is_close(one, other)}"

@@ -29,7 +29,7 @@ class Finding:
     detail: str | None = None
 
 
-def found(check: str, checked: int, problems: Iterable[tuple[int | None, str]]) -> Finding:
+def finding(check: str, checked: int, problems: Iterable[tuple[int | None, str]]) -> Finding:
     """A finding from a stay (None where no stay is to blame) and a word for each thing that fails.
 
     Example:
@@ -46,7 +46,7 @@ def found(check: str, checked: int, problems: Iterable[tuple[int | None, str]]) 
     )
 
 
-def keep(db: duckdb.DuckDBPyConnection, run_id: str, findings: Sequence[Finding]) -> None:
+def write_findings(db: duckdb.DuckDBPyConnection, run_id: str, findings: Sequence[Finding]) -> None:
     """Writes findings, in the caller's transaction."""
     rows = pa.table(
         {

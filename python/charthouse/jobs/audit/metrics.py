@@ -9,14 +9,14 @@ import duckdb
 
 from charthouse.core.cohort import Cohort
 from charthouse.core.errors import CharthouseError
-from charthouse.jobs.audit.findings import Finding, found
+from charthouse.jobs.audit.findings import Finding, finding
 from charthouse.jobs.audit.tolerance import is_close
 from charthouse.jobs.evaluate import arm_metrics
 from charthouse.jobs.evaluate.arm_metrics import Bootstrap, ResultRow
 from charthouse.jobs.evaluate.scored import read_scored, read_stays
 from charthouse.jobs.evaluate.task import SPLITS
 from charthouse.models.encoders.registry import encoder_specs
-from charthouse.stats.samples import BY_RANK
+from charthouse.stats.samples import DEFAULT_OPERATING_POINT
 
 CHECK = "metrics_not_of_the_predictions"
 KEYS = {
@@ -33,7 +33,7 @@ VALUES = {
 NAMES = ("task", "arm", "fusion")
 
 
-def measure_again(db: duckdb.DuckDBPyConnection, project: Path, cohort: Cohort) -> Finding:
+def recompute_metrics(db: duckdb.DuckDBPyConnection, project: Path, cohort: Cohort) -> Finding:
     """Compares metrics, metrics of subgroups and measures of fairness of every current arm.
 
     Args:
@@ -77,7 +77,7 @@ def measure_again(db: duckdb.DuckDBPyConnection, project: Path, cohort: Cohort) 
                 checked += n
                 label = f"{task} {each.arm.name} by {each.fusion}"
                 problems += [(None, f"{label}: {words}") for words in wrong]
-    return found(CHECK, checked, problems)
+    return finding(CHECK, checked, problems)
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ def _evaluated(
         points = {"alert_rate": alert_rate, "sensitivity": at_sensitivity}
         noted = {name: at for name, at in points.items() if at is not None}  # older clones do not
         evaluated[run_id] = _Evaluation(
-            attributes, Bootstrap(1, seed, min_group, replace(BY_RANK, **noted))
+            attributes, Bootstrap(1, seed, min_group, replace(DEFAULT_OPERATING_POINT, **noted))
         )
     return evaluated, lost
 

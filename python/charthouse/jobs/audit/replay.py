@@ -17,11 +17,11 @@ import yaml
 
 from charthouse.core.cohort import Cohort
 from charthouse.core.errors import CharthouseError
-from charthouse.core.progress import Say
-from charthouse.core.warehouse import Unwritten, open_copy, text_literal
+from charthouse.core.progress import PrintLine
+from charthouse.core.warehouse import WriteError, open_copy, text_literal
 from charthouse.data.build import run_dbt
 from charthouse.jobs.audit.findings import Finding
-from charthouse.jobs.audit.tolerance import close_in_sql
+from charthouse.jobs.audit.tolerance import sql_is_close
 
 REPLAYED = {
     "cohort": ("marts.cohort", "marts.stay_modalities"),
@@ -65,7 +65,9 @@ class _Table:
         return "stay_id" in self.exact
 
 
-def replay(project: Path, warehouse: Path, cohort: Cohort, folder: Path, say: Say) -> list[Finding]:
+def replay(
+    project: Path, warehouse: Path, cohort: Cohort, folder: Path, say: PrintLine
+) -> list[Finding]:
     """Builds the marts again in the folder, and says of which stays they differ.
 
     Args:
@@ -104,7 +106,7 @@ def replay(project: Path, warehouse: Path, cohort: Cohort, folder: Path, say: Sa
         ]
 
 
-def _unwritten(folder: Path) -> Unwritten:
+def _unwritten(folder: Path) -> WriteError:
     return lambda reason: CharthouseError(
         f"{folder}: the replay of the marts cannot be written ({reason}). It takes as much room as"
         " the marts: free some, then audit again."
@@ -299,7 +301,7 @@ def _nth(table: _Table) -> str:
 
 
 def _close(column: str) -> str:
-    return close_in_sql(f"stored.{column}", f"replayed.{column}")
+    return sql_is_close(f"stored.{column}", f"replayed.{column}")
 
 
 def _quoted(column: str) -> str:

@@ -7,20 +7,20 @@ import duckdb
 
 from charthouse.core.cohort import Cohort, read_cohort
 from charthouse.core.errors import CharthouseError
-from charthouse.core.progress import Say, Watch
+from charthouse.core.progress import PrintLine, ProgressBar
 from charthouse.core.runs import Run
 from charthouse.core.warehouse import open_warehouse
 from charthouse.jobs.audit import evaluation, findings, metrics, scores, vectors
 from charthouse.jobs.audit.findings import Finding
 from charthouse.jobs.audit.replay import replay
-from charthouse.jobs.audit.scratch_folder import workplace
+from charthouse.jobs.audit.scratch_folder import scratch_folder
 
 STAYS_SHOWN = 20
 STATES = ("failed", "warning", "by a chosen setting", "passed", "nothing to check", "not run")
 """Of a check, the gravest first; only the first fails the audit."""
 
 
-def audit(project: Path, warehouse: Path, say: Say, full: Watch | None = None) -> int:
+def audit(project: Path, warehouse: Path, say: PrintLine, full: ProgressBar | None = None) -> int:
     """Computes again what the warehouse holds, keeps what it found, and prints every check.
 
     Args:
@@ -40,12 +40,12 @@ def audit(project: Path, warehouse: Path, say: Say, full: Watch | None = None) -
         cohort = read_cohort(db)
         _read(db)
     say(f"{cohort.describe()} in {warehouse}")
-    compute_again(project, warehouse, cohort, say, full)
-    return show(warehouse, say)
+    recompute(project, warehouse, cohort, say, full)
+    return print_checks(warehouse, say)
 
 
-def compute_again(
-    project: Path, warehouse: Path, cohort: Cohort, say: Say, full: Watch | None = None
+def recompute(
+    project: Path, warehouse: Path, cohort: Cohort, say: PrintLine, full: ProgressBar | None = None
 ) -> None:
     """Runs the checks that only Python can do, and keeps their findings.
 
@@ -60,21 +60,23 @@ def compute_again(
         CharthouseError: as audit.
     """
     with Run(warehouse=warehouse, cohort=cohort, kind="audit", name="audit") as run:
-        with workplace(warehouse) as folder:
+        with scratch_folder(warehouse) as folder:
             made = replay(project, warehouse, cohort, folder, say)
         with open_warehouse(warehouse) as db:
-            made += _found_or_why_not(vectors.READ, lambda: vectors.hash_again(db))
-            made += _found_or_why_not(scores.CHECK, lambda: [scores.rescore(db, project, cohort)])
+            made += _found_or_why_not(vectors.READ, lambda: vectors.rehash_vectors(db))
             made += _found_or_why_not(
-                metrics.CHECK, lambda: [metrics.measure_again(db, project, cohort)]
+                scores.CHECK, lambda: [scores.recompute_scores(db, project, cohort)]
+            )
+            made += _found_or_why_not(
+                metrics.CHECK, lambda: [metrics.recompute_metrics(db, project, cohort)]
             )
         if watch := full:
             made += _found_or_why_not(
                 evaluation.CHECK,
-                lambda: [evaluation.evaluate_again(project, warehouse, cohort, say, watch)],
+                lambda: [evaluation.recompute_evaluation(project, warehouse, cohort, say, watch)],
             )
         with run.transaction() as db:
-            findings.keep(db, run.run_id, made)
+            findings.write_findings(db, run.run_id, made)
             run.counts = {"checks": len(made), "failed": sum(each.failed > 0 for each in made)}
             run.finish(db)
 
@@ -92,7 +94,7 @@ def _found_or_why_not(check: str, compute: Callable[[], Sequence[Finding]]) -> S
         return [Finding(check, 0, 1, (), f"cannot be computed again: {type(error).__name__}")]
 
 
-def show(warehouse: Path, say: Say) -> int:
+def print_checks(warehouse: Path, say: PrintLine) -> int:
     """Says for each check whether it passed; of the others, in which stays and what to do.
 
     Args:

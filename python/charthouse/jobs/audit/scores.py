@@ -13,7 +13,7 @@ import numpy as np
 
 from charthouse.core.cohort import Cohort
 from charthouse.core.errors import CharthouseError
-from charthouse.jobs.audit.findings import Finding, found
+from charthouse.jobs.audit.findings import Finding, finding
 from charthouse.jobs.evaluate.attribution import read_linear
 from charthouse.jobs.predict.arms import Arm, parse_arm
 from charthouse.jobs.predict.vectors import read_block
@@ -39,7 +39,7 @@ class _Kept:
     models: Mapping[str, Regression]
 
 
-def rescore(db: duckdb.DuckDBPyConnection, project: Path, cohort: Cohort) -> Finding:
+def recompute_scores(db: duckdb.DuckDBPyConnection, project: Path, cohort: Cohort) -> Finding:
     """Compares y_score of every current arm that keeps coefficients.
 
     Args:
@@ -64,7 +64,7 @@ def rescore(db: duckdb.DuckDBPyConnection, project: Path, cohort: Cohort) -> Fin
                 n, wrong = _compare(db, each, [blocks[name] for name in each.arm.reads], chunk)
                 checked += n
                 problems += wrong
-    return found(CHECK, checked, problems)
+    return finding(CHECK, checked, problems)
 
 
 def _kept(

@@ -11,7 +11,7 @@ from charthouse.core.errors import CharthouseError
 
 
 @contextmanager
-def workplace(warehouse: Path) -> Iterator[Path]:
+def scratch_folder(warehouse: Path) -> Iterator[Path]:
     """The folder `<warehouse>.audit`, empty; what a killed audit left there goes first.
 
     Raises:

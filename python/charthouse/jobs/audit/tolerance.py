@@ -19,7 +19,7 @@ def is_close(one: Any, other: Any) -> bool:
     return bool(one == other)
 
 
-def close_in_sql(one: str, other: str) -> str:
+def sql_is_close(one: str, other: str) -> str:
     """The same of two expressions of DuckDB, where NaN is close to NaN alone."""
     # DuckDB holds that NaN <= NaN, and that infinity <= infinity
     return (

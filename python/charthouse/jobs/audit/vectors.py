@@ -5,7 +5,7 @@ from collections import defaultdict
 import duckdb
 
 from charthouse.core.cohort import IS_CURRENT
-from charthouse.jobs.audit.findings import Finding, found
+from charthouse.jobs.audit.findings import Finding, finding
 from charthouse.jobs.embed.store import vector_hash
 from charthouse.jobs.predict.vectors import ROWS_AT_ONCE, hash_of_all
 
@@ -15,7 +15,7 @@ READ = "vectors_not_as_read"
 _Target = tuple[str, str | None]
 
 
-def hash_again(db: duckdb.DuckDBPyConnection) -> list[Finding]:
+def rehash_vectors(db: duckdb.DuckDBPyConnection) -> list[Finding]:
     """Hashes the bytes of every vector of the present cohort, once.
 
     Args:
@@ -55,7 +55,7 @@ def hash_again(db: duckdb.DuckDBPyConnection) -> list[Finding]:
             checked += len(noted)
             now = hashes[encoder, task]
             problems += [(stay, label) for stay, then in noted.items() if then != now[stay]]
-    return [found(WRITTEN, checked, problems), _as_read(db, hashes)]
+    return [finding(WRITTEN, checked, problems), _as_read(db, hashes)]
 
 
 def _columns(db: duckdb.DuckDBPyConnection, encoder: str) -> set[str]:
@@ -82,7 +82,7 @@ def _as_read(db: duckdb.DuckDBPyConnection, hashes: dict[_Target, dict[int, str]
         " where runs.kind = 'predict' order by all"
     ).fetchall()
     if not any(then for *_, then in inputs):  # of an older clone
-        return found(READ, 0, ())
+        return finding(READ, 0, ())
     now: dict[tuple[_Target, str], str] = {}  # several arms read the same
     problems: list[tuple[int | None, str]] = []
     for task, name, encoder, encoder_task, then in inputs:
@@ -93,4 +93,4 @@ def _as_read(db: duckdb.DuckDBPyConnection, hashes: dict[_Target, dict[int, str]
             now[key] = hash_of_all(of_task)
         if now[key] != then:
             problems.append((None, f"{task} {name}: {encoder}"))
-    return found(READ, len(inputs), problems)
+    return finding(READ, len(inputs), problems)

@@ -8,7 +8,7 @@ from typing import Any
 
 import duckdb
 
-from charthouse.core.cohort import Cohort, require_cohort
+from charthouse.core.cohort import Cohort, require_same_cohort
 from charthouse.core.digest import digest
 from charthouse.core.errors import CharthouseError
 from charthouse.core.runs import new_run_id
@@ -71,7 +71,7 @@ class EmbedPlan:
                 the synthetic one that it counts as.
         """
         with open_warehouse(self.warehouse) as db:
-            require_cohort(db, self.cohort)
+            require_same_cohort(db, self.cohort)
             content = self.reader.read(db, self.encoder.context, stay_ids)
         if self.check is not None:
             for image in itertools.chain.from_iterable(content.values()):
@@ -164,7 +164,7 @@ def make_plan(
     reads_pictures = isinstance(reader, Images) and reader.root == ROOT
     fingerprint = encoder.fingerprint()
     with open_warehouse(warehouse) as db:
-        require_cohort(db, cohort)
+        require_same_cohort(db, cohort)
         content = reader.hashes(db, encoder.context)
         labels = _labels(db, task) if task else {}
         done = answered(db, target)

@@ -7,7 +7,7 @@ from pathlib import Path
 from charthouse.core.cohort import Cohort, read_cohort
 from charthouse.core.device import choose_device
 from charthouse.core.errors import CharthouseError, require_known
-from charthouse.core.progress import Say, Watch
+from charthouse.core.progress import PrintLine, ProgressBar
 from charthouse.core.warehouse import open_warehouse
 from charthouse.jobs.embed.job import Outcome, run_plan
 from charthouse.jobs.embed.plan import EmbedPlan, context_of, make_plan
@@ -35,7 +35,9 @@ class EmbedRequest:
     chunk_stays: int | None = None
 
 
-def embed(project: Path, warehouse: Path, request: EmbedRequest, *, say: Say, watch: Watch) -> None:
+def embed(
+    project: Path, warehouse: Path, request: EmbedRequest, *, say: PrintLine, watch: ProgressBar
+) -> None:
     """Encodes the cohort with each encoder asked for, or with every one that is ready.
 
     Args:
@@ -76,8 +78,8 @@ def _embed_with(
     warehouse: Path,
     cohort: Cohort,
     request: EmbedRequest,
-    say: Say,
-    watch: Watch,
+    say: PrintLine,
+    watch: ProgressBar,
 ) -> None:
     """One encoder, for each task where it is trained per task."""
     for task in _tasks(spec, cohort, request):
@@ -106,7 +108,7 @@ def _embed_with(
         say(f"  {plan.target.label}: {_summary(outcome)}")
 
 
-def _ready(project: Path, cohort: Cohort, say: Say) -> list[EncoderSpec]:
+def _ready(project: Path, cohort: Cohort, say: PrintLine) -> list[EncoderSpec]:
     """Encoders that suit the cohort and need nothing from outside; says why others are left out."""
     ready = []
     for spec in encoder_specs(project).values():

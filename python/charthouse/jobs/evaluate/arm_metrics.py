@@ -9,21 +9,21 @@ import numpy as np
 
 from charthouse.core.errors import CharthouseError
 from charthouse.jobs.evaluate.scored import ALL, Scored, Stays
-from charthouse.stats.bootstrap import Difference, Interval, Resampled, resample
+from charthouse.stats.bootstrap import BootstrapResult, Difference, Interval, bootstrap_metrics
 from charthouse.stats.curves import (
     calibration_curve,
     precision_recall_curve,
     roc_curve,
 )
 from charthouse.stats.fairness import (
+    FAIRNESS_MEASURES,
     GROUP_METRICS,
-    MEASURES,
     FairnessInterval,
-    GroupedResampled,
-    resample_groups,
+    GroupBootstrapResult,
+    bootstrap_groups,
 )
-from charthouse.stats.metrics import METRICS, Measured, choose_threshold
-from charthouse.stats.samples import BY_RANK, Operating
+from charthouse.stats.metrics import METRICS, MetricValue, choose_threshold
+from charthouse.stats.samples import DEFAULT_OPERATING_POINT, OperatingPoint
 
 ResultRow = dict[str, Any]
 
@@ -46,7 +46,7 @@ class Bootstrap:
     n: int
     seed: int
     min_group: int
-    operating: Operating = BY_RANK
+    operating_point: OperatingPoint = DEFAULT_OPERATING_POINT
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,9 +66,9 @@ class ArmMetrics:
     scored: Scored
     threshold: float | None
     why_none: str | None
-    by_population: Mapping[tuple[str, str], Resampled]
-    by_attribute: Mapping[str, GroupedResampled]
-    compared: Mapping[str, Resampled]
+    by_population: Mapping[tuple[str, str], BootstrapResult]
+    by_attribute: Mapping[str, GroupBootstrapResult]
+    compared: Mapping[str, BootstrapResult]
 
     def threshold_of(self, metrics: Sequence[str]) -> float | None:
         """At which some metrics, cut at the same, decide; None where they decide nothing."""
@@ -126,7 +126,7 @@ def measure_arm(
     test = stays["test"]
     by_attribute = {
         attribute: _without_cut(
-            resample_groups(
+            bootstrap_groups(
                 test.y_true,
                 scored.y_score["test"],
                 test.subject_ids,
@@ -153,29 +153,30 @@ def measured(
     why_none: str | None,
     bootstrap: Bootstrap,
     metrics: Sequence[str] = tuple(METRICS),
-) -> Resampled:
+) -> BootstrapResult:
     """Metrics of an arm on the chosen rows [n], accuracy (always) at ACCURACY_AT, same draws."""
     sample = stays.y_true[rows], y_score[rows], stays.subject_ids[rows]
     at = ACCURACY_AT if threshold is None else threshold
-    operating = bootstrap.operating.among(rows)
-    found = resample(*sample, at, metrics, bootstrap.n, bootstrap.seed, CUTS, operating)
+    operating = bootstrap.operating_point.subset(rows)
+    found = bootstrap_metrics(*sample, at, metrics, bootstrap.n, bootstrap.seed, CUTS, operating)
     return found if why_none is None else _without(found, CUT, why_none)
 
 
-def _without_cut(grouped: GroupedResampled, why_none: str | None) -> GroupedResampled:
+def _without_cut(grouped: GroupBootstrapResult, why_none: str | None) -> GroupBootstrapResult:
     if why_none is None:
         return grouped
     by_group = {name: _without(group, CUT, why_none) for name, group in grouped.by_group.items()}
     return replace(grouped, by_group=by_group)
 
 
-def _without(found: Resampled, names: set[str], reason: str) -> Resampled:
+def _without(found: BootstrapResult, names: set[str], reason: str) -> BootstrapResult:
     """The same with some metrics undefined."""
-    undefined = [name for name in found.measured if name in names]
+    undefined = [name for name in found.point_estimates if name in names]
     nothing = np.full(len(next(iter(found.resamples.values()))), np.nan)
     return replace(
         found,
-        measured=found.measured | dict.fromkeys(undefined, Measured(np.nan, reason)),
+        point_estimates=found.point_estimates
+        | dict.fromkeys(undefined, MetricValue(np.nan, reason)),
         resamples=found.resamples | dict.fromkeys(undefined, nothing),
     )
 
@@ -216,7 +217,7 @@ def fairness_rows(found: ArmMetrics) -> Iterator[ResultRow]:
                 "population": ALL,
                 "attribute": attribute,
                 "metric": metric,
-                "threshold": found.threshold_of(MEASURES[metric].metrics),
+                "threshold": found.threshold_of(FAIRNESS_MEASURES[metric].metrics),
             }
 
 

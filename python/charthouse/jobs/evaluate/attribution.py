@@ -20,8 +20,8 @@ import duckdb
 import numpy as np
 
 from charthouse.models.fusions.base import MODEL, ROWS_AT_ONCE, Feature, Regression
-from charthouse.stats.bootstrap import percentiles, too_few_patients
-from charthouse.stats.ratios import resample_ratios
+from charthouse.stats.bootstrap import percentile_interval, too_few_patients_reason
+from charthouse.stats.ratios import bootstrap_ratios
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,14 +125,14 @@ def shares(
     if not rows.any():
         return []
     found = []
-    few = too_few_patients(subject_ids[rows], None)  # no outcome is in a contribution
+    few = too_few_patients_reason(subject_ids[rows], None)  # no outcome is in a contribution
     for method, values in absolute.by_method.items():
         own = values[rows]
         if not (total := own.sum(axis=1)).any():
             continue
-        of_all, resamples = resample_ratios(own, total, subject_ids[rows], n_bootstrap, seed)
+        of_all, resamples = bootstrap_ratios(own, total, subject_ids[rows], n_bootstrap, seed)
         for place, modality in enumerate(absolute.modalities):
-            low, high, _, reason = percentiles(resamples[:, place], few)
+            low, high, _, reason = percentile_interval(resamples[:, place], few)
             found.append(
                 Share(
                     method,

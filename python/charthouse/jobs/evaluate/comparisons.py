@@ -16,7 +16,7 @@ import numpy as np
 
 from charthouse.jobs.evaluate.arm_metrics import CUT, ArmMetrics, ResultRow, difference_row, number
 from charthouse.jobs.evaluate.scored import ALL
-from charthouse.stats.fairness import MEASURES
+from charthouse.stats.fairness import FAIRNESS_MEASURES
 from charthouse.stats.metrics import METRICS
 from charthouse.stats.multiplicity import holm
 
@@ -34,7 +34,7 @@ UNTESTED: Mapping[str, str] = {
 }
 UNTESTED_MEASURES: Mapping[str, str] = {
     name: OWN_THRESHOLD if CUT & set(measure.metrics) else NOT_SHOWN
-    for name, measure in MEASURES.items()
+    for name, measure in FAIRNESS_MEASURES.items()
 }
 """All: of two arms that treat groups alike the worse one has the wider gaps, by noise alone."""
 

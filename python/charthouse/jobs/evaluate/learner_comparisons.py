@@ -32,10 +32,10 @@ from charthouse.jobs.evaluate.learner_metrics import AS_WRONG, ASKED, P_YES, mea
 from charthouse.jobs.evaluate.planned_comparisons import populations_of
 from charthouse.jobs.evaluate.representatives import one_per_modalities
 from charthouse.jobs.evaluate.scored import ALL, Stays
-from charthouse.stats.bootstrap import Interval, Resampled
+from charthouse.stats.bootstrap import BootstrapResult, Interval
 from charthouse.stats.multiplicity import resamples_needed
 from charthouse.stats.ratios import ratio_intervals
-from charthouse.stats.samples import Operating
+from charthouse.stats.samples import OperatingPoint
 
 WITHOUT_THE_PICTURE = ("text_only", "blank_image", "other_image")
 OF_ALERTS = ("sensitivity_at_alert_rate", "ppv_at_alert_rate")
@@ -91,7 +91,9 @@ def chosen_arms(found: Sequence[ArmMetrics], fusion: str) -> list[ArmMetrics]:
     validation = {
         name: auroc.value
         for name, each in by_arm.items()
-        if not np.isnan((auroc := each.by_population["validation", ALL].measured["auroc"]).value)
+        if not np.isnan(
+            (auroc := each.by_population["validation", ALL].point_estimates["auroc"]).value
+        )
     }
     return [by_arm[name] for name in one_per_modalities(by_arm, validation)]
 
@@ -108,7 +110,7 @@ def _against_arm(
     }
     if (rows := full.answered & among).any():
         yes = full.decision == 1
-        as_often = replace(bootstrap, operating=Operating(as_often_as=yes))
+        as_often = replace(bootstrap, operating_point=OperatingPoint(match_alerts_of=yes))
         theirs = measured_on(stays, rows, y_score, OF_ALERTS, as_often)
         ours = measured_on(stays, rows, yes * 1.0, OF_ALERTS, as_often)
         yield from _differences(common, ASKED, ours, theirs)
@@ -135,7 +137,7 @@ def _against_condition(
         of_whom = stays.y_true[rows], stays.subject_ids[rows]
         [moved] = ratio_intervals(
             by, np.ones(len(by)), *of_whom, bootstrap.n, bootstrap.seed, "no stays",
-            of_outcome=True,
+            per_class=True,
         )  # fmt: skip
         yield common | _mean_row("p_yes_moved", P_YES, moved, bootstrap)
 
@@ -169,15 +171,15 @@ def _paired(
 
 def _decided(
     answers: Answers, stays: Stays, rows: np.ndarray, metrics: Sequence[str], bootstrap: Bootstrap
-) -> Resampled:
+) -> BootstrapResult:
     return measured_on(stays, rows, answers.refusals_wrong(stays.y_true), metrics, bootstrap)
 
 
 def _differences(
     common: Mapping[str, object],
     counting: str,
-    ours: Resampled,
-    theirs: Resampled,
+    ours: BootstrapResult,
+    theirs: BootstrapResult,
     *,
     untested: Mapping[str, str] | None = None,
 ) -> Iterator[ResultRow]:

@@ -30,9 +30,9 @@ from charthouse.jobs.evaluate.arm_metrics import (
 )
 from charthouse.jobs.evaluate.learner_answers import Answers, Learner
 from charthouse.jobs.evaluate.scored import Stays
-from charthouse.stats.bootstrap import Interval, Resampled, resample
-from charthouse.stats.fairness import GroupedResampled, group_names, resample_groups
-from charthouse.stats.metrics import Measured
+from charthouse.stats.bootstrap import BootstrapResult, Interval, bootstrap_metrics
+from charthouse.stats.fairness import GroupBootstrapResult, bootstrap_groups, group_names
+from charthouse.stats.metrics import MetricValue
 
 ASKED, ANSWERED, AS_WRONG, P_YES = "asked", "answered", "as_wrong", "p_yes"
 
@@ -65,11 +65,13 @@ def measured_on(
     y_score: np.ndarray,
     metrics: Sequence[str],
     bootstrap: Bootstrap,
-) -> Resampled:
+) -> BootstrapResult:
     """Metrics of decisions (1.0 or 0.0) or probabilities [n] on the chosen stays [n]."""
     sample = stays.y_true[rows], y_score[rows], stays.subject_ids[rows]
-    operating = bootstrap.operating.among(rows)
-    return resample(*sample, ACCURACY_AT, metrics, bootstrap.n, bootstrap.seed, operating=operating)
+    operating = bootstrap.operating_point.subset(rows)
+    return bootstrap_metrics(
+        *sample, ACCURACY_AT, metrics, bootstrap.n, bootstrap.seed, operating_point=operating
+    )
 
 
 def metric_rows(learner: Learner, stays: Stays, bootstrap: Bootstrap) -> Iterator[ResultRow]:
@@ -155,7 +157,7 @@ def fairness_rows(learner: Learner, stays: Stays, bootstrap: Bootstrap) -> Itera
 
 def _by_group(
     learner: Learner, stays: Stays, bootstrap: Bootstrap
-) -> Iterator[tuple[str, str, GroupedResampled]]:
+) -> Iterator[tuple[str, str, GroupBootstrapResult]]:
     """Attribute, counting and the metrics by group, of `full`."""
     if (answers := learner.conditions.get(FULL)) is None:
         return
@@ -164,7 +166,7 @@ def _by_group(
         heard = set(group_names(groups[answers.answered]).tolist())
         for counting, (rows, y_score) in counted.items():
             if rows.any():
-                grouped = resample_groups(
+                grouped = bootstrap_groups(
                     stays.y_true[rows],
                     y_score[rows],
                     stays.subject_ids[rows],
@@ -180,14 +182,14 @@ def _by_group(
 
 
 def _with_absent(
-    grouped: GroupedResampled, absent: Sequence[str], why_none: str
-) -> GroupedResampled:
+    grouped: GroupBootstrapResult, absent: Sequence[str], why_none: str
+) -> GroupBootstrapResult:
     """With the groups that answered, but not so that it counts."""
     one = next(iter(grouped.by_group.values()))
     nothing = replace(
         one,
-        measured=dict.fromkeys(one.measured, Measured(np.nan, why_none)),
-        resamples=dict.fromkeys(one.measured, np.full(grouped.n_bootstrap, np.nan)),
+        point_estimates=dict.fromkeys(one.point_estimates, MetricValue(np.nan, why_none)),
+        resamples=dict.fromkeys(one.point_estimates, np.full(grouped.n_bootstrap, np.nan)),
         n=0,
         n_positive=0,
         patients=0,

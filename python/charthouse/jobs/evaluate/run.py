@@ -7,7 +7,7 @@ import numpy as np
 
 from charthouse.core.cohort import read_cohort
 from charthouse.core.errors import CharthouseError, require_known
-from charthouse.core.progress import Say, Watch
+from charthouse.core.progress import PrintLine, ProgressBar
 from charthouse.core.runs import Run
 from charthouse.core.warehouse import open_warehouse
 from charthouse.jobs.evaluate import store
@@ -17,11 +17,11 @@ from charthouse.jobs.evaluate.precision import how_sure
 from charthouse.jobs.evaluate.scored import ALL, CXR_YEARS, Stays
 from charthouse.jobs.evaluate.task import EvaluateRequest, Task, TaskInputs
 from charthouse.models.encoders.registry import encoder_specs
-from charthouse.stats.bootstrap import rarer_patients
+from charthouse.stats.bootstrap import minority_class_patients
 
 
 def evaluate(
-    project: Path, warehouse: Path, request: EvaluateRequest, *, say: Say, watch: Watch
+    project: Path, warehouse: Path, request: EvaluateRequest, *, say: PrintLine, watch: ProgressBar
 ) -> None:
     """Fills results.metrics, comparisons, subgroup_metrics, fairness, contributions and curves.
 
@@ -56,7 +56,7 @@ def evaluate(
         say(f"  left out: {task}: {nothing}")
 
 
-def _evaluate(task: Task, watch: Watch) -> bool:
+def _evaluate(task: Task, watch: ProgressBar) -> bool:
     """All results of a task, written in one transaction.
 
     So the current results of a task are of one evaluation, also when a later one is killed.
@@ -112,8 +112,8 @@ def _run(task: Task, subject: TaskInputs) -> Run:
         "min_group": task.request.min_group,
         "compare": [list(pair) for pair in task.request.compare],
         "decision_threshold": task.cohort.variables["decision_threshold"],
-        "alert_rate": task.operating.alert_rate,
-        "at_sensitivity": task.operating.sensitivity,
+        "alert_rate": task.operating_point.alert_rate,
+        "at_sensitivity": task.operating_point.sensitivity,
     }
     return Run(
         warehouse=task.warehouse,
@@ -146,7 +146,7 @@ def _how_sure(found: Sequence[ArmMetrics], test: Stays) -> str:
     return how_sure(
         [each.ci_high - each.ci_low for each in intervals if not np.isnan(each.ci_low)],
         patients=len(np.unique(test.subject_ids)),
-        rarer=rarer_patients(test.y_true, test.subject_ids),
+        rarer=minority_class_patients(test.y_true, test.subject_ids),
         n=len(test.y_true),
         n_positive=int(test.y_true.sum()),
     )

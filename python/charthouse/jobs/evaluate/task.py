@@ -6,9 +6,9 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from charthouse.core.cohort import Cohort, require_cohort
+from charthouse.core.cohort import Cohort, require_same_cohort
 from charthouse.core.errors import CharthouseError
-from charthouse.core.progress import Say, Watch
+from charthouse.core.progress import PrintLine, ProgressBar
 from charthouse.core.warehouse import open_warehouse
 from charthouse.jobs.evaluate import arm_metrics, store
 from charthouse.jobs.evaluate.arm_metrics import ArmMetrics, Bootstrap, ResultRow
@@ -42,7 +42,7 @@ from charthouse.jobs.predict.vectors import read_block
 from charthouse.models.encoders.spec import EncoderSpec
 from charthouse.models.fusions.registry import make_fusion
 from charthouse.stats.fairness import MIN_GROUP
-from charthouse.stats.samples import Operating
+from charthouse.stats.samples import OperatingPoint
 
 SPLITS = ("validation", "test")
 ATTRIBUTES = ("age_group", "gender", "race_group")
@@ -123,7 +123,7 @@ class Task:
     specs: Mapping[str, EncoderSpec]
     task: str
     request: EvaluateRequest
-    say: Say
+    say: PrintLine
 
     def read(self) -> TaskInputs:
         """Scores and answers of the present cohort.
@@ -133,7 +133,7 @@ class Task:
                 not scored any, or marts.cohort lacks an attribute.
         """
         with open_warehouse(self.warehouse) as db:
-            require_cohort(db, self.cohort)
+            require_same_cohort(db, self.cohort)
             stays = {
                 split: read_stays(db, self.task, split, self.request.attributes) for split in SPLITS
             }
@@ -142,7 +142,7 @@ class Task:
         asked = self._questions(scored) if scored or learners else []
         return TaskInputs(stays, scored, learners, asked)
 
-    def compute(self, subject: TaskInputs, run_id: str, watch: Watch) -> Evaluation:
+    def compute(self, subject: TaskInputs, run_id: str, watch: ProgressBar) -> Evaluation:
         """Metrics of each arm and learner, then the comparisons; writes nothing.
 
         Args:
@@ -156,7 +156,10 @@ class Task:
         stays, scored, learners = subject.stays, subject.scored, subject.learners
         asked = subject.asked
         bootstrap = Bootstrap(
-            self.request.n_bootstrap, self.request.seed, self.request.min_group, self.operating
+            self.request.n_bootstrap,
+            self.request.seed,
+            self.request.min_group,
+            self.operating_point,
         )
         n_compared = resamples_by_family(asked, bootstrap.n)
         setting = self.cohort.variables["decision_threshold"]
@@ -197,10 +200,10 @@ class Task:
         return Evaluation(found, compared, against, lines, replacements)
 
     @property
-    def operating(self) -> Operating:
+    def operating_point(self) -> OperatingPoint:
         settings = self.cohort.variables
         try:
-            return Operating(settings["alert_rate"], settings["at_sensitivity"])
+            return OperatingPoint(settings["alert_rate"], settings["at_sensitivity"])
         except KeyError as error:
             raise CharthouseError(
                 f"The marts are of an older clone, which had no setting {error}. Run charthouse"
@@ -253,7 +256,7 @@ class Task:
             "learner_metrics": metric_rows(learner, test, bootstrap),
             "learner_fairness": fairness_rows(learner, test, bootstrap),
             "learner_contributions": contribution_rows(
-                learner, test, bootstrap, self.cohort.players
+                learner, test, bootstrap, self.cohort.profile_sections
             ),
         }
         key = {"learner": learner.name, "fingerprint": learner.fingerprint}
@@ -290,7 +293,7 @@ class Task:
         if not fusion.explains or not len(test.stay_ids):
             return []
         with open_warehouse(self.warehouse) as db:
-            require_cohort(db, self.cohort)
+            require_same_cohort(db, self.cohort)
             asked = FitKey(self.task, scored.arm, scored.fusion)
             try:
                 require_as_fitted(db, self.cohort, scored.run_id, asked, fusion)

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import duckdb
 
-from charthouse.core.cohort import Cohort, read_cohort, require_cohort
+from charthouse.core.cohort import Cohort, read_cohort, require_same_cohort
 from charthouse.core.errors import CharthouseError, require_known
-from charthouse.core.progress import Say, Watch
+from charthouse.core.progress import PrintLine, ProgressBar
 from charthouse.core.runs import Run
 from charthouse.core.warehouse import open_warehouse
 from charthouse.jobs.predict import store
@@ -23,7 +23,7 @@ from charthouse.models.encoders.spec import EncoderSpec
 from charthouse.models.fusions.base import MODEL, Fusion
 from charthouse.models.fusions.block import Block, Source
 from charthouse.models.fusions.registry import make_fusion
-from charthouse.stats.metrics import measure
+from charthouse.stats.metrics import compute_metrics
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class PredictRequest:
 
 
 def predict(
-    project: Path, warehouse: Path, request: PredictRequest, *, say: Say, watch: Watch
+    project: Path, warehouse: Path, request: PredictRequest, *, say: PrintLine, watch: ProgressBar
 ) -> None:
     """Fits each arm asked for, or all of seeds/arms.csv whose encoders have run.
 
@@ -68,7 +68,7 @@ def predict(
     fitted = 0
     for task in request.tasks or cohort.tasks:
         with open_warehouse(warehouse) as db:
-            require_cohort(db, cohort)
+            require_same_cohort(db, cohort)
             stays = store.read_task(db, cohort, task, request.seed)
         session = _Session(warehouse, cohort, specs, stays, request.dry_run, say)
         for name, fusion in fusions.items():
@@ -102,7 +102,7 @@ class _Session:
     specs: dict[str, EncoderSpec]
     stays: TaskStays
     dry_run: bool
-    say: Say
+    say: PrintLine
     blocks: dict[str, Block] = field(default_factory=dict)
     runs: dict[FitKey, str] = field(default_factory=dict)
     baselines: dict[str, Arm] = field(default_factory=dict)  # by fusion
@@ -164,7 +164,7 @@ class _Session:
         with open_warehouse(self.warehouse) as db:
             scores = {arm: store.read_scores(db, run_id, split) for arm, run_id in runs.items()}
         return {
-            arm: measure(y_true, y_score, 0.5, ("auroc",))["auroc"].value
+            arm: compute_metrics(y_true, y_score, 0.5, ("auroc",))["auroc"].value
             for arm, (y_true, y_score) in scores.items()
         }
 
@@ -227,7 +227,7 @@ class _Session:
     def _marts(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """The warehouse, while its marts are those of the cohort."""
         with open_warehouse(self.warehouse) as db:
-            require_cohort(db, self.cohort)
+            require_same_cohort(db, self.cohort)
             yield db
 
 

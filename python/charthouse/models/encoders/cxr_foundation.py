@@ -22,7 +22,7 @@ import numpy as np
 from PIL import Image as Pillow
 
 from charthouse.core.errors import CharthouseError
-from charthouse.core.prefetch import ahead
+from charthouse.core.prefetch import prefetch_map
 from charthouse.data.xray_files import (
     LEADS_OUT,
     Unreadable,
@@ -109,7 +109,7 @@ class CxrFoundation(ItemEncoder[Image]):
         return [_checked(outcome) for outcome in self._run_model(items)]
 
     def _run_model(self, items: Sequence[Image]) -> Iterator[np.ndarray | str]:
-        for png in ahead(lambda image: _to_png(image.path), items, workers=2, depth=AHEAD):
+        for png in prefetch_map(lambda image: _to_png(image.path), items, workers=2, depth=AHEAD):
             yield png if isinstance(png, str) else self._model.encode(png)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from charthouse.core.errors import CharthouseError
-from charthouse.core.prefetch import ahead
+from charthouse.core.prefetch import prefetch_map
 from charthouse.data.xray_files import Unreadable, read_grayscale
 from charthouse.models.checkpoints import (
     checkpoint_of,
@@ -102,7 +102,7 @@ class Swin(ItemEncoder[Image]):
             places.clear()
             pictures.clear()
 
-        decoded = ahead(
+        decoded = prefetch_map(
             lambda image: read_picture(image.path, self._size), items, self.workers, self.depth
         )
         for place, picture in enumerate(decoded):

@@ -172,9 +172,9 @@ def fit_logistic(
     Returns:
         Probabilities [n], out of fold for `rows`, and the model.
     """
-    from charthouse.stats.logistic.grid_search import search
+    from charthouse.stats.logistic.grid_search import grid_search
 
-    fit = search(
+    fit = grid_search(
         x if rows.all() else x[rows],
         fitting.y_true[rows],
         np.unique(fitting.folds[rows], return_inverse=True)[1],

@@ -15,10 +15,10 @@ from threadpoolctl import threadpool_limits
 
 from charthouse.core.errors import CharthouseError
 from charthouse.stats.logistic.lasso import solve_lasso
-from charthouse.stats.logistic.problems import CHUNK, SMALL, Curvature, Problems
+from charthouse.stats.logistic.problems import CHUNK, SMALL, Curvature, FoldProblems
 from charthouse.stats.logistic.ridge import solve_ridge
-from charthouse.stats.logistic.solver import Fits, Limits
-from charthouse.stats.metrics import measure
+from charthouse.stats.logistic.solver import Fits, StoppingRule
+from charthouse.stats.metrics import compute_metrics
 
 PENALTIES = ("l1", "l2", "none")
 WIDE = 1500  # columns from which Gram matrices take most of the time
@@ -26,7 +26,7 @@ TIE = 1e-6  # mean AUROCs this close are equal: less than rounding moves them
 
 
 @dataclass(frozen=True)
-class Choice:
+class GridPoint:
     """A point of the grid."""
 
     penalty: str  # 'l1', 'l2', 'none'
@@ -44,17 +44,17 @@ class Choice:
         return 0.0 if self.C is None else 1 / self.C
 
 
-PAPER_GRID: tuple[Choice, ...] = (
-    *(Choice(penalty, C) for C in (0.01, 0.1, 1.0, 10.0) for penalty in ("l1", "l2")),
-    Choice("none", None),
+PAPER_GRID: tuple[GridPoint, ...] = (
+    *(GridPoint(penalty, C) for C in (0.01, 0.1, 1.0, 10.0) for penalty in ("l1", "l2")),
+    GridPoint("none", None),
 )
 
 
 @dataclass(frozen=True)
-class Candidate:
+class GridPointResult:
     """How a point of the grid did."""
 
-    choice: Choice
+    choice: GridPoint
     fold_auroc: tuple[float, ...]  # NaN where the held-out or the fit rows have one class only
     mean_auroc: float  # over the other folds
     converged: bool  # in every fold, and for the chosen point in the fit of all rows
@@ -66,8 +66,8 @@ class Candidate:
 class LogisticFit:
     """The fit of all rows at the chosen point, and how it was chosen."""
 
-    choice: Choice
-    candidates: tuple[Candidate, ...]  # in the order of the grid
+    choice: GridPoint
+    candidates: tuple[GridPointResult, ...]  # in the order of the grid
     mean: np.ndarray  # [p] float64, of the fit rows
     sd: np.ndarray  # [p] float64; 1 where a column is constant
     coefficients: np.ndarray  # [p] float64, of standardised features
@@ -96,11 +96,11 @@ class LogisticFit:
         return scores
 
 
-def search(
+def grid_search(
     x: np.ndarray,
     y: np.ndarray,
     folds: np.ndarray,
-    grid: Sequence[Choice] = PAPER_GRID,
+    grid: Sequence[GridPoint] = PAPER_GRID,
     *,
     tolerance: float = 1e-6,
     max_iterations: int = 200,
@@ -135,14 +135,14 @@ def search(
     _check(x, y, folds, grid)
     one_thread = x.size <= SMALL or x.shape[1] < WIDE
     with threadpool_limits(1 if one_thread else None, user_api="blas"):
-        return _search(x, y, folds, grid, Limits(tolerance, max_iterations))
+        return _search(x, y, folds, grid, StoppingRule(tolerance, max_iterations))
 
 
 def _search(
-    x: np.ndarray, y: np.ndarray, folds: np.ndarray, grid: Sequence[Choice], limits: Limits
+    x: np.ndarray, y: np.ndarray, folds: np.ndarray, grid: Sequence[GridPoint], limits: StoppingRule
 ) -> LogisticFit:
-    problems = Problems.of(x, y, folds)
-    lasso = ridge = null = Fits.null(problems)
+    problems = FoldProblems.of(x, y, folds)
+    lasso = ridge = null = Fits.intercept_only(problems)
     curvature = Curvature(problems)
     curvature.refresh(null.margins)
     found = {}
@@ -168,7 +168,7 @@ def _search(
 class _Point:
     """What is kept of the fits of one grid point."""
 
-    def __init__(self, problems: Problems, choice: Choice, fits: Fits) -> None:
+    def __init__(self, problems: FoldProblems, choice: GridPoint, fits: Fits) -> None:
         self._problems, self._choice = problems, choice
         last = problems.last
         self._reason = fits.reasons.get(last)
@@ -184,11 +184,11 @@ class _Point:
                 continue
             scores = expit(fits.margins[rows, fold])
             self._out_of_fold[rows] = scores
-            auroc.append(measure(problems.y[rows], scores, 0.5, ("auroc",))["auroc"].value)
+            auroc.append(compute_metrics(problems.y[rows], scores, 0.5, ("auroc",))["auroc"].value)
         defined = [value for value in auroc if not np.isnan(value)]
         self.mean_auroc = float(np.mean(defined)) if defined else float("nan")
         reasons = [reason for fit, reason in sorted(fits.reasons.items()) if fit != last]
-        self.candidate = Candidate(
+        self.candidate = GridPointResult(
             choice=choice,
             fold_auroc=tuple(auroc),
             mean_auroc=self.mean_auroc,
@@ -197,7 +197,7 @@ class _Point:
             reason=reasons[0] if reasons else None,
         )
 
-    def fit(self, candidates: tuple[Candidate, ...]) -> LogisticFit:
+    def fit(self, candidates: tuple[GridPointResult, ...]) -> LogisticFit:
         """As the chosen one of the candidates."""
         problems = self._problems
         if self._reason and self.candidate.converged:
@@ -222,12 +222,12 @@ class _Point:
         )
 
 
-def _weaker(choice: Choice) -> tuple[float, int]:
+def _weaker(choice: GridPoint) -> tuple[float, int]:
     """Sorts points from the strongest penalty to none."""
     return -choice.strength, PENALTIES.index(choice.penalty)
 
 
-def _check(x: np.ndarray, y: np.ndarray, folds: np.ndarray, grid: Sequence[Choice]) -> None:
+def _check(x: np.ndarray, y: np.ndarray, folds: np.ndarray, grid: Sequence[GridPoint]) -> None:
     """Raises where search says."""
     if x.ndim != 2 or y.shape != x.shape[:1] or folds.shape != y.shape:
         raise ValueError(f"x {x.shape}, y {y.shape}, folds {folds.shape} are not [n, p], [n], [n]")

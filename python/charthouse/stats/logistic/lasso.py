@@ -16,17 +16,17 @@ most one for each row (Rosset, Zhu and Hastie 2004, Journal of Machine Learning 
 import numpy as np
 from scipy.linalg import get_blas_funcs
 
-from charthouse.stats.logistic.problems import Curvature, Problems
+from charthouse.stats.logistic.problems import Curvature, FoldProblems
 from charthouse.stats.logistic.solver import (
+    BfgsPairs,
     Fits,
-    Limits,
-    Memory,
-    backtrack,
+    StoppingRule,
     cholesky,
-    empty_memory,
-    remember,
+    line_search,
+    no_pairs,
     rounding,
     solve,
+    store_pair,
 )
 
 NEVER = 1e30  # the penalty of a coordinate that has to stay 0
@@ -38,7 +38,11 @@ SLOW = 0.4  # a step that leaves more than this of the residual calls for new we
 
 
 def solve_lasso(
-    problems: Problems, curvature: Curvature, starts: list[Fits], strength: float, limits: Limits
+    problems: FoldProblems,
+    curvature: Curvature,
+    starts: list[Fits],
+    strength: float,
+    limits: StoppingRule,
 ) -> Fits:
     """Minimises mean loss + strength / rows |w|_1, w = ratio v.
 
@@ -60,11 +64,11 @@ def solve_lasso(
     gradient = np.zeros_like(now.v)
     gradient[:, active] = problems.gradients(now.margins[:, active], active)
     before = np.zeros(len(now.residual))
-    memory = {fit: empty_memory() for fit in active}
+    memory = {fit: no_pairs() for fit in active}
     curvature.refresh(starts[-1].margins)
     while True:
         for fit in active:
-            broken = violation(now.v[:, fit], gradient[:, fit], penalty[:, fit])
+            broken = kkt_violation(now.v[:, fit], gradient[:, fit], penalty[:, fit])
             now.residual[fit] = (broken / own_scale[:, fit]).max()
         active = now.unsolved(active, limits)
         if not active:
@@ -104,10 +108,10 @@ def solve_lasso(
         if curvature.shared:  # a fit's own Hessian has nothing to correct
             moved, change = now.v[:, active] - before_step[0], gradient[:, active] - before_step[1]
             for column, fit in enumerate(active):
-                remember(memory[fit], moved[:, column], change[:, column])
+                store_pair(memory[fit], moved[:, column], change[:, column])
 
 
-def _corrected(hessian: np.ndarray, memory: Memory) -> np.ndarray:
+def _corrected(hessian: np.ndarray, memory: BfgsPairs) -> np.ndarray:
     """Hessian [p, p], changed by each pair of the memory in turn (BFGS)."""
     for pair in memory:
         moved, change = (each.astype(hessian.dtype) for each in pair)
@@ -117,9 +121,9 @@ def _corrected(hessian: np.ndarray, memory: Memory) -> np.ndarray:
     return hessian
 
 
-def _best(problems: Problems, starts: list[Fits], penalty: np.ndarray) -> Fits:
+def _best(problems: FoldProblems, starts: list[Fits], penalty: np.ndarray) -> Fits:
     """Of each fit the start with the smallest objective, the first of equal ones."""
-    now = starts[0].warm()
+    now = starts[0].warm_start()
     for fit in problems.possible:
         values = [
             problems.loss(start.margins[:, fit], fit) + penalty[:, fit] @ np.abs(start.v[:, fit])
@@ -130,7 +134,7 @@ def _best(problems: Problems, starts: list[Fits], penalty: np.ndarray) -> Fits:
     return now
 
 
-def violation(v: np.ndarray, gradient: np.ndarray, penalty: np.ndarray) -> np.ndarray:
+def kkt_violation(v: np.ndarray, gradient: np.ndarray, penalty: np.ndarray) -> np.ndarray:
     """By how much each coordinate [p] breaks the optimality conditions."""
     at_zero = np.maximum(np.abs(gradient) - penalty, 0)
     return np.where(v == 0, at_zero, np.abs(gradient + penalty * np.sign(v)))
@@ -162,7 +166,7 @@ def minimise_model(
     for _ in range(MODEL_ROUNDS):
         v = model.descend(v, slope, goal)
         slope = model.slope(v)
-        if violation(v, slope, penalty).max() <= goal:
+        if kkt_violation(v, slope, penalty).max() <= goal:
             break
         v, slope = model.newton(v, slope)
     return v
@@ -231,7 +235,7 @@ class _Model:
         diagonal = np.einsum("ii->i", self.hessian).tolist()
         (add,) = get_blas_funcs(("axpy",), (self.hessian,))
         for _ in range(SWEEPS):
-            broken = violation(v, slope, self.penalty)
+            broken = kkt_violation(v, slope, self.penalty)
             worst = broken.max()
             if worst <= goal:
                 break
@@ -252,7 +256,7 @@ class _Model:
 
 
 def _step(
-    problems: Problems,
+    problems: FoldProblems,
     now: Fits,
     penalty: np.ndarray,
     fit: int,
@@ -270,4 +274,4 @@ def _step(
         return problems.loss(margin + step * along, fit) + moved
 
     slope = gradient @ direction + penalty @ np.abs(target) - size
-    return backtrack(value, value(0), slope, problems.rounding_of_loss)
+    return line_search(value, value(0), slope, problems.rounding_of_loss)

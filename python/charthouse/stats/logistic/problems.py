@@ -22,13 +22,13 @@ DOUBLE = 3e7
 there losses are the flattest. Where rows are plenty, single precision is safe and twice as fast."""
 
 
-def plenty(rows: int, columns: int) -> bool:
+def has_many_rows(rows: int, columns: int) -> bool:
     """Whether there are rows enough for each column that the fits hardly differ."""
     return rows >= FEW * columns
 
 
 @dataclass(frozen=True, eq=False)
-class Problems:
+class FoldProblems:
     """k = folds + 1 fits: fit j < folds leaves out the rows of fold j, the last leaves out none.
 
     Rows are sorted by fold. The last column of z is 1, its coefficient the intercept.
@@ -47,7 +47,7 @@ class Problems:
     possible: list[int]  # the fits whose rows are of both classes
 
     @staticmethod
-    def of(x: np.ndarray, y: np.ndarray, folds: np.ndarray) -> "Problems":
+    def of(x: np.ndarray, y: np.ndarray, folds: np.ndarray) -> "FoldProblems":
         """Scales and sorts; x [n, p] finite, y [n] 0 or 1, folds [n] int, two or more of them."""
         order = np.argsort(folds, kind="stable")
         _, sizes = np.unique(folds, return_counts=True)
@@ -59,7 +59,7 @@ class Problems:
         base_sd[base_sd == 0] = 1
 
         n, p = x.shape
-        in_double = n * p <= (SMALL if plenty(n, p + 1) else DOUBLE)
+        in_double = n * p <= (SMALL if has_many_rows(n, p + 1) else DOUBLE)
         z = np.ones((n, p + 1), dtype=np.float64 if in_double else np.float32)
         for first in range(0, n, CHUNK):
             rows = order[first : first + CHUNK]
@@ -68,7 +68,7 @@ class Problems:
         held_out = np.append(np.diff(bounds), 0)
         positives = y.sum() - np.append(np.add.reduceat(y, bounds[:-1]), 0)
         rows_of_fit = n - held_out
-        return Problems(
+        return FoldProblems(
             z=z,
             y=y,
             order=order,
@@ -137,10 +137,10 @@ class Curvature:
     see.
     """
 
-    def __init__(self, problems: Problems) -> None:
+    def __init__(self, problems: FoldProblems) -> None:
         self._problems = problems
         n, columns = problems.z.shape
-        self.shared = plenty(n, columns)
+        self.shared = has_many_rows(n, columns)
         self._weights = np.zeros((n, 1 if self.shared else len(problems.rows)))
         self._blocks: list[np.ndarray] = []
 

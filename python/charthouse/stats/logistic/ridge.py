@@ -11,17 +11,17 @@ solvers stop depends on their steps only.
 
 import numpy as np
 
-from charthouse.stats.logistic.problems import Curvature, Problems
+from charthouse.stats.logistic.problems import Curvature, FoldProblems
 from charthouse.stats.logistic.solver import (
     SEPARATED,
+    BfgsPairs,
     Fits,
-    Limits,
-    Memory,
-    backtrack,
+    StoppingRule,
     cholesky,
-    empty_memory,
-    remember,
+    line_search,
+    no_pairs,
     solve,
+    store_pair,
 )
 
 LEAST = 1e-7
@@ -31,7 +31,7 @@ PATIENCE = 12  # iterations before new weights are worth their Gram matrix
 
 
 def solve_ridge(
-    problems: Problems, curvature: Curvature, start: Fits, strength: float, limits: Limits
+    problems: FoldProblems, curvature: Curvature, start: Fits, strength: float, limits: StoppingRule
 ) -> Fits:
     """Minimises mean loss + strength / (2 rows) |w|^2, w = ratio v, from start.
 
@@ -42,7 +42,7 @@ def solve_ridge(
         strength: 1 / C; 0 for no penalty.
         limits: When to stop.
     """
-    now = start.warm()
+    now = start.warm_start()
     penalty = max(strength, LEAST) / problems.rows * problems.ratio**2
     penalty[-1] = 0
     own_scale = np.where(problems.ratio > 0, problems.ratio, 1)
@@ -50,7 +50,7 @@ def solve_ridge(
     gradient = np.zeros_like(now.v)
     gradient[:, active] = problems.gradients(now.margins[:, active], active)
     gradient += penalty * now.v
-    memory = {fit: empty_memory() for fit in active}
+    memory = {fit: no_pairs() for fit in active}
     factors: dict[int, np.ndarray] = {}
     age = 0
     while True:
@@ -88,7 +88,7 @@ def solve_ridge(
         gradient[:, active] += penalty[:, active] * now.v[:, active]
         for column, fit in enumerate(active):
             moved = steps[column] * direction[:, column]
-            remember(memory[fit], moved, gradient[:, fit] - before[:, column])
+            store_pair(memory[fit], moved, gradient[:, fit] - before[:, column])
     return now
 
 
@@ -98,7 +98,7 @@ def _penalised(hessian: np.ndarray, penalty: np.ndarray) -> np.ndarray:
     return cholesky(hessian)
 
 
-def _times_inverse(factor: np.ndarray, memory: Memory, gradient: np.ndarray) -> np.ndarray:
+def _times_inverse(factor: np.ndarray, memory: BfgsPairs, gradient: np.ndarray) -> np.ndarray:
     """The inverse Hessian, BFGS corrections applied, times the gradient (two-loop recursion)."""
     q = gradient.copy()
     shares = []
@@ -113,7 +113,7 @@ def _times_inverse(factor: np.ndarray, memory: Memory, gradient: np.ndarray) -> 
 
 
 def _step(
-    problems: Problems,
+    problems: FoldProblems,
     now: Fits,
     penalty: np.ndarray,
     fit: int,
@@ -128,4 +128,4 @@ def _step(
         moved = v + step * direction
         return problems.loss(margin + step * along, fit) + 0.5 * float((penalty * moved) @ moved)
 
-    return backtrack(value, value(0), gradient @ direction, problems.rounding_of_loss)
+    return line_search(value, value(0), gradient @ direction, problems.rounding_of_loss)

@@ -7,29 +7,29 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy.linalg import get_lapack_funcs
 
-from charthouse.stats.logistic.problems import Problems
+from charthouse.stats.logistic.problems import FoldProblems
 
 SEPARATED = "the classes are separated"
 PAIRS = 8
 
-Memory = deque[tuple[np.ndarray, np.ndarray]]
+BfgsPairs = deque[tuple[np.ndarray, np.ndarray]]
 """A fit's last steps [p] and the changes of its gradient [p] over them: with these BFGS corrects a
 Hessian (Liu and Nocedal 1989, Mathematical Programming)."""
 
 
-def empty_memory() -> Memory:
+def no_pairs() -> BfgsPairs:
     """Of a fit that has made no step."""
     return deque(maxlen=PAIRS)
 
 
-def remember(memory: Memory, moved: np.ndarray, change: np.ndarray) -> None:
+def store_pair(memory: BfgsPairs, moved: np.ndarray, change: np.ndarray) -> None:
     """Adds a step and the change of the gradient over it, unless rounding is all that it shows."""
     if moved @ change > 1e-10 * np.sqrt((moved @ moved) * (change @ change)):
         memory.append((moved, change))
 
 
 @dataclass(frozen=True)
-class Limits:
+class StoppingRule:
     """When to stop."""
 
     tolerance: float  # of the largest KKT violation, mean loss, the fit's own standardised features
@@ -47,7 +47,7 @@ class Fits:
     reasons: dict[int, str] = field(default_factory=dict)  # of the fits that did not converge
 
     @staticmethod
-    def null(problems: Problems) -> "Fits":
+    def intercept_only(problems: FoldProblems) -> "Fits":
         """Intercepts only."""
         k = len(problems.rows)
         v = np.zeros((problems.z.shape[1], k))
@@ -59,12 +59,12 @@ class Fits:
             v, np.repeat(v[-1:], len(problems.z), axis=0), np.full(k, np.inf), np.zeros(k, int)
         )
 
-    def warm(self) -> "Fits":
+    def warm_start(self) -> "Fits":
         """A copy to go on from."""
         k = len(self.residual)
         return Fits(self.v.copy(), self.margins.copy(), np.full(k, np.inf), np.zeros(k, int))
 
-    def unsolved(self, fits: list[int], limits: Limits) -> list[int]:
+    def unsolved(self, fits: list[int], limits: StoppingRule) -> list[int]:
         """Those of the fits to go on with; the others have a reason or have converged."""
         for fit in fits:
             if (
@@ -106,7 +106,7 @@ def solve(factor: np.ndarray, right: np.ndarray) -> np.ndarray:
     return solution.astype(np.float64)
 
 
-def backtrack(
+def line_search(
     value: Callable[[float], float], at_0: float, slope: float, rounding_of_loss: float
 ) -> float:
     """The first of the steps 1, 1/2, 1/4 ... that lowers the value enough (Armijo 1966); 0 if none.

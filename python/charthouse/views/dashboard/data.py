@@ -11,8 +11,8 @@ import duckdb
 import pandas as pd
 import streamlit as st
 
-from charthouse.core.data_kind import DataKind, kind_of
-from charthouse.core.duckdb_errors import values_left_out
+from charthouse.core.data_kind import DataKind, data_kind_of
+from charthouse.core.duckdb_errors import redact_errors
 from charthouse.core.warehouse import open_warehouse
 from charthouse.views.publish import FILE, OWN, modified_ns
 from charthouse.views.report.read import rows as read_rows
@@ -119,7 +119,7 @@ def _facts(path: Path, mtime_ns: int) -> Copy:
     (definition,) = read_rows(db, "from marts.cohort_definition")
     names = db.execute("select schema_name || '.' || table_name from duckdb_tables()").fetchall()
     tables = frozenset(name for (name,) in names)
-    kind, source = kind_of(definition), definition.get("data_source")
+    kind, source = data_kind_of(definition), definition.get("data_source")
     return Copy(path, mtime_ns, tables, *(*about, kind, source))
 
 
@@ -130,7 +130,7 @@ def frame(copy: Copy, query: str, *values: Any) -> pd.DataFrame:
 
 @st.cache_data(max_entries=200, show_spinner=False)
 def _frame(path: Path, mtime_ns: int, query: str, values: Sequence[Any]) -> pd.DataFrame:
-    with values_left_out():
+    with redact_errors():
         return _opened(path, mtime_ns).cursor().execute(query, list(values)).fetch_df()
 
 
@@ -143,7 +143,7 @@ def rows(
 
 @st.cache_data(max_entries=50, show_spinner=False)
 def _rows(path: Path, mtime_ns: int, name: str, of: str, _read: Callable) -> list[Row]:
-    with values_left_out():
+    with redact_errors():
         return list(_read(_opened(path, mtime_ns).cursor(), of))
 
 

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from charthouse.core.errors import CharthouseError
-from charthouse.core.progress import Say
+from charthouse.core.progress import PrintLine
 from charthouse.net.guard import loopback_addresses
 from charthouse.views.figures.style import BLUE
 
@@ -27,7 +27,7 @@ OPTIONS = {
 
 
 def launch(
-    folder: Path, warehouse: Path, *, address: str, port: int, show_stays: bool, say: Say
+    folder: Path, warehouse: Path, *, address: str, port: int, show_stays: bool, say: PrintLine
 ) -> None:
     """Serves the dashboard until it is interrupted.
 

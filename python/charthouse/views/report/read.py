@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 
 from charthouse.core.cohort import require_result_tables
-from charthouse.core.data_kind import DataKind, kind_of
+from charthouse.core.data_kind import DataKind, data_kind_of
 from charthouse.core.errors import CharthouseError
 from charthouse.core.warehouse import open_warehouse
 from charthouse.jobs.evaluate.other_cohorts import nothing_evaluated
@@ -165,7 +165,7 @@ def _cohort(db: duckdb.DuckDBPyConnection) -> CohortFacts:
     return CohortFacts(
         cohort_hash=definition["cohort_hash"],
         protocol=definition["protocol"],
-        data_kind=kind_of(definition),
+        data_kind=data_kind_of(definition),
         data_source=definition["data_source"],
         variables=json.loads(definition["variables"]),
         attrition=rows(db, "select * from marts.cohort_attrition order by step"),

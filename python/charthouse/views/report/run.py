@@ -8,7 +8,7 @@ from pathlib import Path
 
 from charthouse.core.data_kind import tag
 from charthouse.core.errors import CharthouseError
-from charthouse.core.progress import Say
+from charthouse.core.progress import PrintLine
 from charthouse.views.report.choose import require_known_arms
 from charthouse.views.report.page import render
 from charthouse.views.report.pictures import attrition_picture, task_part
@@ -19,7 +19,7 @@ PART = ".charthouse-report.part"
 """Folder in which a report is made; one that a killed run left is removed by the next."""
 
 
-def write_report(warehouse: Path, out: Path, *, arms: Sequence[str] = (), say: Say) -> Path:
+def write_report(warehouse: Path, out: Path, *, arms: Sequence[str] = (), say: PrintLine) -> Path:
     """Writes FOLDER/report.html and its pictures; other files of the folder are left alone.
 
     Args:
