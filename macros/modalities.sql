@@ -9,7 +9,7 @@
         {%- if row is not mapping or row.name is not string or not modules.re.fullmatch('[a-z][a-z0-9_]*', row.name) -%}
             {{ stop(where ~ 'has no name in small letters.' ~ mend) }}
         {%- elif rows | selectattr('name', 'equalto', row.name) | list | length > 1 -%}
-            {{ stop(where ~ row.name ~ ' stands twice. Give each its own name.') }}
+            {{ stop(where ~ row.name ~ ' occurs twice. Give each its own name.') }}
         {%- elif row.kind not in var('modality_kinds') -%}
             {{ stop(where ~ row.name ~ ' is of kind ' ~ row.kind ~ ', none of ' ~ var('modality_kinds') | join(', ') ~ '.' ~ mend) }}
         {%- endif -%}

@@ -101,7 +101,7 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "two files of one table": (
         lambda root: shutil.copy(root / ADMISSIONS, root / "hosp/admissions.parquet"),
-        "hosp/admissions stands there twice: admissions.csv.gz and admissions.parquet. Keep one",
+        "hosp/admissions exists twice: admissions.csv.gz and admissions.parquet. Keep one",
     ),
     "required column missing": (
         lambda root: rewrite(root / ICUSTAYS, lambda text: text.replace("outtime", "left_at", 1)),
@@ -179,7 +179,7 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "a column twice": (
         lambda root: rewrite(root / ICUSTAYS, lambda text: text.replace("los", "intime", 1)),
-        "icu/icustays.csv.gz: column intime stands 2 times. Keep one of them",
+        "icu/icustays.csv.gz: column intime occurs 2 times. Keep one of them",
     ),
     "outtime years after intime": (
         lambda root: rewrite(root / ICUSTAYS, in_line(4, with_field(6, "9999-01-01 00:00:00"))),
@@ -445,7 +445,7 @@ def test_dbt_retry_is_refused_since_what_failed_is_gone(bench: Bench) -> None:
     assert bench.build("--vars", "{min_age: 200}").code != 0
     words = [word for word in bench._words(("unit_test",)) if word != "build"]
     again = forked.run("dbt", ("retry", *words), **bench._where())
-    assert again.returncode != 0 and "dbt retry: what the run before" in again.stdout
+    assert again.returncode != 0 and "dbt retry: the previous run" in again.stdout
     assert "Run dbt build" in again.stdout and bench.md5() == before
 
 
@@ -735,7 +735,7 @@ def test_ctrl_c_during_a_query_is_an_interrupt(
     ("row", "said"),
     [
         ("{kind: image, rows: chest_xrays}", "row 5: has no name in small letters"),
-        ("{name: text, kind: text, rows: radiology_reports}", "row 4: text stands twice"),
+        ("{name: text, kind: text, rows: radiology_reports}", "row 4: text occurs twice"),
         ("{name: ct, kind: picture, rows: chest_xrays}", "row 5: ct is of kind picture, none of"),
         ("{name: ct, kind: image}", "row 5: ct needs the name of a model or seed as rows"),
         ("{name: ct, kind: image, rows: x, row: y}", "row 5: ct has row, none of name, kind"),

@@ -84,7 +84,7 @@ def test_two_files_of_one_table_are_not_chosen_between(folders: dict[str, Path])
         (folders[root] / f"{stem}.csv").touch()
         name = Path(stem).name
         stem_path = folders[root] / stem
-        message = f"{stem_path} stands there twice: {name}.csv.gz and {name}.csv. Keep one of them."
+        message = f"{stem_path} exists twice: {name}.csv.gz and {name}.csv. Keep one of them."
         assert findings(stem) == [Diagnosis("bad", stem, message)]
 
 

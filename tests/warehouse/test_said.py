@@ -112,7 +112,7 @@ NO_SETTINGS = "are no settings. Write them as '{window_end_hours: 48}'."
         (["{{1: 2}: 3}"], f"--vars '{{{{1: 2}}: 3}}' {NO_SETTINGS}"),
         (["{1: 2}"], "--vars: 1 is no name of a setting. Write them as '{window_end_hours: 48}'."),
         (["{no: 2}"], "--vars: False is no name of a setting. Write them as"),
-        (["{min_age: 18, 'min_age': 65}"], "--vars: 'min_age' stands twice. Keep one of them."),
+        (["{min_age: 18, 'min_age': 65}"], "--vars: 'min_age' occurs twice. Keep one of them."),
         (["{min_age: 18}", "{max_age: 65}"], "--vars is given twice. Put all settings in one."),
     ],
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The command line: one thin function a command; the work is in the modules that they import."""
+"""The command line: one thin function a command; the work is in the modules that it imports."""
 
 # In the order in which --help lists the commands.
 from charthouse.cli import data  # isort: skip

@@ -1,4 +1,4 @@
-"""The application that the commands belong to, and how it ends."""
+"""The Typer application, and how it reports errors."""
 
 import os
 import sys
@@ -50,10 +50,10 @@ def _options(
 
 
 def main() -> None:
-    """Entry point of `charthouse`: a user's mistake is one line and exit 1, never a traceback.
+    """Entry point of `charthouse`: a user's mistake is one line and exit code 1, never a traceback.
 
-    What is made is for its owner alone. An error that nobody foresaw shows where it came from, but
-    not what it says.
+    New files are readable by their owner only. An unexpected error prints where it came from, but
+    not its message.
     """
     os.umask(0o077)
     threading.excepthook = lambda failed: _show_where(failed.exc_value)
@@ -76,7 +76,7 @@ def main() -> None:
 
 
 def _show_where(error: BaseException | None) -> None:
-    """A fault of ours, without its words: pandas, say, quotes the value that it stumbles on."""
+    """Prints the traceback of an unexpected error without its message, which may quote a value."""
     if error is None or isinstance(error, SystemExit):
         return
     words = "what it says is left out, as it may quote a patient's data"
@@ -94,7 +94,14 @@ def _show_where(error: BaseException | None) -> None:
 
 @contextmanager
 def resumable(parts: str) -> Iterator[None]:
-    """Ctrl-C, SIGTERM and SIGHUP are one line: what it leaves, and how to go on."""
+    """Turns Ctrl-C, SIGTERM and SIGHUP into one line: what is kept, and how to continue.
+
+    Args:
+        parts: What is kept, in the plural.
+
+    Raises:
+        CharthouseError: The command was interrupted.
+    """
     try:
         yield
     except KeyboardInterrupt as interrupt:

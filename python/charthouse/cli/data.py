@@ -19,7 +19,7 @@ def build(context: typer.Context, settings: VarsOption = None) -> None:
     from charthouse.core.warehouse import warehouse_path
     from charthouse.data.build import run_dbt_build
 
-    warehouse_path()  # of some that make no sense dbt has words of its own
+    warehouse_path()  # dbt's own message for an invalid path would be hard to read
     run_dbt_build(project_dir(), [*vars_arguments(parse_vars(settings or ())), *context.args])
 
 
@@ -30,7 +30,7 @@ def doctor(
         typer.Option("--full", help="Read every file to its end: exact counts, damage found."),
     ] = False,
 ) -> None:
-    """Are the raw files there and whole? Says what is missing, what is small, and what to do."""
+    """Are the raw files there and whole? Prints what is missing, what is short, and what to do."""
     from charthouse.core.project import project_dir
     from charthouse.data.doctor import examine, print_diagnoses
 

@@ -79,7 +79,7 @@ def predict(
         bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")
     ] = False,
 ) -> None:
-    """Vectors to scores: fits arms on train, fills results.predictions; what stands is kept."""
+    """Vectors to scores: fits arms on train, fills results.predictions; current scores are kept."""
     from charthouse.core.progress import progress_bars
     from charthouse.core.project import project_dir
     from charthouse.core.warehouse import warehouse_path
@@ -179,11 +179,11 @@ def evaluate(
     ] = None,
     bootstraps: Annotated[int, typer.Option(help="Resamples of the patients, 2 or more.")] = 1000,
     min_group: Annotated[
-        int, typer.Option(min=1, help="Stays; smaller groups get no figure.")
+        int, typer.Option(min=1, help="Stays; smaller groups get no metric.")
     ] = 10,
     seed: Annotated[int, typer.Option(help="Of the resamples.")] = 0,
 ) -> None:
-    """Scores to figures: metrics with intervals, comparisons, fairness, contributions, curves."""
+    """Scores to metrics with intervals: comparisons, fairness, contributions, curves."""
     from charthouse.core.progress import progress_bars
     from charthouse.core.project import project_dir
     from charthouse.core.warehouse import warehouse_path

@@ -1,4 +1,4 @@
-"""The command that calls the others in turn."""
+"""The command that runs the others in turn."""
 
 from typing import Annotated
 

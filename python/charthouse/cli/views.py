@@ -1,4 +1,4 @@
-"""Commands that show what stands, and write nothing to the warehouse."""
+"""Commands that show results, and write nothing to the warehouse."""
 
 from pathlib import Path
 from typing import Annotated
@@ -26,7 +26,7 @@ def encoders() -> None:
 
 @app.command(epilog="Example: charthouse leaderboard")
 def leaderboard() -> None:
-    """Tables II and III: each arm on the present cohort, the published figures beside it."""
+    """Tables II and III: each arm on the present cohort, with the published metrics beside it."""
     from charthouse.core.warehouse import warehouse_path
     from charthouse.jobs.evaluate.leaderboard import print_leaderboard
 

@@ -1,1 +1,1 @@
-"""What everything rests on: the warehouse, the cohort, runs, seeds, errors."""
+"""What all other packages build on: the warehouse, the cohort, runs, seeds, errors."""

@@ -19,7 +19,7 @@ IS_CURRENT = (
 
 @dataclass(frozen=True)
 class Cohort:
-    """The stays of the marts, and the settings they were built with."""
+    """The stays of the marts, and the settings that they were built with."""
 
     cohort_hash: str
     content_hashes: Mapping[tuple[str, str], str]  # of marts.content_hashes, by kind and name
@@ -34,30 +34,33 @@ class Cohort:
 
     @property
     def bins(self) -> int:
-        """How many bins the window has."""
+        """Number of time bins in the window."""
         of = self.variables
         return round((of["window_end_hours"] - of["window_start_hours"]) / of["bin_hours"])
 
     @property
     def profile_sections(self) -> tuple[str, ...]:
-        """The modalities that profiles tell of, which learners may be shown or not."""
+        """The modalities of patient profiles, each of which a learner may be shown or not."""
         return tuple(self.variables["profile_sections"])
 
     @property
     def is_synthetic(self) -> bool:
-        """Whether it is of no real patient."""
+        """Whether no stay is of a real patient."""
         return self.data_kind == "synthetic"
 
     def reads(self, *parts: tuple[str, str]) -> list[str]:
-        """What results.runs.reads says of a run that reads these parts of marts.content_hashes.
+        """What results.runs.reads holds for a run that reads these parts of marts.content_hashes.
 
         Args:
-            parts: Kind and name of each, in any order and as often as they come.
+            parts: Kind and name of each part, in any order; repetitions are dropped.
+
+        Returns:
+            One line per part, sorted: kind, name and content hash.
         """
         return sorted(f"{kind} {name} {self.content_hashes[kind, name]}" for kind, name in {*parts})
 
     def describe(self) -> str:
-        """For people, in a line."""
+        """The cohort in one line, for people."""
         kind = {"synthetic": "SYNTHETIC, ", "open": f"OPEN DATA: {self.data_source}, "}
         return (
             f"Cohort {self.cohort_hash[:12]} ({kind.get(self.data_kind, '')}"
@@ -66,10 +69,25 @@ class Cohort:
 
 
 def read_cohort(db: duckdb.DuckDBPyConnection) -> Cohort:
-    """Reads the cohort that the marts hold now.
+    """Reads the current cohort from the marts.
+
+    Args:
+        db: The warehouse.
+
+    Returns:
+        Its stays, tasks, channels, settings and content hashes.
 
     Raises:
-        CharthouseError: the warehouse has no marts yet.
+        CharthouseError: The warehouse has no marts yet.
+
+    Example:
+        >>> from charthouse.core.warehouse import open_warehouse, warehouse_path
+        >>> with open_warehouse(warehouse_path()) as db:
+        ...     cohort = read_cohort(db)
+        >>> cohort.protocol, cohort.data_kind, cohort.bins
+        ('strict', 'synthetic', 24)
+        >>> cohort.tasks[:2]
+        ('icu_mortality', 'icu_stay_over_3_days')
     """
     require_result_tables(db)
     columns = ("cohort_hash", "protocol", "variables", "is_synthetic", "data_kind", "data_source")
@@ -106,10 +124,10 @@ def read_cohort(db: duckdb.DuckDBPyConnection) -> Cohort:
 
 
 def require_same_cohort(db: duckdb.DuckDBPyConnection, cohort: Cohort) -> None:
-    """The marts must still hold what was read; more may have come.
+    """Stops if the marts no longer hold the cohort that was read. New parts are no change.
 
     Raises:
-        CharthouseError: they were built again in the meantime, for another cohort or with other
+        CharthouseError: The marts were rebuilt in the meantime, for another cohort or with other
             content.
     """
     ((now,),) = db.execute("select cohort_hash from marts.cohort_definition").fetchall()
@@ -128,10 +146,10 @@ def require_same_cohort(db: duckdb.DuckDBPyConnection, cohort: Cohort) -> None:
 
 
 def require_result_tables(db: duckdb.DuckDBPyConnection) -> None:
-    """The tables of models/results must be there.
+    """Stops if the warehouse lacks a table that jobs read or write.
 
     Raises:
-        CharthouseError: the warehouse is of an older clone, or has no marts.
+        CharthouseError: The warehouse was built by an older version, or has no marts.
     """
     found = db.execute(
         "select count(*) from duckdb_columns() where schema_name || '.' || table_name || '.' ||"

@@ -1,4 +1,4 @@
-"""What kind of data the marts hold, as marts.cohort_definition says, and how it is called."""
+"""Whether the marts hold synthetic, open or credentialed data, and how that is written."""
 
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -7,9 +7,14 @@ DataKind = Literal["synthetic", "open", "credentialed"]
 
 
 def data_kind_of(definition: Mapping[str, Any]) -> DataKind:
-    """Of a row of marts.cohort_definition; where its columns contradict one another, credentialed.
+    """The kind of data, from a row of marts.cohort_definition.
 
-    A copy that an older version published has no data_kind.
+    Where its columns contradict each other, the data count as credentialed. A copy that an older
+    version published has no data_kind: there is_synthetic decides.
+
+    Example:
+        >>> data_kind_of({"is_synthetic": False, "data_kind": "synthetic"})
+        'credentialed'
     """
     is_synthetic = definition["is_synthetic"]
     kind: DataKind | None = definition.get("data_kind")
@@ -18,11 +23,11 @@ def data_kind_of(definition: Mapping[str, Any]) -> DataKind:
 
 
 def headline(kind: str, source: str | None) -> str | None:
-    """What is written above everything that shows the data; None where they are credentialed.
+    """The line above everything that shows the data; None where they are credentialed.
 
     Args:
         kind: A DataKind.
-        source: Name and licence, where they are open.
+        source: Name and licence of open data.
     """
     return {
         "synthetic": "SYNTHETIC DATA: nothing here is about real patients.",
@@ -31,5 +36,5 @@ def headline(kind: str, source: str | None) -> str | None:
 
 
 def tag(kind: str) -> str | None:
-    """The same in two words."""
+    """The kind of data in two words, for a corner of a picture; None for credentialed data."""
     return {"synthetic": "SYNTHETIC DATA", "open": "OPEN DATA"}.get(kind)

@@ -1,4 +1,4 @@
-"""Which device networks run on."""
+"""The device that neural networks run on."""
 
 from pathlib import Path
 
@@ -6,10 +6,19 @@ from charthouse.core.errors import CharthouseError, require_known
 
 
 def choose_device(requested: str) -> str:
-    """cpu or cuda; auto is the GPU if there is one. torch is only requested where a driver is.
+    """Resolves --device to cpu or cuda; auto is the GPU if there is one.
+
+    torch is imported only where the machine has a driver.
+
+    Args:
+        requested: cpu, cuda or auto.
 
     Raises:
-        CharthouseError: cuda was requested for, and torch finds none; or another word.
+        CharthouseError: cuda was requested, but torch finds no GPU; or the word is unknown.
+
+    Example:
+        >>> choose_device("cpu")
+        'cpu'
     """
     require_known("--device", requested, ("auto", "cpu", "cuda"))
     if requested == "cpu" or (requested == "auto" and not Path("/proc/driver/nvidia").exists()):

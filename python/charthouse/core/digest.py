@@ -1,4 +1,4 @@
-"""A hash of what a result depends on."""
+"""A content hash of everything that a result depends on."""
 
 import hashlib
 import json
@@ -6,6 +6,11 @@ from typing import Any
 
 
 def digest(*parts: Any) -> str:
-    """A short hash of strings, numbers, dicts and lists; order of keys does not count."""
+    """MD5, in hex, of strings, numbers, dicts and lists. The order of keys does not matter.
+
+    Example:
+        >>> digest({"a": 1, "b": 2}) == digest({"b": 2, "a": 1})
+        True
+    """
     text = json.dumps(parts, sort_keys=True, ensure_ascii=True, default=str)
     return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()

@@ -1,8 +1,8 @@
-"""What DuckDB says of a value that it cannot read, without the value: it may be a patient's text.
+"""DuckDB's error messages without the value that could not be read: it may be a patient's text.
 
-DuckDB quotes values: `Could not convert string 'Mrs Smith ...' to INT32`. Kept is what is known to
-hold none: the class of the error; all that it says where it is about names, SQL, files or the
-machine; of other phrases that are known, what stands outside the value. The rest is left out.
+DuckDB quotes values: `Could not convert string 'Mrs Smith ...' to INT32`. Kept is only what is
+known to contain none: the class of the error; the whole message where it is about names, SQL, files
+or the machine; and, of known phrases, the words outside the value. The rest is redacted.
 """
 
 import re
@@ -15,7 +15,7 @@ from charthouse.core.errors import CharthouseError
 
 REDACTED = "the rest is left out, as it may quote a patient's data"
 
-# Raised before a row is looked at, or whatever stands in it.
+# Raised before any row is read, or whatever it contains.
 _WITHOUT_VALUES = (
     duckdb.BinderException,
     duckdb.CatalogException,
@@ -122,7 +122,7 @@ class _Cut(str):
 
 
 def mark_as_safe(error: CharthouseError) -> CharthouseError:
-    """An error of ours that DuckDB is going to word as one of its own; it holds no value.
+    """Marks an error of ours as free of patient data, before DuckDB wraps it in one of its own.
 
     Example:
         >>> ours = mark_as_safe(CharthouseError("x.csv: line 2: no number."))
@@ -134,7 +134,7 @@ def mark_as_safe(error: CharthouseError) -> CharthouseError:
 
 
 def redacted_message(error: BaseException) -> str:
-    """What an error of DuckDB says, less any value.
+    """The message of a DuckDB error, without any value.
 
     Example:
         >>> said = "Conversion Error: Could not convert string 'Mrs Smith' to INT32"
@@ -160,7 +160,7 @@ def redacted_message(error: BaseException) -> str:
 
 @contextmanager
 def redact_errors() -> Iterator[None]:
-    """Errors of DuckDB that pass, of whichever class, say nothing of a value."""
+    """Within this context, errors of DuckDB are raised with a redacted message, class unchanged."""
     try:
         yield
     except duckdb.Error as error:

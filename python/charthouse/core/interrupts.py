@@ -1,6 +1,7 @@
-"""SIGTERM and SIGHUP end a command as Ctrl-C does, and its last line says which it was.
+"""SIGTERM and SIGHUP end a command as Ctrl-C does, and its last line names the signal.
 
-Slurm, systemd and timeout send them to whoever runs too long, a terminal that is closed as well.
+Slurm, systemd and timeout send them to processes that run too long; a closed terminal sends one
+too.
 """
 
 import signal
@@ -10,10 +11,10 @@ _ENDING = (signal.SIGTERM, signal.SIGHUP)
 
 
 def interrupt_on_signals() -> None:
-    """From now on the first of them raises KeyboardInterrupt in the main thread.
+    """From now on, the first such signal raises KeyboardInterrupt in the main thread.
 
-    Those that follow are ignored: timeout sends its signal twice, and what is tidied up after the
-    first is not to be cut. A signal that is ignored already stays so (nohup).
+    Later ones are ignored: timeout sends its signal twice, and the clean-up after the first must
+    not be cut short. A signal that is ignored already stays ignored (nohup).
     """
     for each in _ENDING:
         if signal.getsignal(each) == signal.SIG_DFL:
@@ -27,5 +28,10 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 
 def describe_interrupt(interrupt: KeyboardInterrupt) -> str:
-    """In a word or three: interrupted, by Ctrl-C, or ended by SIGTERM."""
+    """A few words for a message: interrupted (Ctrl-C), or ended by SIGTERM.
+
+    Example:
+        >>> describe_interrupt(KeyboardInterrupt("SIGTERM"))
+        'ended by SIGTERM'
+    """
     return f"ended by {interrupt}" if interrupt.args else "interrupted"

@@ -1,4 +1,4 @@
-"""Which paths are taken: files of this machine, and of the warehouse those that DuckDB can name."""
+"""Which paths are accepted: local files only, and for the warehouse names that DuckDB can use."""
 
 import os
 import re
@@ -17,14 +17,15 @@ _LONGEST_NAME = 150  # bytes; the names of the files beside the warehouse are lo
 
 
 def require_local(name: str, path: object) -> None:
-    """Stops at a path that is not a file or folder of this machine.
+    """Stops at a path that is not a local file or folder.
 
     Args:
-        name: of the variable or option that gives the path.
-        path: as it was given.
+        name: The variable or option that holds the path.
+        path: The path as the user wrote it.
 
     Raises:
-        CharthouseError: it is the address of something else, or cannot be shown in one line.
+        CharthouseError: The path is an address (such as s3://), begins with ~, or cannot be printed
+            in one line.
     """
     text = str(path)
     if scheme := _SCHEME.match(text):  # and not the rest, which may hold a key
@@ -38,15 +39,16 @@ def require_local(name: str, path: object) -> None:
         )
     if text.startswith("~"):
         raise CharthouseError(
-            f"{name} begins with '~', which stands for nothing here. Write it out."
+            f"{name} begins with '~', which is not expanded. Write the whole path."
         )
 
 
 def require_warehouse_path(path: str | os.PathLike[str]) -> None:
-    """Stops at a path of which DuckDB, dbt and SQL would not make the same database.
+    """Stops at a path that DuckDB, dbt and SQL would not resolve to the same database.
 
     Raises:
-        CharthouseError: as require_local; or it is no file, or the name is one that DuckDB needs.
+        CharthouseError: As for require_local; or the path is not a file, or DuckDB reserves the
+            name.
     """
     variable, text = "CHARTHOUSE_WAREHOUSE", str(path)
     if text.startswith(":"):

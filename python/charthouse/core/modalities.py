@@ -1,4 +1,4 @@
-"""What is known of a stay: the rows of vars.modalities in dbt_project.yml, as SQL has them too."""
+"""The modalities: rows of vars.modalities in dbt_project.yml, which SQL reads as well."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -29,14 +29,14 @@ class Modality:
     """A row of vars.modalities.
 
     Attributes:
-        name: As it is called everywhere: marts.stay_modalities, arms, conditions of learners.
-        position: Its place in vars.modalities, from 1.
-        kind: What an encoder can read, whichever modality it is.
-        rows: Its mart.
-        grid: The mart of its bins, of a time series that has one.
+        name: The name used everywhere: marts.stay_modalities, arms, conditions of learners.
+        position: Position in vars.modalities, from 1.
+        kind: One of vars.modality_kinds, which says what encoders can read it.
+        rows: The mart with its rows.
+        grid: For a time series that has one, the mart with its bins.
         item: What people call one of its rows.
-        slot: Part of an arm that its encoders stand in.
-        in_paper: Whether a complete stay has it, and the arm `presence` tells of it.
+        slot: The part of an arm's name in which its encoders stand.
+        in_paper: Whether a complete stay has it, and whether the arm `presence` includes it.
     """
 
     name: Name
@@ -50,15 +50,19 @@ class Modality:
 
 
 def modalities(project: Path) -> tuple[Modality, ...]:
-    """Every modality, in the order of vars.modalities.
+    """All modalities, in the order of vars.modalities.
+
+    Args:
+        project: The folder of dbt_project.yml.
 
     Raises:
-        CharthouseError: a row is broken; says which and how. `dbt build` looks closer
-            (macros/modalities.sql).
+        CharthouseError: A row has no name, kind or rows; the message names the row. `dbt build`
+            checks more (macros/modalities.sql).
 
     Example:
-        >>> [modality.name for modality in modalities(project)]
-        ['demographics', 'vitals', 'image', 'text']
+        >>> from charthouse.core.project import project_dir
+        >>> [(each.name, each.kind) for each in modalities(project_dir())][:2]
+        [('demographics', 'tabular'), ('vitals', 'time_series')]
     """
     declared = project_vars(project)
     adapter = TypeAdapter(Modality)
@@ -81,5 +85,5 @@ def _with_usual(row: Mapping[str, Any], position: int) -> dict[str, Any]:
 
 
 def modality_kinds(project: Path) -> tuple[str, ...]:
-    """What encoders can read."""
+    """The kinds of modality that encoders can read, from vars.modality_kinds."""
     return tuple(project_vars(project)["modality_kinds"])

@@ -1,4 +1,4 @@
-"""Work done in threads ahead of who consumes it."""
+"""Work that threads do ahead of its consumer."""
 
 import itertools
 from collections import deque
@@ -15,14 +15,22 @@ def prefetch_map(
 ) -> Iterator[Made]:
     """Yields function(item) of each item, in order, while threads work on the next ones.
 
-    An exception of the function is raised where its result was due. However the iteration ends, no
-    thread outlives it: what has not been started is cancelled.
+    Unlike Executor.map it takes items only as fast as results are consumed. However the iteration
+    ends, no thread outlives it: what has not started is cancelled.
 
     Args:
-        function: called in one of the threads.
-        items: taken one by one, in the caller's thread, no further than `depth` ahead.
-        workers: number of threads.
-        depth: results made, or being made, before they are asked for; bounds the memory.
+        function: Called in one of the threads.
+        items: Taken one by one, in the caller's thread, at most `depth` ahead.
+        workers: Number of threads.
+        depth: Results that are ready or in progress before they are consumed; bounds the memory.
+
+    Raises:
+        ValueError: workers or depth is below 1. An exception of the function is raised where its
+            result was due.
+
+    Example:
+        >>> list(prefetch_map(abs, [-3, -2, -1], workers=2, depth=2))
+        [3, 2, 1]
     """
     if workers < 1 or depth < 1:
         raise ValueError(f"workers and depth must be at least 1, not {workers} and {depth}")
@@ -44,8 +52,8 @@ def prefetch(items: Iterable[Given], depth: int) -> Generator[Given]:
     """Yields the items, in order, while one thread draws the next ones.
 
     Args:
-        items: drawn in that thread, no further than `depth` ahead; what they raise comes in turn.
-        depth: items drawn, or being drawn, before they are asked for; bounds the memory.
+        items: Drawn in that thread, at most `depth` ahead. Their exceptions are raised in turn.
+        depth: Items that are drawn or in progress before they are consumed; bounds the memory.
     """
     end = cast("Given", object())
     draw = iter(items)

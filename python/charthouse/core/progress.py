@@ -1,4 +1,4 @@
-"""What a job says to a terminal: lines, and a bar with rate and time left for each of its parts."""
+"""How a job reports to a terminal: lines, and a progress bar for each of its parts."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -22,7 +22,7 @@ ProgressBar = Callable[[str, int], AbstractContextManager[ProgressCallback]]
 
 
 class _Rate(ProgressColumn):
-    """How many of them a second."""
+    """Items per second."""
 
     def __init__(self, unit: str) -> None:
         super().__init__()
@@ -35,7 +35,14 @@ class _Rate(ProgressColumn):
 
 @contextmanager
 def progress_bars(unit: str = "stays") -> Iterator[tuple[PrintLine, ProgressBar]]:
-    """What a job needs to speak to a terminal."""
+    """Gives a job what it needs to report: a function that prints a line, and one that opens a bar.
+
+    Args:
+        unit: What is counted, in the plural.
+
+    Yields:
+        PrintLine and ProgressBar.
+    """
     with Progress(
         TextColumn("{task.description}"),
         BarColumn(),

@@ -15,7 +15,11 @@ def project_dir() -> Path:
     """The folder of dbt_project.yml: CHARTHOUSE_PROJECT, or the current folder or one above it.
 
     Raises:
-        CharthouseError: there is none.
+        CharthouseError: There is none.
+
+    Example:
+        >>> (project_dir() / "dbt_project.yml").exists()
+        True
     """
     named = os.environ.get("CHARTHOUSE_PROJECT")
     candidates = [Path(named)] if named else [Path.cwd(), *Path.cwd().parents]
@@ -30,7 +34,7 @@ def project_dir() -> Path:
 
 @dataclass(frozen=True)
 class RawColumn:
-    """A column of a raw table."""
+    """A column of a raw table, as _sources.yml declares it."""
 
     name: str
     data_type: str  # as SQL calls it
@@ -52,17 +56,26 @@ class RawTable:
 
     @property
     def relation(self) -> str:
-        """Its name among all raw tables: mimiciv_hosp__patients."""
+        """Its name among all raw tables, such as mimiciv_hosp__patients."""
         return f"{self.source}__{self.table}"
 
     @property
     def file(self) -> str:
-        """The file below its root, without ending: hosp/patients."""
+        """The file below its root, without ending, such as hosp/patients."""
         return f"{self.folder}/{self.name}".lstrip("/")
 
 
 def raw_tables(project: Path) -> list[RawTable]:
-    """Every raw table that the models read, those of sources that may be absent last."""
+    """All raw tables that the models read. Tables of optional sources come last.
+
+    Args:
+        project: The folder of dbt_project.yml.
+
+    Example:
+        >>> stays = next(table for table in raw_tables(project_dir()) if table.table == "icustays")
+        >>> stays.root, stays.file, [column.name for column in stays.columns][:3]
+        ('CHARTHOUSE_MIMICIV', 'icu/icustays', ['subject_id', 'hadm_id', 'stay_id'])
+    """
     files = sorted(project.glob("models/staging/*/_sources.yml"))
     tables = []
     for source in (each for file in files for each in yaml.safe_load(file.read_text())["sources"]):
@@ -117,11 +130,7 @@ class _RowCount:
 
 
 def published_row_counts(project: Path) -> dict[str, dict[str, int]]:
-    """Published row counts, {release: {file: rows}}, from seeds/known_row_counts.csv.
-
-    Raises:
-        CharthouseError: the seed is not there, or a row of it is broken; says which and how.
-    """
+    """Published row counts, {release: {file: rows}}, from seeds/known_row_counts.csv."""
     counts: dict[str, dict[str, int]] = {}
     for row in read_seed(project, "known_row_counts", _RowCount, key=("release", "file")):
         counts.setdefault(row.release, {})[row.file] = row.rows

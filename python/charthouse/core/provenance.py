@@ -1,4 +1,4 @@
-"""What made a result: the version of the code and of the packages it ran on."""
+"""What made a result: the version of the code and of the packages."""
 
 import shutil
 import subprocess
@@ -16,7 +16,7 @@ PACKAGES = (
 
 @cache
 def code_version() -> str:
-    """The package's version, and in a git checkout its commit: 0.1.0+3e618cb, -dirty if edited."""
+    """The package's version, in a git checkout with its commit: 0.1.0+3e618cb, or ...-dirty."""
     clone = Path(__file__).parents[3]
     if not (clone / ".git").exists() or not shutil.which("git"):
         return __version__
@@ -34,5 +34,5 @@ def _installed(package: str) -> str | None:
 
 
 def package_versions() -> dict[str, str]:
-    """Versions of the packages that can change a number."""
+    """Installed versions of the packages that can change a number."""
     return {package: found for package in PACKAGES if (found := _installed(package))}

@@ -1,4 +1,4 @@
-"""The settings that a warehouse was built with, and how to build it with the same ones again."""
+"""The settings of a warehouse, and how to build it again with the same ones."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -17,16 +17,16 @@ from charthouse.core.warehouse import open_warehouse
 def merge_settings(
     project: Path, warehouse: Path, given: Mapping[str, Any], say: PrintLine
 ) -> dict[str, Any]:
-    """What a build gets: the settings that the user gives, else those of the warehouse.
+    """The settings for a build: those that the user gives, else those of the warehouse.
 
-    Only what differs from the defaults of its protocol is kept, so that another protocol can be
-    given: a window of 48 hours stays one.
+    Only differences from the defaults of the warehouse's protocol are kept, so that the user can
+    change the protocol and still keep, say, a window of 48 hours.
 
     Args:
-        project: folder of dbt_project.yml.
-        warehouse: the DuckDB file; it may not be there yet.
-        given: by the user.
-        say: called with a line about what is kept.
+        project: The folder of dbt_project.yml.
+        warehouse: The DuckDB file; it need not exist yet.
+        given: Settings of the user.
+        say: Prints a line that names what is kept.
     """
     built_with = _built_with(warehouse) if warehouse.exists() else {}
     declared = project_vars(project)
@@ -46,12 +46,19 @@ def merge_settings(
 
 
 def parse_vars(options: Sequence[str]) -> dict[str, Any]:
-    """The settings that --vars gives, as often as it was given.
+    """The settings of the option --vars.
 
-    dbt would name none of its kinds of nonsense, and take the last of two without a word.
+    dbt itself would not name these mistakes, and would silently use the last of two options.
+
+    Args:
+        options: The text of each --vars.
 
     Raises:
-        CharthouseError: they are none, or a name stands twice.
+        CharthouseError: The text is not a YAML mapping, a name occurs twice, or --vars does.
+
+    Example:
+        >>> parse_vars(["{window_end_hours: 48}"])
+        {'window_end_hours': 48}
     """
     if len(options) > 1:
         raise CharthouseError("--vars is given twice. Put all settings in one.")
@@ -68,14 +75,19 @@ def parse_vars(options: Sequence[str]) -> dict[str, Any]:
         raise CharthouseError(f"--vars {shorten(text, 60)!r} are no settings. {form}")
     names = [key.value for key, _ in node.value]
     if twice := [name for name in names if names.count(name) > 1]:
-        raise CharthouseError(f"--vars: {twice[0]!r} stands twice. Keep one of them.")
+        raise CharthouseError(f"--vars: {twice[0]!r} occurs twice. Keep one of them.")
     if nameless := [name for name in found if not isinstance(name, str)]:
         raise CharthouseError(f"--vars: {nameless[0]} is no name of a setting. {form}")
     return found
 
 
 def vars_arguments(settings: Mapping[str, Any]) -> list[str]:
-    """Settings as dbt takes them; YAML's dates as text, for which dbt has the same words."""
+    """Settings as arguments of dbt. YAML dates become text, which dbt understands the same.
+
+    Example:
+        >>> vars_arguments({"window_end_hours": 48})
+        ['--vars', '{"window_end_hours": 48}']
+    """
     return ["--vars", json.dumps(settings, default=str)] if settings else []
 
 

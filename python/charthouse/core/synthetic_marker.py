@@ -1,11 +1,11 @@
-"""The marker of `charthouse synth`, and whether the data beside it still are what it says.
+"""The marker of `charthouse synth`, and whether the files beside it are still those it lists.
 
-SYNTHETIC.txt lists the SHA-256 of each file below its folder, as `sha256sum` writes and checks them
-(lines of # are for people). It is believed only where nothing was added, changed or taken away, and
-where the data say so themselves: each table's gzip header names SYNTHETIC-<table>.csv as what was
-packed, each picture has the word in its JPEG comment, each report begins with it. So a marker that
-was copied beside real data, or written by hand, makes nothing synthetic. That header is a sign of
-the first member alone; what the file holds, other members behind it too, the SHA-256 says.
+SYNTHETIC.txt lists the SHA-256 of each file below its folder, in the format of `sha256sum` (lines
+with # are for people). It is trusted only where no file was added, changed or removed, and where
+the data say so themselves: the gzip header of each table names SYNTHETIC-<table>.csv, the JPEG
+comment of each picture contains the word, and each report begins with it. A marker that was copied
+beside real data, or written by hand, therefore makes nothing synthetic. The gzip header vouches
+only for the first member of a file; the SHA-256 covers all of it.
 """
 
 import hashlib
@@ -34,14 +34,14 @@ _FIXED_HEADER = 10  # bytes before that name
 
 
 class NotSynthetic(Exception):
-    """The marker is not believed; the message says why."""
+    """The marker cannot be trusted; the message says why."""
 
 
 def write_marker(folder: Path, words: str, pool: Executor) -> None:
-    """Lists what the folder holds.
+    """Writes SYNTHETIC.txt with the hash of every file in the folder.
 
     Args:
-        folder: Of which all files are to be listed.
+        folder: The folder whose files are listed.
         words: Lines for people.
         pool: Hashes the files.
     """
@@ -53,39 +53,38 @@ def write_marker(folder: Path, words: str, pool: Executor) -> None:
 
 
 def sha256_of(path: Path) -> str:
-    """In hex.
+    """The SHA-256 of a file, in hex.
 
     Raises:
-        OSError: the file cannot be read.
+        OSError: The file cannot be read.
     """
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def is_regular(path: Path) -> bool:
-    """Whether it is no pipe, device or folder: to open one may wait for ever.
+    """Whether the path is a regular file. Opening a pipe or device could block for ever.
 
     Raises:
-        OSError: it is not there, or may not be looked at.
+        OSError: The file does not exist, or may not be accessed.
     """
     return stat.S_ISREG(path.stat().st_mode)
 
 
 def has_marker(root: Path) -> bool:
-    """Whether a folder says at all that it is synthetic."""
+    """Whether a folder claims to be synthetic."""
     return os.path.lexists(root / MARKER)
 
 
 def why_not_synthetic(root: Path, sums: Mapping[str, str]) -> str | None:
-    """Why a folder is not what its marker says; None where it is.
+    """Why a folder is not what its marker claims; None where the claim holds.
 
     Args:
         root: The folder.
-        sums: The SHA-256 in hex of each table that was read, by its name below the folder, as it
-            was when it was read.
+        sums: The SHA-256, in hex, of each table as it was read, by its name below the folder.
 
     Returns:
-        One line without its full stop: which file, what differs, how to mend it.
+        One line without its full stop: which file, what differs, and how to mend it.
     """
     try:
         listed = _listed(root)
@@ -107,7 +106,7 @@ def why_not_synthetic(root: Path, sums: Mapping[str, str]) -> str | None:
 
 
 class SyntheticPictures:
-    """The pictures that charthouse synth made; may be used by several threads.
+    """The pictures that charthouse synth made. Threads may share it.
 
     Args:
         root: The folder with the marker.
@@ -121,10 +120,10 @@ class SyntheticPictures:
         return _listed(self._root)
 
     def require(self, path: Path) -> None:
-        """A picture must be one that `charthouse synth` made.
+        """Stops at a picture that charthouse synth did not make.
 
         Raises:
-            CharthouseError: it is not; or it cannot be read, so that nobody knows.
+            CharthouseError: The picture is another one, or cannot be read and so not be checked.
         """
         import PIL.Image
 
@@ -174,7 +173,7 @@ def _listed(root: Path) -> dict[str, str]:
             continue
         found = _LISTED.fullmatch(line)
         if not found and not sums:
-            break  # the words of an older one
+            break  # the text of an older version
         if not found:
             raise NotSynthetic(f"{MARKER}, line {number}: no SHA-256 and file, and no comment")
         sums[found[2]] = found[1]

@@ -1,4 +1,4 @@
-"""The only module that opens DuckDB: the warehouse, or a scratch database in memory."""
+"""The only module that opens DuckDB: the warehouse, a copy of it, or a database in memory."""
 
 import os
 import re
@@ -21,7 +21,7 @@ from charthouse.core.duckdb_errors import redact_errors, redacted_message
 from charthouse.core.errors import CharthouseError
 from charthouse.core.local_paths import SCHEMAS, require_warehouse_path
 
-DEFAULT_WAREHOUSE = "warehouse.duckdb"  # the same default stands in profiles/profiles.yml
+DEFAULT_WAREHOUSE = "warehouse.duckdb"  # profiles/profiles.yml has the same default
 DEFAULT_LOCK_SECONDS = 60.0
 DEFAULT_MEMORY = "1500MB"  # there too
 LEAST_MEMORY, MOST_MEMORY = 100e6, 1e18  # bytes; with less DuckDB builds nothing
@@ -53,16 +53,21 @@ WriteError = Callable[[str], CharthouseError]
 
 
 class LockHeldError(Exception):
-    """Somebody else holds a lock: says who."""
+    """Another process holds the lock; the message names it."""
 
 
 def warehouse_path() -> Path:
     """The warehouse's file: CHARTHOUSE_WAREHOUSE, or warehouse.duckdb in the current folder.
 
-    Of a link it is the file itself: what stands beside it belongs to it by whichever name.
+    A symbolic link is resolved, so that files beside the warehouse have one place.
 
     Raises:
-        CharthouseError: it is no file of this machine, or cannot be called so.
+        CharthouseError: The path is not local, or not a name that DuckDB can use.
+
+    Example:
+        >>> import os
+        >>> warehouse_path().name == os.path.basename(os.environ["CHARTHOUSE_WAREHOUSE"])
+        True
     """
     named = os.environ.get("CHARTHOUSE_WAREHOUSE") or DEFAULT_WAREHOUSE
     require_warehouse_path(named)
@@ -72,7 +77,7 @@ def warehouse_path() -> Path:
 
 @contextmanager
 def in_memory_database() -> Iterator[duckdb.DuckDBPyConnection]:
-    """A database in memory, for reading files that are not in the warehouse."""
+    """A database in memory, to read files outside of the warehouse."""
     with redact_errors(), _closed_after(duckdb.connect(config=duckdb_config())) as connection:
         yield connection
 
@@ -84,19 +89,29 @@ def open_warehouse(
     read_only: bool = True,
     stop_waiting: Callable[[], bool] = lambda: False,
 ) -> Iterator[duckdb.DuckDBPyConnection]:
-    """The warehouse, for as short a time as can be: while it is open nobody else can write.
+    """Opens the warehouse. Keep it open briefly: meanwhile no other process can write to it.
 
-    Waits for a lock held by another process, and says so.
+    If another process holds the lock, it prints a line and waits; CHARTHOUSE_LOCK_SECONDS bounds
+    the wait.
 
     Args:
-        path: the DuckDB file.
-        read_only: whether others may read meanwhile.
-        stop_waiting: asked again and again while the lock is held: whether to wait no longer.
+        path: The DuckDB file.
+        read_only: Whether others may read meanwhile.
+        stop_waiting: Called repeatedly while the lock is held; True ends the wait.
+
+    Yields:
+        The connection, closed at the end.
 
     Raises:
-        CharthouseError: no such warehouse, no right to open it, the lock was not let go in time, it
-            is of another version, the file is damaged, or the disk is full: what was not committed
-            is then undone.
+        CharthouseError: There is no such warehouse, it may not be opened, the lock was not released
+            in time, it is of another version, it is damaged, or the disk is full. What was not
+            committed is rolled back.
+
+    Example:
+        >>> with open_warehouse(warehouse_path()) as db:
+        ...     attrition = db.execute("select stays from marts.cohort_attrition order by step")
+        ...     attrition.fetchall()[0]
+        (300,)
     """
     if read_only:
         _require_file(path)
@@ -114,18 +129,18 @@ def open_warehouse(
 def open_copy(
     warehouse: Path, copy: Path, unwritten: WriteError
 ) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A new database, to which the warehouse is attached for reading, as `source`.
+    """Creates a new database with the warehouse attached to it, read-only, as `source`.
 
-    Names without a database are those of the warehouse until `detach source` lets go of it. DuckDB
-    1.2 and all that came after it can open the new file.
+    Names without a database refer to the warehouse until `detach source`. DuckDB 1.2 and later can
+    open the new file.
 
     Args:
-        warehouse: the DuckDB file.
-        copy: the new one.
-        unwritten: what to say where the disk does not take the copy.
+        warehouse: The DuckDB file.
+        copy: The new file.
+        unwritten: Makes the error for a copy that cannot be written, from the reason.
 
     Raises:
-        CharthouseError: as open_warehouse.
+        CharthouseError: As for open_warehouse.
     """
     _require_file(warehouse)
     config = duckdb_config() | {"storage_compatibility_version": "v1.2.0"}
@@ -157,7 +172,7 @@ def _closed_after(connection: duckdb.DuckDBPyConnection) -> Iterator[duckdb.Duck
 
 @contextmanager
 def _faults_told(path: Path, unwritten: WriteError) -> Iterator[None]:
-    """What a full disk or a damaged file makes DuckDB raise becomes one line, for every command."""
+    """Turns DuckDB's errors for a full disk or a damaged file into one line, for every command."""
     try:
         yield
     except duckdb.Error as error:
@@ -200,7 +215,7 @@ def _require_file(path: Path) -> None:
 
 
 def write_version(db: duckdb.DuckDBPyConnection) -> None:
-    """Says in the database which version of the warehouse it is."""
+    """Writes the warehouse's version into the database."""
     db.execute(f"create or replace table {_VERSION} as select {WAREHOUSE_VERSION} as version")
     db.execute(
         f"comment on table {_VERSION} is 'The version of the tables: Charthouse opens no other.'"
@@ -236,7 +251,7 @@ def _require_version(db: duckdb.DuckDBPyConnection, path: Path) -> None:
 
 
 def _export(path: Path) -> str:
-    """A command that writes every table to a folder beside the warehouse, as Parquet."""
+    """A command that exports every table as Parquet to a folder beside the warehouse."""
     export = f"export database {text_literal(f'{path}.exported')} (format parquet)"
     code = (
         "import duckdb, os; os.umask(0o077);"
@@ -248,7 +263,13 @@ def _export(path: Path) -> str:
 def insert_columns(
     db: duckdb.DuckDBPyConnection, table: str, columns: Mapping[str, Sequence[Any] | np.ndarray]
 ) -> None:
-    """Appends rows, given column by column; columns of the table that are not named are null."""
+    """Appends rows, given by column. Columns of the table that are not named become null.
+
+    Args:
+        db: A connection.
+        table: The table, with its schema.
+        columns: Values by column name, all of the same length [n].
+    """
     if not len(next(iter(columns.values()))):
         return
     db.register("batch", pa.table({name: pa.array(values) for name, values in columns.items()}))
@@ -257,10 +278,10 @@ def insert_columns(
 
 
 def restrict_permissions(warehouse: Path) -> None:
-    """Closes to others what stands beside the warehouse and holds its rows, whatever its own mode.
+    """Removes other users' access to the files beside the warehouse that hold its rows.
 
-    What is made from now on the umask closes, which the command line and dbt's plugin set; this is
-    for what an earlier version, or another program, has left.
+    New files are covered by the umask, which the command line and dbt's plugin set. This covers
+    what an earlier version, or another program, has left.
     """
     file = Path(os.path.realpath(warehouse))
     for ending in _BESIDE:
@@ -269,7 +290,7 @@ def restrict_permissions(warehouse: Path) -> None:
 
 
 def make_owner_only(path: Path) -> None:
-    """For its owner alone, if it is there and ours."""
+    """Removes other users' access to a file or folder, if it exists and is ours."""
     with suppress(OSError):  # not there, or another's, who may have opened it to us
         mode = path.lstat().st_mode
         if not stat.S_ISLNK(mode) and mode & 0o077:
@@ -277,7 +298,12 @@ def make_owner_only(path: Path) -> None:
 
 
 def text_literal(text: object) -> str:
-    """Text as SQL writes it, for statements that take no parameters."""
+    """Text as an SQL literal, for statements that take no parameters.
+
+    Example:
+        >>> text_literal("O'Hara")
+        "'O''Hara'"
+    """
     return "'" + str(text).replace("'", "''") + "'"
 
 
@@ -285,7 +311,7 @@ def wait_for_lock(path: Path) -> None:
     """Returns once the warehouse can be written to; CHARTHOUSE_LOCK_SECONDS bounds the wait.
 
     Raises:
-        CharthouseError: the lock was not let go in time, or the file cannot be opened at all.
+        CharthouseError: The lock was not released in time, or the file cannot be opened at all.
     """
     with open_warehouse(path, read_only=False):
         pass
@@ -310,7 +336,7 @@ def _connect(
 
 
 def file_id(path: Path | int) -> tuple[int, int] | None:
-    """Which file a path or descriptor leads to, whatever its name; None where there is none."""
+    """Device and inode of a path or descriptor, whatever its name; None where there is no file."""
     with suppress(FileNotFoundError):
         found = os.stat(path)
         return found.st_dev, found.st_ino
@@ -320,21 +346,27 @@ def file_id(path: Path | int) -> tuple[int, int] | None:
 def retry_while_locked(
     path: Path, opened: Callable[[], T], stop_waiting: Callable[[], bool] = lambda: False
 ) -> T:
-    """Tries until nobody else holds the warehouse; CHARTHOUSE_LOCK_SECONDS bounds the wait.
+    """Calls a function until no other process holds the lock.
+
+    CHARTHOUSE_LOCK_SECONDS bounds the wait.
 
     Args:
-        path: the warehouse.
-        opened: takes the lock; raises Held, or what DuckDB raises where another process has it.
-        stop_waiting: asked again and again: whether to wait no longer.
+        path: The warehouse.
+        opened: Takes the lock. Raises LockHeldError, or DuckDB's error, while another process has
+            it.
+        stop_waiting: Called repeatedly; True ends the wait.
+
+    Returns:
+        What the function returns.
 
     Raises:
-        CharthouseError: it was not let go in time, or the file cannot be opened at all.
+        CharthouseError: The lock was not released in time, or the file cannot be opened at all.
     """
     seconds = os.environ.get("CHARTHOUSE_LOCK_SECONDS") or str(DEFAULT_LOCK_SECONDS)
     if not re.fullmatch(r"[0-9]+(\.[0-9]+)?", seconds):
         raise CharthouseError(f"CHARTHOUSE_LOCK_SECONDS: '{seconds}' is not a number of seconds.")
     deadline = time.monotonic() + float(seconds)
-    told = False
+    printed = False
     while True:
         try:
             return opened()
@@ -350,14 +382,14 @@ def retry_while_locked(
             raise CharthouseError(
                 f"{path} is in use by {holder}. Wait for it or end it, then run again."
             )
-        if not told:
+        if not printed:
             print(f"{path} is in use by {holder}: waiting for it.", file=sys.stderr, flush=True)
-            told = True
+            printed = True
         time.sleep(0.1)
 
 
 def cannot_be_opened(path: Path, reason: str) -> CharthouseError:
-    """What to say of a warehouse that is not to be had, whoever says so."""
+    """The error for a warehouse that cannot be opened."""
     return CharthouseError(
         f"{path}: cannot be opened ({reason}). Correct CHARTHOUSE_WAREHOUSE, or the rights of the"
         " folder."
@@ -365,10 +397,14 @@ def cannot_be_opened(path: Path, reason: str) -> CharthouseError:
 
 
 def duckdb_config() -> dict[str, str | bool | int | float | list[str]]:
-    """DuckDB's settings: no door of its own, CHARTHOUSE_MEMORY and CHARTHOUSE_THREADS.
+    """DuckDB's settings: no extensions, and CHARTHOUSE_MEMORY and CHARTHOUSE_THREADS.
 
     Raises:
-        CharthouseError: one of them makes no sense.
+        CharthouseError: A variable is not a valid size or number.
+
+    Example:
+        >>> duckdb_config()["autoload_known_extensions"]
+        False
     """
     memory = os.environ.get("CHARTHOUSE_MEMORY") or DEFAULT_MEMORY
     size = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?) ?([KMGT])(i?)B", memory, flags=re.IGNORECASE)

@@ -1,1 +1,1 @@
-"""From raw files to marts: dbt, its builds, the gate for raw files."""
+"""From raw files to marts: dbt and its builds, the reader of raw files, the doctor."""

@@ -1,11 +1,12 @@
-"""A build works on a copy of the warehouse, which takes its place when all has gone well.
+"""Atomic builds: dbt works on a copy of the warehouse, which replaces it once all has succeeded.
 
-Readers keep the old warehouse meanwhile, and a build that fails or is killed leaves its very bytes.
-Beside `w.duckdb` a folder `.w.duckdb.building`, for its owner alone, holds the file that is being
-built, the lock that keeps other builds out, and raw copies of builds that did not end well.
+Readers keep the old warehouse meanwhile. A build that fails or is killed leaves the warehouse
+unchanged, byte by byte. Beside `w.duckdb` a folder `.w.duckdb.building`, readable by its owner
+only, holds the file that is being built, the lock that excludes other builds, and raw tables that
+earlier failed builds have read.
 
-The old warehouse is held as any reader holds it, so nobody writes to it. That lock is gone as soon
-as this process closes any descriptor of the file: the one that is copied from stays open.
+The old warehouse is held open like any reader's, so no process can write to it. Closing any
+descriptor of the file would release that lock, so the descriptor that is copied from stays open.
 """
 
 import errno
@@ -44,7 +45,7 @@ _CHUNK = 2**20  # bytes: in the cache of a processor
 
 
 def build_file(warehouse: Path) -> Path:
-    """What a build of a warehouse works on; of a link it lies beside what that leads to."""
+    """The file that a build of this warehouse works on, beside the warehouse (links resolved)."""
     warehouse = Path(os.path.realpath(warehouse))
     return warehouse.with_name(f".{warehouse.name}.building") / warehouse.name
 
@@ -53,19 +54,20 @@ class AtomicBuild:
     """One build, from the copy to the rename.
 
     Attributes:
-        file: What is being built.
-        kept: A database of raw copies, where there are any.
+        file: The file that is being built.
+        raw_copies: A database with raw tables that earlier failed builds have read, if there are
+            any.
     """
 
     def __init__(self, warehouse: Path) -> None:
-        """Waits until nobody writes and no other build runs, then copies the warehouse.
+        """Waits until no process writes and no other build runs, then copies the warehouse.
 
         Args:
-            warehouse: the DuckDB file, which may not be there yet; of a link what it leads to.
+            warehouse: The DuckDB file, which need not exist yet; links are resolved.
 
         Raises:
-            CharthouseError: a lock was not let go in time, the warehouse is damaged, of another
-                version or not to be written to, or the disk is full.
+            CharthouseError: A lock was not released in time, the warehouse is damaged, of another
+                version or not writable, or the disk is full.
         """
         self._warehouse = Path(os.path.realpath(warehouse))
         self.file = build_file(warehouse)
@@ -89,7 +91,7 @@ class AtomicBuild:
             raise cannot_be_opened(self._warehouse, str(error.strerror or error)) from None
 
     def data_kind(self) -> str | None:
-        """Which kind of data the warehouse that stands holds; None where it does not say."""
+        """The kind of data in the current warehouse; None where it does not say."""
         with suppress(duckdb.CatalogException):
             if self._standing is not None:
                 found = self._standing.execute("select data_kind from marts.cohort_definition")
@@ -97,11 +99,11 @@ class AtomicBuild:
         return None
 
     def replace_warehouse(self) -> None:
-        """Puts what was built in the place of the warehouse, then ends. Nobody else has it open.
+        """Puts the finished file in the warehouse's place, then ends. No other process has it open.
 
         Raises:
-            CharthouseError: the disk is full, or another program has put a file there meanwhile;
-                the warehouse is then as it was.
+            CharthouseError: The disk is full, or another program has put a file there in the
+                meantime. The warehouse is then unchanged.
         """
         placed = False
         try:
@@ -124,7 +126,7 @@ class AtomicBuild:
             self.end(placed=placed)
 
     def end(self, *, placed: bool = False) -> None:
-        """Lets go of the warehouse. Of what was built it leaves what the next build can use."""
+        """Releases the warehouse. Of an unfinished build it keeps what the next build can use."""
         try:
             if placed or not self._is_of_use():
                 _remove(self.file)

@@ -1,4 +1,4 @@
-"""`dbt build` for those who want one line at its end: what it said, then what failed, exit 1."""
+"""Runs dbt in a process of its own, and reports a failure in one line."""
 
 import signal
 import subprocess
@@ -29,26 +29,25 @@ _RUNNER = (
 def run_dbt_build(project: Path, arguments: Sequence[str] = ()) -> None:
     """Runs `dbt build` on the project, in a process of its own: in ours its lock would stay.
 
-    Without unit tests, as dbt advises for data: they run on rows of their own, and a fifth of the
-    time of another window is theirs. `dbt build` has them, and so has `make test`.
+    Unit tests are left out, as dbt advises outside of development: they use rows of their own, and
+    take a fifth of the time of building another window. `dbt build` and `make test` run them.
 
     Args:
-        project: folder of dbt_project.yml.
-        arguments: passed on to dbt, such as ("--vars", "{protocol: paper}"). Where one names
-            unit_test, nothing is left out; where one says what dbt prints, such as --log-level
-            info, that is printed in place of a bar.
+        project: The folder of dbt_project.yml.
+        arguments: Passed on to dbt, such as ("--vars", "{protocol: paper}"). If one names
+            unit_test, nothing is left out.
 
     Raises:
-        CharthouseError: something failed, or it was interrupted; the message says what, and how to
-            mend it.
+        CharthouseError: The build failed or was interrupted. The message says what failed, and how
+            to mend it.
     """
-    words = ["--project-dir", str(project), "--profiles-dir", str(project / "profiles")]
+    options = ["--project-dir", str(project), "--profiles-dir", str(project / "profiles")]
     if not any("unit_test" in word or "test_type:unit" in word for word in arguments):
-        words += ["--exclude-resource-type", "unit_test"]
+        options += ["--exclude-resource-type", "unit_test"]
     if not any(word.split("=")[0] in _LOUDER for word in arguments):
-        words += ["--log-level", "none"]
+        options += ["--log-level", "none"]
     try:
-        failed = run_dbt(["build", *words, *arguments])
+        failed = run_dbt(["build", *options, *arguments])
     except KeyboardInterrupt as interrupt:
         raise CharthouseError(
             f"{describe_interrupt(interrupt)}, and dbt with it. The warehouse is as it was before;"
@@ -59,20 +58,20 @@ def run_dbt_build(project: Path, arguments: Sequence[str] = ()) -> None:
 
 
 def run_dbt(
-    words: Sequence[str], *, environment: Mapping[str, str] | None = None, quiet: bool = False
+    arguments: Sequence[str], *, environment: Mapping[str, str] | None = None, quiet: bool = False
 ) -> str | None:
-    """Runs dbt until it ends; it ends with this process, however that ends.
+    """Runs dbt until it ends. dbt also ends when this process does, however that ends.
 
     Args:
-        words: of its command line.
-        environment: its whole environment, if it is not ours.
-        quiet: drop what it prints.
+        arguments: The command of dbt and its options.
+        environment: The whole environment of dbt, if it is not ours.
+        quiet: Discard what dbt prints.
 
     Returns:
-        Why it failed, in a line, or None.
+        Why dbt failed, in one line, or None.
 
     Raises:
-        KeyboardInterrupt: as it came; dbt has ended then.
+        KeyboardInterrupt: This process was interrupted; dbt has then ended.
     """
     ours, theirs = Pipe()
     reason = None
@@ -80,7 +79,7 @@ def run_dbt(
     with (
         ours,
         subprocess.Popen(
-            [*_RUNNER, str(theirs.fileno()), *words],
+            [*_RUNNER, str(theirs.fileno()), *arguments],
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL if quiet else None,
@@ -90,11 +89,11 @@ def run_dbt(
     ):
         try:
             theirs.close()
-            with suppress(EOFError):  # where it has no reason to tell
+            with suppress(EOFError):  # where there is no reason to send
                 reason = ours.recv_bytes().decode()
             process.wait()
         except KeyboardInterrupt:
-            signal.signal(signal.SIGINT, signal.SIG_IGN)  # impatience would leave it behind
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C would leave dbt running
             ours.close()
             with suppress(subprocess.TimeoutExpired):
                 process.wait(2 * GRACE_SECONDS)
@@ -103,7 +102,7 @@ def run_dbt(
     if process.returncode < 0:
         return _killed(signal.Signals(-process.returncode))
     if process.returncode and not reason:
-        return f"dbt ended with exit code {process.returncode} and said nothing. Run it again."
+        return f"dbt ended with exit code {process.returncode} and gave no reason. Run it again."
     return reason
 
 

@@ -1,5 +1,7 @@
-"""What a person reads while dbt builds: where it is, and what it has to say, without dbt's line for
-each of hundreds of nodes. Those are in logs/dbt.log."""
+"""The progress of a dbt build, for people: a bar, and dbt's messages.
+
+It leaves out dbt's line for each of hundreds of nodes; those are in logs/dbt.log.
+"""
 
 import sys
 import time
@@ -13,7 +15,7 @@ SECONDS = 5.0
 
 
 class BuildProgress:
-    """A bar on a terminal; elsewhere a line every few seconds. To be shown every event of dbt."""
+    """A bar on a terminal, elsewhere a line every few seconds; it needs every event of dbt."""
 
     def __init__(self) -> None:
         console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
@@ -32,7 +34,7 @@ class BuildProgress:
         self._bar.start()
 
     def on_event(self, event: Any) -> None:
-        """Shows what an event of dbt is about, if it is one that a person reads."""
+        """Shows an event of dbt, if people need it."""
         name = event.info.name
         if name == "LogStartLine":
             self._show(event.data.description, event.data.total)

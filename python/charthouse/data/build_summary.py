@@ -1,6 +1,6 @@
-"""What a command of dbt says last: what stands now, or what failed and how to mend it.
+"""What dbt prints last: the cohort that was built, or what failed and how to mend it.
 
-charthouse.data.dbt_plugin shows it every event of dbt, of a plain `dbt build` too.
+charthouse.data.dbt_plugin passes every event of dbt to it, also of a plain `dbt build`.
 """
 
 import re
@@ -31,19 +31,19 @@ _ADVICE = {
 
 
 class BuildSummary:
-    """Of one command of dbt.
+    """The summary of one dbt command.
 
     Attributes:
-        failures: Name of what failed, and what to do about it.
+        failures: Name of each node that failed, and what to do about it.
     """
 
     def __init__(self) -> None:
-        """Of a command that has yet to do anything."""
+        """The summary of a command that has not started yet."""
         self.failures: list[tuple[str, str]] = []
         self._is_defined_anew = False
 
     def on_event(self, event: Any) -> None:
-        """Looks at an event of dbt."""
+        """Records an event of dbt."""
         if event.info.name != "NodeFinished":
             return
         node, result = event.data.node_info, event.data.run_result
@@ -54,7 +54,7 @@ class BuildSummary:
             self._is_defined_anew = builds and result.status == "success"
 
     def emit(self) -> None:
-        """Says it the way dbt does: not with --quiet, as JSON where that is asked for."""
+        """Prints the summary through dbt's own log: nothing with --quiet, JSON where requested."""
         warehouse = _warehouse()
         if self.failures:
             lines = ["", *(f"FAILED {name}: {advice}" for name, advice in self.failures)]
@@ -67,7 +67,7 @@ class BuildSummary:
         else:
             lines = []
         if self._is_defined_anew and not self.failures:
-            # what was built stands, also where another has it open by now, or not all was built
+            # the build is done, even if another process has it open by now, or only part was built
             with (
                 suppress(CharthouseError, duckdb.CatalogException),
                 open_warehouse(warehouse) as db,
@@ -106,7 +106,12 @@ def _contract_broken(message: str) -> str:
 
 
 def advice_for(message: str) -> str:
-    """The line of an error that a person needs, and what to do, unless it is ours: that says it."""
+    r"""The relevant line of dbt's error, and what to do unless the line already says so.
+
+    Example:
+        >>> advice_for("Runtime Error in model x\n  Out of Memory Error: could not allocate")
+        'Out of Memory Error: could not allocate. Give more with CHARTHOUSE_MEMORY=4GB.'
+    """
     lines = [line.strip() for line in message.splitlines()]
     lines = [line for line in lines if line and " Error in " not in line] or [message]
     line = lines[-1 if "execution of unit test" in lines[0] else 0]  # there the reason is the last
@@ -118,7 +123,15 @@ def advice_for(message: str) -> str:
 
 
 def cohort_lines(db: duckdb.DuckDBPyConnection, warehouse: Path) -> Iterator[str]:
-    """Whose data they are, the cohort step by step, its tasks and modalities."""
+    """Describes the cohort: kind of data, attrition step by step, tasks and modalities.
+
+    Args:
+        db: The warehouse.
+        warehouse: Its path, for the text.
+
+    Yields:
+        Lines without line ends.
+    """
     ((cohort_hash, protocol, kind, source, because),) = db.execute(
         "select cohort_hash[:12], protocol, data_kind, data_source, data_kind_because"
         " from marts.cohort_definition"

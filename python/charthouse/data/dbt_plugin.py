@@ -1,9 +1,9 @@
-"""What dbt-duckdb loads before it opens the warehouse (profiles/profiles.yml names it).
+"""The plugin that dbt-duckdb loads before it opens the warehouse (see profiles/profiles.yml).
 
-A command of dbt that writes works on a copy beside the warehouse (atomic_build.py), which takes
-its place when dbt says that all has gone well. dbt alone would meet a locked warehouse with a
-traceback; this waits, says for whom, and gives up with one line. And it attaches the raw files,
-which SQL alone could not read safely.
+A dbt command that writes works on a copy beside the warehouse (atomic_build.py), which replaces the
+warehouse when dbt reports success. On a locked warehouse, dbt alone would stop with a traceback.
+The plugin waits, names the process that holds the lock, and gives up with one line. It also
+attaches the raw files, which SQL alone could not read safely.
 """
 
 import sys
@@ -33,17 +33,17 @@ WRITING_COMMANDS = ("build", "run", "seed", "snapshot", "run-operation", "clone"
 
 
 class Plugin(BasePlugin):
-    """Leads dbt to the file that it works on, when it makes its environment."""
+    """Directs dbt to the file that it works on, when dbt-duckdb sets up its connection."""
 
     _path: str  # of the warehouse, as the user calls it
     _build: AtomicBuild | None
     _renamed = False  # whether the warehouse is a link of another name
 
     def initialize(self, plugin_config: dict[str, Any]) -> None:
-        """Called by dbt-duckdb before it connects.
+        """Checks the path. dbt-duckdb calls this before it connects.
 
         Raises:
-            RuntimeError: the path makes no sense; the one class that dbt reports in one line.
+            RuntimeError: The path is not valid. dbt reports only this class in one line.
         """
         if self.creds is not None:
             self._path = self.creds.path
@@ -51,13 +51,14 @@ class Plugin(BasePlugin):
                 raise RuntimeError(refusal)
 
     def update_connection_config(self, creds: DuckDBCredentials, config: dict[str, Any]) -> None:
-        """No door of DuckDB's own, and the threads of CHARTHOUSE_THREADS, whatever the profile.
+        """Disables DuckDB's extensions and sets its memory and threads, whatever the profile says.
 
-        The last that is called before dbt-duckdb connects; configure_connection is the first after
-        it, and there the path is again what the user calls it.
+        This is the last hook before dbt-duckdb connects. configure_connection is the first after
+        it, and restores the path that the user gave.
 
         Raises:
-            RuntimeError: the lock was not let go, the disk is full, or what else forbids to begin.
+            RuntimeError: The lock was not released, the disk is full, or the build cannot start for
+                another reason.
         """
         try:
             config.update(duckdb_config())
@@ -73,9 +74,10 @@ class Plugin(BasePlugin):
         creds.path = ":memory:" if begun is None else str(begun.file)
 
     def configure_connection(self, conn: duckdb.DuckDBPyConnection) -> None:
-        """Attaches the raw files, and gives SQL what macros ask of them.
+        """Attaches the raw files, and creates the SQL functions that macros call.
 
-        standing_data_kind(): of the warehouse that a build would replace; null where there is none.
+        standing_data_kind(): kind of data in the warehouse that the build would replace; null where
+        there is none.
         """
         if self.creds is not None:
             name = self.creds.database
@@ -98,7 +100,7 @@ class Plugin(BasePlugin):
         )
 
     def configure_cursor(self, cursor: duckdb.DuckDBPyConnection) -> None:
-        """Each can read the raw files, and of a link begins at the name that dbt knows."""
+        """Registers the raw files on each cursor, and selects the database that dbt knows."""
         if self._renamed and self.creds is not None:
             cursor.execute(f'use "{self.creds.database}"')
         self._raw.register(cursor)
@@ -126,8 +128,8 @@ def _begun(path: str, invocation: str) -> AtomicBuild | str | None:
         == "retry"
     ):
         return (
-            "dbt retry: what the run before it has made is gone, and of the warehouse as it stands"
-            " it would test other rows. Run dbt build."
+            "dbt retry: the previous run's tables are gone, and in the current warehouse it would"
+            " test other rows. Run dbt build."
         )
     writes = get_flags().WHICH in WRITING_COMMANDS or getattr(get_flags(), "STORE_FAILURES", False)
     summary = BuildSummary()
@@ -153,7 +155,7 @@ def _begun(path: str, invocation: str) -> AtomicBuild | str | None:
             try:
                 build.replace_warehouse()
             except CharthouseError as error:
-                print(error, flush=True)  # dbt has said its last
+                print(error, flush=True)  # dbt prints no more
                 raise ExceptionExit(error) from None
         summary.emit()
 

@@ -1,7 +1,7 @@
-"""What keeps a plain `dbt build` private: its errors and its files.
+"""Keeps a plain `dbt build` private: its error messages and its files.
 
-dbt_plugin.py calls this before dbt-duckdb opens the warehouse. dbt itself has then opened
-its log and parsed the project, under the umask of the shell.
+dbt_plugin.py calls this before dbt-duckdb opens the warehouse. By then dbt has opened its log and
+parsed the project, under the umask of the shell.
 """
 
 import logging
@@ -37,34 +37,37 @@ _TARGET = (
 
 
 class RedactingCursor(local.DuckDBCursorWrapper):
-    """Between dbt and DuckDB, so that what dbt prints, logs and writes to target/ has no value."""
+    """A cursor between dbt and DuckDB that keeps values out of dbt's output, log and target/."""
 
     def execute(self, sql: str, bindings: Sequence[Any] | None = None) -> Any:
-        """As dbt-duckdb's."""
+        """Runs a statement, like dbt-duckdb's cursor."""
         with redact_errors():
             return super().execute(sql, bindings)
 
     def fetchall(self) -> list[tuple]:
-        """Rows are made as they are fetched, and may fail then."""
+        """Fetches all rows. They are computed as they are fetched, and may fail then."""
         with redact_errors():
             return self._cursor.fetchall()
 
     def fetchmany(self, size: int) -> list[tuple]:
-        """Likewise."""
+        """Fetches some rows."""
         with redact_errors():
             return self._cursor.fetchmany(size)
 
     def fetchone(self) -> tuple | None:
-        """Likewise."""
+        """Fetches one row."""
         with redact_errors():
             return self._cursor.fetchone()
 
 
 def protect(warehouse: str) -> None:
-    """All of it, for a run on a warehouse; the second time, nothing.
+    """Applies all of it to a dbt run; a second call changes nothing.
+
+    Args:
+        warehouse: The path of the warehouse.
 
     Raises:
-        CharthouseError: the warehouse or a raw folder is no path of this machine.
+        CharthouseError: The warehouse or a raw folder is not a local path.
     """
     require_warehouse_path(warehouse)
     require_warehouse_path(os.path.realpath(warehouse))  # what a link leads to
@@ -78,10 +81,10 @@ def protect(warehouse: str) -> None:
 
 
 def rename_database(connection: duckdb.DuckDBPyConnection, path: str, name: str) -> bool:
-    """Gives the database the name that dbt calls it by: DuckDB calls a link as what it leads to.
+    """Gives the database the name that dbt uses: DuckDB names a link after the file it leads to.
 
     Returns:
-        Whether it had another name: then each cursor has to `use` this one.
+        Whether it had another name: then each cursor must `use` the new one.
     """
     ((called,),) = connection.execute("select current_database()").fetchall()
     if called == name:
@@ -91,10 +94,10 @@ def rename_database(connection: duckdb.DuckDBPyConnection, path: str, name: str)
 
 
 def attach_read_only(connection: duckdb.DuckDBPyConnection, path: str, name: str) -> bool:
-    """Of a connection to nothing: attaches the database, to be read beside others who do.
+    """Attaches the database read-only to an empty connection, so that others can read it too.
 
     Returns:
-        True: each cursor has to `use` it.
+        True: each cursor must `use` it.
     """
     _call(connection, "memory", f'attach {text_literal(path)} as "{name}" (read_only)', name)
     return True

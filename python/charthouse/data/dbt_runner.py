@@ -1,8 +1,8 @@
-"""dbt in a process of its own; charthouse.data.build starts it, at the other end of a pipe.
+"""dbt in a process of its own, which charthouse.data.build starts at the other end of a pipe.
 
-When the other end is closed, by whoever is tired of it or because that process is no more, it ends
-too. Before it ends it sends why it failed, if it did; not by what dbt prints, which --quiet and
---log-level cut.
+When the other end is closed, or its process has ended, dbt ends too. Before that it sends the
+reason of a failure through the pipe: dbt's output cannot carry it, since --quiet and --log-level
+cut it.
 """
 
 import os
@@ -23,28 +23,28 @@ SILENT = {"--log-level", "none"}
 """Words by which dbt prints nothing."""
 
 GRACE_SECONDS = 5.0
-"""From being asked to end until it is killed: a query of DuckDB may overlook an interrupt."""
+"""From the request to end until the kill: a query of DuckDB may overlook an interrupt."""
 
 
-def main(asker: Connection, words: Sequence[str]) -> int:
-    """Runs dbt; returns 1 if it failed, and sends why."""
+def main(parent: Connection, arguments: Sequence[str]) -> int:
+    """Runs dbt; returns 1 if it failed, after sending the reason."""
     for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(each) != signal.SIG_IGN:
             signal.signal(each, _interrupt)
-    threading.Thread(target=_end_with, args=(asker,), daemon=True).start()
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     try:
-        reason = _run(words)
+        reason = _run(arguments)
     except KeyboardInterrupt as interrupt:
         reason = f"dbt was {describe_interrupt(interrupt)}. Run it again."
     if reason is not None:
         with suppress(BrokenPipeError):
-            asker.send_bytes(reason.encode())
+            parent.send_bytes(reason.encode())
     return int(reason is not None)
 
 
-def _run(words: Sequence[str]) -> str | None:
+def _run(arguments: Sequence[str]) -> str | None:
     """Why dbt failed, or None."""
-    # what takes seconds, in which it may be asked to end
+    # imported here: it takes seconds, in which a signal may come
     from dbt.cli.main import dbtRunner
 
     from charthouse.data.build_progress import BuildProgress
@@ -52,9 +52,9 @@ def _run(words: Sequence[str]) -> str | None:
 
     summary = BuildSummary()
     callbacks: list[Callable[[Any], None]] = [summary.on_event]
-    if {*words} >= SILENT:  # dbt itself; this speaks in its place
+    if {*arguments} >= SILENT:  # dbt itself; this speaks in its place
         callbacks.append(BuildProgress().on_event)
-    done = dbtRunner(callbacks=callbacks).invoke(list(words))
+    done = dbtRunner(callbacks=callbacks).invoke(list(arguments))
     if isinstance(done.exception, KeyboardInterrupt):
         raise done.exception
     if done.success:
@@ -82,8 +82,8 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt(*(() if number == signal.SIGINT else (signal.Signals(number).name,)))
 
 
-def _end_with(asker: Connection) -> None:
-    asker.poll(None)  # nothing is ever sent: it returns when the other end is closed
+def _end_with(parent: Connection) -> None:
+    parent.poll(None)  # nothing is ever sent: it returns when the other end is closed
     # To the main thread by name: the kernel may give a signal of the process to one of DuckDB's
     # threads, and Python acts on it in the main one only, when that wakes up.
     signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)

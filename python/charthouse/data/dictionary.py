@@ -1,6 +1,6 @@
-"""docs/data-dictionary.md, from dbt's manifest: every table that people query, by column.
+"""Writes docs/data-dictionary.md from dbt's manifest: every table that people query, by column.
 
-``python -m charthouse.data.dictionary`` writes it; a test fails while it is stale.
+Run ``python -m charthouse.data.dictionary``. A test fails while the page is out of date.
 """
 
 import json
@@ -33,13 +33,19 @@ Node = Mapping[str, Any]
 
 
 def render_dictionary(project: Path) -> str:
-    """The page.
+    """The page as Markdown.
 
     Args:
-        project: folder of dbt_project.yml.
+        project: The folder of dbt_project.yml.
 
     Raises:
         CharthouseError: dbt cannot parse the project.
+
+    Example:
+        >>> from charthouse.core.project import project_dir
+        >>> page = render_dictionary(project_dir())
+        >>> "### marts.cohort" in page
+        True
     """
     manifest = _manifest(project)
     parts = [HEAD]
@@ -102,7 +108,7 @@ def _table(columns: list[tuple[str, str, str]]) -> Iterator[str]:
 
 
 def main() -> None:
-    """Writes the page."""
+    """Writes the page to the project's docs."""
     project = project_dir()
     (project / PAGE).write_text(render_dictionary(project), "utf-8")
     print(project / PAGE)

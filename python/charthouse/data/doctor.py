@@ -1,4 +1,4 @@
-"""`charthouse doctor`: are the raw files there, whole, and of a release that we know?"""
+"""`charthouse doctor`: are the raw files there, whole, and of a known release?"""
 
 import os
 from collections.abc import Iterator
@@ -33,11 +33,23 @@ class Diagnosis:
 
 
 def examine(project: Path, *, full: bool = False) -> list[Diagnosis]:
-    """Looks at every raw file that the models read.
+    """Examines every raw file that the models read.
 
     Args:
-        project: folder of dbt_project.yml, which declares files, columns and known counts.
-        full: read every file to its end, for exact counts and for damage in gz files.
+        project: The folder of dbt_project.yml, which declares files, columns and published counts.
+        full: Read every file to its end, for exact counts and to find damage.
+
+    Returns:
+        One diagnosis per folder, file and release, then the warehouse.
+
+    Example:
+        >>> from charthouse.core.project import project_dir
+        >>> from charthouse.core.warehouse import warehouse_path
+        >>> found = {each.subject: each for each in examine(project_dir())}
+        >>> found["icu/icustays"].state, found["icu/icustays"].message
+        ('good', '300 rows')
+        >>> found["CHARTHOUSE_WAREHOUSE"].message.startswith(str(warehouse_path()))
+        True
     """
     findings: list[Diagnosis] = []
     rows: dict[str, int] = {}
@@ -56,7 +68,7 @@ def examine(project: Path, *, full: bool = False) -> list[Diagnosis]:
 
 
 def print_diagnoses(findings: list[Diagnosis]) -> None:
-    """Prints the findings as a table, and what to do next."""
+    """Prints the diagnoses as a table, and what to do next."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text

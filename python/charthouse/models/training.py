@@ -9,8 +9,9 @@ import torch
 
 @contextmanager
 def reproducible(device: str = "cpu") -> Iterator[None]:
-    """One thread, since how sums are cut among threads changes bits; the caller's threads and
-    random numbers are as before afterwards.
+    """One thread; the caller's threads and random state are restored afterwards.
+
+    How sums are split among threads changes bits.
 
     Args:
         device: whose random numbers are kept besides those of the CPU.

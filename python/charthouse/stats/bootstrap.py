@@ -1,31 +1,33 @@
-"""Bootstrap intervals over patients, and paired differences between arms.
+"""Cluster bootstrap over patients: confidence intervals, and paired differences between arms.
 
-Stays of a patient resemble each other, so patients are drawn with replacement and bring all their
-stays (the cluster bootstrap: Efron and Tibshirani 1993, An Introduction to the Bootstrap; Field and
-Welsh 2007, JRSS B). Intervals are the 2.5th and 97.5th percentiles of the resamples.
+Stays of one patient resemble each other. So each resample draws patients with replacement, and
+every drawn patient brings all of their stays (the cluster bootstrap: Efron and Tibshirani 1993, An
+Introduction to the Bootstrap; Field and Welsh 2007, JRSS B). An interval runs from the 2.5th to the
+97.5th percentile of the resamples.
 
-A difference is tested by how far resamples lie off it: a p-value is the share that lie as far off
-the difference as it lies from 0, and the interval reaches as far to both sides as 95 % of them
-(Hall 1988, JRSS B; Hall and Wilson 1991, Biometrics). Twice the share beyond 0, the percentiles'
-p-value, fell below 0.05 in up to 8 % of trials of 150 stays of two equal arms
-(benchmarks/null_comparisons.py), this one in 3 to 7 %.
+The p-value of a difference is the share of resamples that lie at least as far from the difference
+as the difference lies from 0. Its interval extends equally far to both sides and holds 95 % of the
+resamples (Hall 1988, JRSS B; Hall and Wilson 1991, Biometrics). The usual percentile p-value, twice
+the share of resamples beyond 0, fell below 0.05 in up to 8 % of trials of 150 stays in which both
+arms were equal (benchmarks/null_comparisons.py). This one did so in 3 to 7 %.
 
-What is drawn depends on the patients, their number and the seed alone, so two arms scored on the
-same stays are compared on the same resamples.
+The draws depend only on the patients, their number and the seed. Two arms that scored the same
+stays are therefore compared on the same resamples.
 
-An estimate keeps its value but has no interval and no p-value, and says why, where
+An estimate keeps its value, but has no interval and no p-value, and gives the reason, where
 
-- either outcome has fewer than MIN_PATIENTS patients among its stays (of contributions, in which
-  the outcome has no part: all patients together), or what a share is a share of has (PPV: those
-  that are predicted positive);
-- it is the same in every resample, as the AUROC of constant scores or of scores that separate the
-  classes: resamples cannot say how sure that is. Only a share of 0 or 1 has an interval then, the
-  exact one of so many patients who all agree (Clopper and Pearson 1934, Biometrika).
+- either class has fewer than MIN_PATIENTS patients among the stays. Modality contributions do not
+  involve the outcome: there all patients are counted together. A proportion such as PPV also needs
+  as many patients in its denominator (PPV: those predicted positive);
+- every resample gives the same value, such as the AUROC of constant scores, or of scores that
+  separate the classes. Resampling then says nothing about uncertainty. The exception is a
+  proportion of 0 or 1, which gets the exact interval for that number of agreeing patients (Clopper
+  and Pearson 1934, Biometrika).
 
-Limits worth knowing. Percentiles of a statistic that noise can only raise are shifted: resamples
-hold every difference between score and outcome once more, so the interval of ece lies above the
-estimate, which for a well calibrated model may fall below it. And with few patients of a class
-percentile intervals are too narrow: evaluate/precision.py warns.
+Limits. Where noise can only raise a statistic, its percentiles are shifted upwards. Resamples add
+noise once more, so the interval of ece lies above the estimate, and the estimate of a well
+calibrated model may fall below it. With few patients in a class, percentile intervals are too
+narrow: `charthouse evaluate` prints a warning.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -46,37 +48,42 @@ from charthouse.stats.samples import DEFAULT_OPERATING_POINT, OperatingPoint, Sa
 
 LEVEL = 0.95
 MIN_DEFINED = 0.9
-"""Share of resamples in which a metric must be defined; otherwise there is no interval."""
+"""Proportion of resamples in which a metric must be defined; otherwise there is no interval."""
 
 MIN_PATIENTS = 10
-"""Of each class; with fewer there is no interval and no p-value. The only place that says so.
+"""Minimum number of patients in each class for an interval or p-value. Defined only here.
 
-Not even the exact sign test of 9 pairs that all agree can say 1 / 1001, which resamples would.
+With 9 patients, resamples can give p = 1 / 1001, which not even an exact sign test of 9 pairs that
+all agree supports.
 """
 
 SAME = "the same in every resample"
-"""Why there is no interval of something that resamples do not move."""
+"""The reason for no interval where resamples do not change the value."""
 
 ROUNDING = 1e-12
-"""Relative width of an interval that is none."""
+"""Relative width below which an interval counts as a point."""
 
 CHUNK = 2**18
-"""Weights, rows x resamples, worked on at once: 2 MB in float64, about what a core caches."""
+"""Weights, rows x resamples, processed at once: 2 MB in float64, about a core's cache."""
 
 
 def patient_weights(subject_ids: np.ndarray, n_bootstrap: int = 1000, seed: int = 0) -> np.ndarray:
     """Draws as many patients as there are, with replacement, n_bootstrap times.
 
-    More resamples with the same seed begin with the same ones.
+    Asking for more resamples with the same seed extends the list: the first ones stay the same.
 
     Args:
-        subject_ids: [n], the patient of each stay; only the set of patients matters.
-        n_bootstrap: How many resamples.
-        seed: Of numpy's default generator.
+        subject_ids: [n], the patient of each stay. Only the set of patients matters.
+        n_bootstrap: Number of resamples.
+        seed: Seed of numpy's default generator.
 
     Returns:
-        How often each patient was drawn [n_bootstrap, n_patients], patients in ascending order; the
-        smallest unsigned type that holds n_patients.
+        How often each patient was drawn [n_bootstrap, n_patients], patients in ascending order. The
+        type is the smallest unsigned one that holds n_patients.
+
+    Example:
+        >>> patient_weights(np.array([7, 7, 8, 9]), n_bootstrap=2, seed=0).sum(axis=1).tolist()
+        [3, 3]
     """
     patients = len(np.unique(subject_ids))
     rng = np.random.default_rng(seed)
@@ -91,14 +98,14 @@ class Interval:
     """A metric with its 95 % interval.
 
     Attributes:
-        value: Of the stays themselves; NaN where undefined.
-        ci_low: NaN where value is, with too few patients, where all resamples are the same, or
-            where fewer than MIN_DEFINED of them define it.
-        ci_high: Likewise.
-        n: Stays.
-        n_positive: Positive stays.
-        n_undefined: Resamples in which the metric is undefined; the interval leaves them out.
-        reason: Why something is NaN, else None.
+        value: Point estimate on the stays themselves; NaN where undefined.
+        ci_low: Lower bound. NaN where the value is NaN, where there are too few patients, where all
+            resamples are equal, or where fewer than MIN_DEFINED of them define the metric.
+        ci_high: Upper bound; NaN in the same cases.
+        n: Number of stays.
+        n_positive: Number of positive stays.
+        n_undefined: Resamples in which the metric is undefined. The interval leaves them out.
+        reason: Why the value or the interval is NaN, else None.
     """
 
     value: float
@@ -115,15 +122,16 @@ class Difference:
     """A metric of one arm minus that of another, on the same stays.
 
     Attributes:
-        difference: NaN where a value is.
-        ci_low: As far below the difference as ci_high is above it; NaN where it is, where too few
-            resamples are defined, or where the metric is untested.
-        ci_high: Likewise.
-        p_value: Two-sided, for a difference of 0; NaN without an interval, but 1 where no resample
-            differs at all. Not yet corrected for how many were asked: see multiplicity.py.
-        n: Stays.
-        n_positive: Positive stays.
-        n_resamples: How many there are.
+        difference: NaN where either value is NaN.
+        ci_low: Lower bound, as far below the difference as ci_high is above it. NaN where the
+            difference is NaN, where too few resamples are defined, or where the metric has no
+            valid test.
+        ci_high: Upper bound; NaN in the same cases.
+        p_value: Two-sided, for a difference of 0. NaN without an interval, but 1 where no resample
+            differs at all. Not corrected for multiple comparisons: see multiplicity.py.
+        n: Number of stays.
+        n_positive: Number of positive stays.
+        n_resamples: Number of resamples.
         n_undefined: Resamples in which the metric is undefined for either arm.
         reason: Why something is NaN, else None.
     """
@@ -141,16 +149,17 @@ class Difference:
 
 @dataclass(frozen=True, eq=False)
 class BootstrapResult:
-    """An arm's metrics on its stays and on every resample; kept to compare it with other arms.
+    """An arm's metrics on its stays and on every resample. Keep it to compare the arm with others.
 
     Attributes:
-        measured: By metric.
+        point_estimates: The value on the stays themselves, by metric.
         resamples: By metric, [n_bootstrap], NaN where undefined.
-        n: Stays.
-        n_positive: Positive stays.
-        resample_key: What a pair must share: patients, their stays' labels, and the seed.
-        patients: Of the class that has fewer.
-        denominator_patients: By metric that is a share, the patients whose stays it is a share of.
+        n: Number of stays.
+        n_positive: Number of positive stays.
+        resample_key: A hash of the patients, their stays' labels and the seed. Two arms can only be
+            paired if theirs are equal.
+        patients: Patients of the class that has fewer.
+        denominator_patients: For each metric that is a proportion, the patients in its denominator.
     """
 
     point_estimates: dict[str, MetricValue]
@@ -162,11 +171,11 @@ class BootstrapResult:
     denominator_patients: dict[str, int]
 
     def first(self, n: int) -> "BootstrapResult":
-        """The same of the first n resamples: what n alone would have been."""
+        """The same result with only the first n resamples, as if n_bootstrap had been n."""
         return replace(self, resamples={name: own[:n] for name, own in self.resamples.items()})
 
     def intervals(self) -> dict[str, Interval]:
-        """The interval of each metric."""
+        """The 95 % interval of each metric, by name."""
         return {name: self._interval(name) for name in self.point_estimates}
 
     def _interval(self, name: str) -> Interval:
@@ -178,7 +187,7 @@ class BootstrapResult:
         return Interval(measured.value, low, high, self.n, self.n_positive, undefined, reason)
 
     def too_few_reason(self, name: str) -> str | None:
-        """Why a metric's patients carry no interval; None where they do."""
+        """Why a metric has too few patients for an interval; None where it has enough."""
         return too_few_reason(self.patients) or too_few_reason(
             self.denominator_patients.get(name, MIN_PATIENTS), "that it is a share of"
         )
@@ -186,14 +195,17 @@ class BootstrapResult:
     def minus(
         self, other: "BootstrapResult", untested: Mapping[str, str] | None = None
     ) -> dict[str, Difference]:
-        """Paired differences of the metrics that both have.
+        """Paired differences (this arm minus the other), for the metrics that both have.
 
         Args:
-            other: What is subtracted.
-            untested: Metrics whose difference has neither interval nor p-value, and why.
+            other: The result that is subtracted.
+            untested: Metrics whose difference gets neither interval nor p-value, with the reason.
+
+        Returns:
+            The difference of each metric, by name.
 
         Raises:
-            ValueError: The two are not of the same stays and resamples.
+            ValueError: The two results are not of the same stays and resamples.
         """
         if self.resample_key != other.resample_key:
             raise ValueError("arms of different stays or resamples cannot be paired")
@@ -214,13 +226,13 @@ class BootstrapResult:
 
 @dataclass(frozen=True, eq=False)
 class PatientBootstrap:
-    """An arm's stays, and resamples of their patients: what curves, metrics and groups start from.
+    """Scored stays with resamples of their patients: the input of metrics, curves and groups.
 
     Attributes:
-        sample: n stays, whose order says where the caller had each.
-        patient: [n], in the sample's order, which column of drawn.
+        sample: The n stays, sorted by score. Its `order` gives the caller's position of each.
+        patient: [n], in the sample's order, the column of `drawn` that belongs to the stay.
         drawn: [n_bootstrap, n_patients], how often each patient was drawn.
-        resample_key: As in Resampled.
+        resample_key: As in BootstrapResult.
     """
 
     sample: Sample
@@ -239,10 +251,19 @@ class PatientBootstrap:
         seed: int,
         operating_point: OperatingPoint = DEFAULT_OPERATING_POINT,
     ) -> "PatientBootstrap":
-        """Draws; arguments as for resample.
+        """Sorts the stays and draws the patients.
+
+        Args:
+            y_true: [n], 0 or 1.
+            y_score: [n], probabilities in [0, 1].
+            subject_ids: [n], integers, the patient of each stay.
+            threshold: A stay is predicted positive when y_score >= threshold.
+            n_bootstrap: Number of resamples.
+            seed: Seed of the draws.
+            operating_point: Alert rate and sensitivity of the metrics that decide by rank.
 
         Raises:
-            ValueError: Arrays that are not labels, probabilities and patients of the same length.
+            ValueError: The arrays are not labels, probabilities and patients of the same length.
         """
         y_true, y_score, subject_ids = map(np.asarray, (y_true, y_score, subject_ids))
         if not subject_ids.shape == y_true.shape == y_score.shape:
@@ -262,11 +283,11 @@ class PatientBootstrap:
 
     @property
     def patients(self) -> int:
-        """Of the class that has fewer."""
+        """Number of patients of the class that has fewer."""
         return minority_class_patients(self.sample.y_true, self.patient)
 
     def subset(self, chosen: np.ndarray) -> "PatientBootstrap":
-        """Some of the stays on the same draws; a resample may hold any number of them.
+        """Some of the stays, with the same draws. A resample may hold any number of them.
 
         Args:
             chosen: [n] bool, in the sample's order.
@@ -277,7 +298,7 @@ class PatientBootstrap:
         return PatientBootstrap(sample, patient, self.drawn.take(held, axis=1), resample_key)
 
     def weighted_samples(self) -> Iterator[WeightedSample]:
-        """The stays under each resample's weights, a chunk of resamples at a time."""
+        """The stays under each resample's weights, one chunk of resamples at a time."""
         size = max(1, CHUNK // max(1, len(self.patient)))
         for first in range(0, len(self.drawn), size):
             by_patient = np.ascontiguousarray(self.drawn[first : first + size].T)
@@ -293,7 +314,7 @@ class PatientBootstrap:
 
         Args:
             metrics: Names from METRICS or RATES.
-            thresholds: By metric, its threshold where that is not the sample's.
+            thresholds: By metric, its decision threshold where that is not the sample's.
 
         Raises:
             CharthouseError: There is no such metric.
@@ -326,7 +347,7 @@ class PatientBootstrap:
         )
 
     def all_undefined(self, measured: Mapping[str, MetricValue]) -> BootstrapResult:
-        """What was measured of the stays, undefined in every resample."""
+        """A result that keeps these point estimates and is undefined in every resample."""
         positive = self.sample.y_true == 1
         return BootstrapResult(
             dict(measured),
@@ -350,24 +371,41 @@ def bootstrap_metrics(
     thresholds: Mapping[str, float] | None = None,
     operating_point: OperatingPoint = DEFAULT_OPERATING_POINT,
 ) -> BootstrapResult:
-    """Computes metrics of an arm on its stays and on resamples of its patients.
+    """Computes metrics on an arm's stays and on resamples of its patients.
 
-    The order of rows changes nothing, not even a bit.
+    The order of the rows does not change the result, not even in the last bit.
 
     Args:
         y_true: [n], 0 or 1.
-        y_score: [n], probabilities.
+        y_score: [n], probabilities in [0, 1].
         subject_ids: [n], integers, the patient of each stay.
-        threshold: Predicted positive is y_score >= threshold.
+        threshold: A stay is predicted positive when y_score >= threshold.
         metrics: Names from METRICS or RATES.
-        n_bootstrap: How many resamples.
-        seed: Of the draws.
-        thresholds: By metric, its threshold where that is another one.
-        operating_point: Where metrics decide that decide by rank.
+        n_bootstrap: Number of resamples.
+        seed: Seed of the draws.
+        thresholds: By metric, its decision threshold where that is another one.
+        operating_point: Alert rate and sensitivity of the metrics that decide by rank.
+
+    Returns:
+        The values on the stays and on every resample; see BootstrapResult.
 
     Raises:
-        ValueError: Arrays that are not labels, probabilities and patients of the same length.
+        ValueError: The arrays are not labels, probabilities and patients of the same length.
         CharthouseError: There is no such metric.
+
+    Example:
+        >>> rng = np.random.default_rng(0)
+        >>> subject_ids = np.arange(200) // 2  # two stays a patient
+        >>> y_true = rng.integers(0, 2, 200)
+        >>> good = np.clip(0.3 * y_true + rng.uniform(0, 0.7, 200), 0, 1)
+        >>> noise = rng.uniform(size=200)
+        >>> arm = bootstrap_metrics(y_true, good, subject_ids, 0.5, ["auroc"], n_bootstrap=200)
+        >>> auroc = arm.intervals()["auroc"]
+        >>> f"{auroc.value:.2f} [{auroc.ci_low:.2f}, {auroc.ci_high:.2f}]"
+        '0.85 [0.80, 0.89]'
+        >>> other = bootstrap_metrics(y_true, noise, subject_ids, 0.5, ["auroc"], n_bootstrap=200)
+        >>> arm.minus(other)["auroc"].p_value < 0.05
+        True
     """
     draws = PatientBootstrap.of(
         y_true, y_score, subject_ids, threshold, n_bootstrap, seed, operating_point
@@ -384,16 +422,16 @@ def paired_difference(
     few: str | None,
     untested: str | None = None,
 ) -> Difference:
-    """First minus second, of n stays.
+    """First minus second, with interval and p-value.
 
     Args:
-        first: Of one arm.
-        second: Of the other.
-        resamples: Their differences [n_bootstrap], NaN where either is undefined.
-        n: Stays.
-        n_positive: Positive stays.
-        few: Why the patients carry no interval, or None.
-        untested: Why there is neither interval nor p-value, if there is to be none.
+        first: The metric of one arm.
+        second: The metric of the other arm.
+        resamples: Differences of the resamples [n_bootstrap], NaN where either is undefined.
+        n: Number of stays.
+        n_positive: Number of positive stays.
+        few: Why there are too few patients for an interval, or None.
+        untested: Why the difference gets neither interval nor p-value, or None.
     """
     without = first.reason or second.reason or untested or few
     low, high, undefined, reason = percentile_interval(resamples, without)
@@ -409,19 +447,31 @@ def paired_difference(
 
 
 def minority_class_patients(y_true: np.ndarray, patient: np.ndarray) -> int:
-    """Patients of the class that has fewer, of stays [n]; one with stays of both counts in both."""
+    """Number of patients of the class that has fewer.
+
+    A patient who has stays of both classes counts in both.
+
+    Args:
+        y_true: [n], 0 or 1.
+        patient: [n], the patient of each stay.
+    """
     return min(len(np.unique(patient[y_true == label])) for label in (0, 1))
 
 
 def too_few_reason(patients: int, of: str = "of a class") -> str | None:
-    """Why so many patients carry no interval; None where they do."""
+    """Why that many patients are too few for an interval; None where they are enough."""
     if patients >= MIN_PATIENTS:
         return None
     return f"fewer than {MIN_PATIENTS} {f'patients {of}'.rstrip()} ({patients})"
 
 
 def too_few_patients_reason(patient: np.ndarray, y_true: np.ndarray | None) -> str | None:
-    """The same of stays [n]; without outcomes, of all their patients together."""
+    """Why these stays have too few patients for an interval; None where they have enough.
+
+    Args:
+        patient: [n], the patient of each stay.
+        y_true: [n], 0 or 1, to require enough patients of each class; None to count all together.
+    """
     if y_true is None:
         return too_few_reason(len(np.unique(patient)), "")
     return too_few_reason(minority_class_patients(y_true, patient))
@@ -430,15 +480,16 @@ def too_few_patients_reason(patient: np.ndarray, y_true: np.ndarray | None) -> s
 def percentile_interval(
     resamples: np.ndarray, reason: str | None, denominator_patients: int | None = None
 ) -> tuple[float, float, int, str | None]:
-    """The interval of resamples [n_bootstrap]; none if there already is a reason against it.
+    """The 95 % percentile interval of resamples, unless there is a reason against one.
 
     Args:
-        resamples: NaN where undefined.
-        reason: Why there is none, or None.
-        denominator_patients: Of a share, the patients that it is a share of.
+        resamples: [n_bootstrap], NaN where undefined.
+        reason: Why there is to be no interval, or None.
+        denominator_patients: For a proportion, the patients in its denominator.
 
     Returns:
-        Low, high, how many resamples are undefined, and the reason if there is no interval.
+        Lower bound, upper bound, number of undefined resamples, and why there is no interval (None
+        if there is one).
     """
     defined = resamples[~np.isnan(resamples)]
     undefined = len(resamples) - len(defined)
@@ -455,25 +506,25 @@ def percentile_interval(
 
 
 def _all_agree(value: float, patients: int) -> tuple[float, float]:
-    """The exact interval of a share of 0 or 1.
+    """The exact interval of a proportion of 0 or 1.
 
-    Stays of a patient are no further witnesses, so patients count, not stays.
+    Further stays of a patient are not independent evidence, so patients count, not stays.
     """
     further = ((1 - LEVEL) / 2) ** (1 / patients)
     return (further, 1.0) if value else (0.0, 1 - further)
 
 
 def _p_value(off: np.ndarray, value: float) -> float:
-    """The share of resamples that are as far off the estimate as the estimate is from 0.
+    """The share of resamples that lie as far from the estimate as the estimate lies from 0.
 
-    The estimate itself is counted as one more resample, so it is never 0 (Davison and Hinkley
-    1997, section 4.2).
+    The estimate counts as one more resample, so the p-value is never 0 (Davison and Hinkley 1997,
+    section 4.2).
     """
     return (float((off >= abs(value) - ROUNDING).sum()) + 1) / (len(off) + 1)
 
 
 def _fingerprint(patient: np.ndarray, y_true: np.ndarray, draws: str) -> str:
-    """Of the draws and of the stays' patients and labels [n], in any order."""
+    """A hash of the draws and of the stays' patients and labels [n], in any order."""
     order = np.lexsort((y_true, patient))
     content = patient[order].astype(np.int64).tobytes() + y_true[order].astype(np.int8).tobytes()
     return sha256(content + draws.encode()).hexdigest()

@@ -1,13 +1,14 @@
-"""Logistic recalibration, fitted for many weightings of the same rows at once.
+"""Logistic recalibration of scores, fitted for many weightings of the same rows at once.
 
-A score is well calibrated when logit P(y = 1) = intercept + slope * logit(score) with intercept 0
+Scores are well calibrated when logit P(y = 1) = intercept + slope * logit(score) with intercept 0
 and slope 1 (Cox 1958, Biometrika; Van Calster et al. 2019, BMC Medicine):
 
-- calibration slope: the slope of that regression; below 1 the scores are too extreme;
-- calibration intercept (calibration in the large): the intercept with the slope fixed at 1; below
-  0 the scores are too high on average. Not the intercept that is fitted beside the slope.
+- calibration slope: the slope of that regression. Below 1, the scores are too extreme;
+- calibration intercept (calibration in the large): the intercept with the slope fixed at 1. Below
+  0, the scores are too high on average. It is not the intercept that is fitted with the slope.
 
-Both are maximum likelihood without a penalty, by Newton's method on all weightings together.
+Both are maximum likelihood estimates without a penalty, by Newton's method on all weightings at
+once.
 """
 
 from dataclasses import dataclass
@@ -25,18 +26,29 @@ SINGULAR = 1e-12  # of the determinant, relative to the product of the diagonal
 
 
 def logit(scores: np.ndarray) -> np.ndarray:
-    """Log odds [n] of scores [n], clipped by EPSILON."""
+    """Log odds of probabilities, clipped to [EPSILON, 1 - EPSILON].
+
+    Args:
+        scores: [n], probabilities.
+
+    Returns:
+        [n], natural logarithm of the odds; finite.
+
+    Example:
+        >>> logit(np.array([0.5, 0.75])).round(4).tolist()
+        [0.0, 1.0986]
+    """
     clipped = np.clip(scores, EPSILON, 1 - EPSILON)
     return np.log(clipped) - np.log1p(-clipped)
 
 
 @dataclass(frozen=True)
 class Recalibration:
-    """A logistic regression of k terms: logit P(y = 1) = offset + terms' coefficients.
+    """A logistic regression of k terms: logit P(y = 1) = offset + coefficients' terms.
 
     Attributes:
         terms: [k, n], k = 1 or 2.
-        offset: [n].
+        offset: [n], added to the linear predictor.
         y_true: [n], 0 or 1.
     """
 
@@ -45,21 +57,22 @@ class Recalibration:
     y_true: np.ndarray
 
     def fit(self, weights: np.ndarray, start: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Maximum likelihood for each weighting, from a start that all share.
+        """Maximum likelihood for each weighting, all from the same start.
 
-        The first step needs the probabilities of one start only, so it is a matrix product; the
+        The first step needs the probabilities of one start only, so it is a matrix product. The
         other steps are exact. A long step is shortened to log(1 + d) / d of itself, where d is the
-        most that it changes any row's linear predictor: then every start leads to the optimum if
-        there is one (Sun and Tran-Dinh 2019, Mathematical Programming: the logistic loss is
+        most that it changes the linear predictor of any row. Every start then leads to the optimum,
+        if there is one (Sun and Tran-Dinh 2019, Mathematical Programming: the logistic loss is
         generalised self-concordant).
 
         Args:
             weights: [n, c] float64, not negative.
-            start: [k].
+            start: [k], the coefficients to start from.
 
         Returns:
-            Coefficients [k, c], and whether each converged [c]: it does not where the classes are
-            separated or the terms are collinear. Coefficients of those mean nothing.
+            Coefficients [k, c], and whether each fit converged [c]. A fit does not converge where
+            the classes are separated or the terms are collinear; its coefficients then mean
+            nothing.
         """
         targets = (self.terms * self.y_true) @ weights
         p = _probability(self.offset + start @ self.terms)
@@ -106,14 +119,15 @@ class Recalibration:
 
 
 def recalibration(y_true: np.ndarray, logits: np.ndarray) -> tuple[Recalibration, float]:
-    """The regression with slope and intercept, on standardised logits, and their deviation.
+    """The regression with slope and intercept, on standardised logits.
 
     Args:
         y_true: [n], 0 or 1.
-        logits: [n].
+        logits: [n], log odds of the scores.
 
     Returns:
-        The regression, terms [2, n], and what to divide its second coefficient by to get the slope.
+        The regression, with terms [2, n], and the standard deviation of the logits: divide the
+        second coefficient by it to get the slope.
     """
     deviation = float(logits.std()) or 1.0
     standard = (logits - logits.mean()) / deviation
@@ -122,15 +136,24 @@ def recalibration(y_true: np.ndarray, logits: np.ndarray) -> tuple[Recalibration
 
 
 def calibration_in_the_large(y_true: np.ndarray, logits: np.ndarray) -> Recalibration:
-    """The regression with an intercept alone, the slope being fixed at 1."""
+    """The regression of the intercept alone, with the slope fixed at 1.
+
+    Args:
+        y_true: [n], 0 or 1.
+        logits: [n], log odds of the scores.
+    """
     return Recalibration(np.ones((1, len(logits))), logits, y_true)
 
 
 def classes_overlap(y_true: np.ndarray, logits: np.ndarray) -> bool:
-    """Whether rows [n] have a finite calibration slope: no cut of the scores separates the classes.
+    """Whether the calibration slope is finite: no cutoff of the scores separates the classes.
 
-    Without overlap no subset of the rows has one either; nor where a class is missing, or all
-    scores are the same.
+    Where it is False, it is False for every subset of the rows. It is also False where a class is
+    missing or all scores are equal.
+
+    Args:
+        y_true: [n], 0 or 1.
+        logits: [n], log odds of the scores.
     """
     positive, negative = logits[y_true == 1], logits[y_true == 0]
     return bool(

@@ -1,9 +1,9 @@
-"""Curves to be plotted, with 95 % bands over resamples of the patients.
+"""ROC, precision-recall and calibration curves, with 95 % bands over resamples of the patients.
 
-Bands are pointwise: at each x the interval is that of y alone. The draws are those of bootstrap.py,
-so the bands belong to the same resamples as the metrics' intervals. What is said there of
-percentile intervals, and of where there are none, holds here, point by point: a band ends where
-all resamples are the same.
+Bands are pointwise: at each x, the band is the interval of that y alone. The resamples are those of
+bootstrap.py, so a band belongs to the same resamples as the metrics' intervals. The limits of
+percentile intervals that are described there hold at each point. A band ends where all resamples
+are equal.
 """
 
 from collections.abc import Callable, Sequence
@@ -24,11 +24,11 @@ class Curve:
     """A curve with its band.
 
     Attributes:
-        x: [points]
+        x: [points].
         y: [points], of the stays themselves; NaN where undefined.
-        low: [points], NaN where y is, or where too few resamples define it.
-        high: Likewise.
-        n: [points], how many stays the point is of.
+        low: [points], lower edge of the band. NaN where y is, or where too few resamples define it.
+        high: [points], upper edge; NaN in the same cases.
+        n: [points], number of stays behind the point.
         reasons: [points], why y or its interval is NaN, else None.
     """
 
@@ -50,20 +50,31 @@ def roc_curve(
 ) -> Curve:
     """True positive rate at given false positive rates (Fawcett 2006, Pattern Recognition Letters).
 
-    Straight lines between the rates of the scores that occur; equal scores are one step, so the
-    area below is the auroc. Where the curve is vertical its upper end counts: at x = 0 y is the
-    highest rate without a false positive. For drawing, the curve starts at (0, 0).
+    The rates of the scores are joined by straight lines, and equal scores are one step, so the area
+    below the curve is the AUROC. Where the curve is vertical, its upper end counts: at x = 0, y is
+    the highest rate without a false positive. The curve is drawn from (0, 0).
 
     Args:
         y_true: [n], 0 or 1.
-        y_score: [n], probabilities.
+        y_score: [n], probabilities in [0, 1].
         subject_ids: [n], integers, the patient of each stay.
-        n_bootstrap: How many resamples.
-        seed: Of the draws.
-        points: x are as many even steps from 0 to 1; 2 or more.
+        n_bootstrap: Number of resamples.
+        seed: Seed of the draws.
+        points: Number of x, evenly spaced from 0 to 1; 2 or more.
+
+    Returns:
+        x: false positive rates; y: true positive rates.
 
     Raises:
-        ValueError: Arrays that are not labels, probabilities and patients of the same length.
+        ValueError: The arrays are not labels, probabilities and patients of the same length.
+
+    Example:
+        >>> y_true, y_score = np.array([0, 0, 1, 1]), np.array([0.1, 0.4, 0.35, 0.8])
+        >>> curve = roc_curve(y_true, y_score, np.arange(4), n_bootstrap=20, points=5)
+        >>> curve.y.tolist()
+        [0.5, 0.5, 1.0, 1.0, 1.0]
+        >>> curve.reasons[0]
+        'fewer than 10 patients of a class (2)'
     """
     x = np.arange(points) / (points - 1)  # rounded as rates are, so that equal fractions are equal
 
@@ -89,14 +100,32 @@ def precision_recall_curve(
     seed: int = 0,
     points: int = POINTS,
 ) -> Curve:
-    """Precision at given recalls: the step function whose integral is the auprc.
+    """Precision at given recalls: the step function whose integral is the AUPRC.
 
-    At recall r it is the precision of the highest score at which recall is r or more, so a step
-    holds from the recall before it, excluded, to its own. A straight line between steps would be
-    too high (Davis and Goadrich 2006, ICML). At 0 it is what it is just above: the precision where
-    the first positive is found; not the 1 that scikit-learn sets there.
+    At recall r it is the precision of the highest score at which the recall is at least r. A step
+    therefore holds from the previous recall, excluded, to its own. Straight lines between the steps
+    would be too high (Davis and Goadrich 2006, ICML). At recall 0, y is the precision where the
+    first positive is found, not the 1 that scikit-learn sets there.
 
-    Arguments and errors as for roc_curve; x are recalls.
+    Args:
+        y_true: [n], 0 or 1.
+        y_score: [n], probabilities in [0, 1].
+        subject_ids: [n], integers, the patient of each stay.
+        n_bootstrap: Number of resamples.
+        seed: Seed of the draws.
+        points: Number of x, evenly spaced from 0 to 1; 2 or more.
+
+    Returns:
+        x: recalls; y: precisions.
+
+    Raises:
+        ValueError: The arrays are not labels, probabilities and patients of the same length.
+
+    Example:
+        >>> y_true, y_score = np.array([0, 0, 1, 1]), np.array([0.1, 0.4, 0.35, 0.8])
+        >>> curve = precision_recall_curve(y_true, y_score, np.arange(4), n_bootstrap=20, points=3)
+        >>> curve.x.tolist(), curve.y.round(2).tolist()
+        ([0.0, 0.5, 1.0], [1.0, 1.0, 0.67])
     """
     steps = np.arange(points)
 
@@ -124,26 +153,32 @@ def calibration_curve(
     seed: int = 0,
     bins: int = BINS,
 ) -> Curve:
-    """Observed share of positives against mean score, in bins of about as many stays each.
+    """Observed proportion of positives against the mean score, in bins of about equal size.
 
-    Bins lie between quantiles of the scores, and hold their upper edge, as scikit-learn's of
-    strategy "quantile"; equal scores stay together, so with many ties some bins are larger and
-    empty ones are dropped. They are those of the stays themselves in every resample. One class
-    alone has a curve too.
+    Bin edges are quantiles of the scores, and a bin includes its upper edge, as in scikit-learn's
+    strategy "quantile". Equal scores stay together, so with many ties some bins are larger, and
+    empty bins are dropped. All resamples use the bins of the stays themselves. A single class has a
+    curve too.
 
     Args:
         y_true: [n], 0 or 1.
-        y_score: [n], probabilities.
+        y_score: [n], probabilities in [0, 1].
         subject_ids: [n], integers, the patient of each stay.
-        n_bootstrap: How many resamples.
-        seed: Of the draws.
-        bins: How many, at most.
+        n_bootstrap: Number of resamples.
+        seed: Seed of the draws.
+        bins: Maximum number of bins.
 
     Returns:
-        x: The mean score of each bin, ascending; y: its share of positives; n: its stays.
+        x: the mean score of each bin, ascending; y: its proportion of positives; n: its stays.
 
     Raises:
-        ValueError: Arrays that are not labels, probabilities and patients of the same length.
+        ValueError: The arrays are not labels, probabilities and patients of the same length.
+
+    Example:
+        >>> y_true, y_score = np.array([0, 0, 1, 1]), np.array([0.1, 0.4, 0.35, 0.8])
+        >>> curve = calibration_curve(y_true, y_score, np.arange(4), n_bootstrap=20, bins=2)
+        >>> curve.x.round(3).tolist(), curve.y.tolist(), curve.n.tolist()
+        ([0.225, 0.6], [0.5, 0.5], [2, 2])
     """
     draws = _draws(y_true, y_score, subject_ids, n_bootstrap, seed)
     sample = draws.sample
@@ -171,7 +206,7 @@ def calibration_curve(
 def _draws(
     y_true: np.ndarray, y_score: np.ndarray, subject_ids: np.ndarray, n_bootstrap: int, seed: int
 ) -> PatientBootstrap:
-    """Draws; a curve is of all thresholds, so none is of use."""
+    """The bootstrap of a curve. A curve covers all thresholds, so the threshold is not used."""
     return PatientBootstrap.of(y_true, y_score, subject_ids, 0.5, n_bootstrap, seed)
 
 
@@ -182,14 +217,14 @@ def _with_band(
     n: np.ndarray | None = None,
     denominator_patients: Sequence[int] | None = None,
 ) -> Curve:
-    """The curve of the stays, and the percentiles of those of the resamples.
+    """The curve of the stays, with the percentiles of the resamples' curves.
 
     Args:
-        draws: Of the stays.
-        x: [points]
-        at_x: From weightings to y of each [points, c], NaN where undefined.
-        n: [points]; None for all stays at every point.
-        denominator_patients: [points], where y are shares, the patients that each is a share of.
+        draws: The stays and their resamples.
+        x: [points].
+        at_x: Computes y [points, c] of c weightings; NaN where undefined.
+        n: [points], stays behind each point; None for all stays at every point.
+        denominator_patients: [points], where y are proportions, the patients in each denominator.
     """
     stays = WeightedSample(draws.sample, np.ones((len(draws.sample), 1), dtype=np.uint8))
     missing = next((need.message for need in BOTH_CLASSES if not need.met(stays)[0]), None)

@@ -1,36 +1,36 @@
-"""Metrics by group, how far groups are apart, and whether another arm moves them closer.
+"""Metrics by group, fairness measures over the groups, and whether another arm narrows the gaps.
 
-Groups are the values of one attribute (race, age, gender); every stay is in one. All patients are
-drawn together, as in bootstrap.py, and a group's resample is what was drawn of its stays: a patient
-with stays in two groups moves both, and measures over groups, and pairs of arms, are of the same
-resamples.
+Groups are the values of one attribute (race, age, gender), and every stay is in one group. All
+patients are drawn together, as in bootstrap.py, and a group's resample is its share of that draw. A
+patient with stays in two groups thus affects both, and measures over groups, and pairs of arms, use
+the same resamples.
 
-Measures, over the groups that have a value of what is compared; those that are left out are named:
+Fairness measures compare the groups that have a value of the metric, and list those that do not:
 
 - demographic_parity_ratio, demographic_parity_difference: smallest selection rate / largest, and
   largest - smallest (Dwork et al. 2012, ITCS; Bird et al. 2020, Fairlearn).
-- equalized_odds_ratio: the smaller of smallest tpr / largest and smallest fpr / largest;
+- equalized_odds_ratio: the smaller of (smallest tpr / largest) and (smallest fpr / largest);
   equalized_odds_difference: the larger of the two gaps (Hardt et al. 2016, NeurIPS).
 - <metric>_gap: largest - smallest. There is no selection_rate_gap: it is the
   demographic_parity_difference.
-- <metric>_worst_group: the metric of the group where it is worst; and that group, of equals the
-  first.
+- <metric>_worst_group: the metric of the group with the worst value, and that group (the first of
+  equal ones).
 
-Of the first four fairlearn gives the estimate, and the resamples are of the same definition. What
-fairlearn would say of a rate that is undefined (of no positive or no negative stay: 0), or of a
-ratio 0 / 0, is not asked: here the group is left out and the ratio is undefined.
+The point estimates of the first four are fairlearn's own, and the resamples follow the same
+definition. Two cases differ. fairlearn returns 0 for a rate with no positive or no negative stay;
+here the group is left out. And here a ratio of 0 / 0 is undefined.
 
-A measure has an interval where each group that is compared has the patients that one takes (see
-bootstrap.py); if not, the reason names the groups that have fewer. They stay in the estimate:
-leaving out the smallest groups would hide what is asked about. A larger min_group leaves them out.
+A measure has an interval where every compared group has enough patients for one (see bootstrap.py).
+If not, the reason names the groups with too few. They stay in the estimate: leaving out the
+smallest groups would hide what the measure is meant to show. A larger min_group leaves them out.
 
-Limits worth knowing. A gap cannot be negative and noise only widens it: it is biased upwards, the
-more so the smaller the groups, and its percentile interval a second time; of groups that do not
-differ at all the interval does not come down to 0. Ratios and the worst group's value are biased
-downwards likewise (upwards where high is worse). So an interval says how sure a gap is, not
-whether there is one. Differences between arms are spared some of this, since both have the same
-groups and draws, but not all: of two arms that treat groups alike the worse one has the wider gap,
-by noise alone.
+Limits. A gap cannot be negative and noise only widens it. So it is biased upwards, the more the
+smaller the groups are, and its percentile interval is biased a second time: for groups that do not
+differ at all, the interval does not reach 0. Ratios and the value of the worst group are biased
+downwards in the same way (upwards where a high value is worse). An interval therefore says how
+precise a gap is, not whether there is one. Differences between arms suffer less, since both arms
+share groups and draws, but not nothing: of two arms that treat groups alike, the worse one has the
+wider gap by noise alone.
 """
 
 from collections import Counter
@@ -53,10 +53,10 @@ from charthouse.stats.metrics import MetricValue, get_metric
 from charthouse.stats.samples import Sample
 
 MIN_GROUP = 10
-"""Stays; a group of fewer has no metrics."""
+"""Minimum number of stays for a group to have metrics."""
 
 MISSING = "(missing)"
-"""The group of stays without one."""
+"""The group of stays that have none."""
 
 GROUP_METRICS = ("auroc", "auprc", "accuracy", "tpr", "fpr", "selection_rate", "ppv", "brier")
 
@@ -83,11 +83,11 @@ class FairnessMeasure:
     """A measure over groups.
 
     Attributes:
-        metrics: Of which it is made.
+        metrics: The metrics that it is computed from.
         compute: From their values [metrics, groups, c] to [c]; NaN where a value is NaN.
-        worst: Where the worst group is among values [groups] of its only metric; None where the
-            measure is of no single group.
-        fairlearn: ratio or difference, if fairlearn has it.
+        worst: Position of the worst group in the values [groups] of its only metric; None where the
+            measure does not belong to a single group.
+        fairlearn: ratio or difference, if fairlearn defines it.
     """
 
     metrics: tuple[str, ...]
@@ -117,16 +117,18 @@ FAIRNESS_MEASURES: dict[str, FairnessMeasure] = {
 
 @dataclass(frozen=True)
 class FairnessInterval:
-    """A measure over groups with its 95 % interval.
+    """A fairness measure with its 95 % interval.
 
     Attributes:
         value: NaN where undefined.
-        ci_low: NaN where value is, or as in Interval; each group compared needs the patients.
-        ci_high: Likewise.
-        n_groups: How many groups are compared.
-        worst_group: Of <metric>_worst_group, else None.
-        left_out: Groups without a value; Interval says why.
-        n_undefined: Resamples in which the measure, or a compared group's metric, is undefined.
+        ci_low: Lower bound. NaN where the value is NaN, or where a compared group has too few
+            patients.
+        ci_high: Upper bound; NaN in the same cases.
+        n_groups: Number of groups compared.
+        worst_group: The group of <metric>_worst_group, else None.
+        left_out: Groups without a value; their Interval gives the reason.
+        n_undefined: Resamples in which the measure, or the metric of a compared group, is
+            undefined.
         reason: Why something is NaN, else None.
     """
 
@@ -141,7 +143,7 @@ class FairnessInterval:
 
 
 Decisions = tuple[tuple[str, int, int, int], ...]
-"""Group, outcome, decision, and how many stays."""
+"""Group, label, prediction, and number of stays."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,9 +151,9 @@ class GroupBootstrapResult:
     """An arm's metrics by group, on its stays and on every resample.
 
     Attributes:
-        by_group: In the order of names, stays without a group last.
-        n_bootstrap: How many resamples.
-        decisions: On the stays themselves.
+        by_group: Result of each group, in alphabetical order; stays without a group come last.
+        n_bootstrap: Number of resamples.
+        decisions: Counts of group, label and prediction on the stays themselves.
     """
 
     by_group: dict[str, BootstrapResult]
@@ -159,29 +161,34 @@ class GroupBootstrapResult:
     decisions: Decisions
 
     def first(self, n: int) -> "GroupBootstrapResult":
-        """The same of the first n resamples."""
+        """The same result with only the first n resamples."""
         by_group = {group: resampled.first(n) for group, resampled in self.by_group.items()}
         return replace(self, by_group=by_group, n_bootstrap=min(n, self.n_bootstrap))
 
     def intervals(self) -> dict[str, dict[str, Interval]]:
-        """The interval of each metric, by group."""
+        """The 95 % interval of each metric, by group and metric."""
         return {group: resampled.intervals() for group, resampled in self.by_group.items()}
 
     def fairness(self) -> dict[str, FairnessInterval]:
-        """The interval of each measure whose metrics there are."""
+        """The 95 % interval of each fairness measure whose metrics were computed."""
         return {name: self._fairness(FAIRNESS_MEASURES[name]) for name in self._measures()}
 
     def fairness_minus(
         self, other: "GroupBootstrapResult", untested: Mapping[str, str] | None = None
     ) -> dict[str, Difference]:
-        """Paired differences of the measures that both have; stays are those of compared groups.
+        """Paired differences (this arm minus the other) of the measures that both have.
+
+        The numbers of stays are those of the compared groups.
 
         Args:
-            other: What is subtracted.
-            untested: As in Resampled.minus, of measures.
+            other: The result that is subtracted.
+            untested: Measures whose difference gets neither interval nor p-value, with the reason.
+
+        Returns:
+            The difference of each measure, by name.
 
         Raises:
-            ValueError: The two are not of the same stays, groups and resamples.
+            ValueError: The two results are not of the same stays, groups and resamples.
         """
         resample_key, drawn_from_other = (
             {group: resampled.resample_key for group, resampled in arm.by_group.items()}
@@ -237,7 +244,7 @@ class GroupBootstrapResult:
         return paired_difference(first, second, differences, n, n_positive, few, untested)
 
     def _compared(self, measure: FairnessMeasure) -> list[str]:
-        """Groups that have a value of each of a measure's metrics."""
+        """Groups that have a value of every metric of the measure."""
         return [
             name
             for name, group in self.by_group.items()
@@ -245,7 +252,7 @@ class GroupBootstrapResult:
         ]
 
     def _too_few(self, measure: FairnessMeasure, compared: list[str]) -> str | None:
-        """Why the patients of the groups compared carry no interval, and which groups'."""
+        """Which of the compared groups have too few patients for an interval, and why."""
         why = {
             group: few
             for metric in measure.metrics
@@ -257,7 +264,7 @@ class GroupBootstrapResult:
     def _over(
         self, measure: FairnessMeasure, compared: list[str]
     ) -> tuple[MetricValue, np.ndarray]:
-        """A measure over groups, and of every resample [n_bootstrap]."""
+        """A measure over groups: its value, and that of every resample [n_bootstrap]."""
         if len(compared) < 2:
             reason = f"{len(compared)} of {len(self.by_group)} groups with a value, fewer than 2"
             return MetricValue(np.nan, reason), np.full(self.n_bootstrap, np.nan)
@@ -274,7 +281,7 @@ class GroupBootstrapResult:
         return MetricValue(value, none), measure.compute(np.array(drawn))
 
     def _values(self, measure: FairnessMeasure, compared: list[str]) -> np.ndarray:
-        """Of the stays themselves [metrics, groups, 1]."""
+        """Point estimates [metrics, groups, 1]."""
         return np.array(
             [
                 [[self.by_group[group].point_estimates[metric].value] for group in compared]
@@ -285,17 +292,17 @@ class GroupBootstrapResult:
 
 @lru_cache(maxsize=1024)
 def fairlearn_disparity(decisions: Decisions, rates: tuple[str, ...]) -> dict[str, float]:
-    """What fairlearn has for how far groups are apart, in the rate where they are furthest.
+    """Disparity between groups as fairlearn computes it, for the rate that differs most.
 
-    Of selection_rate that is demographic parity, of tpr and fpr equalized odds. Stays of one group,
-    outcome and decision are one row with a weight: fairlearn's time grows with the rows.
+    With selection_rate this is demographic parity, with tpr and fpr equalized odds. Stays of one
+    group, label and prediction are one weighted row, because fairlearn's time grows with the rows.
 
     Args:
-        decisions: Of groups that have each of the rates.
+        decisions: Counts of groups that have each of the rates.
         rates: Names from RATES.
 
     Returns:
-        ratio and difference.
+        The ratio and the difference, by these names.
     """
     from fairlearn import metrics as fairlearn
 
@@ -316,7 +323,7 @@ def fairlearn_disparity(decisions: Decisions, rates: tuple[str, ...]) -> dict[st
 
 
 def group_names(groups: np.ndarray | Sequence[object]) -> np.ndarray:
-    """Groups [n] by name, MISSING where there is none (None, NaN)."""
+    """Groups as text [n]; MISSING where there is none (None, NaN)."""
     given = np.asarray(groups, dtype=object)
     named: np.ndarray = np.where(pd.isna(given), MISSING, given).astype(str)
     return named
@@ -334,26 +341,41 @@ def bootstrap_groups(
     min_group: int = MIN_GROUP,
     thresholds: Mapping[str, float] | None = None,
 ) -> GroupBootstrapResult:
-    """Computes metrics of an arm by group, on the draws of bootstrap.resample.
+    """Computes metrics by group, on the resamples of bootstrap.bootstrap_metrics.
 
-    The order of rows changes nothing, not even a bit.
+    The order of the rows does not change the result, not even in the last bit.
 
     Args:
         y_true: [n], 0 or 1.
-        y_score: [n], probabilities.
+        y_score: [n], probabilities in [0, 1].
         subject_ids: [n], integers, the patient of each stay.
-        groups: [n], the group of each stay; without one (None, NaN) it is in MISSING.
-        threshold: Predicted positive is y_score >= threshold.
+        groups: [n], the group of each stay; None or NaN counts as the group MISSING.
+        threshold: A stay is predicted positive when y_score >= threshold.
         metrics: Names from METRICS or RATES.
-        n_bootstrap: How many resamples.
-        seed: Of the draws.
-        min_group: Stays; a group of fewer has no metrics.
-        thresholds: By metric, its threshold where that is another one.
+        n_bootstrap: Number of resamples.
+        seed: Seed of the draws.
+        min_group: Minimum number of stays; a smaller group has no metrics.
+        thresholds: By metric, its decision threshold where that is another one.
+
+    Returns:
+        The metrics of each group; its `fairness()` gives demographic parity, equalized odds and
+        gaps.
 
     Raises:
-        ValueError: Arrays that are not labels, probabilities, patients and groups of the same
+        ValueError: The arrays are not labels, probabilities, patients and groups of the same
             length.
         CharthouseError: There is no such metric.
+
+    Example:
+        >>> rng = np.random.default_rng(0)
+        >>> y_true, y_score = rng.integers(0, 2, 300), rng.uniform(size=300)
+        >>> gender = np.where(np.arange(300) % 3 == 0, "F", "M")
+        >>> result = bootstrap_groups(y_true, y_score, np.arange(300), gender, 0.5, n_bootstrap=100)
+        >>> [(name, group["tpr"].n) for name, group in result.intervals().items()]
+        [('F', 100), ('M', 200)]
+        >>> gap = result.fairness()["equalized_odds_difference"]
+        >>> bool(gap.ci_low <= gap.value <= gap.ci_high), gap.n_groups
+        (True, 2)
     """
     for name in metrics:
         get_metric(name)
@@ -371,7 +393,7 @@ def bootstrap_groups(
 
 
 def _decisions(sample: Sample, named: np.ndarray) -> Decisions:
-    """Counted, of stays and their groups [n]."""
+    """Counts of group, label and prediction, from stays and their groups [n]."""
     called = sample.y_score >= sample.threshold
     counted = Counter(
         zip(named.tolist(), sample.y_true.astype(int).tolist(), called.tolist(), strict=True)
@@ -385,7 +407,7 @@ def _resampled(
     min_group: int,
     thresholds: Mapping[str, float] | None,
 ) -> BootstrapResult:
-    """Metrics of a group, all of them undefined if it is too small."""
+    """The metrics of one group, all of them undefined if the group is too small."""
     n = len(group.sample)
     if n >= min_group:
         return group.evaluate(metrics, thresholds)

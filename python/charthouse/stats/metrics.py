@@ -1,30 +1,30 @@
-"""The metrics, each defined once, for one sample or for all its resamples.
+"""All metrics, each defined once, for one sample or for all of its resamples.
 
-y_true is 0 or 1; y_score is a probability; a row is predicted positive when y_score >= threshold,
-here and everywhere. With TP, FP, TN, FN the four cells of the confusion matrix:
+y_true is 0 or 1, and y_score is a probability. A stay is predicted positive when y_score >=
+threshold, here and everywhere else. With the four cells of the confusion matrix TP, FP, TN and FN:
 
 - auroc: P(a positive scores above a negative) + P(they tie) / 2 (Hanley and McNeil 1982,
-  Radiology).
-- auprc: average precision, the sum over scores of (recall gained) x (precision there), ties taken
-  together; no interpolation, as scikit-learn's average_precision_score.
+  Radiology); equals scikit-learn's roc_auc_score.
+- auprc: average precision, the sum over scores of (gain in recall) x (precision there), with ties
+  taken together and no interpolation; equals scikit-learn's average_precision_score.
 - accuracy (TP + TN) / n; sensitivity TP / (TP + FN); specificity TN / (TN + FP);
   ppv TP / (TP + FP); f1 2 TP / (2 TP + FP + FN).
-- in RATES, by the names of fairness: tpr, which is sensitivity; fpr FP / (TN + FP), which is
+- in RATES, by the names that fairness uses: tpr, the sensitivity; fpr FP / (TN + FP), which is
   1 - specificity; selection_rate (TP + FP) / n.
-- by rank, at the same operating_point point for every arm: sensitivity_at_alert_rate and
-  ppv_at_alert_rate, where a given share of rows is alerted, those of the highest scores;
-  specificity_at_sensitivity, where a given share of positives is found. The point is found anew in
-  every resample. Of rows with equal scores that tie for the last alerts each is alerted to the
-  same share, as if by lot (the straight line between two points of the ROC curve: Fawcett 2006,
-  Pattern Recognition Letters); so no order of rows matters, and of a constant score the
-  sensitivity is the alert rate, the ppv the prevalence and the specificity 1 - the sensitivity.
+- by rank, at the same operating point for every arm: sensitivity_at_alert_rate and
+  ppv_at_alert_rate alert a given proportion of stays, those with the highest scores.
+  specificity_at_sensitivity finds a given proportion of positives. Each resample finds the point
+  anew. Stays whose equal scores tie for the last alerts are each alerted in part, as if drawn by
+  lot (the straight line between two points of the ROC curve: Fawcett 2006, Pattern Recognition
+  Letters). So the order of rows does not matter. For constant scores the sensitivity is the alert
+  rate, the ppv is the prevalence, and the specificity is 1 - the sensitivity.
 - brier: mean of (y_score - y_true)^2 (Brier 1950, Monthly Weather Review).
 - calibration_slope, calibration_intercept: see calibration.py.
-- ece: expected calibration error; scores in 10 bins of equal width, the mean over rows of
-  |observed share of positives - mean score| of their bin (Naeini et al. 2015, AAAI).
+- ece: expected calibration error over 10 bins of equal width: the mean over stays of
+  |observed proportion of positives - mean score| in their bin (Naeini et al. 2015, AAAI).
 
-Where a metric has no value it is NaN, with the reason. Of auprc too when there is one class only:
-scikit-learn then says 0 or 1, which says nothing about the scores.
+A metric without a value is NaN, with the reason. This includes auprc with a single class, for which
+scikit-learn returns 0 or 1: a number that says nothing about the scores.
 """
 
 from collections.abc import Callable, Sequence
@@ -38,7 +38,12 @@ from charthouse.stats.samples import DEFAULT_OPERATING_POINT, OperatingPoint, Sa
 
 @dataclass(frozen=True)
 class Requirement:
-    """Something a metric cannot do without, and what to say when it is missing."""
+    """A condition that a metric needs, and the message when it is not met.
+
+    Attributes:
+        met: Whether each of c weightings meets it [c].
+        message: Why the metric has no value otherwise.
+    """
 
     met: Callable[[WeightedSample], np.ndarray]  # [c]
     message: str
@@ -66,12 +71,13 @@ BOTH_CLASSES = (ROWS, POSITIVES, NEGATIVES)
 
 @dataclass(frozen=True)
 class Metric:
-    """A metric of every weighting, and what it needs, the plainest need first.
+    """How a metric is computed for many weightings at once, and what it requires.
 
     Attributes:
-        compute: [c].
-        needs: Where one is not met the metric is NaN.
-        among: Of a share, the rows that it is a share of [n]; None for all other metrics.
+        compute: Values [c].
+        requirements: Where one is not met, the metric is NaN. The most basic comes first.
+        denominator: For a proportion, the rows in its denominator, bool [n]; None for other
+            metrics.
     """
 
     compute: Callable[[WeightedSample], np.ndarray]
@@ -147,7 +153,7 @@ METRICS: dict[str, Metric] = {
     "calibration_intercept": Metric(lambda rows: rows.intercept, (*BOTH_CLASSES, INTERCEPT)),
     "ece": Metric(lambda rows: np.abs(rows.errors[1:]).sum(axis=0) / rows.total, (ROWS,)),
 }
-"""What an arm is measured by, unless others are asked for."""
+"""The metrics of an arm, unless others are requested."""
 
 RATES: dict[str, Metric] = {
     "tpr": METRICS["sensitivity"],
@@ -158,12 +164,12 @@ RATES: dict[str, Metric] = {
     ),
     "selection_rate": Metric(lambda rows: rows.predicted / rows.total, (ROWS,), _everyone),
 }
-"""What groups are compared by, beside some of METRICS."""
+"""Metrics that compare groups, besides some of METRICS."""
 
 
 @dataclass(frozen=True)
 class MetricValue:
-    """A metric's value; NaN with a reason where it has none."""
+    """The value of a metric; NaN with a reason where it has none."""
 
     value: float
     reason: str | None = None
@@ -185,7 +191,11 @@ def compute_weighted(rows: WeightedSample, metrics: Sequence[str]) -> dict[str, 
 
 
 def sample_metrics(sample: Sample, metrics: Sequence[str]) -> dict[str, MetricValue]:
-    """Metrics of a sample, each row counted once."""
+    """Metrics of a sample, with every row counted once.
+
+    Raises:
+        CharthouseError: There is no such metric.
+    """
     rows = WeightedSample(sample, np.ones((len(sample), 1), dtype=np.uint8))
     measured = {}
     for name, values in compute_weighted(rows, metrics).items():
@@ -201,27 +211,39 @@ def compute_metrics(
     metrics: Sequence[str] = tuple(METRICS),
     operating_point: OperatingPoint = DEFAULT_OPERATING_POINT,
 ) -> dict[str, MetricValue]:
-    """Metrics of scored rows.
+    """Computes metrics of scored stays, without intervals.
 
     Args:
         y_true: [n], 0 or 1.
-        y_score: [n], probabilities.
-        threshold: Predicted positive is y_score >= threshold.
+        y_score: [n], probabilities in [0, 1].
+        threshold: A stay is predicted positive when y_score >= threshold.
         metrics: Names from METRICS or RATES.
-        operating_point: Where metrics decide that decide by rank.
+        operating_point: Alert rate and sensitivity of the metrics that decide by rank.
 
     Returns:
-        By metric, in the order asked.
+        The value of each metric by name, in the order requested.
 
     Raises:
-        ValueError: Arrays that are not labels and probabilities of the same length.
+        ValueError: The arrays are not labels and probabilities of the same length.
         CharthouseError: There is no such metric.
+
+    Example:
+        >>> y_true, y_score = np.array([0, 0, 1, 1]), np.array([0.1, 0.4, 0.35, 0.8])
+        >>> found = compute_metrics(y_true, y_score, 0.5, ["auroc", "auprc", "brier"])
+        >>> {name: round(metric.value, 3) for name, metric in found.items()}
+        {'auroc': 0.75, 'auprc': 0.833, 'brier': 0.158}
+        >>> compute_metrics(y_true, y_score, 0.9, ["ppv"])["ppv"].reason
+        'nothing is predicted positive'
     """
     return sample_metrics(Sample.of(y_true, y_score, threshold, operating_point), metrics)
 
 
 def get_metric(name: str) -> Metric:
-    """Looks a metric up."""
+    """Looks up a metric by its name.
+
+    Raises:
+        CharthouseError: There is no such metric; the message lists all.
+    """
     known = METRICS | RATES
     if name not in known:
         raise CharthouseError(f"Unknown metric '{name}'. There are: {', '.join(known)}")
@@ -231,15 +253,24 @@ def get_metric(name: str) -> Metric:
 def choose_threshold(y_true: np.ndarray, y_score: np.ndarray) -> float:
     """The threshold with the highest sensitivity + specificity - 1 (Youden 1950, Cancer).
 
-    For validation rows. Every score that occurs is tried; of equally good ones the lowest is taken,
-    which misses fewest positives. Compared in integers, so equally good is exact.
+    Choose it on validation stays. Every score that occurs is a candidate. Of equally good ones the
+    lowest wins, which misses the fewest positives. The comparison is in integers, so ties are
+    exact.
 
     Args:
         y_true: [n], 0 or 1.
-        y_score: [n], probabilities.
+        y_score: [n], probabilities in [0, 1].
+
+    Returns:
+        One of the scores.
 
     Raises:
-        CharthouseError: One class only: then no threshold is better than another.
+        CharthouseError: There is only one class, so that no threshold is better than another.
+        ValueError: The arrays are not labels and probabilities of the same length.
+
+    Example:
+        >>> choose_threshold(np.array([0, 0, 1, 1]), np.array([0.1, 0.4, 0.35, 0.8]))
+        0.35
     """
     sample = Sample.of(y_true, y_score, threshold=0.5)
     positives = int(sample.y_true.sum())
@@ -257,5 +288,5 @@ def choose_threshold(y_true: np.ndarray, y_score: np.ndarray) -> float:
 
 
 def _reason(rows: WeightedSample, name: str) -> str:
-    """Why a metric of the only weighting is NaN."""
+    """Why a metric of the single weighting is NaN."""
     return next(need.message for need in get_metric(name).requirements if not need.met(rows)[0])

@@ -1,4 +1,4 @@
-"""Holm's correction: what p-values are worth when several questions were asked."""
+"""Holm's correction of p-values for multiple comparisons."""
 
 from collections.abc import Sequence
 
@@ -7,39 +7,49 @@ import numpy as np
 from charthouse.core.errors import CharthouseError
 
 RESAMPLES_PER_COMPARISON = 40
-"""For each that is corrected together: the smallest p-value of n resamples is 1 / (n + 1).
+"""Resamples for each comparison that is corrected together.
 
-Corrected for m it is about m / n, so with fewer than 20 no effect, however large, could be under
-0.05; with 40 it can be by twice that.
+The smallest p-value of n resamples is 1 / (n + 1); corrected for m comparisons about m / n. With
+fewer than 20 per comparison no effect, however large, could have p < 0.05; 40 leave a margin.
 """
 
 
-def resamples_needed(n_bootstrap: int, asked: int) -> int:
-    """How many resamples comparisons need of which so many are asked; never fewer than given."""
-    return max(n_bootstrap, RESAMPLES_PER_COMPARISON * asked)
+def resamples_needed(n_bootstrap: int, n_comparisons: int) -> int:
+    """Number of resamples that so many comparisons need; never fewer than n_bootstrap.
+
+    Example:
+        >>> resamples_needed(1000, 51)
+        2040
+    """
+    return max(n_bootstrap, RESAMPLES_PER_COMPARISON * n_comparisons)
 
 
 def holm(p_values: Sequence[float] | np.ndarray) -> np.ndarray:
-    """P-values corrected for how many were asked (Holm 1979, Scand. J. Statistics).
+    """Holm-corrected p-values (Holm 1979, Scandinavian Journal of Statistics).
 
-    The k-th smallest of m is multiplied by m - k + 1; none becomes smaller than the one before it,
-    or larger than 1. A question without an answer (NaN) stays NaN and does not count.
+    The k-th smallest of m p-values is multiplied by m - k + 1. None becomes smaller than the one
+    before it, or larger than 1. NaN, a comparison without a p-value, stays NaN and does not count.
+    It equals statsmodels' multipletests(method="holm").
 
     Args:
-        p_values: [m].
+        p_values: [m], in [0, 1] or NaN.
 
     Returns:
-        Corrected, in the given order [m].
+        Corrected p-values in the same order [m].
 
     Raises:
-        CharthouseError: A p-value is not in [0, 1].
+        CharthouseError: A p-value lies outside [0, 1].
+
+    Example:
+        >>> holm([0.01, 0.04, 0.03, float("nan")]).round(4).tolist()
+        [0.03, 0.06, 0.06, nan]
     """
-    asked = np.asarray(p_values, dtype=np.float64)
-    corrected = np.full(asked.shape, np.nan)
-    answered = np.flatnonzero(~np.isnan(asked))
-    if ((asked[answered] < 0) | (asked[answered] > 1)).any():
+    raw = np.asarray(p_values, dtype=np.float64)
+    corrected = np.full(raw.shape, np.nan)
+    tested = np.flatnonzero(~np.isnan(raw))
+    if ((raw[tested] < 0) | (raw[tested] > 1)).any():
         raise CharthouseError("A p-value lies outside [0, 1]")
-    ascending = answered[np.argsort(asked[answered], kind="stable")]
-    scaled = asked[ascending] * np.arange(len(ascending), 0, -1)
+    ascending = tested[np.argsort(raw[tested], kind="stable")]
+    scaled = raw[ascending] * np.arange(len(ascending), 0, -1)
     corrected[ascending] = np.minimum(np.maximum.accumulate(scaled), 1.0)
     return corrected

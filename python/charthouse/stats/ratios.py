@@ -1,7 +1,7 @@
-"""Ratios of sums over stays, among them means, with bootstrap intervals over patients.
+"""Ratios of sums over stays, means included, with bootstrap intervals over patients.
 
-A resample of a sum is one product of how often each patient was drawn and that patient's own sum,
-so many sums are resampled at once. Draws and percentiles are those of bootstrap.py.
+A resample of a sum is one product: how often each patient was drawn, times that patient's own sum.
+So many sums are resampled at once. Draws and percentiles are those of bootstrap.py.
 """
 
 from collections.abc import Sequence
@@ -24,17 +24,17 @@ def bootstrap_ratios(
     n_bootstrap: int,
     seed: int,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Sum of each numerator over the sum of the denominators.
+    """The sum of each numerator over the sum of the denominators, for the stays and every resample.
 
     Args:
         numerators: [n, k].
         denominators: [n], none negative; ones give means.
         subject_ids: [n], integers, the patient of each stay.
-        n_bootstrap: How many resamples.
-        seed: Of the draws.
+        n_bootstrap: Number of resamples.
+        seed: Seed of the draws.
 
     Returns:
-        Ratios of the stays [k] and of every resample [n_bootstrap, k], NaN where the denominators
+        Ratios of the stays [k] and of every resample [n_bootstrap, k]; NaN where the denominators
         sum to 0.
     """
     patients, patient = np.unique(subject_ids, return_inverse=True)
@@ -65,12 +65,27 @@ def ratio_intervals(
     *,
     per_class: bool = False,
 ) -> Sequence[Interval]:
-    """Ratios with their 95 % intervals; arguments as for resample_ratios.
+    """Ratios of sums over stays, with 95 % intervals.
 
     Args:
+        numerators: [n, k].
+        denominators: [n], none negative; ones give means.
         y_true: [n], 0 or 1.
+        subject_ids: [n], integers, the patient of each stay.
+        n_bootstrap: Number of resamples.
+        seed: Seed of the draws.
         undefined_reason: What it means that the denominators sum to 0.
-        per_class: Whether an interval takes enough patients of each class, not in all.
+        per_class: Whether an interval needs enough patients of each class, not only in total.
+
+    Returns:
+        The interval of each of the k ratios.
+
+    Example:
+        >>> numerators, y_true = np.arange(40.0).reshape(40, 1), np.arange(40) % 2
+        >>> ones, ids = np.ones(40), np.arange(40)
+        >>> (mean,) = ratio_intervals(numerators, ones, y_true, ids, 200, 0, "no stays")
+        >>> mean.value, bool(mean.ci_low < mean.value < mean.ci_high)
+        (19.5, True)
     """
     values, resamples = bootstrap_ratios(numerators, denominators, subject_ids, n_bootstrap, seed)
     n, n_positive = len(y_true), int(y_true.sum())

@@ -1,7 +1,7 @@
-"""What metrics are made of, for many integer weightings of the same rows at once.
+"""Scored samples under many integer weightings at once: the sums that metrics are made of.
 
-A bootstrap resample is a weighting: how often each row was drawn. The scores are sorted once; after
-that a resample costs sums over its weights, and most of those are rows of one matrix product.
+A bootstrap resample is a weighting: how often each row was drawn. The scores are sorted once. After
+that a resample costs only sums over its weights, and most of those are rows of one matrix product.
 """
 
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from charthouse.stats import calibration
 
 ECE_BINS = 10
 EXACT = 1e-9
-"""Counts are whole numbers: what is so near to one is that one."""
+"""Counts are whole numbers: a value this close to one is that number."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,10 +22,11 @@ class OperatingPoint:
     """Where scores decide by rank, which means the same for any two arms.
 
     Attributes:
-        alert_rate: The share of rows that is alerted, those of the highest scores.
-        sensitivity: The share of positives that is found.
-        match_alerts_of: [n] bool, rows that somebody else alerts: as many are alerted, whatever
-            alert_rate says; None for alert_rate.
+        alert_rate: Proportion of rows that are alerted, those with the highest scores; over 0,
+            under 1.
+        sensitivity: Proportion of positives that are found; over 0, under 1.
+        match_alerts_of: [n] bool, the rows that another decision-maker alerts. As many are alerted,
+            whatever alert_rate says. None to use alert_rate.
     """
 
     alert_rate: float = 0.1
@@ -33,7 +34,7 @@ class OperatingPoint:
     match_alerts_of: np.ndarray | None = None
 
     def subset(self, rows: np.ndarray) -> "OperatingPoint":
-        """The same of some rows: bool, or their places."""
+        """The same for some of the rows, given as bool [n] or as positions."""
         return (
             self
             if self.match_alerts_of is None
@@ -46,14 +47,14 @@ DEFAULT_OPERATING_POINT = OperatingPoint()
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """Scored rows, sorted: highest score first, and among equal scores negatives first.
+    """Scored rows, sorted: the highest score first, and negatives first among equal scores.
 
     Attributes:
         y_true: [n] float64, 0 or 1.
         y_score: [n] float64 in [0, 1].
         threshold: A row is predicted positive when y_score >= threshold.
-        order: [n], where each row was before it was sorted.
-        operating_point: Where it is decided by rank instead.
+        order: [n], the position of each row before sorting.
+        operating_point: Where decisions are made by rank instead.
     """
 
     y_true: np.ndarray
@@ -70,10 +71,16 @@ class Sample:
         threshold: float,
         operating_point: OperatingPoint = DEFAULT_OPERATING_POINT,
     ) -> "Sample":
-        """Sorts rows.
+        """Checks and sorts rows.
+
+        Args:
+            y_true: [n], 0 or 1.
+            y_score: [n], probabilities in [0, 1].
+            threshold: A row is predicted positive when y_score >= threshold.
+            operating_point: Where decisions are made by rank instead.
 
         Raises:
-            ValueError: Lengths differ; a label is not 0 or 1; a score is not a probability, or the
+            ValueError: Lengths differ, a label is not 0 or 1, a score is not a probability, or the
                 threshold is not a number.
         """
         y_true, y_score = np.asarray(y_true), np.asarray(y_score, dtype=np.float64)
@@ -93,7 +100,7 @@ class Sample:
         return len(self.y_true)
 
     def subset(self, chosen: np.ndarray) -> "Sample":
-        """The chosen rows [n] bool, sorted as they are."""
+        """The chosen rows [n] bool, in the same order."""
         rows = self.y_true[chosen], self.y_score[chosen]
         return Sample(
             *rows, self.threshold, self.order[chosen], self.operating_point.subset(chosen)
@@ -101,9 +108,9 @@ class Sample:
 
     @cached_property
     def confusion_rows(self) -> np.ndarray:
-        """Rows of the confusion matrix: any, positive, predicted positive, both [4, n].
+        """One row per count: all, positive, predicted positive, true positive [4, n].
 
-        And those that somebody else alerts, if need be [5, n].
+        With match_alerts_of a fifth row counts the other decision-maker's alerts [5, n].
         """
         predicted = (self.y_score >= self.threshold).astype(np.float64)
         rows = [np.ones(len(self)), self.y_true, predicted, predicted * self.y_true]
@@ -115,7 +122,7 @@ class Sample:
     def errors(self) -> np.ndarray:
         """The squared error, and y_true - y_score within each bin of scores [1 + ECE_BINS, n].
 
-        Bin b of 10 is [b / 10, (b + 1) / 10); the last one holds 1 as well.
+        Bin b of 10 is [b / 10, (b + 1) / 10); the last bin includes 1.
         """
         edges = np.arange(1, ECE_BINS) / ECE_BINS
         inside = np.digitize(self.y_score, edges) == np.arange(ECE_BINS)[:, None]
@@ -124,7 +131,7 @@ class Sample:
 
     @cached_property
     def ties(self) -> "TiedScores":
-        """The groups of equal scores that hold a positive."""
+        """The groups of equal scores that contain a positive."""
         starts = np.flatnonzero(np.diff(self.y_score, prepend=np.nan) != 0)
         ends = np.append(starts[1:], len(self))
         positives = np.flatnonzero(self.y_true)
@@ -134,17 +141,17 @@ class Sample:
 
     @cached_property
     def logits(self) -> np.ndarray:
-        """[n]"""
+        """Log odds of the scores [n]."""
         return calibration.logit(self.y_score)
 
     @cached_property
     def varies(self) -> bool:
-        """Whether the (clipped) scores are not all the same."""
+        """Whether the (clipped) scores are not all equal."""
         return bool(np.any(self.logits != self.logits[:1]))
 
     @cached_property
     def overlaps(self) -> bool:
-        """Whether there is a finite calibration slope; if not, no resample has one either."""
+        """Whether the calibration slope is finite. If not, no resample has a finite one either."""
         return calibration.classes_overlap(self.y_true, self.logits)
 
     @cached_property
@@ -154,7 +161,7 @@ class Sample:
 
     @cached_property
     def recalibration(self) -> tuple[calibration.Recalibration, float, np.ndarray]:
-        """The regression of the slope, its deviation, and its fit [2] to rows of weight 1."""
+        """The regression of the slope, the deviation of its logits, and its unweighted fit [2]."""
         regression, deviation = calibration.recalibration(self.y_true, self.logits)
         prevalence = calibration.logit(self.y_true.mean())
         fitted, _ = regression.fit(np.ones((len(self), 1)), np.array([prevalence, 0.0]))
@@ -162,7 +169,7 @@ class Sample:
 
     @cached_property
     def in_the_large(self) -> tuple[calibration.Recalibration, np.ndarray]:
-        """The regression of the intercept, and its fit [1] to rows of weight 1."""
+        """The regression of the intercept, and its unweighted fit [1]."""
         regression = calibration.calibration_in_the_large(self.y_true, self.logits)
         fitted, _ = regression.fit(np.ones((len(self), 1)), np.zeros(1))
         return regression, fitted[:, 0]
@@ -170,13 +177,13 @@ class Sample:
 
 @dataclass(frozen=True)
 class TiedScores:
-    """Groups of equal scores that hold a positive, highest score first.
+    """Groups of equal scores that contain a positive, the highest score first.
 
     Attributes:
-        positives: [positives], the positive rows.
-        first: [groups], where a group's positives start among these.
-        starts: [groups], a group's first row.
-        ends: [groups], the row after its last.
+        positives: [positives], positions of the positive rows.
+        first: [groups], where the positives of each group start among these.
+        starts: [groups], the first row of each group.
+        ends: [groups], one past the last row of each group.
     """
 
     positives: np.ndarray
@@ -187,11 +194,11 @@ class TiedScores:
 
 @dataclass(frozen=True, eq=False)
 class WeightedSample:
-    """A sample under weightings; each sum is computed when a metric first asks for it.
+    """A sample under c weightings. Each sum is computed when a metric first needs it.
 
     Attributes:
-        sample: n rows.
-        weights: [n, c], how often each row counts in each weighting, in the sample's order; a small
+        sample: The n rows.
+        weights: [n, c], how often each row counts in each weighting, in the sample's order. A small
             integer type.
     """
 
@@ -208,32 +215,32 @@ class WeightedSample:
 
     @property
     def total(self) -> np.ndarray:
-        """Rows [c]."""
+        """Number of rows [c]."""
         return self._counts[0]
 
     @property
     def positives(self) -> np.ndarray:
-        """[c]"""
+        """Number of positive rows [c]."""
         return self._counts[1]
 
     @property
     def negatives(self) -> np.ndarray:
-        """[c]"""
+        """Number of negative rows [c]."""
         return self.total - self.positives
 
     @property
     def predicted(self) -> np.ndarray:
-        """Rows that are predicted positive [c]."""
+        """Number of rows that are predicted positive [c]."""
         return self._counts[2]
 
     @property
     def true_positives(self) -> np.ndarray:
-        """[c]"""
+        """Number of positive rows that are predicted positive [c]."""
         return self._counts[3]
 
     @property
     def true_negatives(self) -> np.ndarray:
-        """[c]"""
+        """Number of negative rows that are predicted negative [c]."""
         return self.negatives - self.predicted + self.true_positives
 
     @cached_property
@@ -243,11 +250,11 @@ class WeightedSample:
 
     @cached_property
     def ranked(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """For each group of equal scores that holds a positive, integers [groups, c].
+        """Counts at each group of equal scores that contains a positive, integers [groups, c].
 
         Returns:
-            Its positives; all positives down to its end; all rows down to its end; all rows above
-            its start.
+            The group's own positives; all positives down to its end; all rows down to its end; all
+            rows above its start.
         """
         ties = self.sample.ties
         if not ties.positives.size:
@@ -261,14 +268,14 @@ class WeightedSample:
 
     @cached_property
     def alerted(self) -> np.ndarray:
-        """How many rows are alerted by rank [c], not always a whole number."""
+        """Number of rows that are alerted by rank [c]; not always a whole number."""
         if self.sample.operating_point.match_alerts_of is None:
             return self.sample.operating_point.alert_rate * self.total
         return self._counts[4]
 
     @cached_property
     def alerted_positives(self) -> np.ndarray:
-        """The positives among them [c]: of rows that tie for the last alerts, each to its share."""
+        """Positives among the alerted rows [c]; rows that tie for the last alerts count in part."""
         own, positives, to_end, above = self.ranked
         group, held = _first(to_end >= self.alerted)
         own, found, start, end = (group(each) for each in (own, positives, above, to_end))
@@ -278,7 +285,7 @@ class WeightedSample:
 
     @cached_property
     def false_alerts(self) -> np.ndarray:
-        """The negatives that are alerted before so many positives are found by rank [c]."""
+        """Negatives that are alerted before the required proportion of positives is found [c]."""
         own, positives, to_end, above = self.ranked
         wanted = self.sample.operating_point.sensitivity * self.positives
         group, _ = _first(positives >= wanted - EXACT)

@@ -143,7 +143,7 @@ def write_chartevents(
         rows_per_stay: Mean number of rows a stay, filler included.
         seed: Seed of the run.
         pool: Threads for compression.
-        done: Told the number of stays written after every chunk.
+        done: Called after every chunk with the number of stays written.
     """
     stays = population.stays
     charting = plan_charting(stays, seed)
@@ -179,7 +179,7 @@ def write_chartevents(
 
 
 def cut_by_hours(seconds: Ints) -> Iterator[slice]:
-    """Consecutive stays, about CHUNK_HOURS of charting each."""
+    """Splits consecutive stays into chunks of about CHUNK_HOURS of charting each."""
     ends = np.cumsum(seconds // HOUR + 1)
     start = 0
     while start < len(seconds):

@@ -1,4 +1,4 @@
-"""Write small and middling tables as .csv.gz in one go."""
+"""Writes small and medium tables as .csv.gz in one go."""
 
 from __future__ import annotations
 
@@ -27,5 +27,5 @@ def write_table(path: Path, table: pa.Table, pool: ThreadPoolExecutor) -> int:
 
 
 def csv_quoted(text: str) -> str:
-    """A text field in quotes, with the quotes inside it doubled."""
+    """A text field in quotes, with inner quotes doubled."""
     return '"' + text.replace('"', '""') + '"'

@@ -18,24 +18,35 @@ def write_synthetic_mimic(
 ) -> dict[str, Any]:
     """Write a synthetic MIMIC-IV, MIMIC-IV-Note and MIMIC-CXR below ``out``.
 
-    The folder appears whole or not at all: all is written to a hidden sibling first. The same
-    arguments give the same bytes, whatever the number of threads.
+    The folder appears complete or not at all: everything is written to a hidden sibling first. The
+    same arguments give the same bytes, whatever the number of threads.
 
     Args:
-        out: Folder to make; it must not exist or be empty.
+        out: The folder to create; it must not exist or be empty.
         stays: Number of ICU stays (MIMIC-IV 2.2 has 73,181).
         seed: Seed of every random choice.
-        rows_per_stay: Mean number of chartevents rows a stay. Fewer than the default thins only
-            the rows that no model uses; the vital signs are the same for the same seed.
-        image_pixels: Width and height of the JPGs; 0 writes their metadata only.
+        rows_per_stay: Mean number of chartevents rows per stay. Fewer than the default removes only
+            rows that no model uses; the vital signs are the same for the same seed.
+        image_pixels: Width and height of the JPGs in pixels; 0 writes their metadata only.
         threads: Threads for compression and pictures; None means one per core.
-        progress: Told ``(label, done, total)`` as the work goes on.
+        progress: Called as ``progress(label, done, total)``.
 
     Returns:
-        The planted truths, as in ``SYNTHETIC.json``.
+        The planted effects, as in ``SYNTHETIC.json``.
 
     Raises:
-        CharthouseError: A bad argument, a folder that is not empty, a full disk.
+        CharthouseError: An argument is not valid, the folder is not empty, or the disk is full.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     truth = write_synthetic_mimic(
+        ...         Path(folder, "mimic"), stays=5, rows_per_stay=500, image_pixels=0
+        ...     )
+        ...     sorted(path.name for path in Path(folder, "mimic").iterdir())
+        ['SYNTHETIC.json', 'mimic-cxr', 'mimic-iv', 'mimic-iv-note']
+        >>> truth["patients"] <= 5
+        True
     """
     from charthouse.synth.write import write_all
 

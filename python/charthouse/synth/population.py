@@ -269,7 +269,7 @@ def _to_minute(seconds: Ints) -> Ints:
 
 
 def year_of(seconds: Ints) -> Ints:
-    """Calendar year of each time."""
+    """Calendar year of times in seconds since 1970 [n]."""
     return seconds.astype("datetime64[s]").astype("datetime64[Y]").astype(np.int64) + 1970
 
 

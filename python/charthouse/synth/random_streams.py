@@ -1,4 +1,4 @@
-"""Independent random streams: one for each purpose and chunk, so that order never matters."""
+"""Independent random streams, one per purpose and chunk: the order of work never matters."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 
 class RandomStream(IntEnum):
-    """What a stream of random numbers is for."""
+    """The purpose of a stream of random numbers."""
 
     POPULATION = 1
     PLANTS = 2

@@ -1,4 +1,4 @@
-"""Put reports into words: grades from latents, phrases from grades."""
+"""Report texts: latent variables give grades, and grades give phrases."""
 
 from __future__ import annotations
 

@@ -1,12 +1,4 @@
-"""The planted signal: latents, declared coefficients, outcomes, and the best possible scores.
-
-Every stay has a severity and one own latent for each modality, all N(0, 1) and independent.
-Vitals show severity and the vitals' own latent, images severity and theirs, text severity and
-its own. Death and length of stay depend on all of them, so each modality carries a shared and
-an own part of the signal. One part is in no modality alone: a finding in the picture raises the
-risk the more, the more deranged the vital signs are (INTERACTIONS). No sum of what each modality
-tells holds it.
-"""
+"""The planted signal: latent variables, coefficients, outcomes, and the best possible scores."""
 
 from __future__ import annotations
 
@@ -101,7 +93,7 @@ def scaled_age(years: NDArray[np.int64]) -> Floats:
 
 
 def declared_score(task: str, age: Floats, latents: Latents) -> Floats:
-    """Declared coefficients times age and latents, with intercept and interaction."""
+    """Log odds [n]: coefficients times age and latents, plus intercept and interaction."""
     by = COEFFICIENTS[task]
     score: Floats = by["intercept"] + by["age"] * age + INTERACTIONS[task].of(latents)
     for name in LATENTS:
@@ -110,13 +102,13 @@ def declared_score(task: str, age: Floats, latents: Latents) -> Floats:
 
 
 def draw_death(rng: np.random.Generator, age: Floats, latents: Latents) -> Bools:
-    """Death in hospital, drawn from the declared logit."""
+    """Death in hospital, bool [n], drawn from the declared log odds."""
     logit = declared_score("in_hospital_mortality", age, latents)
     return rng.random(len(age)) < 1.0 / (1.0 + np.exp(-logit))
 
 
 def draw_los_days(rng: np.random.Generator, age: Floats, latents: Latents) -> Floats:
-    """Length of ICU stay in days."""
+    """Length of ICU stay in days [n]."""
     score = declared_score("icu_stay_over_3_days", age, latents)
     by, interaction = COEFFICIENTS["icu_stay_over_3_days"], INTERACTIONS["icu_stay_over_3_days"]
     slopes = by | {
@@ -131,7 +123,12 @@ def draw_los_days(rng: np.random.Generator, age: Floats, latents: Latents) -> Fl
 
 
 def auroc(y_true: Bools, y_score: Floats) -> float | None:
-    """AUROC by the rank formula, ties counted half; None where one class is absent."""
+    """AUROC by the rank formula, ties counted half; None where a class is absent.
+
+    Args:
+        y_true: [n] bool.
+        y_score: [n], any numbers.
+    """
     positives = int(y_true.sum())
     negatives = len(y_true) - positives
     if not positives or not negatives:

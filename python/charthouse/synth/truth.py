@@ -1,4 +1,4 @@
-"""The planted truths: what a correct reading of the data must find."""
+"""The planted effects: what a correct analysis of the data must find."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def gather_truth(
     rows: dict[str, int],
     settings: dict[str, Any],
 ) -> dict[str, Any]:
-    """All truths as one dictionary that JSON can hold."""
+    """All planted effects and counts, as one dictionary that JSON can hold."""
     stays, admissions = population.stays, population.admissions
     n = len(stays)
     day_end = stays.intime + DAY

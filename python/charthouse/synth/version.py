@@ -1,4 +1,4 @@
-"""Which generator wrote the data, and how it tells how far it is."""
+"""The version of the generator, and the type of its progress callback."""
 
 from collections.abc import Callable
 

@@ -1,8 +1,4 @@
-"""The rows of the vital signs: when each is charted, its values, and what is wrong with some.
-
-Values follow severity and the vitals' own latent through level, trend and variability; the
-mess (missing variables, Celsius, duplicates, nulls, outliers) is planted deliberately.
-"""
+"""The rows of the vital signs: when each is charted, its value, and planted errors."""
 
 from __future__ import annotations
 
@@ -30,7 +26,7 @@ Ints32 = NDArray[np.int32]
 
 @dataclass(frozen=True)
 class ChartingPlan:
-    """What is charted for each stay, shape ``(n,)`` each."""
+    """Which variables are charted for each stay, shape ``(n,)`` each."""
 
     vitals: Bools
     arterial: Bools
@@ -45,7 +41,7 @@ class ChartingPlan:
 
 @dataclass(frozen=True)
 class PlantedValues:
-    """Rows planted at and beyond the bounds, sorted by stay, shape ``(k,)`` each."""
+    """Rows planted at and beyond the valid range, sorted by stay, shape ``(k,)`` each."""
 
     stay: Ints
     sign: Ints16  # position in VITAL_SIGNS
@@ -180,7 +176,7 @@ class _Chunk:
         return result
 
     def add(self, itemid: int, at: Ints, time: Ints, value: Floats) -> None:
-        """Keep rows of one item; values are rounded as charted and kept natural."""
+        """Keeps rows of one item; values are rounded as they are charted."""
         place = vs.INDEX[itemid]
         sign = vs.VITAL_SIGNS[place]
         self.stays.append(self.hour_stay[at])

@@ -37,7 +37,11 @@ def write_all(
     threads: int | None,
     progress: SynthProgress,
 ) -> dict[str, Any]:
-    """See `charthouse.synth.write_synthetic_mimic`."""
+    """Writes all files; see `charthouse.synth.mimic.write_synthetic_mimic`.
+
+    Raises:
+        CharthouseError: As write_synthetic_mimic.
+    """
     _check_arguments(stays, seed, rows_per_stay, image_pixels)
     _check_target(out)
     out = out.resolve()

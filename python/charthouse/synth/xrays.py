@@ -51,14 +51,19 @@ BLANK = np.array(None, dtype=object)  # an empty field
 
 
 def study_time_number(time: Ints, millis: Ints) -> NDArray[np.float64]:
-    """StudyTime as MIMIC-CXR has it: the float HHMMSS.fff, which loses leading zeros."""
+    """StudyTime as in MIMIC-CXR: the float HHMMSS.fff, which loses leading zeros.
+
+    Args:
+        time: Seconds since 1970 [n].
+        millis: Milliseconds [n].
+    """
     second = time % 86400
     hhmmss = second // 3600 * 10000 + second // 60 % 60 * 100 + second % 60
     return np.round(hhmmss + millis / 1000.0, 3)
 
 
 def study_date_number(time: Ints) -> Ints:
-    """StudyDate as MIMIC-CXR has it: the integer YYYYMMDD."""
+    """StudyDate as in MIMIC-CXR, the integer YYYYMMDD, from seconds since 1970 [n]."""
     date = time.astype("datetime64[s]").astype("datetime64[D]")
     month = date.astype("datetime64[M]")
     day = (date - month.astype("datetime64[D]")).astype(np.int64) + 1

@@ -1,1 +1,1 @@
-"""The gate for raw files, csv and Parquet by one set of rules: charthouse.data.raw.reader."""
+"""The strict reader of raw files, csv and Parquet by the same rules: charthouse.data.raw.reader."""

@@ -1,9 +1,9 @@
-"""What a declared type admits, the same for csv and for Parquet: that type exactly, or nothing.
+"""What a declared type accepts, the same for csv and Parquet: exactly that type, or nothing.
 
-Text becomes a type in two steps. Arrow converts a whole column at once; it is strict but for the
-few forms that `certain` looks for (a number in hexadecimal digits, a date where a time belongs, a
-number so large that it becomes infinite). Where a column is not certain, or does not convert, its
-rows are looked at one by one with `fault`, the definition, which says what is wrong.
+Text is converted in two steps. Arrow converts a whole column at once. Arrow is strict except for a
+few forms that `is_exact` looks for (a number in hexadecimal digits, a date where a time belongs, a
+number so large that it becomes infinite). Where the conversion is not exact or fails, each value is
+checked with `fault`, the definition of the type, which says what is wrong.
 """
 
 import re
@@ -26,7 +26,7 @@ NO_ZONE = (
 
 @dataclass(frozen=True)
 class Fault:
-    """Why a value, or a column of Parquet, is not of its declared type; it never quotes a value."""
+    """Why a value, or a Parquet column, is not of its declared type. It never quotes a value."""
 
     what: str
     mend: str = CORRECT
@@ -148,7 +148,7 @@ def _date_fault(text: bytes) -> Fault | None:
 
 
 def within_years(times: pa.Array) -> bool:
-    """Whether all are of the years 1 to 9999: Arrow and Parquet know others, and infinity."""
+    """Whether all times are within the years 1 to 9999; Arrow and Parquet allow others too."""
     is_date = times.type == pa.date32()
     bounds = compute.min_max(times.cast(pa.int32() if is_date else pa.int64()))
     first, last = bounds["min"].as_py(), bounds["max"].as_py()

@@ -1,4 +1,4 @@
-"""A csv as blocks of whole records, in the strict form of RFC 4180, its quotes checked."""
+"""Splits a csv into blocks of whole records, strictly by RFC 4180, with its quotes checked."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ _NEWLINE, _RETURN, _QUOTE, _COMMA = b"\n"[0], b"\r"[0], b'"'[0], b","[0]
 
 @dataclass(frozen=True)
 class Block:
-    """Consecutive records of a csv, whole ones, and what its bytes say without being parsed."""
+    """Consecutive whole records of a csv, and what their bytes show before parsing."""
 
     data: bytearray
     lines: int  # line ends, those inside of quotes too
@@ -27,10 +27,13 @@ class Block:
 
 
 def split_records(file: BufferedIOBase) -> Iterator[bytearray | None]:
-    """Cuts a csv between records.
+    """Splits a csv between records.
 
-    What comes is about as large as BLOCK_BYTES, or as its one record; memory is that of a few. A
-    record of over LARGEST_RECORD bytes is given up: None comes in its place, and nothing after it.
+    A block has about BLOCK_BYTES, or a single larger record, so memory is bounded by a few blocks.
+
+    Yields:
+        Blocks of whole records. A record of more than LARGEST_RECORD bytes is not read: None comes
+        in its place, and nothing after it.
     """
     rest, is_end = bytearray(), False
     while not is_end:
@@ -62,7 +65,7 @@ def _end_of_records(data: bytearray, quotes: np.ndarray) -> int:
     """Where the last whole record ends; 0 where none does."""
     end = data.rfind(b"\n") + 1
     while (before := int(np.searchsorted(quotes, end))) % 2:
-        # that line end stands inside of quotes: the one before these
+        # that line end is inside quotes: take the one before them
         opening = before - 1
         while opening >= 2 and quotes[opening] == quotes[opening - 1] + 1:  # a doubled one
             opening -= 2
@@ -71,7 +74,7 @@ def _end_of_records(data: bytearray, quotes: np.ndarray) -> int:
 
 
 def inspect_block(data: bytearray) -> Block:
-    """Looks at whole records."""
+    """Counts lines and records of a block, and finds the first fault of its quotes."""
     quotes = _positions(data, _QUOTE)
     if quotes.size:
         ends = _positions(data, _NEWLINE)

@@ -1,7 +1,7 @@
-"""A raw csv, plain or gz, as typed columns: read once, strictly, in memory that does not grow.
+"""A raw csv, plain or gz, as typed columns: read once, strictly, in constant memory.
 
-Arrow parses each block; whatever it may have read otherwise than it is meant is then looked for row
-by row (column_types.py says why), and named by line and column, never by its content.
+Arrow parses each block. Where Arrow may have read something other than what is meant, each row is
+checked (see column_types.py). A fault is named by line and column, never by its content.
 """
 
 import codecs
@@ -29,13 +29,13 @@ ARROW_BLOCK_BYTES = 2 << 20  # what Arrow parses at a time
 
 
 class CsvFile:
-    """A .csv or .csv.gz, opened once."""
+    """An open .csv or .csv.gz."""
 
     def __init__(self, path: Path, digest: Hasher) -> None:
-        """Reads the first line; the digest gets the file's bytes as they are read.
+        """Reads the first line. The digest receives the file's bytes as they are read.
 
         Raises:
-            CharthouseError: the file cannot be read, or its first line is none of a csv.
+            CharthouseError: The file cannot be read, or its first line is not that of a csv.
         """
         self._path = path
         self._blocks = _blocks(path, digest)
@@ -46,13 +46,14 @@ class CsvFile:
         self.header = _names_in(path, line) if first else []
 
     def batches(self, wanted: Mapping[str, ColumnType]) -> Iterator[pa.RecordBatch]:
-        """The rows, in the file's order; once only.
+        """The rows, in the file's order; can be called once.
 
         Args:
-            wanted: columns, as the header has them, with the types that they are of.
+            wanted: Columns, as the header names them, with their declared types.
 
         Raises:
-            CharthouseError: the file is damaged, or a value is not of its type: line and column.
+            CharthouseError: The file is damaged, or a value is not of its type; names line and
+                column.
         """
         body = itertools.chain([self._first] if self._first else [], self._blocks)
         line = 2
@@ -112,7 +113,7 @@ class _Refused(Exception):
         self._faulty, self._last = faulty, last
 
     def at(self, path: Path, first_line: int) -> CharthouseError:
-        """As the user is told, of a block that begins with that line of the file."""
+        """The error for the user, of a block that begins with that line of the file."""
         many = f"; {self._faulty} faulty lines up to line {first_line + self._last}"
         return CharthouseError(
             f"{path}, line {first_line + self._line}{self._what}"

@@ -1,7 +1,7 @@
-"""The raw files as a database beside the warehouse, which the sources of dbt name.
+"""The raw files as a database beside the warehouse, to which dbt's sources refer.
 
-raw_files.mimiciv_hosp.patients is the file hosp/patients, read through the gate whenever a query
-scans it: a model, `dbt show`, or the fixture of a unit test, which needs its columns.
+raw_files.mimiciv_hosp.patients is the file hosp/patients. It is read and checked whenever a query
+scans it: for a model, for `dbt show`, or for the columns that a unit test needs.
 """
 
 import json
@@ -21,10 +21,14 @@ from charthouse.data.raw.stream import RawStream
 
 
 class RawDatabase:
-    """A view a raw table, and what macros ask of its file, as functions."""
+    """One view per raw table, and SQL functions that answer macros' questions about the files."""
 
     def __init__(self, tables: Iterable[RawTable]) -> None:
-        """Args: tables: all that are declared."""
+        """Prepares the views; no file is read.
+
+        Args:
+            tables: All declared raw tables.
+        """
         self._tables = {table.relation: table for table in tables}
         self._streams = {
             name: RawStream(table.columns, partial(find_raw_file, table))
@@ -32,17 +36,16 @@ class RawDatabase:
         }
 
     def attach(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """Attaches it to a connection to the warehouse, and makes the functions there.
+        """Attaches the database to a connection to the warehouse, and creates the functions there.
 
-        Each takes the name of a table, <source>__<table>.
+        Each function takes the name of a table, <source>__<table>.
 
-        raw_file(table): JSON of its path (null where its source is absent) and origin, the line of
-        charthouse.data.raw.files; or of the refusal, where the file or a column of it is missing.
-        is_raw_origin(table, comment): whether a copy with that comment holds what the file does.
-        raw_sha256(table): in hex, of the file that the last scan has read; '' where it did not read
-        all.
-        why_not_synthetic(table, sha256): of a table as read; null where it is synthetic, '' where
-        nothing says that it were.
+        raw_file(table): JSON with the file's path (null where its source is absent) and origin (see
+        charthouse.data.raw.files), or with the refusal, where the file or one of its columns is
+        missing. is_raw_origin(table, comment): whether a copy with that comment still holds the
+        file's content. raw_sha256(table): SHA-256, in hex, of the file that the last scan read; ''
+        where it did not read everything. why_not_synthetic(table, sha256): why a table does not
+        count as synthetic; null where it does, '' where there is no marker.
         """
         connection.execute(f"attach if not exists ':memory:' as {RAW_DATABASE}")
         self.register(connection)
@@ -59,12 +62,12 @@ class RawDatabase:
         )
 
     def register(self, cursor: duckdb.DuckDBPyConnection) -> None:
-        """What the views read, which each cursor has to be given."""
+        """Registers what the views read; each cursor needs it."""
         for name, stream in self._streams.items():
             cursor.register(name, stream)
 
     def raw_file(self, table: str) -> str:
-        """Called from SQL."""
+        """The SQL function raw_file; see attach."""
         try:
             file = find_raw_file(self._tables[table])
             if file is not None:
@@ -74,15 +77,15 @@ class RawDatabase:
             return json.dumps({"refusal": str(error)})
 
     def is_raw_origin(self, table: str, comment: str) -> bool:
-        """Called from SQL."""
+        """The SQL function is_raw_origin; see attach."""
         return is_copy_of(find_raw_file(self._tables[table]), comment)
 
     def raw_sha256(self, table: str) -> str:
-        """Called from SQL."""
+        """The SQL function raw_sha256; see attach."""
         return self._streams[table].sha256() or ""
 
     def why_not_synthetic(self, table: str, sha256: str) -> str | None:
-        """Called from SQL."""
+        """The SQL function why_not_synthetic; see attach."""
         root, file = root_folder(self._tables[table]), find_raw_file(self._tables[table])
         if root is None or file is None or not has_marker(root):
             return ""

@@ -1,7 +1,8 @@
-"""The bytes of a raw file, inflated once, with the checksum of each gz looked at.
+"""The bytes of a raw file, decompressed once, with the checksum of each gz verified.
 
-DuckDB notices a gz that was cut, but not a wrong checksum: of 150 single bits flipped in a gz of
-chartevents, 8 became other values without any error. And zlib inflates at half the speed of isal.
+DuckDB notices a truncated gz, but not a wrong checksum: of 150 single bits flipped in a gz of
+chartevents, 8 became other values without any error. And zlib decompresses at half the speed of
+isal.
 """
 
 import gzip
@@ -21,17 +22,17 @@ CHUNK_BYTES = 8 << 20
 
 
 class Hasher(Protocol):
-    """As those of hashlib."""
+    """A hash object, as in hashlib."""
 
     def update(self, data: Any, /) -> None:
-        """Takes more bytes."""
+        """Adds bytes."""
 
 
 # isal declares its error as if it were no class
 _DAMAGE = (EOFError, gzip.BadGzipFile, zlib.error, cast("type[Exception]", IsalError))
 
 _GZ = b"\x1f\x8b"
-_BEHIND = "damaged: something else stands behind the end of its gz"
+_BEHIND = "damaged: other bytes follow the end of its gz"
 _OTHERS = {
     b"PK\x03\x04": "a zip",
     b"\x28\xb5\x2f\xfd": "a zstd",
@@ -50,7 +51,7 @@ _OTHERS = {
 
 
 class _Hashed(io.RawIOBase):
-    """A file whose bytes go through a digest as they are read."""
+    """A file that updates a digest as it is read."""
 
     def __init__(self, file: io.FileIO, digest: Hasher) -> None:
         super().__init__()
@@ -66,7 +67,7 @@ class _Hashed(io.RawIOBase):
 
 
 class _Inflated(igzip.IGzipFile):
-    """A gz whose text is inflated into the very buffer; gzip.GzipFile's own readinto copies it."""
+    """A gz that decompresses directly into the buffer; gzip.GzipFile's own readinto copies."""
 
     def readinto(self, buffer: Any) -> int:
         return int(self._buffer.readinto(buffer))
@@ -74,15 +75,15 @@ class _Inflated(igzip.IGzipFile):
 
 @contextmanager
 def open_text(path: Path, digest: Hasher) -> Iterator[io.BufferedIOBase]:
-    """A .csv or .csv.gz as a file of the text it holds.
+    """Opens a .csv or .csv.gz as a file of its text.
 
     Args:
-        path: the file.
-        digest: gets every byte of the file itself, by the time that its text is read to the end.
+        path: The file.
+        digest: Receives every byte of the file itself, until its text has been read to the end.
 
     Raises:
-        CharthouseError: cut, damaged, not readable, or no such file as its ending says; where
-            reading it shows that, at the end of the with statement.
+        CharthouseError: The file is truncated, damaged, unreadable, or not of the type that its
+            ending says. It is raised where reading shows it, at the end of the with statement.
     """
     require_file_kind(path)
     try:
@@ -99,15 +100,20 @@ def open_text(path: Path, digest: Hasher) -> Iterator[io.BufferedIOBase]:
 
 
 def detect_kind(begins: bytes | bytearray) -> str | None:
-    """What a file is that begins so; None where that may be a csv."""
+    """The type of a file that begins with these bytes; None where it may be a csv.
+
+    Example:
+        >>> detect_kind(b"PAR1....")
+        'a Parquet file'
+    """
     return next((name for magic, name in _OTHERS.items() if begins.startswith(magic)), None)
 
 
 def require_file_kind(path: Path) -> None:
-    """Refuses a file whose first bytes say that it is no such file as its ending says.
+    """Stops at a file whose first bytes contradict its ending.
 
     Raises:
-        CharthouseError: it is of another kind, or cannot be read.
+        CharthouseError: The file is of another type, or cannot be read.
     """
     if not path.is_file():
         raise CharthouseError(f"{path} is missing, or no file. Correct its folder.")
@@ -133,7 +139,7 @@ def _something(begins: bytes) -> str:
 
 
 def unreadable_error(path: Path, error: OSError) -> CharthouseError:
-    """What to say of a file that the system does not let be read."""
+    """The error for a file that the operating system does not let us read."""
     return CharthouseError(
         f"{path} is not readable ({error.strerror or 'its disk does not answer'}). Correct its"
         " rights, or look at its disk."
@@ -141,7 +147,7 @@ def unreadable_error(path: Path, error: OSError) -> CharthouseError:
 
 
 def gzip_fault(path: Path) -> str | None:
-    """What is wrong with a gz that could not be inflated, found by zlib; None if nothing is."""
+    """What is wrong with a gz that could not be decompressed, found by zlib; None if nothing is."""
     whole = 0
     member = zlib.decompressobj(wbits=31)  # 31: a gzip header, and its checksum is verified
     try:

@@ -1,4 +1,4 @@
-"""Which file a raw table is in, and whether a copy that was made of it is still of that file."""
+"""Which file holds a raw table, and whether a copy of the table is still up to date."""
 
 import os
 import re
@@ -15,10 +15,10 @@ _READ = re.compile(r"; bytes (\d+); .* SHA-256 ([0-9a-f]{64})\.$", re.MULTILINE)
 
 
 def root_folder(table: RawTable) -> Path | None:
-    """The folder that the environment names for a table; None where it may be absent and is.
+    """The folder that the environment names for a table; None where an optional source is absent.
 
     Raises:
-        CharthouseError: none is named, or it is not on this machine.
+        CharthouseError: The variable is not set, or its path is not local.
     """
     named = os.environ.get(table.root, "")
     if named:
@@ -33,10 +33,10 @@ def root_folder(table: RawTable) -> Path | None:
 
 
 def find_raw_file(table: RawTable) -> Path | None:
-    """The file of a table, in whichever of the three forms; None where its source is absent.
+    """The file of a table, in any of the three formats; None where its source is absent.
 
     Raises:
-        CharthouseError: as root_folder; or no file is there, or several are.
+        CharthouseError: As for root_folder; or there is no such file, or more than one.
     """
     root = root_folder(table)
     if root is None:
@@ -47,7 +47,7 @@ def find_raw_file(table: RawTable) -> Path | None:
     if len(there) > 1:
         times = "twice" if len(there) == 2 else "three times"
         names = " and ".join(file.name for file in there)
-        raise CharthouseError(f"{stem} stands there {times}: {names}. Keep one of them.")
+        raise CharthouseError(f"{stem} exists {times}: {names}. Keep one of them.")
     if there:
         return there[0]
     if _is_empty(folder):
@@ -69,12 +69,12 @@ def _is_empty(folder: Path) -> bool:
 
 
 def origin_line(file: Path | None) -> str:
-    """A line that is another one for any other file, and the same however the path is spelled.
+    """A line that identifies a file's content, however its path is spelled.
 
-    It stands in the comment of a copy, the SHA-256 of what was read behind it.
+    It is part of the comment of a copy, followed by the SHA-256 of what was read.
 
     Raises:
-        OSError: the file is gone.
+        OSError: The file no longer exists.
     """
     if file is None:
         return "Source not set; no rows."
@@ -87,15 +87,15 @@ def origin_line(file: Path | None) -> str:
 
 
 def is_copy_of(file: Path | None, comment: str) -> bool:
-    """Whether a copy with this comment holds what the file does.
+    """Whether a copy with this comment still holds the file's content.
 
-    Where the file was moved, copied or touched, its bytes are looked at, if there are as many: that
-    takes a small part of the time of reading it.
+    If the file was moved, copied or touched, its hash is compared, provided that its size is
+    unchanged. That takes a small part of the time of reading it.
     """
     try:
         is_same, read = origin_line(file) in comment, _READ.search(comment)
         if is_same or file is None or read is None:
             return is_same and bool(file is None or read)
         return int(read[1]) == file.stat().st_size and sha256_of(file) == read[2]
-    except OSError:  # the gate says why
+    except OSError:  # the reader says why
         return False

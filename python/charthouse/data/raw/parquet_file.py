@@ -1,4 +1,7 @@
-"""A raw Parquet file as typed columns, by the rules of csv; memory is that of its largest pages."""
+"""A raw Parquet file as typed columns, by the same rules as csv.
+
+Memory is that of its largest pages.
+"""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -19,13 +22,13 @@ BUFFER_BYTES = 1 << 20  # of each column; without one Arrow reads a row group's 
 
 
 class ParquetFile:
-    """A .parquet, opened once."""
+    """An open .parquet."""
 
     def __init__(self, path: Path, digest: Hasher) -> None:
-        """Reads the schema; the digest gets the file's bytes behind its last row.
+        """Reads the schema. The digest receives the file's bytes after its last row.
 
         Raises:
-            CharthouseError: the file cannot be read.
+            CharthouseError: The file cannot be read.
         """
         require_file_kind(path)
         self._path, self._digest = path, digest
@@ -46,11 +49,11 @@ class ParquetFile:
         """The rows, in the file's order.
 
         Args:
-            wanted: columns, as the file calls them, with the types that they are of.
+            wanted: Columns, as the file names them, with their declared types.
 
         Raises:
-            CharthouseError: the file is damaged, a column is of another type, or a value cannot
-                become one of the declared type without a change: row and column.
+            CharthouseError: The file is damaged, a column is of another type, or a value cannot be
+                converted exactly; names row and column.
         """
         for name, kind in wanted.items():
             self._require_type(name, kind)
@@ -77,7 +80,7 @@ class ParquetFile:
     def _read(self, columns: list[str]) -> Iterator[pa.RecordBatch]:
         """The rows, few at a time where they hold long texts."""
         for at in range(self._file.metadata.num_row_groups):
-            # of its columns nothing is asked: where a footer is damaged Arrow ends the process
+            # its columns are not inspected: on a damaged footer Arrow would end the process
             group = self._file.metadata.row_group(at)
             rows = BATCH_BYTES * group.num_rows // max(group.total_byte_size, 1)
             rows = min(max(rows, 1), BATCH_ROWS)
@@ -96,7 +99,7 @@ class ParquetFile:
         physical = {
             schema.column(at).path: schema.column(at).physical_type for at in range(len(schema))
         }
-        if physical.get(name) == "INT96":  # which says nothing of whose clock it shows
+        if physical.get(name) == "INT96":  # which does not say which clock it shows
             raise CharthouseError(
                 f"{self._path}, column {name}: times of the old type INT96, which are those of a"
                 f" zone. {NO_ZONE}"

@@ -1,4 +1,4 @@
-"""From a declared raw table and a file to its rows, or to the one line that refuses it."""
+"""Reads a raw file as declared, or refuses it in one line."""
 
 import hashlib
 from collections import Counter
@@ -16,10 +16,10 @@ from charthouse.data.raw.parquet_file import ParquetFile
 
 
 def require_columns(path: Path, columns: Sequence[RawColumn]) -> None:
-    """Looks at a raw file's columns, and at no row.
+    """Checks the columns of a raw file, without reading its rows.
 
     Raises:
-        CharthouseError: the file cannot be read, or lacks a column, or has one twice.
+        CharthouseError: The file cannot be read, lacks a column, or has one twice.
     """
     _found(path, _opened(path, hashlib.sha256()).header, columns)
 
@@ -29,9 +29,9 @@ def _opened(path: Path, digest: Hasher) -> CsvFile | ParquetFile:
 
 
 def _found(path: Path, header: Sequence[str], columns: Sequence[RawColumn]) -> dict[str, str]:
-    """What the file calls each declared column, by its name in small letters.
+    """The file's name for each declared column, by its lowercase name.
 
-    A name that was not declared may be a value, where a first line is missing: it is never printed.
+    An undeclared name may be a value, where the header is missing: it is never printed.
     """
     if not header:
         raise CharthouseError(
@@ -50,7 +50,7 @@ def _found(path: Path, header: Sequence[str], columns: Sequence[RawColumn]) -> d
         if n > 1:
             declared = name in {column.name.lower() for column in columns}
             raise CharthouseError(
-                f"{path}: {f'column {name}' if declared else 'a column'} stands {n} times. Keep one"
+                f"{path}: {f'column {name}' if declared else 'a column'} occurs {n} times. Keep one"
                 " of them, or fetch the file again."
             )
     return {
@@ -61,7 +61,7 @@ def _found(path: Path, header: Sequence[str], columns: Sequence[RawColumn]) -> d
 
 
 def arrow_schema(columns: Sequence[RawColumn]) -> pa.Schema:
-    """What the rows of a raw table look like: the declared columns, in small letters."""
+    """The schema of a raw table's rows: the declared columns, in lowercase."""
     return pa.schema(
         [(column.name.lower(), COLUMN_TYPES[column.data_type].arrow) for column in columns]
     )
@@ -70,18 +70,31 @@ def arrow_schema(columns: Sequence[RawColumn]) -> pa.Schema:
 def read_rows(
     path: Path | None, columns: Sequence[RawColumn], digest: Hasher | None = None
 ) -> Iterator[pa.RecordBatch]:
-    """The rows of a raw file, in the file's order; memory does not grow with it.
+    r"""Reads the rows of a raw file, in the file's order and in constant memory.
 
-    Columns are found by name, without case, in any order; an optional one that is absent is null.
+    Columns are found by name, in any order and case. An optional column that is absent is null.
 
     Args:
-        path: a .csv.gz, .csv or .parquet; None for no rows.
-        columns: as _sources.yml declares them.
-        digest: has had every byte of the file when the last row has come.
+        path: A .csv.gz, .csv or .parquet; None for no rows.
+        columns: As _sources.yml declares them.
+        digest: Has received every byte of the file once the last row has come.
+
+    Yields:
+        Batches of rows with the declared columns and types.
 
     Raises:
-        CharthouseError: the file is not what was declared, or not whole. It says file, line (of
-            Parquet: row) and column, and how to mend it; it never quotes a value.
+        CharthouseError: The file is not as declared, or not complete. The message names file, line
+            (in Parquet: row) and column, and how to mend it. It never quotes a value.
+
+    Example:
+        >>> import tempfile
+        >>> from charthouse.core.project import RawColumn
+        >>> columns = [RawColumn("stay_id", "INTEGER", False), RawColumn("los", "DOUBLE", False)]
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = Path(folder, "icustays.csv")
+        ...     _ = path.write_text("los,stay_id\n2.5,30000001\n")
+        ...     [batch.to_pylist() for batch in read_rows(path, columns)]
+        [[{'stay_id': 30000001, 'los': 2.5}]]
     """
     if path is None:
         return
@@ -107,7 +120,7 @@ def read_rows(
 
 
 def _version(path: Path) -> tuple[int, int, int]:
-    """Another one for every file that was written."""
+    """Identifies the file's state: it changes whenever the file is written."""
     require_file_kind(path)
     found = path.stat()
     return found.st_ino, found.st_size, found.st_mtime_ns

@@ -1,4 +1,4 @@
-"""A raw table as an object that DuckDB scans like a table of its own."""
+"""A raw table as an object that DuckDB can scan like a table."""
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
@@ -13,19 +13,19 @@ from charthouse.data.raw.reader import arrow_schema, read_rows
 
 
 class RawStream:
-    """The rows of a raw file, made while DuckDB asks for them.
+    """The rows of a raw file, read while DuckDB scans them.
 
-    By Arrow's PyCapsule interface, which DuckDB knows: register it on a connection and select from
-    it. A file that is refused makes the scan fail, with the refusal's own line where
-    charthouse.core.duckdb_errors words the error.
+    It implements Arrow's PyCapsule interface: register it on a connection and select from it. A
+    file that is refused makes the scan fail, and charthouse.core.duckdb_errors keeps the refusal's
+    own line.
     """
 
     def __init__(self, columns: Sequence[RawColumn], find: Callable[[], Path | None]) -> None:
-        """Both are of the table.
+        """Prepares the stream; no file is read.
 
         Args:
-            columns: as _sources.yml declares them.
-            find: which file it is, called at each scan; None for no rows.
+            columns: As _sources.yml declares them.
+            find: Finds the file, at each scan; returns None for no rows.
         """
         self._columns = columns
         self._schema = arrow_schema(columns)
@@ -33,15 +33,15 @@ class RawStream:
         self._sha256: str | None = None
 
     def sha256(self) -> str | None:
-        """Of the file that the last scan read, in hex; None where that was not to its end."""
+        """SHA-256, in hex, of the file that the last scan read; None if it was cut short."""
         return self._sha256
 
     def __arrow_c_schema__(self) -> object:
-        """The declared columns; no file is looked at."""
+        """The declared columns; no file is read."""
         return self._schema.__arrow_c_schema__()
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
-        """A scan."""
+        """Starts a scan."""
         self._sha256 = None
         reader = pa.RecordBatchReader.from_batches(self._schema, self._rows())
         return reader.__arrow_c_stream__(requested_schema)

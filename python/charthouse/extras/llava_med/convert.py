@@ -1,11 +1,11 @@
-"""LLaVA-Med from the layout of LLaVA's own code to that of transformers.
+r"""LLaVA-Med from the layout of LLaVA's own code to that of transformers.
 
 microsoft/llava-med-v1.5-mistral-7b is published for LLaVA's own code (LlavaMistralForCausalLM),
 which transformers does not know. The published checkpoint could not be had here: names, settings
 and the form of a question are those of the public code (github.com/microsoft/LLaVA-Med,
 llava/conversation.py, mm_utils.py, model/), tried on small random checkpoints in that layout.
 
-A question then reads "[INST] <image>\\nTEXT [/INST]"; a system text stands before it as that code
+A question then reads "[INST] <image>\nTEXT [/INST]"; a system text stands before it as that code
 puts one, between <<SYS>> and <</SYS>>.
 """
 

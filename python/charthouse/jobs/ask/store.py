@@ -89,6 +89,9 @@ def mark_current(
     They stay where they are: going back to the old settings finds them.
 
     Args:
+        db: The warehouse, in a transaction.
+        learner: Its name.
+        fingerprint: Hash of its settings.
         questions: The hash of each to what it follows from (results.answers.reads).
 
     Returns:

@@ -1,6 +1,6 @@
-"""`charthouse audit`: what the warehouse holds, computed again from what it was made of.
+"""`charthouse audit`: computes what the warehouse holds again, from its sources, and compares.
 
-Checks that SQL can do are the view reports.audit. Those here need more: the models replayed over
-the staged tables, coefficients and vectors, the statistics module, bytes. Their findings are kept
-in results.audit_findings, from where reports.audit has them too.
+Checks that SQL can do are the view reports.audit. The checks here need more: dbt models run again
+over the staged tables, coefficients and vectors, the statistics, bytes. Their findings are kept in
+results.audit_findings, which reports.audit includes.
 """

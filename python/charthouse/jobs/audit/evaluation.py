@@ -1,7 +1,7 @@
-"""Figures, computed again by the evaluation itself with the settings that its run noted.
+"""Recomputes the evaluation, with the settings that its run recorded, and compares every row.
 
-Intervals, p-values, comparisons, curves, contributions and what learners are scored: all rows that
-`charthouse evaluate` wrote of the present cohort, against those that it would write again.
+Covers intervals, p-values, comparisons, curves, contributions and learners' metrics: all rows that
+`charthouse evaluate` wrote for the current cohort.
 """
 
 import json
@@ -24,7 +24,7 @@ from charthouse.jobs.evaluate.task import EvaluateRequest, Task
 from charthouse.models.encoders.registry import encoder_specs
 
 CHECK = "results_not_as_evaluated"
-NAMED = 20  # rows that a finding names of a task; all are counted
+NAMED = 20  # rows that a finding lists per task; all are counted
 NOTED = {"n_bootstrap", "attributes", "min_group", "compare", "alert_rate", "at_sensitivity"}
 STATISTICS = {
     "value", "difference", "share", "mean_absolute", "y", "ci_low", "ci_high", "p_value",
@@ -32,12 +32,12 @@ STATISTICS = {
     "n_resamples", "worst_group", "left_out", "is_primary", "reason", "answers_hash",
     "evaluation_run_id",
 }  # fmt: skip
-"""Columns that are found; all others say what they are of, and rows are paired by those."""
+"""Columns with computed values. All others identify a row, and rows are paired by them."""
 
 
 @dataclass(frozen=True)
 class _Run:
-    """The evaluation that stands of a task."""
+    """The current evaluation of a task."""
 
     run_id: str
     seed: int
@@ -49,14 +49,14 @@ class _Run:
 def recompute_evaluation(
     project: Path, warehouse: Path, cohort: Cohort, say: PrintLine, watch: ProgressBar
 ) -> Finding:
-    """Compares every row of the evaluation that stands of each task; writes nothing.
+    """Compares every row of each task's current evaluation; writes nothing.
 
     Args:
-        project: folder of dbt_project.yml.
-        warehouse: the DuckDB file; others may read it meanwhile.
-        cohort: its present cohort.
-        say: told which tasks are left out, and why.
-        watch: shows progress.
+        project: The folder of dbt_project.yml.
+        warehouse: The DuckDB file; others may read it meanwhile.
+        cohort: Its current cohort.
+        say: Prints which tasks are skipped, and why.
+        watch: Shows progress.
     """
     specs = encoder_specs(project)
     checked = failed = 0
@@ -76,7 +76,7 @@ def recompute_evaluation(
         task = Task(project, warehouse, cohort, specs, name, request, say)
         try:
             subject = task.read()
-        except CharthouseError as error:  # other checks say which stays are to blame
+        except CharthouseError as error:  # other checks name the stays
             failed += 1
             details.append(f"{name}: {error}".rstrip("."))
             continue

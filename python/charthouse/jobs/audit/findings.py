@@ -1,4 +1,4 @@
-"""What a check that Python runs has found, and the table that keeps it."""
+"""The findings of checks that Python runs, and the table that keeps them."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ import duckdb
 import pyarrow as pa
 
 MOST_STAYS = 1000
-"""Named at most, as in models/reports/audit/report_audit.sql; all are counted."""
+"""Maximum number of stays listed, as in report_audit.sql; all are counted."""
 
 
 @dataclass(frozen=True)
@@ -16,9 +16,9 @@ class Finding:
 
     Attributes:
         check: Name of the check, as in seeds/audit_checks.csv.
-        checked: How many things were looked at.
-        failed: How many of them are not as they should be.
-        stay_ids: Stays of those, in ascending order.
+        checked: Number of items that were checked.
+        failed: Number of items that failed.
+        stay_ids: Stays of the failed items, ascending.
         detail: What is wrong with them; never text of a patient.
     """
 
@@ -30,10 +30,15 @@ class Finding:
 
 
 def finding(check: str, checked: int, problems: Iterable[tuple[int | None, str]]) -> Finding:
-    """A finding from a stay (None where no stay is to blame) and a word for each thing that fails.
+    """Builds a finding from the failed items.
+
+    Args:
+        check: Name of the check.
+        checked: Number of items that were checked.
+        problems: For each failed item its stay (None if it belongs to no stay), and what failed.
 
     Example:
-        >>> found("labels_not_as_replayed", 9, [(7, "marts.labels")]).stay_ids
+        >>> finding("labels_not_as_replayed", 9, [(7, "marts.labels")]).stay_ids
         (7,)
     """
     every = list(problems)

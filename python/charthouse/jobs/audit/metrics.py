@@ -1,4 +1,4 @@
-"""Metrics, computed again from the predictions by the code that computed them."""
+"""Recomputes metrics from the predictions, with the same code, and compares."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -29,17 +29,17 @@ VALUES = {
     "subgroup_metrics": ("value", "threshold", "n", "n_positive"),
     "fairness": ("value", "threshold", "n_groups", "worst_group", "left_out"),
 }
-"""What one resample gives as a thousand do; the intervals are for evaluation.py."""
+"""Columns that do not depend on the number of resamples; evaluation.py checks intervals."""
 NAMES = ("task", "arm", "fusion")
 
 
 def recompute_metrics(db: duckdb.DuckDBPyConnection, project: Path, cohort: Cohort) -> Finding:
-    """Compares metrics, metrics of subgroups and measures of fairness of every current arm.
+    """Compares metrics, subgroup metrics and fairness measures of every current arm.
 
     Args:
-        db: the warehouse.
-        project: folder of dbt_project.yml.
-        cohort: its present cohort.
+        db: The warehouse.
+        project: The folder of dbt_project.yml.
+        cohort: Its current cohort.
     """
     specs = encoder_specs(project)
     checked = 0
@@ -82,7 +82,7 @@ def recompute_metrics(db: duckdb.DuckDBPyConnection, project: Path, cohort: Coho
 
 @dataclass(frozen=True)
 class _Evaluation:
-    """What the run noted that evaluated an arm, as far as point values depend on it."""
+    """Settings of the run that evaluated an arm, as far as point estimates depend on them."""
 
     attributes: Sequence[str]
     bootstrap: Bootstrap

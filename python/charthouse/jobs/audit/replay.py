@@ -1,8 +1,8 @@
-"""The marts, made once more from the staged tables by the models themselves, and compared.
+"""Rebuilds the marts from the staged tables, with the dbt models themselves, and compares.
 
-dbt builds the project as it is now, with the settings that the warehouse was built with, into a
-database of its own; of the warehouse it only reads the staged tables. So there is no second
-definition of any rule. Rows are compared stay by stay.
+dbt builds the current project, with the settings of the warehouse, into a database of its own. From
+the warehouse it reads only the staged tables. No rule therefore has a second definition. Rows are
+compared stay by stay.
 """
 
 import json
@@ -68,17 +68,17 @@ class _Table:
 def replay(
     project: Path, warehouse: Path, cohort: Cohort, folder: Path, say: PrintLine
 ) -> list[Finding]:
-    """Builds the marts again in the folder, and says of which stays they differ.
+    """Rebuilds the marts in the folder, and reports the stays in which they differ.
 
     Args:
-        project: folder of dbt_project.yml.
-        warehouse: the DuckDB file; others may read it meanwhile.
-        cohort: its present cohort.
-        folder: an empty one, closed to others.
-        say: called with a line where the project's SQL has changed since the build.
+        project: The folder of dbt_project.yml.
+        warehouse: The DuckDB file; others may read it meanwhile.
+        cohort: Its current cohort.
+        folder: An empty folder that others cannot read.
+        say: Prints a line where the project's SQL has changed since the build.
 
     Raises:
-        CharthouseError: the disk does not take the replay.
+        CharthouseError: The disk is full.
     """
     scratch = folder / f"{_SCRATCH}.duckdb"
     with open_copy(warehouse, scratch, _unwritten(folder)) as db:

@@ -1,4 +1,4 @@
-"""`charthouse audit`: what Python computes again, then reports.audit as a terminal shows it."""
+"""`charthouse audit`: recomputes with Python, then prints reports.audit."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -17,24 +17,24 @@ from charthouse.jobs.audit.scratch_folder import scratch_folder
 
 STAYS_SHOWN = 20
 STATES = ("failed", "warning", "by a chosen setting", "passed", "nothing to check", "not run")
-"""Of a check, the gravest first; only the first fails the audit."""
+"""States of a check, the most serious first; only the first fails the audit."""
 
 
 def audit(project: Path, warehouse: Path, say: PrintLine, full: ProgressBar | None = None) -> int:
-    """Computes again what the warehouse holds, keeps what it found, and prints every check.
+    """Recomputes what the warehouse holds, keeps the findings, and prints every check.
 
     Args:
-        project: folder of dbt_project.yml.
-        warehouse: the DuckDB file.
-        say: called with one line at a time.
-        full: also evaluates again, and shows its progress; None leaves that check out.
+        project: The folder of dbt_project.yml.
+        warehouse: The DuckDB file.
+        say: Prints one line.
+        full: Shows the progress of recomputing the evaluation; None skips that check.
 
     Returns:
-        How many checks failed.
+        Number of failed checks.
 
     Raises:
-        CharthouseError: the warehouse lacks reports.audit, or is of an older clone; or another
-            audit of it is running.
+        CharthouseError: The warehouse lacks reports.audit, or was built by an older version; or
+            another audit of it is running.
     """
     with open_warehouse(warehouse) as db:
         cohort = read_cohort(db)
@@ -47,17 +47,17 @@ def audit(project: Path, warehouse: Path, say: PrintLine, full: ProgressBar | No
 def recompute(
     project: Path, warehouse: Path, cohort: Cohort, say: PrintLine, full: ProgressBar | None = None
 ) -> None:
-    """Runs the checks that only Python can do, and keeps their findings.
+    """Runs the checks that need Python, and keeps their findings.
 
     Args:
-        project: folder of dbt_project.yml.
-        warehouse: the DuckDB file; others may read it meanwhile.
-        cohort: its present cohort.
-        say: called with one line at a time.
-        full: as of audit.
+        project: The folder of dbt_project.yml.
+        warehouse: The DuckDB file; others may read it meanwhile.
+        cohort: Its current cohort.
+        say: Prints one line.
+        full: As for audit.
 
     Raises:
-        CharthouseError: as audit.
+        CharthouseError: As for audit.
     """
     with Run(warehouse=warehouse, cohort=cohort, kind="audit", name="audit") as run:
         with scratch_folder(warehouse) as folder:
@@ -82,9 +82,9 @@ def recompute(
 
 
 def _found_or_why_not(check: str, compute: Callable[[], Sequence[Finding]]) -> Sequence[Finding]:
-    """What a check finds; or that it cannot be run on what is stored.
+    """The findings of a check; or a finding that the check cannot run on what is stored.
 
-    By the kind of the error alone: its words may be values of the database.
+    It names only the class of the error: its message may contain values of the database.
     """
     try:
         return compute()
@@ -95,17 +95,17 @@ def _found_or_why_not(check: str, compute: Callable[[], Sequence[Finding]]) -> S
 
 
 def print_checks(warehouse: Path, say: PrintLine) -> int:
-    """Says for each check whether it passed; of the others, in which stays and what to do.
+    """Prints whether each check passed, and for the others the stays and what to do.
 
     Args:
-        warehouse: the DuckDB file.
-        say: called with one line at a time.
+        warehouse: The DuckDB file.
+        say: Prints one line.
 
     Returns:
-        How many checks failed.
+        Number of failed checks.
 
     Raises:
-        CharthouseError: the warehouse lacks reports.audit, or is of an older clone.
+        CharthouseError: The warehouse lacks reports.audit, or was built by an older version.
     """
     with open_warehouse(warehouse) as db:
         rows = _read(db)

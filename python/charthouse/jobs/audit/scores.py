@@ -1,7 +1,7 @@
-"""Scores, computed again from the coefficients and vectors that the warehouse keeps.
+"""Recomputes scores from the stored coefficients and vectors, and compares.
 
-Only scores of stays that no model was fitted on: those of the others are of fold models, which are
-not kept (the check predictions_changed_since sees whether they were changed).
+Only for stays that no model was fitted on. The scores of the others come from fold models, which
+are not kept; the check predictions_changed_since detects whether they were changed.
 """
 
 from collections.abc import Mapping, Sequence
@@ -30,7 +30,7 @@ STAYS_AT_ONCE = 4096
 
 @dataclass(frozen=True, eq=False)
 class _Kept:
-    """A current run of `predict`, with what it keeps of its models."""
+    """A current run of `predict`, with the models that it keeps."""
 
     run_id: str
     label: str
@@ -43,9 +43,9 @@ def recompute_scores(db: duckdb.DuckDBPyConnection, project: Path, cohort: Cohor
     """Compares y_score of every current arm that keeps coefficients.
 
     Args:
-        db: the warehouse.
-        project: folder of dbt_project.yml.
-        cohort: its present cohort.
+        db: The warehouse.
+        project: The folder of dbt_project.yml.
+        cohort: Its current cohort.
     """
     specs = encoder_specs(project)
     checked = 0

@@ -1,4 +1,4 @@
-"""A folder beside the warehouse for what an audit computes again: closed to others, and removed."""
+"""A folder beside the warehouse for what an audit recomputes; private, and removed afterwards."""
 
 import fcntl
 import os
@@ -12,10 +12,10 @@ from charthouse.core.errors import CharthouseError
 
 @contextmanager
 def scratch_folder(warehouse: Path) -> Iterator[Path]:
-    """The folder `<warehouse>.audit`, empty; what a killed audit left there goes first.
+    """The folder `<warehouse>.audit`, empty. What a killed audit left there is removed first.
 
     Raises:
-        CharthouseError: another audit of the warehouse is running, or the folder cannot be made.
+        CharthouseError: Another audit of the warehouse is running, or the folder cannot be created.
     """
     folder = warehouse.with_name(f"{warehouse.name}.audit")
     try:

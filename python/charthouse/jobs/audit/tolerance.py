@@ -1,4 +1,4 @@
-"""Whether a number that is kept is the one that was computed again."""
+"""Whether a stored number equals the one that was computed again."""
 
 import math
 from typing import Any
@@ -8,7 +8,7 @@ TOLERANCE = 1e-9
 
 
 def is_close(one: Any, other: Any) -> bool:
-    """Numbers by the tolerance, all else by equality; NaN is close to nothing.
+    """Compares numbers within the tolerance, anything else by equality; NaN equals nothing.
 
     Example:
         >>> is_close(0.5, 0.5 + 1e-12), is_close(0.0, None)
@@ -20,7 +20,12 @@ def is_close(one: Any, other: Any) -> bool:
 
 
 def sql_is_close(one: str, other: str) -> str:
-    """The same of two expressions of DuckDB, where NaN is close to NaN alone."""
+    """The same as a DuckDB expression, except that NaN equals NaN.
+
+    Args:
+        one: An SQL expression of type DOUBLE.
+        other: Another.
+    """
     # DuckDB holds that NaN <= NaN, and that infinity <= infinity
     return (
         f"coalesce({one} is not distinct from {other} or (isfinite({one}) and isfinite({other})"

@@ -1,4 +1,4 @@
-"""Vectors whose bytes are not those that were written, or not those that were read."""
+"""Finds vectors whose bytes are not those that were written, or not those that were read."""
 
 from collections import defaultdict
 
@@ -16,14 +16,14 @@ _Target = tuple[str, str | None]
 
 
 def rehash_vectors(db: duckdb.DuckDBPyConnection) -> list[Finding]:
-    """Hashes the bytes of every vector of the present cohort, once.
+    """Hashes every vector of the current cohort once.
 
     Args:
-        db: the warehouse.
+        db: The warehouse.
 
     Returns:
-        One finding for each vector against the hash that was written with it, one for all vectors
-        that each current arm read against the hash that its run noted.
+        Two findings: each vector against the hash that was written with it, and all vectors that
+        each current arm read against the hash that its run recorded.
     """
     targets = db.execute(
         "select distinct encoder, task from embeddings.current_vectors order by all"

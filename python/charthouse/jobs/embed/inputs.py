@@ -42,12 +42,14 @@ class Tabular(Reader):
     """tuple[str | None, ...]: the values of Context.columns."""
 
     def hashes(self, db: duckdb.DuckDBPyConnection, context: Context) -> dict[int, str]:
+        """See Reader.hashes."""
         columns = ", ".join(name for name, _ in context.columns)
         return _hashes_of_rows(db, columns, _rows(context))
 
     def read(
         self, db: duckdb.DuckDBPyConnection, context: Context, stay_ids: Sequence[int]
     ) -> dict[int, tuple[str | None, ...]]:
+        """See Reader.read."""
         columns = ", ".join(f"cast({name} as varchar)" for name, _ in context.columns)
         rows = _of_stays(
             db, f"select stay_id, {columns} from {_rows(context)} where true", stay_ids
@@ -59,6 +61,7 @@ class Grid(Reader):
     """float32 [channels, bins]: the imputed grid of stays with at least one measurement."""
 
     def hashes(self, db: duckdb.DuckDBPyConnection, context: Context) -> dict[int, str]:
+        """See Reader.hashes."""
         return _hashes_of_rows(
             db,
             "variable, hour, value",
@@ -70,6 +73,7 @@ class Grid(Reader):
     def read(
         self, db: duckdb.DuckDBPyConnection, context: Context, stay_ids: Sequence[int]
     ) -> dict[int, np.ndarray]:
+        """See Reader.read."""
         shape = (len(context.channels), context.bins)
         rows = _of_stays(
             db,
@@ -85,11 +89,13 @@ class Charted(Reader):
     """Events: a time series as charted."""
 
     def hashes(self, db: duckdb.DuckDBPyConnection, context: Context) -> dict[int, str]:
+        """See Reader.hashes."""
         return _hashes_of_rows(db, "variable, hours, value", _rows(context))
 
     def read(
         self, db: duckdb.DuckDBPyConnection, context: Context, stay_ids: Sequence[int]
     ) -> dict[int, Events]:
+        """See Reader.read."""
         places = {name: place for place, name in enumerate(context.channels)}
         order = "order by hours, variable, value"
         rows = _of_stays(
@@ -115,6 +121,7 @@ class Summary(Charted):
     def read(
         self, db: duckdb.DuckDBPyConnection, context: Context, stay_ids: Sequence[int]
     ) -> dict[int, Any]:
+        """See Charted.read."""
         # of ordered lists: a plain avg() adds in the order of threads
         rows = _of_stays(
             db,
@@ -139,11 +146,13 @@ class Texts(Reader):
     """tuple[Report, ...], in order of time."""
 
     def hashes(self, db: duckdb.DuckDBPyConnection, context: Context) -> dict[int, str]:
+        """See Reader.hashes."""
         return _hashes_of_rows(db, "note_id, hours, text", _rows(context))
 
     def read(
         self, db: duckdb.DuckDBPyConnection, context: Context, stay_ids: Sequence[int]
     ) -> dict[int, tuple[Report, ...]]:
+        """See Reader.read."""
         rows = _of_stays(
             db,
             "select stay_id, list(struct_pack(note_id := note_id, hours := hours, text := text)"
@@ -191,6 +200,7 @@ class Images(Reader):
     def read(
         self, db: duckdb.DuckDBPyConnection, context: Context, stay_ids: Sequence[int]
     ) -> dict[int, tuple[Image, ...]]:
+        """See Reader.read."""
         place = self._places()
         rows = _of_stays(
             db,

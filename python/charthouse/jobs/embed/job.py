@@ -187,8 +187,10 @@ def _without_invalid(plan: EmbedPlan, found: Encoded) -> Encoded:
 
 
 def _without_known(plan: EmbedPlan, found: Encoded) -> Encoded:
-    """Leaves out stays of which the service refuses just what it refused before: what they have
-    stays current, in the name of the run that made it, as do predictions that read it."""
+    """Leaves out stays of which the service refuses just what it refused before.
+
+    Their earlier rows, and predictions that read them, stay current.
+    """
     refused: dict[int, set[str | None]] = {}
     for skip in found.skipped:
         if skip.reason.startswith(REFUSED):

@@ -39,7 +39,7 @@ class Answers:
 
     @property
     def has_p_yes(self) -> np.ndarray:
-        """[n]"""
+        """Whether the learner gave a probability of yes [n]."""
         return ~np.isnan(self.p_yes)
 
     def refusals_wrong(self, y_true: np.ndarray) -> np.ndarray:

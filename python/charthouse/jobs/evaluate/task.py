@@ -201,6 +201,7 @@ class Task:
 
     @property
     def operating_point(self) -> OperatingPoint:
+        """Alert rate and sensitivity at which arms are compared, from the settings."""
         settings = self.cohort.variables
         try:
             return OperatingPoint(settings["alert_rate"], settings["at_sensitivity"])
@@ -212,6 +213,7 @@ class Task:
 
     @property
     def by_era(self) -> bool:
+        """Whether the cohort is split by era."""
         return self.cohort.variables["split_by"] == "era"
 
     def _questions(self, scored: Sequence[Scored]) -> list[PlannedComparison]:

@@ -204,8 +204,10 @@ class _Session:
         self.say(f"  {asked.task}  {asked.arm.name}: {_summary(predicted)}")
 
     def _block(self, sources: dict[str, tuple[Source, ...]], encoder: str) -> Block:
-        """The vectors of an encoder, or the presences; read once a task, unless embed has since
-        made others: those that are scored are those that the run names.
+        """The vectors of an encoder, or the presences; read once a task.
+
+        They are read again if embed has since made others: those that are scored are those that
+        the run names.
 
         Raises:
             CharthouseError: they are no longer those of the sources.

@@ -1,5 +1,4 @@
-"""What arms are made of: vectors of each encoder for every stay of the cohort, as the job reads
-them from the warehouse."""
+"""The input of arms: the vectors of each encoder for every stay of the cohort."""
 
 import hashlib
 import io

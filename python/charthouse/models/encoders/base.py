@@ -216,8 +216,10 @@ class FittedEncoder(Encoder[Content]):
 
     @abstractmethod
     def fit(self, stays: Iterable[Stay[Content]]) -> dict[str, np.ndarray]:
-        """Learns from the stays of `fits_on` (read from the warehouse piece by piece, in order of
-        stay_id; may be gone through more than once).
+        """Learns from the stays of `fits_on`.
+
+        They are read from the warehouse piece by piece, in order of stay_id, and may be iterated
+        more than once.
 
         Returns:
             What was learned, by name; numbers or strings, no objects.

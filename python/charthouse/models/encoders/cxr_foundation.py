@@ -274,8 +274,10 @@ class ModelProcess:
 
     @contextmanager
     def _within(self, seconds: float) -> Iterator[None]:
-        """Kills the process when the time is over, which ends any reading and writing; and when
-        this one is interrupted: no later picture may get the answer of an earlier one.
+        """Kills the process when the time is over, or when this one is interrupted.
+
+        Killing it ends any reading and writing: no later picture may get the answer of an earlier
+        one.
         """
         late, process = self._late, self._process  # the timer must not keep this object alive
 

@@ -54,6 +54,7 @@ class Radbert(ReportEncoder):
         self.batch_tokens = 65_536 if on_gpu(context) else 2_048
 
     def settings(self) -> dict[str, Any]:
+        """See ReportEncoder.settings."""
         return {
             "report_encoding": self.report_encoding,
             "max_tokens": max_tokens(self._folder),
@@ -61,15 +62,18 @@ class Radbert(ReportEncoder):
         }
 
     def fingerprint(self) -> str:
+        """See ReportEncoder.fingerprint."""
         weights = checkpoint_of(self._folder).name
         return hash_of_files(self._folder, ["config.json", weights, *TOKENIZER])
 
     def load(self) -> None:
+        """See ReportEncoder.load."""
         self._most = max_tokens(self._folder)
         self._tokenizer, model = load_bert(self._folder)
         self._model = model.to(self.context.device)
 
     def encode_items(self, items: Sequence[Report]) -> Sequence[np.ndarray | str]:
+        """See ReportEncoder.encode_items."""
         pieces, whose = self._tokenise([report.text for report in items], cut=False)
         vectors = self._forward(pieces)
         weights = np.array([len(piece) - SPECIAL_TOKENS for piece in pieces], dtype=np.float64)

@@ -16,10 +16,22 @@ if TYPE_CHECKING:
 
 
 def encoder_specs(project: Path) -> dict[str, EncoderSpec]:
-    """Every encoder for every modality of its kind, by name of its vectors, in the seed's order.
+    """Every encoder for every modality of its kind, in the order of seeds/encoders.csv.
+
+    Args:
+        project: The folder of dbt_project.yml.
+
+    Returns:
+        Specs by the name of the encoder's vectors.
 
     Raises:
-        CharthouseError: the seed is not there, or a row of it is broken; says which and how.
+        CharthouseError: The seed is missing, or a row is not valid; the message names the row.
+
+    Example:
+        >>> from charthouse.core.project import project_dir
+        >>> swin = encoder_specs(project_dir())["swin"]
+        >>> swin.modality.name, swin.dimension, swin.saw_mimic
+        ('image', 1024, 'no')
     """
     of_kind: dict[str, list[Modality]] = {}
     for modality in modalities(project):

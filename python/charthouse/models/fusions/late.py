@@ -20,8 +20,10 @@ from charthouse.stats.calibration import logit
 
 
 class Late(Fusion):
-    """Stacking (Wolpert 1992): logistic regressions of each encoder's vectors, on the stays that
-    have them; then one of their logits, 0 where absent, and of the presences.
+    """Stacking (Wolpert 1992).
+
+    A logistic regression of each encoder's vectors, on the stays that have them; then one of their
+    logits, 0 where missing, and of the presences.
 
     The second model learns from out-of-fold logits, so it never hears a first one on a patient that
     this one was fitted on. As in all stacking without nested folds, first models of the other folds

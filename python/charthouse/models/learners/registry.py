@@ -56,10 +56,21 @@ class LearnerSpec:
 
 
 def learner_specs(project: Path) -> dict[str, LearnerSpec]:
-    """Every learner by name, in the order of the seed.
+    """Every multimodal learner, in the order of seeds/learners.csv.
+
+    Args:
+        project: The folder of dbt_project.yml.
+
+    Returns:
+        Specs by name.
 
     Raises:
-        CharthouseError: the seed is not there, or a row of it is broken; says which and how.
+        CharthouseError: The seed is missing, or a row is not valid; the message names the row.
+
+    Example:
+        >>> from charthouse.core.project import project_dir
+        >>> learner_specs(project_dir())["gemma3_4b"].family
+        'gemma3'
     """
     specs = read_seed(project, "learners", LearnerSpec, mend="docs/add-a-learner.md shows a row.")
     return {spec.learner: spec for spec in specs}

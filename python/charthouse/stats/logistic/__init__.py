@@ -1,1 +1,1 @@
-"""Logistic regression over the paper's grid, all folds and the final fit as one batch."""
+"""Logistic regression over the paper's grid: all folds and the final fit as one batch."""

@@ -1,9 +1,9 @@
-"""The paper's grid search: C and penalty by cross-validated AUROC, then all rows at the best.
+"""Grid search over C and penalty by cross-validated AUROC, and the fit of all rows at the best.
 
-The objective is scikit-learn's: C times the sum of log losses, plus |w|_1 or |w|^2 / 2, on
-features standardised by the mean and sd of the rows of that fit; the intercept is not penalised.
-The grid is walked from the strongest penalty to none, each point starting from its neighbour, with
-all folds and the fit of all rows in one batch: the refit at the best point is there already.
+The objective is scikit-learn's: C times the sum of log losses, plus |w|_1 or |w|^2 / 2, on features
+standardised by the mean and sd of each fit's own rows. The intercept is not penalised. The search
+goes from the strongest penalty to none, and each point starts from its neighbour. All folds and the
+fit of all rows are one batch, so the refit at the best point is already there.
 """
 
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ TIE = 1e-6  # mean AUROCs this close are equal: less than rounding moves them
 
 @dataclass(frozen=True)
 class GridPoint:
-    """A point of the grid."""
+    """A point of the grid: penalty and C."""
 
     penalty: str  # 'l1', 'l2', 'none'
     C: float | None  # None for none
@@ -40,7 +40,7 @@ class GridPoint:
 
     @property
     def strength(self) -> float:
-        """1 / C; 0 for none."""
+        """1 / C; 0 without a penalty."""
         return 0.0 if self.C is None else 1 / self.C
 
 
@@ -52,7 +52,7 @@ PAPER_GRID: tuple[GridPoint, ...] = (
 
 @dataclass(frozen=True)
 class GridPointResult:
-    """How a point of the grid did."""
+    """Cross-validation of one grid point."""
 
     choice: GridPoint
     fold_auroc: tuple[float, ...]  # NaN where the held-out or the fit rows have one class only
@@ -64,7 +64,7 @@ class GridPointResult:
 
 @dataclass(frozen=True, eq=False)
 class LogisticFit:
-    """The fit of all rows at the chosen point, and how it was chosen."""
+    """The fit of all rows at the chosen point, and how that point was chosen."""
 
     choice: GridPoint
     candidates: tuple[GridPointResult, ...]  # in the order of the grid
@@ -72,17 +72,23 @@ class LogisticFit:
     sd: np.ndarray  # [p] float64; 1 where a column is constant
     coefficients: np.ndarray  # [p] float64, of standardised features
     intercept: float  # of standardised features
-    converged: bool  # this fit; those of the folds are told by the candidates
+    converged: bool  # of this fit; the candidates have those of the folds
     iterations: int
     residual: float  # the largest KKT violation of the mean loss
     reason: str | None  # why not converged
     out_of_fold: np.ndarray  # [n] probabilities of the fit rows, see search
 
     def scores(self, x: np.ndarray) -> np.ndarray:
-        """Probabilities [m] float64 of rows of raw features [m, p], computed in float64.
+        """Probabilities of the positive class, computed in float64.
+
+        Args:
+            x: [m, p], raw features, not standardised.
+
+        Returns:
+            [m] float64.
 
         Raises:
-            ValueError: Not the features of the fit.
+            ValueError: These are not the features of the fit.
             CharthouseError: A feature is not a finite number.
         """
         if x.ndim != 2 or x.shape[1] != len(self.mean):
@@ -105,32 +111,42 @@ def grid_search(
     tolerance: float = 1e-6,
     max_iterations: int = 200,
 ) -> LogisticFit:
-    """Fits every point of the grid in every fold and on all rows, and chooses.
+    """Fits every grid point in every fold and on all rows, and chooses the best.
 
-    The chosen point has the highest mean fold AUROC; of equally good ones it is the one with the
-    smallest C, and of the same C l1 before l2. Next to x it holds one copy of x and about
-    (2 folds + 4) p^2 floats. BLAS gets one thread but for large and wide searches: elsewhere a
-    second one gains nothing, and on busy cores waits more than it works (20 times slower was seen).
+    The chosen point has the highest mean AUROC over the folds. Of equally good ones, the smallest C
+    wins, and of the same C l1 before l2. Besides x it needs one copy of x and about (2 folds + 4)
+    p^2 floats. BLAS gets one thread unless the search is large and wide: otherwise a second thread
+    gains nothing, and on busy cores waits more than it works (20 times slower was seen).
 
     Args:
-        x: [n, p] raw features, finite; best float32. Not changed.
+        x: [n, p], raw features, finite, preferably float32. Not changed.
         y: [n], 0 or 1.
-        folds: [n] int, the fold whose model does not see that row; two or more folds. Rows of one
-            patient belong into one.
+        folds: [n] int, the fold whose model does not see that row; at least two folds. All rows of
+            a patient belong in one fold.
         grid: Points, each once.
-        tolerance: A fit has converged when no KKT condition of its mean log loss (plus penalty), in
+        tolerance: A fit has converged when no KKT condition of its mean log loss (plus penalty), on
             its own standardised features, is violated by more.
-        max_iterations: After so many Newton steps a fit has not converged. Nor has one without
-            penalty whose classes are separated: it stops where it first separates them.
+        max_iterations: Newton steps after which a fit counts as not converged. A fit without
+            penalty whose classes are separated does not converge either: it stops where it first
+            separates them.
 
     Returns:
-        The fit. Its out_of_fold are the probabilities, at the chosen point, from the model of the
-        fold that did not see the row; NaN where that model's rows were of one class.
+        The fit of all rows. Its out_of_fold holds, for the chosen point, the probabilities from the
+        model of the fold that did not see the row; NaN where that model's rows had one class.
 
     Raises:
-        ValueError: Shapes, labels or a grid that are none.
-        CharthouseError: A feature is not a finite number; or no fold has both classes within and
-            without.
+        ValueError: Shapes, labels or the grid are not valid.
+        CharthouseError: A feature is not finite; or in no fold do both parts have both classes.
+
+    Example:
+        >>> rng = np.random.default_rng(0)
+        >>> x, folds = rng.normal(size=(200, 3)), np.arange(200) % 5
+        >>> y = (x[:, 0] + rng.normal(size=200) > 0).astype(int)
+        >>> fit = grid_search(x, y, folds)
+        >>> fit.converged, int(np.abs(fit.coefficients).argmax())
+        (True, 0)
+        >>> fit.scores(x).shape
+        (200,)
     """
     _check(x, y, folds, grid)
     one_thread = x.size <= SMALL or x.shape[1] < WIDE
@@ -228,7 +244,7 @@ def _weaker(choice: GridPoint) -> tuple[float, int]:
 
 
 def _check(x: np.ndarray, y: np.ndarray, folds: np.ndarray, grid: Sequence[GridPoint]) -> None:
-    """Raises where search says."""
+    """Raises what grid_search documents."""
     if x.ndim != 2 or y.shape != x.shape[:1] or folds.shape != y.shape:
         raise ValueError(f"x {x.shape}, y {y.shape}, folds {folds.shape} are not [n, p], [n], [n]")
     if not grid or len(set(grid)) < len(grid):

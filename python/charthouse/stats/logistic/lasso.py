@@ -1,16 +1,17 @@
-"""l1-penalised fits: proximal Newton steps, their quadratic problems solved on Gram matrices.
+"""l1-penalised fits: proximal Newton steps, whose quadratic problems are solved on Gram matrices.
 
 A step minimises the quadratic model of the mean loss plus the exact penalty (Lee, Sun and Saunders
-2014, SIAM Journal on Optimization). Where the fits share a Hessian, each corrects it by what its
-last steps showed of its own (BFGS). The model is solved by sweeps of coordinate descent over what
-breaks the optimality conditions (Friedman, Hastie and Tibshirani 2010, Journal of Statistical
-Software), which find the coordinates that are not 0, in turn with Newton steps over
-those, which settle their values however correlated they are.
+2014, SIAM Journal on Optimization). Where fits share a Hessian, each corrects it by its own last
+steps (BFGS). Two methods alternate to solve the model. Sweeps of coordinate descent over the
+coordinates that violate the optimality conditions find those that are not 0 (Friedman, Hastie and
+Tibshirani 2010, Journal of Statistical Software). Newton steps over these settle their values,
+however correlated they are.
 
-Where more coordinates are not 0 than there are rows the model has no single minimum over them, and
-a Newton step is long in directions that hardly bend. It ends where the penalty stops falling, with
-the coordinates that became 0 on the way left there: so it leads to the few that an optimum has, at
-most one for each row (Rosset, Zhu and Hastie 2004, Journal of Machine Learning Research).
+Where more coordinates are not 0 than there are rows, the model has no unique minimum over them, and
+a Newton step is long in directions of little curvature. It ends where the penalty stops falling,
+and coordinates that became 0 on the way stay 0. So it leads to the few nonzero coordinates that an
+optimum has, at most one per row (Rosset, Zhu and Hastie 2004, Journal of Machine Learning
+Research).
 """
 
 import numpy as np
@@ -185,13 +186,15 @@ class _Model:
         return self.gradient + self.hessian @ (v - self.start).astype(self.hessian.dtype)
 
     def value(self, v: np.ndarray, slope: np.ndarray) -> float:
+        """Value of the model at v [p], less a constant; slope [p] as of `slope`."""
         smooth = 0.5 * (self.gradient + slope) @ (v - self.start)
         return float(smooth + self.penalty @ np.abs(v))
 
     def newton(self, v: np.ndarray, slope: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Towards the minimum over the coordinates that are not 0, with their signs.
+        """Towards the minimum over the coordinates of v [p] that are not 0, with their signs.
 
-        Each step that makes some of them 0 is followed by one over the rest; at the worst v stays.
+        Each step that makes some of them 0 is followed by one over the rest. At worst v is
+        unchanged.
         """
         before, value = (v, slope), self.value(v, slope)
         for _ in range(NEWTON_STEPS):
@@ -207,7 +210,7 @@ class _Model:
         return (v, slope) if self.value(v, slope) < value else before
 
     def along(self, v: np.ndarray, slope: np.ndarray, step: np.ndarray) -> np.ndarray:
-        """The first minimum on the way from v to v + step, what reaches 0 on it staying there."""
+        """The first minimum from v to v + step, both [p]; a coordinate that reaches 0 stays 0."""
         slope = slope + self.penalty * np.sign(v)
         bend = (self.hessian @ step.astype(self.hessian.dtype)).astype(np.float64)
         crossing = np.flatnonzero(((v + step) * v < 0) & (self.penalty > 0))
@@ -229,7 +232,7 @@ class _Model:
         return v
 
     def descend(self, v: np.ndarray, slope: np.ndarray, goal: float) -> np.ndarray:
-        """Sweeps of coordinate descent over what is not optimal yet."""
+        """Sweeps of coordinate descent over the coordinates of v [p] that are not optimal yet."""
         v = v.copy()
         slope = slope.astype(self.hessian.dtype)
         diagonal = np.einsum("ii->i", self.hessian).tolist()

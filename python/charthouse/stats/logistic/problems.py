@@ -1,10 +1,10 @@
-"""The fits of one grid point, one for each fold and one of all rows, over one scaled copy of x.
+"""The fits of one grid point, one per fold and one of all rows, over one scaled copy of x.
 
-A fold's own standardisation needs no copy of its own. Every fit works with the same columns z, of a
-base mean and sd, and a constant 1: standardising by the fit's own mean and sd instead multiplies a
-coefficient by ratio = sd / base sd, which the penalty is told, and shifts the intercept, which is
-not penalised. Of each column the base is that of the fit with the smallest sd, so a gradient is
-never enlarged when it is taken back to the fit's own scale.
+A fold's own standardisation needs no copy of x. All fits share the columns z, standardised by a
+base mean and sd, and a constant 1. Standardising by a fit's own mean and sd instead multiplies a
+coefficient by ratio = sd / base sd, which the penalty takes into account, and shifts the intercept,
+which is not penalised. The base of a column is that of the fit with the smallest sd, so a gradient
+never grows when it is converted back to the fit's own scale.
 """
 
 import itertools
@@ -23,15 +23,15 @@ there losses are the flattest. Where rows are plenty, single precision is safe a
 
 
 def has_many_rows(rows: int, columns: int) -> bool:
-    """Whether there are rows enough for each column that the fits hardly differ."""
+    """Whether there are so many rows for each column that the folds' fits hardly differ."""
     return rows >= FEW * columns
 
 
 @dataclass(frozen=True, eq=False)
 class FoldProblems:
-    """k = folds + 1 fits: fit j < folds leaves out the rows of fold j, the last leaves out none.
+    """The k = folds + 1 fits: fit j < folds leaves out the rows of fold j, the last none.
 
-    Rows are sorted by fold. The last column of z is 1, its coefficient the intercept.
+    Rows are sorted by fold. The last column of z is 1, and its coefficient is the intercept.
     """
 
     z: np.ndarray  # [n, p + 1] float32, or float64 where x is small
@@ -99,7 +99,7 @@ class FoldProblems:
         return slice(self.bounds[fit], self.bounds[fit + 1])
 
     def margins(self, v: np.ndarray) -> np.ndarray:
-        """z v, multiplied in z's precision: v [p + 1, c] to [n, c] float64."""
+        """The product z v in z's precision: from v [p + 1, c] to [n, c] float64."""
         return (self.z @ v.astype(self.z.dtype)).astype(np.float64)
 
     def loss(self, margin: np.ndarray, fit: int) -> float:
@@ -120,21 +120,23 @@ class FoldProblems:
         return np.where(self.ratio[:, fits] > 0, gradients, 0)
 
     def separates(self, margin: np.ndarray, fit: int) -> bool:
-        """Whether every row of the fit is on its own side: then no finite best fit exists."""
+        """Whether a margin [n] classifies every row of the fit correctly.
+
+        Then no finite optimum exists.
+        """
         right = np.where(self.y > 0, margin, -margin) > 0
         right[self.held_out(fit)] = True
         return bool(right.all())
 
 
 class Curvature:
-    """Hessians of the mean losses; they steer the steps and do not enter the solution.
+    """Hessians of the mean losses. They steer the steps, but do not affect the solution.
 
-    A Hessian is a Gram matrix of the rows of the fit, each weighted by its p (1 - p). With many
-    rows for each feature the fits hardly differ in p, and all use that of the fit of all rows: then
-    one matrix for the rows of each fold is enough, and a fit adds up those of the other folds; what
-    is wrong with it the solvers correct. With few rows every fit has a matrix of its own, for there
-    p differs, and a step that is free to go anywhere must not be led by rows that the fit does not
-    see.
+    A Hessian is a Gram matrix of the fit's rows, each weighted by its p (1 - p). With many rows per
+    feature the fits hardly differ in p, and all use the p of the fit of all rows. Then one matrix
+    per fold is enough: a fit adds up those of the other folds, and the solvers correct the error.
+    With few rows every fit has its own matrix, because p differs, and rows that the fit does not
+    see must not steer it.
     """
 
     def __init__(self, problems: FoldProblems) -> None:
@@ -179,7 +181,7 @@ class Curvature:
         return hessian
 
     def _gram(self, weights: np.ndarray, kept: list[slice]) -> np.ndarray:
-        """z' diag(weights) z over those rows."""
+        """The matrix z' diag(weights) z over those rows."""
         z = self._problems.z
         gram = np.zeros((z.shape[1], z.shape[1]), dtype=z.dtype)
         for rows in kept:

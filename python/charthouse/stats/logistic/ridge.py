@@ -1,12 +1,12 @@
 """l2-penalised and unpenalised fits: limited-memory BFGS on top of a factorised Hessian.
 
-The Hessian of nearby weights (see Curvature) is factorised once for each fit and penalty; BFGS
-corrections (solver.Memory) make up for what it has wrong. All fits
-step together, so a gradient of all is two matrix products.
+The Hessian of nearby weights (see Curvature) is factorised once per fit and penalty, and BFGS
+corrections (solver.BfgsPairs) compensate for its error. All fits step together, so a gradient of
+all is two matrix products.
 
 An unpenalised fit whose classes are separated has no optimum. It stops at the first coefficients
-that separate them, which in a grid with l2 are those of its largest C, or close: where other
-solvers stop depends on their steps only.
+that separate them. In a grid with l2 these are close to those of its largest C; where other solvers
+stop depends only on their steps.
 """
 
 import numpy as np

@@ -1,4 +1,4 @@
-"""What the two solvers share: where a batch of fits stands, and why one stopped."""
+"""What the two solvers share: the state of a batch of fits, and why one stopped."""
 
 from collections import deque
 from collections.abc import Callable
@@ -18,12 +18,12 @@ Hessian (Liu and Nocedal 1989, Mathematical Programming)."""
 
 
 def no_pairs() -> BfgsPairs:
-    """Of a fit that has made no step."""
+    """The memory of a fit that has made no step."""
     return deque(maxlen=PAIRS)
 
 
 def store_pair(memory: BfgsPairs, moved: np.ndarray, change: np.ndarray) -> None:
-    """Adds a step and the change of the gradient over it, unless rounding is all that it shows."""
+    """Stores a step [p] and the change of the gradient [p], unless it is mere rounding."""
     if moved @ change > 1e-10 * np.sqrt((moved @ moved) * (change @ change)):
         memory.append((moved, change))
 
@@ -48,7 +48,7 @@ class Fits:
 
     @staticmethod
     def intercept_only(problems: FoldProblems) -> "Fits":
-        """Intercepts only."""
+        """Fits with intercepts only."""
         k = len(problems.rows)
         v = np.zeros((problems.z.shape[1], k))
         for fit in problems.possible:
@@ -60,12 +60,12 @@ class Fits:
         )
 
     def warm_start(self) -> "Fits":
-        """A copy to go on from."""
+        """A copy to continue from."""
         k = len(self.residual)
         return Fits(self.v.copy(), self.margins.copy(), np.full(k, np.inf), np.zeros(k, int))
 
     def unsolved(self, fits: list[int], limits: StoppingRule) -> list[int]:
-        """Those of the fits to go on with; the others have a reason or have converged."""
+        """The fits that must go on; the others have converged or have a reason to stop."""
         for fit in fits:
             if (
                 self.residual[fit] > limits.tolerance
@@ -78,15 +78,15 @@ class Fits:
 
 
 def rounding(matrix: np.ndarray) -> float:
-    """What is nothing beside 1 in the matrix's precision, and never quite nothing."""
+    """The relative rounding error of the matrix's precision, at least 1e-10."""
     return max(float(np.finfo(matrix.dtype).eps), 1e-10)
 
 
 def cholesky(matrix: np.ndarray) -> np.ndarray:
-    """Lower factor of a positive semidefinite matrix; matrix is changed.
+    """Lower factor of a positive semidefinite matrix [p, p], which is overwritten.
 
-    A little is added to its diagonal, more where its precision needs it: columns that are copies of
-    each other would else get huge coefficients that cancel.
+    A little is added to its diagonal, more where its precision needs it. Otherwise columns that are
+    copies of each other would get huge coefficients that cancel.
     """
     (factorise,) = get_lapack_funcs(("potrf",), (matrix,))
     diagonal = np.einsum("ii->i", matrix)
@@ -109,9 +109,9 @@ def solve(factor: np.ndarray, right: np.ndarray) -> np.ndarray:
 def line_search(
     value: Callable[[float], float], at_0: float, slope: float, rounding_of_loss: float
 ) -> float:
-    """The first of the steps 1, 1/2, 1/4 ... that lowers the value enough (Armijo 1966); 0 if none.
+    """The first step of 1, 1/2, 1/4 ... that lowers the value enough (Armijo 1966); 0 if none does.
 
-    A rise within the rounding of the products is not one.
+    An increase within the rounding of the products is ignored.
     """
     noise = rounding_of_loss * abs(at_0)
     step = 1.0
