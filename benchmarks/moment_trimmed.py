@@ -151,7 +151,7 @@ def best_of(runs: int, function: Callable[[], Result]) -> tuple[float, Result]:
 
 def loaded(bins: int) -> Moment:
     encoder = Moment(
-        Context(encoder_spec(PROJECT, "moment"), variables={}, vital_signs=VITAL_SIGNS, bins=bins)
+        Context(encoder_spec(PROJECT, "moment"), variables={}, channels=VITAL_SIGNS, bins=bins)
     )
     encoder.load()
     return encoder
