@@ -1,6 +1,6 @@
 -- Twelve ready queries, for the warehouse or its published copy (the second and ninth read the vectors:
 -- charthouse publish --embeddings). Paste one into DuckDB, pandas (duckdb.connect(file).sql(query).df())
--- or a BI tool. tests/test_queries.py runs every one.
+-- or a BI tool. tests/warehouse/test_queries.py runs every one.
 
 -- 1. Cohort: how many stays and patients does each unit have, and how often are outcomes positive?
 select

@@ -18,7 +18,7 @@ from pytest_httpserver import HTTPServer
 from bench import DBT, FAKE, PARTS, PROJECT, Bench, fault_tests, roots_of
 from fake_chat import Chat
 from fake_openai import KEY
-from kept import is_whole, made_by, make
+from kept import is_whole, made_by, make, remove_old
 
 WAREHOUSE = {"kept", "real_demo", "mimic_iii_demo"}
 """Fixtures that take a build, or the data of one."""
@@ -54,16 +54,16 @@ def manifest(tmp_path_factory: pytest.TempPathFactory) -> dict:
 def kept(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Synthetic data and their warehouse, made once: for all workers, and for the runs after this
     one until what makes them changes."""
-    is_cached = hasattr(request.config, "cache")  # not by `-p no:cacheprovider`
     root = tmp_path_factory.getbasetemp().parent
-    if is_cached:
+    if hasattr(request.config, "cache"):  # `-p no:cacheprovider` keeps nothing
         root = Path(request.config.cache.mkdir("warehouse"))
     folder = root / made_by()
     with FileLock(root / "lock"):
         if not is_whole(folder):
-            for older in root.glob("[0-9a-f]" * 64) if is_cached else [folder]:
-                shutil.rmtree(older, ignore_errors=True)
+            shutil.rmtree(folder, ignore_errors=True)
+            remove_old(root)
             make(folder)
+        os.utime(folder)  # in use
     return folder
 
 

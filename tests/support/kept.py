@@ -1,5 +1,7 @@
 """The synthetic data and the warehouse that most tests read, and what they are made by."""
 
+import shutil
+import time
 from hashlib import md5, sha256
 from pathlib import Path
 
@@ -39,3 +41,10 @@ def is_whole(folder: Path) -> bool:
 
 def _md5(path: Path) -> str:
     return md5(path.read_bytes()).hexdigest()
+
+
+def remove_old(root: Path) -> None:
+    """Those that no run has used for a day: others may be in use."""
+    for folder in root.glob("[0-9a-f]" * 64):
+        if time.time() - folder.stat().st_mtime > 86400:
+            shutil.rmtree(folder, ignore_errors=True)

@@ -27,16 +27,16 @@ SPECS = encoder_specs(PROJECT)
 TASK = "in_hospital_mortality"
 PREDICT = "predict-1"
 OF_LEARNERS = {"answers_outside_test", "shots_outside_train"}
-"""Checks whose leaks tests/test_evaluate_learners.py plants; here nobody was asked."""
+"""Checks whose leaks tests/warehouse/test_evaluate_learners.py plants; here nobody was asked."""
 OF_FEATURES = {
     "columns_separate_classes", "words_separate_classes", "vectors_separate_classes",
     "outcome_words", "report_near_copies_in_two_splits", "vitals_under_two_patients",
 }  # fmt: skip
-"""Checks whose leaks tests/test_audit_features.py plants."""
+"""Checks whose leaks tests/warehouse/test_audit_features.py plants."""
 PLANTED_BY_THEMSELVES = {"patients_in_two_splits", "predictions_changed_since"}
 FILES = {path.stem.removeprefix("audit_") for path in CHECKS.glob("*.sql")}
 COMPUTED_AGAIN = {row["check_name"] for _, row in seed_rows(PROJECT, "audit_checks")} - FILES
-"""Checks that only `charthouse audit` runs: tests/test_audit_again.py."""
+"""Checks that only `charthouse audit` runs: tests/warehouse/test_audit_again.py."""
 ONE_CHECK = "select state, stays, stay_ids, detail from reports.audit where check_name = '{}'"
 
 

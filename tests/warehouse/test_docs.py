@@ -108,7 +108,7 @@ def test_the_page_on_adding_a_task_does_what_it_says(bench: Bench, project: Path
 
 
 # Commands, run. Those of the pages on adding something and on learners are run by tests of their
-# own; `dashboard` by tests/test_dashboard.py; `run` by the fixture.
+# own; `dashboard` by tests/views/test_dashboard.py; `run` by the fixture.
 
 ELSEWHERE = ("charthouse ask", "charthouse dashboard", "charthouse run",
              "last_hour", "icu_stay_over_a_week", "__labs", "labs[")  # fmt: skip

@@ -113,9 +113,13 @@ def project_vars(project: Path) -> dict[str, Any]:
     path = project / "dbt_project.yml"
     try:
         declared: dict[str, Any] = yaml.safe_load(path.read_text("utf-8"))["vars"]
+        for name in ("modality_kinds", "modalities"):
+            if not isinstance(declared[name], list):
+                raise KeyError(name)
     except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError):
         raise CharthouseError(
-            f"{path} is no YAML with vars. Correct it, or get it back (git checkout {path.name})."
+            f"{path} is no YAML with vars, modality_kinds and modalities among them. Correct it, or"
+            f" get it back (git checkout {path.name})."
         ) from None
     return declared
 

@@ -27,13 +27,13 @@ class Run:
     """One run of a job: noted when the with block begins, and again when it ends.
 
     A block that ends well has finished the run, at its end or where it called `finish`, in the
-    transaction of its results. One that raises leaves it unfinished, with the counts so far; one
-    that is killed leaves it unfinished without them. What `transaction` committed stays in any
-    case.
+    transaction of its results. One that raises before leaves it unfinished, with the counts so far;
+    one that is killed, or whose last transaction is undone, leaves it unfinished without them. What
+    `transaction` committed stays in any case.
 
     Attributes:
         warehouse: The DuckDB file.
-        cohort: What the job reads; once the marts hold another, nothing is written any more.
+        cohort: What the job reads; once the marts hold another, `transaction` writes nothing.
         kind: embed, predict, ask, evaluate or audit.
         name: Of the encoder, of the arm and its fusion, or of the learner.
         task: What is predicted; None for a run that belongs to no task.
@@ -99,7 +99,7 @@ class Run:
         if error is not None:
             self._note_cut_short()
         else:
-            with open_warehouse(self.warehouse, read_only=False) as db:
+            with self.transaction() as db:
                 self.finish(db)
 
     @contextmanager

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from charthouse.core.errors import CharthouseError
 from charthouse.core.interrupts import describe_interrupt
-from charthouse.data.dbt_runner import GRACE_SECONDS
+from charthouse.data.dbt_runner import GRACE_SECONDS, PROGRESS
 
 # dbt's locks are named semaphores; of a dbt that was killed Python tidies them up, with a warning
 _LOUDER = ("--log-level", "--log-format", "--debug", "-d", "--quiet", "-q", "--no-quiet", "--print")
@@ -44,10 +44,10 @@ def run_dbt_build(project: Path, arguments: Sequence[str] = ()) -> None:
     options = ["--project-dir", str(project), "--profiles-dir", str(project / "profiles")]
     if not any("unit_test" in word or "test_type:unit" in word for word in arguments):
         options += ["--exclude-resource-type", "unit_test"]
-    if not any(word.split("=")[0] in _LOUDER for word in arguments):
-        options += ["--log-level", "none"]
+    is_told = any(word.split("=")[0] in _LOUDER for word in arguments)
+    first = [] if is_told else [PROGRESS]
     try:
-        failed = run_dbt(["build", *options, *arguments])
+        failed = run_dbt([*first, "build", *options, *arguments])
     except KeyboardInterrupt as interrupt:
         raise CharthouseError(
             f"{describe_interrupt(interrupt)}, and dbt with it. The warehouse is as it was before;"
@@ -100,6 +100,8 @@ def run_dbt(
             process.kill()
             raise
     if process.returncode < 0:
+        if sys.stdout.isatty() and not quiet:
+            print("\r\x1b[2K\x1b[?25h", end="", flush=True)  # what is left of its bar; the cursor
         return _killed(signal.Signals(-process.returncode))
     if process.returncode and not reason:
         return f"dbt ended with exit code {process.returncode} and gave no reason. Run it again."

@@ -41,7 +41,11 @@ class BuildProgress:
         elif name in ("Note", "JinjaLogInfo") or event.info.level == "warn":
             self._bar.console.print(event.info.msg, markup=False)
         elif name == "CommandCompleted":
-            self._bar.stop()
+            self.stop()
+
+    def stop(self) -> None:
+        """Takes the bar away; another time it does nothing."""
+        self._bar.stop()
 
     def _show(self, node: str, total: int) -> None:
         self._begun_nodes += 1

@@ -19,8 +19,10 @@ from typing import Any
 
 from charthouse.core.interrupts import describe_interrupt
 
-SILENT = {"--log-level", "none"}
-"""Words by which dbt prints nothing."""
+PROGRESS = "progress"
+"""In place of what dbt prints, which is then silent."""
+
+_at_interrupt: list[Callable[[], None]] = []
 
 GRACE_SECONDS = 5.0
 """From the request to end until the kill: a query of DuckDB may overlook an interrupt."""
@@ -52,9 +54,17 @@ def _run(arguments: Sequence[str]) -> str | None:
 
     summary = BuildSummary()
     callbacks: list[Callable[[Any], None]] = [summary.on_event]
-    if {*arguments} >= SILENT:  # dbt itself; this speaks in its place
-        callbacks.append(BuildProgress().on_event)
-    done = dbtRunner(callbacks=callbacks).invoke(list(arguments))
+    words = list(arguments)
+    if words[:1] == [PROGRESS]:
+        words = [*words[1:], "--log-level", "none"]
+        progress = BuildProgress()
+        callbacks.append(progress.on_event)
+        _at_interrupt.append(progress.stop)
+    try:
+        done = dbtRunner(callbacks=callbacks).invoke(words)
+    finally:
+        for stop in _at_interrupt:
+            stop()
     if isinstance(done.exception, KeyboardInterrupt):
         raise done.exception
     if done.success:
@@ -77,6 +87,8 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
     """The first signal only; what dbt says of it, a traceback, is dropped."""
     for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(each, signal.SIG_IGN)
+    for stop in _at_interrupt:  # the terminal gets its cursor back
+        stop()
     for output in (1, 2):
         os.dup2(os.open(os.devnull, os.O_WRONLY), output)
     raise KeyboardInterrupt(*(() if number == signal.SIGINT else (signal.Signals(number).name,)))

@@ -13,13 +13,13 @@ has on one machine only, and a warehouse on a shared disk will do.
 import fcntl
 import json
 import os
+import re
 import sqlite3
 import stat
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
-from glob import escape
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -28,7 +28,7 @@ import duckdb
 import pyarrow as pa
 
 from charthouse.core.errors import CharthouseError
-from charthouse.core.warehouse import LockHeldError, file_id, open_warehouse
+from charthouse.core.warehouse import LockHeldError, file_id, open_warehouse, wait_for_lock
 from charthouse.net.guard import Send
 
 Row = Mapping[str, Any]
@@ -161,7 +161,11 @@ class Outbox:
             # killed here: they are moved again, and a writer adds no row twice
             with self._using, _faults_told(self.path):
                 assert self._db is not None  # it had rows
-                self._db.executemany("delete from waiting where id = ?", [(i,) for i, *_ in found])
+                # one commit; what came meanwhile has a larger id
+                self._db.execute(
+                    f"delete from waiting where id <= ? and kind in ({self._marks()})",
+                    [found[-1][0], *self._writers],
+                )
             return Counter(kind for _, kind, _ in found)
 
     def __enter__(self) -> "Outbox":
@@ -199,7 +203,10 @@ class Outbox:
         return self._db
 
     def _add(self, kind: str, row: Row) -> None:
-        db = self._opened()
+        try:
+            db = self._opened()
+        except LockHeldError:  # by one that looks for what killed runs left, for a moment
+            raise _unwritten(self.path, "another process has it") from None
         with _faults_told(self.path):
             db.execute("insert into waiting (kind, row) values (?, ?)", [kind, json.dumps(row)])
 
@@ -207,12 +214,14 @@ class Outbox:
         """Of the kinds that can be written, in the order in which they came."""
         if self._db is None:
             return []
-        marks = ", ".join("?" for _ in self._writers)
         with _faults_told(self.path):
             return self._db.execute(
-                f"select id, kind, row from waiting where kind in ({marks}) order by id",
+                f"select id, kind, row from waiting where kind in ({self._marks()}) order by id",
                 [*self._writers],
             ).fetchall()
+
+    def _marks(self) -> str:
+        return ", ".join("?" for _ in self._writers)
 
 
 def recover(
@@ -226,21 +235,22 @@ def recover(
     found: Counter[str] = Counter()
     _import_journals(warehouse)
     for path in _beside(warehouse, "outbox"):
+        if not os.path.lexists(path):  # its run has ended meanwhile
+            continue
         if not os.access(path, os.R_OK | os.W_OK, follow_symlinks=False):
             say(f"  {path}: is of another user, who moves it to the warehouse by charthouse ask.")
             continue
         name = path.name.removeprefix(f"{warehouse.name}.").removesuffix(".outbox")
         outbox = Outbox(warehouse, name, writers)
         try:
+            wait_for_lock(warehouse)  # not while the file is held, which its next run may want
             found += outbox.open().flush()
             outbox.remove()
         except LockHeldError:
             continue
         except _Unusable:
-            outbox.close()
             say(f"  {_set_aside(path)}: is damaged, or no outbox of Charthouse; set aside.")
         except (duckdb.Error, pa.ArrowException, ArithmeticError, *_OF_NONSENSE) as error:
-            outbox.close()
             what = type(error).__name__
             say(f"  {_set_aside(path)}: holds what is no answer ({what}); set aside.")
         finally:
@@ -259,22 +269,28 @@ def _import_journals(warehouse: Path) -> None:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:  # its run goes on
                 continue
-            lines = file.readlines()
-        name = path.name.removeprefix(f"{warehouse.name}.").removesuffix(".journal")
-        outbox = Outbox(warehouse, name)
-        try:
-            for line in lines:
-                with suppress(*_OF_NONSENSE):
-                    [(kind, row)] = json.loads(line).items()
-                    if kind in ("send", "answer"):
-                        outbox.add(kind, row)
-            path.unlink(missing_ok=True)
-        finally:
-            outbox.close()
+            if os.fstat(file.fileno()).st_nlink:  # else another process has moved it
+                _import_journal(warehouse, path, file)
+
+
+def _import_journal(warehouse: Path, path: Path, lines: Iterable[bytes]) -> None:
+    name = path.name.removeprefix(f"{warehouse.name}.").removesuffix(".journal")
+    outbox = Outbox(warehouse, name.replace(".", "-"))
+    try:
+        for line in lines:
+            with suppress(*_OF_NONSENSE):
+                [(kind, row)] = json.loads(line).items()
+                if kind in ("send", "answer"):
+                    outbox.add(kind, row)
+        path.unlink(missing_ok=True)
+    finally:
+        outbox.close()
 
 
 def _beside(warehouse: Path, ending: str) -> list[Path]:
-    return sorted(warehouse.parent.glob(f"{escape(warehouse.name)}.*.{ending}"))
+    """Those of this warehouse, not of one whose name begins with its name and a dot."""
+    ours = re.compile(rf"{re.escape(warehouse.name)}\.[\w-]+(\.\d+)?\.{ending}")
+    return sorted(path for path in warehouse.parent.iterdir() if ours.fullmatch(path.name))
 
 
 def _open(path: Path) -> sqlite3.Connection:
@@ -287,14 +303,15 @@ def _open(path: Path) -> sqlite3.Connection:
         with suppress(FileNotFoundError):
             if not stat.S_ISREG(path.lstat().st_mode):
                 raise _Unusable(path)
-        db = sqlite3.connect(
-            f"{path.absolute().as_uri()}?mode=rw",
-            uri=True,
-            timeout=0,
-            isolation_level=None,
-            check_same_thread=False,
-        )
+        db = None
         try:
+            db = sqlite3.connect(
+                f"{path.absolute().as_uri()}?mode=rw",
+                uri=True,
+                timeout=0,
+                isolation_level=None,
+                check_same_thread=False,
+            )
             db.execute("pragma locking_mode = exclusive")
             db.execute("begin exclusive")
             ((application,),) = db.execute("pragma application_id").fetchall()
@@ -311,7 +328,8 @@ def _open(path: Path) -> sqlite3.Connection:
             db.execute("pragma journal_mode = wal")
             db.execute("pragma synchronous = full")
         except BaseException:
-            db.close()
+            if db is not None:
+                db.close()
             if before is not None and file_id(path) == before:
                 raise
         else:
@@ -352,7 +370,8 @@ def _set_aside(path: Path) -> Path:
     """Where it is now, with what SQLite keeps beside it."""
     aside = path.with_suffix(f".{datetime.now(UTC):%Y%m%dT%H%M%S%f}.unreadable")
     with _faults_told(path):
-        path.rename(aside)
+        with suppress(FileNotFoundError):  # another process was quicker
+            path.rename(aside)
         for ending in ("-wal", "-journal"):
             with suppress(FileNotFoundError):
                 path.with_name(path.name + ending).rename(f"{aside}{ending}")

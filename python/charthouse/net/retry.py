@@ -117,10 +117,10 @@ def outcome_of(request: Callable[[], Answer]) -> Answer | Failure:
         return Failure(f"cannot be reached ({reason})", passes=True)
     except openai.APIStatusError as error:
         status, code = error.status_code, error.code
+    if code in _NO_MONEY:  # some with the status of an input that is refused
+        return Failure("says that the account's quota is used up: see to it")
     if status in _REFUSED_INPUT:
         return Failure(f"refused the input (HTTP {status})", refused=status)
-    if code in _NO_MONEY:
-        return Failure("says that the account's quota is used up: see to it")
     if status in _PASSING or status >= 500:
         return Failure(f"answered HTTP {status}", passes=True)
     if 300 <= status < 400:

@@ -90,15 +90,20 @@ class Job:
             progress(self.tally.asked, len(plan.todo))
 
         moving = threading.Thread(target=self._move_now_and_then, name="outbox")
-        moving.start()
+        before = self._session.usage.requests
         try:
+            moving.start()
             with _first_interrupt_waits(self._stop):
                 self._backend.ask(self._questions(plan), keep)
         finally:
             self._is_over.set()
-            moving.join()
             self.tally.seconds = time.monotonic() - began
             self.tally.left = len(plan.todo) - self.tally.asked
+            # of a question that was broken off nothing is kept, but its requests have left
+            sent = self._session.usage.requests - before
+            self.tally.requests = max(self.tally.requests, sent)
+            if moving.ident is not None:
+                moving.join()
         if self._interrupted.is_set():
             raise KeyboardInterrupt
 
@@ -111,7 +116,7 @@ class Job:
         while not self._is_over.wait(FLUSH_SECONDS):
             # what cannot be moved now waits for the next time, or the end
             with suppress(CharthouseError), self._opening:
-                self._outbox.flush()
+                self._outbox.flush(self._is_over.is_set)
 
     def _questions(self, plan: Plan) -> Iterator[Question]:
         """Made while others are answered; ends when it is enough."""
@@ -135,9 +140,19 @@ class Job:
     def _with_profiles(self, plan: Plan) -> Iterator[tuple[PlannedQuestion, tuple[Section, ...]]]:
         for start in range(0, len(plan.todo), STAYS_READ_AT_ONCE):
             some = plan.todo[start : start + STAYS_READ_AT_ONCE]
-            with self._opening, open_warehouse(self._session.warehouse) as db:
-                require_same_cohort(db, self._session.cohort)
-                profiles = read_profiles(db, sorted({planned.stay_id for planned in some}))
+            try:
+                with (
+                    self._opening,
+                    open_warehouse(
+                        self._session.warehouse, stop_waiting=self._interrupted.is_set
+                    ) as db,
+                ):
+                    require_same_cohort(db, self._session.cohort)
+                    profiles = read_profiles(db, sorted({planned.stay_id for planned in some}))
+            except CharthouseError:
+                if self._interrupted.is_set():
+                    return
+                raise
             for planned in some:
                 yield planned, profiles[planned.stay_id]
 
@@ -190,6 +205,7 @@ class Job:
         cost = 0.0
         if isinstance(outcome, Failed):
             row["error"] = outcome.reason
+            cost = most if outcome.is_answered else 0.0  # an answer that is of no use is paid for
         else:
             # what no file can hold is no part of an answer
             text = outcome.text.encode("utf-8", "replace").decode()

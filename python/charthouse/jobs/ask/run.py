@@ -1,6 +1,8 @@
 """`charthouse ask`: which learners, how they are reached, and what is said about it."""
 
+import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -150,12 +152,7 @@ def _ask_learner(
         say(f"  {_intention(spec, backend, plan, request)}")
         return
     outbox = Outbox(session.warehouse, f"ask-{spec.learner}", WRITERS, new_run_id("ask"))
-    try:
-        outbox.open()
-    except LockHeldError:  # else each question would be asked twice
-        raise CharthouseError(
-            f"Another run is asking {spec.learner}. Wait for it, or end it."
-        ) from None
+    _take(outbox, spec.learner)
     with outbox:
         outbox.flush()  # of a run that was killed since `recover`
         guard.log = outbox.record
@@ -172,6 +169,20 @@ def _ask_learner(
                 run.counts = job.tally.counts()
                 if job.tally.asked or run.is_complete:
                     say(f"  {spec.learner}: {_summary(job.tally, plan)}")
+
+
+def _take(outbox: Outbox, learner: str) -> None:
+    """Opens it for this run alone: two would ask each question twice.
+
+    Raises:
+        CharthouseError: another run has it.
+    """
+    for _ in range(20):  # a run of another learner may look into it, for a moment
+        with suppress(LockHeldError):
+            outbox.open()
+            return
+        time.sleep(0.1)
+    raise CharthouseError(f"Another run is asking {learner}. Wait for it, or end it.")
 
 
 def _fingerprint(session: AskSession, spec: LearnerSpec, backend: LearnerBackend) -> str:

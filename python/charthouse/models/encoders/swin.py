@@ -171,7 +171,7 @@ def load_of_transformers(folder: Path, config: Mapping[str, Any]) -> tuple[torch
     tensors = {
         name: tensor
         for name, tensor in read_tensors(path).items()
-        if not name.startswith("classifier.")
+        if not name.startswith("classifier.") and not name.endswith("mask_token")
     }
     with quiet(transformers):
         model, loaded = transformers.SwinModel.from_pretrained(

@@ -73,12 +73,14 @@ class Failed:
         seconds: Until it was given up.
         attempts: Requests that it took.
         is_about_it: The question itself is at fault; others may fare better.
+        is_answered: An answer came, but cannot be used.
     """
 
     reason: str
     seconds: float = 0.0
     attempts: int = 1
     is_about_it: bool = False
+    is_answered: bool = False
 
 
 Keep = Callable[[Question, Reply | Failed], None]

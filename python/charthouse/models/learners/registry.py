@@ -21,7 +21,8 @@ from charthouse.models.learners.base import Family
 
 
 def _both_or_neither(price: float | None, info: ValidationInfo) -> float | None:
-    if (price is None) != (info.data.get("usd_per_million_input") is None):
+    other = info.data.get("usd_per_million_input", price)  # absent where it is wrong itself
+    if (price is None) != (other is None):
         raise ValueError(price)
     return price
 

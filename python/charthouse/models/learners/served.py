@@ -148,7 +148,7 @@ class Served(LearnerBackend):
         began = time.monotonic()
         body = self._body(question)
         items = len(question.messages) + (question.picture is not None)
-        is_about_it = False
+        is_about_it = is_answered = False
         try:
             # raw: openai's own reading takes any JSON for an answer
             answer = self._service.ask(
@@ -165,9 +165,10 @@ class Served(LearnerBackend):
             reason, attempts = error.what, error.attempts
         except ValueError as error:
             reason = f"{self._service.host} sent an answer that cannot be used: {error}"
+            is_answered = True
         else:
             return Reply(**reply, seconds=time.monotonic() - began, attempts=attempts)
-        return Failed(reason, time.monotonic() - began, attempts, is_about_it)
+        return Failed(reason, time.monotonic() - began, attempts, is_about_it, is_answered)
 
     def _body(self, question: Question) -> dict[str, Any]:
         body: dict[str, Any] = {

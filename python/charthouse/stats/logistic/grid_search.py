@@ -76,7 +76,7 @@ class LogisticFit:
     iterations: int
     residual: float  # the largest KKT violation of the mean loss
     reason: str | None  # why not converged
-    out_of_fold: np.ndarray  # [n] probabilities of the fit rows, see search
+    out_of_fold: np.ndarray  # [n] probabilities of the fit rows, see grid_search
 
     def scores(self, x: np.ndarray) -> np.ndarray:
         """Probabilities of the positive class, computed in float64.

@@ -14,6 +14,8 @@ _SURE, _UNSURE = f"significant after Holm correction (p < {SIGNIFICANT})", "not,
 _SERIES = {"difference": (style.BLUE, "circle")}
 _KEYS = {_SURE: (style.BLUE, "circle"), _UNSURE: (style.BLUE, "hollow")}
 _BESIDE = 190
+_PAIR = ("question", "arm", "fusion", "other_arm", "other_fusion", "learner", "condition",
+         "other_learner", "other_condition")  # fmt: skip
 
 
 def comparisons(
@@ -31,6 +33,9 @@ def comparisons(
     long = pd.DataFrame(
         {
             **{name: found[name] for name in ("label", "group", "p_adjusted", "n", "n_positive")},
+            "key": found[[name for name in _PAIR if name in found]]
+            .astype(str)
+            .agg("|".join, axis=1),
             "panel": found["population"],
             "value": found["difference"].astype(float),
             "low": found["ci_low"].astype(float),

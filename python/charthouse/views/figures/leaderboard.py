@@ -45,7 +45,7 @@ def leaderboard(
     long = pd.concat([_long(found, *panel, published=published) for panel in shown])
     metric, population = shown[0]
     first = long[long["panel"] == f"{metric} {population}"].drop_duplicates("label")
-    rank = dict(zip(first["label"], -first["value"], strict=True))
+    rank = dict(zip(first["label"], _from_best(first["value"], metric), strict=True))
     order = {group: at for at, group in enumerate(PURPOSES.values())}
     ours = set(long.loc[long["series"] == OURS, "label"])
     long = long.assign(
@@ -66,6 +66,13 @@ def leaderboard(
     return whiskers(
         long.drop(columns=["at", "last", "rank", "metric"]), panels, _SERIES, width=width
     )
+
+
+def _from_best(values: pd.Series, metric: str) -> pd.Series:
+    """The smaller, the better."""
+    if metric in ("calibration_slope", "calibration_intercept"):
+        return (values - _REFERENCES[metric]).abs()
+    return values if metric in ("brier", "ece") else -values
 
 
 def _long(found: pd.DataFrame, metric: str, population: str, *, published: bool) -> pd.DataFrame:

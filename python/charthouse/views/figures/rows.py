@@ -17,7 +17,7 @@ LABELS = 290
 MOST_REASONS = 3
 _ROW, _LINE, _LANE, _HEADING, _GAP = 25, 13, 13, 24, 10
 BETWEEN = 26
-_LAYOUT = ("panel", "group", "filled", "beside", "y", "words_y")
+_LAYOUT = ("panel", "key", "group", "filled", "beside", "y", "words_y")
 
 
 _HALO: Any = ({"stroke": "white", "strokeWidth": 4}, {})
@@ -96,7 +96,7 @@ def place(found: pd.DataFrame, series: Sequence[str], lane: float = _LANE) -> Pl
     """Rows in their order below their headings, series of one row below one another.
 
     Args:
-        found: group, label, panel, series; of an empty group no heading is written.
+        found: group, key, label, panel, series; of an empty group no heading is written.
         series: Their order.
         lane: How far apart they are.
     """
@@ -109,7 +109,8 @@ def place(found: pd.DataFrame, series: Sequence[str], lane: float = _LANE) -> Pl
             height = _HEADING + _LINE * str(group).count("\n")
             ticks.append((end + height / 2, str(group), True))
             end += height
-        for label, of_row in of_group.groupby("label", sort=False):
+        for _, of_row in of_group.groupby("key", sort=False):
+            label = of_row["label"].iloc[0]
             most = of_row.groupby("panel")["series"].nunique().max()
             height = max(_ROW + _LINE * str(label).count("\n"), lane * most + 10)
             ticks.append((end + height / 2, str(label), False))
@@ -132,8 +133,9 @@ def whiskers(
 
     Args:
         found: label, value, low, high; where there are several: panel, group, series; note, why
-            there is no value or no interval; filled, whether the dot is; beside, what is written
-            to the right. Further columns are shown when one points at a dot.
+            there is no value or no interval; key, what tells rows of one label apart; filled,
+            whether the dot is; beside, what is written to the right. Further columns are shown when
+            one points at a dot.
         panels: From left to right; they share their rows.
         series: Name to colour and shape, in their order; of one series, its name does not show.
         keys: For the legend, if not the series that there are.
@@ -205,7 +207,7 @@ def _panel(
     ]  # fmt: skip
     if panel.reference is not None:
         reference = alt.Chart(alt.Data(values=[{"at": panel.reference}])).mark_rule(
-            color=style.SOFT, strokeDash=style.DASHES
+            color=style.SOFT, strokeDash=style.DASHES, clip=True
         )
         layers.insert(1, reference.encode(x=alt.X("at:Q", **across)))
     if width:
@@ -228,7 +230,10 @@ def _completed(found: pd.DataFrame, panel: str, series: Mapping[str, Key]) -> pd
     usual = {"panel": panel, "group": "", "series": next(iter(series)), "note": None,
              "filled": True, "beside": None}  # fmt: skip
     rows = found.reset_index(drop=True)
+    usual["key"] = rows["label"]
     rows = rows.assign(**{name: told for name, told in usual.items() if name not in rows})
+    lacking = rows["value"].isna() & rows["note"].isna()
+    rows["note"] = rows["note"].astype(object).mask(lacking, "no value")
     rows["label"] = [label if "\n" in label else wrapped(label) for label in rows["label"]]
     return rows
 
@@ -237,8 +242,12 @@ def _said_once(rows: pd.DataFrame) -> pd.DataFrame:
     """What all series of a row share is said once, at its middle."""
     rows = rows.assign(words_y=rows["y"])
     for column, silent in (("note", rows["value"].isna()), ("beside", rows["value"].notna())):
-        for _, of_row in rows.groupby(["panel", "group", "label"]):
-            if len(of_row) > 1 and silent[of_row.index].all() and of_row[column].nunique() == 1:
+        for _, of_row in rows.groupby(["panel", "group", "key"]):
+            if (
+                len(of_row) > 1
+                and silent[of_row.index].all()
+                and of_row[column].nunique(dropna=False) == 1
+            ):
                 rows.loc[of_row.index[0], "words_y"] = of_row["y"].mean()
                 rows.loc[of_row.index[1:], column] = None
     return rows

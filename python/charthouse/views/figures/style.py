@@ -45,8 +45,12 @@ POPULATIONS = {ALL: "all stays", COMPLETE: "complete cases", CXR_YEARS: "MIMIC-C
 
 
 def series_of(names: Sequence[str]) -> dict[str, Key]:
-    """A colour and a shape for each of a few; they go round where there are more."""
-    return dict(zip(names, itertools.cycle(SERIES), strict=False))
+    """A colour and a shape for each; colours go round, each time with other shapes."""
+    count = len(SERIES)
+    return {
+        name: (SERIES[at % count][0], SERIES[(at + at // count) % count][1])
+        for at, name in enumerate(names)
+    }
 
 
 def modality_colours(modalities: Sequence[str]) -> dict[str, str]:

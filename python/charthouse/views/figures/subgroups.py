@@ -46,7 +46,9 @@ def subgroups(
     found = found.sort_values("attribute", key=lambda names: names.map(order.index), kind="stable")
     rows = found.to_dict("records")
     long = _long(found).assign(
-        label=[_group(row) for row in rows], group=[_attribute(row["attribute"]) for row in rows]
+        label=[_group(row) for row in rows],
+        key=[f"{row['attribute']}|{row['subgroup']}" for row in rows],
+        group=[_attribute(row["attribute"]) for row in rows],
     )
     low, high = style.limits_of([*numbers_of(long), *([] if reference is None else [reference])])
     panel = Panel("", (max(low, 0.0), min(high, 1.0)), axis=title, reference=reference)
@@ -72,6 +74,7 @@ def fairness(found: pd.DataFrame, series: Mapping[str, Key], *, width: int | Non
     long = _long(found).assign(
         label=["\n".join([_attribute(name), *_without(without[name])])
                for name in found["attribute"]],
+        key=found["attribute"],
         group=found["metric"].map(RATIOS),
     )  # fmt: skip
     panel = Panel("", (0, 1.02), axis="1: the groups are alike", reference=1.0)
@@ -105,7 +108,7 @@ def _long(found: pd.DataFrame) -> pd.DataFrame:
 
 
 def _attribute(name: str) -> str:
-    return _FIRST.get(name, worded(name))
+    return _FIRST.get(name, "Race, as recorded" if name == "race" else worded(name))
 
 
 def _group(row: Mapping[str, Any]) -> str:

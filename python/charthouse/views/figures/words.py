@@ -24,7 +24,7 @@ METRICS = {
     "fpr": "False positive rate",
     "p_yes": "P(yes)",
 }
-_WIDE = 54  # characters of a line that is not broken
+_WIDE = 46  # characters of a line that is not broken
 
 
 def worded(name: str, names: Mapping[str, str] | None = None) -> str:
