@@ -71,6 +71,16 @@ def beside(warehouse: Path) -> list[str]:
     return sorted(path.name for path in warehouse.parent.iterdir() if path != warehouse)
 
 
+def test_the_outbox_of_another_warehouse_is_its_own(warehouse: Path) -> None:
+    other = warehouse.with_name(f"{warehouse.name}.bak")
+    other.write_bytes(warehouse.read_bytes())
+    killed = Outbox(other, "ask-llava", WRITERS)
+    killed.add("answer", answer("q"))
+    killed.close()
+    assert recovered(warehouse) == [] and answers(warehouse) == []
+    assert recovered(other) and answers(other) == [("q", "Yes")]
+
+
 def recovered(warehouse: Path) -> list[str]:
     said: list[str] = []
     recover(warehouse, said.append, WRITERS)

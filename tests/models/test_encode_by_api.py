@@ -319,6 +319,7 @@ def test_a_service_that_stays_broken_is_one_line(service: Api, waits: list[float
         (error(403), "lets this key not use the model"),
         (error(404, "DeploymentNotFound"), "no such model, deployment or path"),
         (error(429, "insufficient_quota"), "quota is used up"),
+        (error(400, "billing_hard_limit_reached"), "quota is used up"),
         (error(418), "did not take the request"),
         (answer("", 307, Location="http://records.example/"), "redirect"),
     ],

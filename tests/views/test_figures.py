@@ -36,6 +36,43 @@ def drawn(found: pd.DataFrame, *names: str) -> Figure:
     return whiskers(found, [Panel("p", (0, 1))], style.series_of(names or ("s",)), width=300)
 
 
+def test_rows_of_one_label_are_told_apart_by_their_key() -> None:
+    found = pd.DataFrame(
+        {"group": "", "label": "Race", "key": ["race", "race_group"], "panel": "p", "series": "s"}
+    )
+    assert len(place(found, ["s"]).ticks) == 2
+
+
+@pytest.mark.parametrize("reasons", [(None, "too few"), ("too few", None)])
+def test_a_reason_of_one_series_is_never_lost(reasons: tuple[str | None, ...]) -> None:
+    found = estimates(
+        *(
+            {"series": name, "beside": reason, **({} if reason is None else {"low": None})}
+            for name, reason in zip("ab", reasons, strict=True)
+        )
+    )
+    assert "too few" in words_of(drawn(found, "a", "b").chart)
+
+
+def test_an_estimate_without_value_or_reason_says_so() -> None:
+    assert "no value" in words_of(
+        drawn(estimates({"value": None, "low": None, "high": None})).chart
+    )
+
+
+def test_a_line_of_reference_outside_of_its_panel_is_not_drawn_beside_it() -> None:
+    series, found = style.series_of(["s"]), estimates({"value": 0.85})
+    inside, outside = (
+        svg_of(whiskers(found, [Panel("p", (0.8, 0.9), reference=at)], series, width=300).chart)
+        for at in (0.85, 0.5)
+    )
+    assert inside.get("width") == outside.get("width")
+
+
+def test_seven_series_look_different() -> None:
+    assert len(set(style.series_of("abcdefghijkl").values())) == 12
+
+
 def test_rows_with_many_series_and_long_names_do_not_overlap() -> None:
     names = [f"arm {at}" for at in range(6)]
     found = pd.DataFrame(

@@ -16,3 +16,9 @@ def test_a_build_prints_what_a_person_reads(bench: Bench) -> None:
 def test_it_prints_what_dbt_does_where_that_is_asked_for(bench: Bench) -> None:
     words = ("--log-level", "info", "--select", "resource_type:seed", *UNTESTED)
     assert "START seed file seeds.arms" in bench.charthouse("build", *words).stdout
+
+
+def test_a_build_that_is_asked_to_be_silent_is(bench: Bench) -> None:
+    words = ("--log-level", "none", "--select", "resource_type:seed", *UNTESTED)
+    done = bench.charthouse("build", *words)
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr

@@ -96,11 +96,12 @@ def place(found: pd.DataFrame, series: Sequence[str], lane: float = _LANE) -> Pl
     """Rows in their order below their headings, series of one row below one another.
 
     Args:
-        found: group, key, label, panel, series; of an empty group no heading is written.
+        found: group, label, panel, series, and key where labels repeat; of an empty group no heading is written.
         series: Their order.
         lane: How far apart they are.
     """
     rows = found.assign(y=0.0)
+    key = "key" if "key" in rows else "label"
     ticks: list[tuple[float, str, bool]] = []
     end = 0.0
     for group, of_group in rows.groupby("group", sort=False):
@@ -109,7 +110,7 @@ def place(found: pd.DataFrame, series: Sequence[str], lane: float = _LANE) -> Pl
             height = _HEADING + _LINE * str(group).count("\n")
             ticks.append((end + height / 2, str(group), True))
             end += height
-        for _, of_row in of_group.groupby("key", sort=False):
+        for _, of_row in of_group.groupby(key, sort=False):
             label = of_row["label"].iloc[0]
             most = of_row.groupby("panel")["series"].nunique().max()
             height = max(_ROW + _LINE * str(label).count("\n"), lane * most + 10)
