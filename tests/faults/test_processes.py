@@ -29,12 +29,16 @@ def building(bench: Bench) -> Iterator[subprocess.Popen[str]]:
     inherited = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # these tests may run under nohup
     run = bench.start_charthouse("build", "--full-refresh", "--log-level", "info")
     signal.signal(signal.SIGHUP, inherited)
-    assert run.stdout is not None
-    while "START sql table model intermediate." not in run.stdout.readline():
-        pass
+    read_until(run, "START sql table model intermediate.")
     yield run
     with suppress(ProcessLookupError):
         os.killpg(run.pid, signal.SIGKILL)
+
+
+def read_until(run: subprocess.Popen[str], words: str) -> None:
+    """A line with these words; the end of what it prints is a failure."""
+    assert run.stdout is not None
+    assert any(words in line for line in run.stdout)
 
 
 def dbt_of(run: subprocess.Popen[str]) -> int:
@@ -130,10 +134,9 @@ def test_any_command_that_is_ended_says_by_what_and_what_it_leaves() -> None:
 
 def test_a_build_that_cannot_take_the_warehouses_place_ends_with_one_line(bench: Bench) -> None:
     """dbt has already said that all went well."""
-    run = bench.start_charthouse("build", "--select", "resource_type:seed", *UNTESTED)
-    assert run.stdout is not None
-    while "START seed file" not in run.stdout.readline():
-        pass
+    words = ("--log-level", "info", "--select", "resource_type:seed", *UNTESTED)
+    run = bench.start_charthouse("build", *words)
+    read_until(run, "START seed file")
     other = shutil.copy(bench.warehouse, bench.warehouse.with_name("other"))
     os.replace(other, bench.warehouse)
     _, errors = run.communicate(timeout=120)
