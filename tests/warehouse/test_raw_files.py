@@ -71,7 +71,7 @@ def test_several_files_of_one_table_are_refused(root: Path, endings: list[str], 
         (root / f"hosp/patients{ending}").touch()
     with pytest.raises(CharthouseError) as caught:
         find_raw_file(PATIENTS)
-    assert str(caught.value).startswith(f"{root}/hosp/patients stands there {said}")
+    assert str(caught.value).startswith(f"{root}/hosp/patients exists {said}")
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,8 @@ def _run(arguments: Sequence[str]) -> str | None:
     words = list(arguments)
     if words[:1] == [PROGRESS]:
         words = [*words[1:], "--log-level", "none"]
+        if not any(word.startswith("--log-level-file") for word in words):
+            words += ["--log-level-file", "debug"]  # else it would be none too
         progress = BuildProgress()
         callbacks.append(progress.on_event)
         _at_interrupt.append(progress.stop)
