@@ -33,9 +33,7 @@ def comparisons(
     long = pd.DataFrame(
         {
             **{name: found[name] for name in ("label", "group", "p_adjusted", "n", "n_positive")},
-            "key": found[[name for name in _PAIR if name in found]]
-            .astype(str)
-            .agg("|".join, axis=1),
+            "key": [_pair(row) for row in found.to_dict("records")],
             "panel": found["population"],
             "value": found["difference"].astype(float),
             "low": found["ci_low"].astype(float),
@@ -55,6 +53,11 @@ def comparisons(
         for name, words in populations.items()
     ]  # fmt: skip
     return whiskers(long, panels, _SERIES, keys=_KEYS, width=width, beside=_BESIDE)
+
+
+def _pair(row: Mapping[str, Any]) -> str:
+    """What tells it from the other pairs, whose labels may be the same."""
+    return "|".join(str(row.get(name)) for name in ("group", "label", *_PAIR))
 
 
 def _figures(row: Mapping[str, Any]) -> str | None:

@@ -96,7 +96,8 @@ def place(found: pd.DataFrame, series: Sequence[str], lane: float = _LANE) -> Pl
     """Rows in their order below their headings, series of one row below one another.
 
     Args:
-        found: group, label, panel, series, and key where labels repeat; of an empty group no heading is written.
+        found: group, label, panel, series, and key where labels repeat; of an empty group no
+            heading is written.
         series: Their order.
         lane: How far apart they are.
     """
