@@ -18,7 +18,7 @@ from pytest_httpserver import HTTPServer
 from bench import DBT, FAKE, PARTS, PROJECT, Bench, fault_tests, roots_of
 from fake_chat import Chat
 from fake_openai import KEY
-from kept import is_whole, made_by, make, remove_old
+from kept import bench_of, is_whole, made_by, make, remove_old
 
 WAREHOUSE = {"kept", "real_demo", "mimic_iii_demo"}
 """Fixtures that take a build, or the data of one."""
@@ -77,7 +77,7 @@ def synthetic(kept: Path) -> Path:
 def built(kept: Path) -> Bench:
     """The warehouse of that data, built by the strict protocol; read only."""
     Bench.parsed = kept / "target/partial_parse.msgpack"
-    return Bench(roots_of(kept / "data"), kept / "warehouse.duckdb", kept)
+    return bench_of(kept)
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import shutil
 import time
-from hashlib import md5, sha256
+from hashlib import sha256
 from pathlib import Path
 
 from bench import PARTS, PROJECT, Bench, roots_of
@@ -27,20 +27,21 @@ def make(folder: Path) -> None:
     """A synthetic MIMIC of 300 stays, in data/, and its warehouse, which dbt has tested."""
     folder.mkdir(parents=True)
     write_synthetic_mimic(folder / "data", stays=300, seed=24, rows_per_stay=700, image_pixels=32)
-    bench = Bench(roots_of(folder / "data"), folder / "warehouse.duckdb", folder)
+    bench = bench_of(folder)
     outcome = bench.build("unit_test")
     assert outcome.code == 0, outcome.output
-    (folder / "md5").write_text(_md5(bench.warehouse))
+    (folder / "md5").write_text(bench.md5())
 
 
 def is_whole(folder: Path) -> bool:
     """Whether it was made to its end, and no test has written to the warehouse since."""
     written = folder / "md5"
-    return written.exists() and written.read_text() == _md5(folder / "warehouse.duckdb")
+    return written.exists() and written.read_text() == bench_of(folder).md5()
 
 
-def _md5(path: Path) -> str:
-    return md5(path.read_bytes()).hexdigest()
+def bench_of(folder: Path) -> Bench:
+    """The data and the warehouse in it."""
+    return Bench(roots_of(folder / "data"), folder / "warehouse.duckdb", folder)
 
 
 def remove_old(root: Path) -> None:

@@ -12,10 +12,19 @@ from charthouse.core.errors import CharthouseError
 from charthouse.core.interrupts import describe_interrupt
 from charthouse.data.dbt_runner import GRACE_SECONDS, PROGRESS
 
-# dbt's locks are named semaphores; of a dbt that was killed Python tidies them up, with a warning
-_LOUDER = ("--log-level", "--log-format", "--debug", "-d", "--quiet", "-q", "--no-quiet", "--print")
-"""Options by which somebody says what dbt shall print."""
+_OUTPUT_OPTIONS = (
+    "--log-level",
+    "--log-format",
+    "--debug",
+    "-d",
+    "--quiet",
+    "-q",
+    "--no-quiet",
+    "--print",
+)
+"""With one of these a user decides what is printed: dbt prints it, and no bar is shown."""
 
+# dbt's locks are named semaphores; of a dbt that was killed Python tidies them up, with a warning
 _RUNNER = (
     sys.executable,
     "-P",
@@ -44,8 +53,8 @@ def run_dbt_build(project: Path, arguments: Sequence[str] = ()) -> None:
     options = ["--project-dir", str(project), "--profiles-dir", str(project / "profiles")]
     if not any("unit_test" in word or "test_type:unit" in word for word in arguments):
         options += ["--exclude-resource-type", "unit_test"]
-    is_told = any(word.split("=")[0] in _LOUDER for word in arguments)
-    first = [] if is_told else [PROGRESS]
+    dbt_prints = any(word.split("=")[0] in _OUTPUT_OPTIONS for word in arguments)
+    first = [] if dbt_prints else [PROGRESS]
     try:
         failed = run_dbt([*first, "build", *options, *arguments])
     except KeyboardInterrupt as interrupt:

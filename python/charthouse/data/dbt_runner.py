@@ -20,7 +20,7 @@ from typing import Any
 from charthouse.core.interrupts import describe_interrupt
 
 PROGRESS = "progress"
-"""In place of what dbt prints, which is then silent."""
+"""First argument: show a bar, and let dbt itself print nothing."""
 
 _at_interrupt: list[Callable[[], None]] = []
 

@@ -12,7 +12,7 @@ from charthouse.views.figures.words import worded
 PURPOSES = {
     "paper": "Arms of the paper",
     "classical": "Classical",
-    "honest": "Honest baselines",
+    "honest": "Sanity baselines",
     "other": "Asked for by name",
 }
 OURS, PUBLISHED = "ours, 95 % interval", "published (real MIMIC-IV)"
