@@ -43,7 +43,7 @@ check: .venv/installed
 	$(BIN)/ruff format --check python tests benchmarks
 	$(BIN)/python -m pytest -m 'not slow' tests/unit
 
-## kill, lock, full disk, corrupt input, server faults: the tests that docs/faults.md names
+## kill, lock, full disk, corrupt input, server faults: the tests that docs/reference/faults.md names
 faults: .venv/installed
 	$(BIN)/python -m pytest -m fault
 
@@ -73,7 +73,7 @@ docs: demo
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 
-## TensorFlow in an environment of its own, for the CXR-Foundation model only (docs/cxr-foundation.md)
+## TensorFlow in an environment of its own, for the CXR-Foundation model only (docs/how-to/cxr-foundation.md)
 cxr-env: .venv-cxr/installed
 
 .venv-cxr/installed:

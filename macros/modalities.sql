@@ -5,7 +5,7 @@
     {%- set rows = var('modalities') -%}
     {%- for row in rows -%}
         {%- set where = 'dbt_project.yml, vars.modalities, row ' ~ loop.index ~ ': ' -%}
-        {%- set mend = ' docs/add-a-modality.md shows a row.' -%}
+        {%- set mend = ' docs/how-to/add-a-modality.md shows a row.' -%}
         {%- if row is not mapping or row.name is not string or not modules.re.fullmatch('[a-z][a-z0-9_]*', row.name) -%}
             {{ stop(where ~ 'has no name in small letters.' ~ mend) }}
         {%- elif rows | selectattr('name', 'equalto', row.name) | list | length > 1 -%}

@@ -55,7 +55,7 @@
         {%- if not kept -%}
             {%- set reasons = [] -%}
             {%- for row in dropped -%}{%- do reasons.append('"' ~ row['dropped_for_not'] ~ '" drops ' ~ row['n']) -%}{%- endfor -%}
-            {{ stop('No stay is left after the rules of the cohort: ' ~ reasons | join(', ') ~ '. Loosen the settings (docs/configuration.md).') }}
+            {{ stop('No stay is left after the rules of the cohort: ' ~ reasons | join(', ') ~ '. Loosen the settings (docs/reference/settings.md).') }}
         {%- endif -%}
     {%- endif -%}
 {% endmacro %}

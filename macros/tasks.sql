@@ -4,7 +4,7 @@
     {%- set found = [] -%}
     {%- for task in var('tasks') -%}
         {%- if task.name is not string or task.model is not string or not modules.re.fullmatch('[a-z][a-z0-9_{}]*', task.name) -%}
-            {{ stop('dbt_project.yml, vars.tasks: ' ~ task ~ ' is no row with a name in small letters and a model. docs/add-a-task.md shows one.') }}
+            {{ stop('dbt_project.yml, vars.tasks: ' ~ task ~ ' is no row with a name in small letters and a model. docs/how-to/add-a-task.md shows one.') }}
         {%- elif var('tasks') | selectattr('model', 'equalto', task.model) | list | length > 1 -%}
             {{ stop('dbt_project.yml, vars.tasks: ' ~ task.model ~ ' is the model of two tasks. Give each its own.') }}
         {%- endif -%}

@@ -2,7 +2,7 @@
 
 Each test builds on a copy of the data and of a finished warehouse, spoils something, builds, and
 looks at all three. A warehouse "as it was" is one of the very bytes. What each proves is listed in
-docs/faults.md.
+docs/reference/faults.md.
 """
 
 import gzip
@@ -720,7 +720,7 @@ def test_ctrl_c_during_a_query_is_an_interrupt(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """DuckDB alone makes an error of its own of it, which would end in a traceback."""
-    # with two threads DuckDB 2.0.1 may overlook it until the query is done (docs/limits.md)
+    # with two threads DuckDB 2.0.1 may overlook it until the query is done (limits.md)
     monkeypatch.setenv("CHARTHOUSE_THREADS", "1")
     threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
     before = signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -32,8 +32,8 @@ ROOTS = {
 
 
 def fault_tests() -> set[str]:
-    """Those that docs/faults.md names."""
-    return set(re.findall(r"`(test_\w+)`", (PROJECT / "docs/faults.md").read_text()))
+    """Those that docs/reference/faults.md names."""
+    return set(re.findall(r"`(test_\w+)`", (PROJECT / "docs/reference/faults.md").read_text()))
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ ON_A_WAREHOUSE = re.compile(r"warehouse_path\(\)|render_dictionary\(")
 
 
 def names_on_the_page() -> list[str]:
-    """Functions and classes that docs/python-api.md lists, with their modules."""
-    page = (PROJECT / "docs/python-api.md").read_text()
+    """Functions and classes that docs/reference/python-api.md lists, with their modules."""
+    page = (PROJECT / "docs/reference/python-api.md").read_text()
     return re.findall(r"^\| `(charthouse\.[\w.]+)` \|", page, re.M)
 
 

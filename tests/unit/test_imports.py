@@ -1,4 +1,4 @@
-"""The house by its imports: ten rooms, one direction, no circle (docs/architecture.md)."""
+"""The house by its imports: ten rooms, one direction, no circle (architecture.md)."""
 
 import ast
 import re
@@ -88,6 +88,6 @@ def test_a_package_with_a_face_is_not_reached_into() -> None:
 
 
 def test_the_page_draws_the_rooms_in_this_order() -> None:
-    page = (PROJECT / "docs/architecture.md").read_text()
+    page = (PROJECT / "docs/explanation/architecture.md").read_text()
     drawn = re.findall(r"^\| `python/charthouse/(\w+)` \|", page, re.M)
     assert drawn == [*reversed(ROOMS)]

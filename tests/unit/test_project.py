@@ -99,7 +99,7 @@ def test_the_contract_of_names_holds(manifest: dict) -> None:
 
 def test_every_setting_is_documented_with_its_defaults_under_both_protocols() -> None:
     settings = yaml.safe_load((PROJECT / "dbt_project.yml").read_text())["vars"]["settings"]
-    page = (PROJECT / "docs/configuration.md").read_text()
+    page = (PROJECT / "docs/reference/settings.md").read_text()
     rows = [line.strip("|").split("|") for line in page.splitlines() if line.startswith("| `")]
     documented = {
         row[0].strip(" `"): (row[1].strip(), row[2].strip()) for row in rows if len(row) == 4
@@ -208,7 +208,7 @@ def clone_with(tmp_path: Path, seed: str, change: tuple[str, str]) -> Path:
         ("learners", ("128000", "128000.0"), "line 2: wrong context_tokens"),
         ("learners", ("llava_1_5_7b,", "LLaVA-1.5,"), "line 3: wrong learner"),
         ("learners", (",unknown,", ",perhaps,"),
-         r"wrong saw_mimic \(yes, no, unknown\)\. docs/add-a-learner\.md shows a row\."),
+         r"wrong saw_mimic \(yes, no, unknown\)\. docs/how-to/add-a-learner\.md shows a row\."),
         ("learners", ("usd_per_million_input", "usd"), "must have the columns learner, "),
         ("learners", (",0.15,0.60,", ",0.15,,"), "wrong usd_per_million_output"),
         ("learners", (",0.15,0.60,", ",,0.60,"), "wrong usd_per_million_output"),
@@ -263,7 +263,7 @@ def test_a_seed_as_excel_saves_it_is_the_same(tmp_path: Path, seed: str) -> None
     [
         (
             "{kind: image, rows: chest_xrays}",
-            r"row 5: wrong name \(missing\)\. docs/add-a-modality",
+            r"row 5: wrong name \(missing\)\. docs/how-to/add-a-modality",
         ),
         ("{name: CT, kind: image, rows: x}", "row 5: wrong name"),
         ("{name: 5, kind: image, rows: x}", "row 5: wrong name"),

@@ -380,7 +380,7 @@ def test_what_does_not_fit_loses_its_oldest_lines_and_the_row_counts_them(
 def test_the_page_on_adding_a_learner_does_what_it_says(
     own: Bench, chat: Chat, tmp_path: Path
 ) -> None:
-    page = (PROJECT / "docs/add-a-learner.md").read_text()
+    page = (PROJECT / "docs/how-to/add-a-learner.md").read_text()
     row, module = (re.search(rf"```{kind}\n(.*?)```", page, re.S)[1] for kind in ("csv", "python"))
     clone = tmp_path / "clone"
     for name in ("python", "profiles", "seeds"):
@@ -401,7 +401,7 @@ def test_the_page_on_adding_a_learner_does_what_it_says(
 
 
 def test_the_page_on_learners_does_what_it_says(own: Bench, chat: Chat, tmp_path: Path) -> None:
-    page = (PROJECT / "docs/learners.md").read_text()
+    page = (PROJECT / "docs/reference/learners.md").read_text()
     specs = learner_specs(PROJECT)
     named = re.findall(r"`(\w+)`", "".join(re.findall(r"^\| `.*$", page, re.M)))
     assert set(specs) <= set(named)

@@ -13,7 +13,7 @@ from bench import PROJECT, Bench, fault_tests
 from charthouse.cli import app
 
 BESIDE = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "benchmarks/README.md")
-PAGES = [*(PROJECT / name for name in BESIDE), *(PROJECT / "docs").glob("*.md")]
+PAGES = [*(PROJECT / name for name in BESIDE), *(PROJECT / "docs").rglob("*.md")]
 BLOCK = re.compile(r"```(\w*)\n(.*?)```", re.S)
 PREFIX = re.compile(r"^(\.venv/bin/)?(charthouse|dbt) ")
 
@@ -61,7 +61,7 @@ def test_the_tests_that_the_page_on_faults_names_are_there() -> None:
 
 
 def test_the_page_on_architecture_names_what_is_there() -> None:
-    page = (PROJECT / "docs/architecture.md").read_text()
+    page = (PROJECT / "docs/explanation/architecture.md").read_text()
     for path in re.findall(r"`((?:models|python|macros|tests)/[\w./]+)`", page):
         assert (PROJECT / path).exists(), path
 
@@ -83,7 +83,7 @@ def test_every_command_of_the_tool_is_on_a_page() -> None:
 
 
 def test_the_page_on_adding_a_task_does_what_it_says(bench: Bench, project: Path) -> None:
-    page = (PROJECT / "docs/add-a-task.md").read_text()
+    page = (PROJECT / "docs/how-to/add-a-task.md").read_text()
     row, model, described = (
         re.search(rf"```{kind}\n(.*?)```", page, re.S)[1] for kind in ("yaml", "sql", "yml")
     )
@@ -94,7 +94,7 @@ def test_the_page_on_adding_a_task_does_what_it_says(bench: Bench, project: Path
     (project / "models/marts/tasks/task_icu_stay_over_a_week.yml").write_text(described)
     bench.project = project
     assert bench.build("unit_test").code == 0
-    for line in command_lines(PROJECT / "docs/add-a-task.md"):
+    for line in command_lines(PROJECT / "docs/how-to/add-a-task.md"):
         words = shlex.split(PREFIX.sub("", line))
         if words[0] != "build":
             done = bench.charthouse(*words)

@@ -688,7 +688,7 @@ def test_a_warehouse_without_results_says_to_build_it(bench: Bench) -> None:
 
 
 def test_the_page_on_adding_an_encoder_does_what_it_says(bench: Bench, tmp_path: Path) -> None:
-    page = (PROJECT / "docs/add-an-encoder.md").read_text()
+    page = (PROJECT / "docs/how-to/add-an-encoder.md").read_text()
     row, module = (re.search(rf"```{kind}\n(.*?)```", page, re.S)[1] for kind in ("csv", "python"))
     for name in ("python", "macros", "models", "profiles", "seeds", "tests"):
         shutil.copytree(PROJECT / name, tmp_path / "clone" / name)

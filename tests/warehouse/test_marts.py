@@ -461,7 +461,7 @@ def test_another_window_reads_no_raw_chartevents(bench: Bench) -> None:
 
 
 def test_seeds_may_be_edited(bench: Bench, project: Path) -> None:
-    """As docs/configuration.md says, with every test of the build: the unit tests too."""
+    """As docs/reference/settings.md says, with every test of the build: the unit tests too."""
     bench.project = project
     seeds = project / "seeds"
 

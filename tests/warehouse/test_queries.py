@@ -1,4 +1,4 @@
-"""docs/queries.sql runs as it stands, and docs/data-dictionary.md is not stale."""
+"""docs/reference/queries.sql runs as it stands, and docs/reference/tables.md is not stale."""
 
 import re
 from pathlib import Path
@@ -13,7 +13,7 @@ from shown import ARMS, BASE, shown_warehouse
 
 QUERIES = {
     int(found[1]): (found[2], query)
-    for query in re.split(r";\n", (PROJECT / "docs/queries.sql").read_text())
+    for query in re.split(r";\n", (PROJECT / "docs/reference/queries.sql").read_text())
     if (found := re.search(r"^-- (\d+)\. (.+)$", query, flags=re.MULTILINE))
 }
 

@@ -127,13 +127,13 @@ def add_to_registry(project: Path, registry: str, row: str) -> None:
 
 
 def page_files(page: str) -> dict[str, str]:
-    """Path to the content of each file that a page of docs/ has in full."""
-    text = (PROJECT / f"docs/{page}.md").read_text()
+    """Path to the content of each file that a page of docs/how-to has in full."""
+    text = (PROJECT / f"docs/how-to/{page}.md").read_text()
     return dict(re.findall(r"`(models/\S+)`.*?\n```\w+\n(.*?)```", text, re.S))
 
 
 def row_of(page: str) -> str:
-    found = re.search(r"```yaml\n(.*?)```", (PROJECT / f"docs/{page}.md").read_text(), re.S)
+    found = re.search(r"```yaml\n(.*?)```", (PROJECT / f"docs/how-to/{page}.md").read_text(), re.S)
     assert found
     return found[1]
 
@@ -207,7 +207,7 @@ def test_the_page_on_adding_a_modality_does_what_it_says(with_labs: Bench, proje
         " where modality = 'labs' group by all"
     ) == [("labs", with_rows)]
     for line in re.findall(
-        r"^charthouse .*", (PROJECT / "docs/add-a-modality.md").read_text(), re.M
+        r"^charthouse .*", (PROJECT / "docs/how-to/add-a-modality.md").read_text(), re.M
     ):
         run(bench, *shlex.split(line)[1:])
     arm = "structured[vitals_summary]+labs[vitals_summary]"

@@ -24,7 +24,7 @@ VarsOption = Annotated[
     typer.Option(
         "--vars",
         metavar="YAML",
-        help="Settings, as '{window_end_hours: 48}' (docs/configuration.md).",
+        help="Settings, as '{window_end_hours: 48}' (docs/reference/settings.md).",
     ),
 ]
 

@@ -71,7 +71,7 @@ def modalities(project: Path) -> tuple[Modality, ...]:
             adapter,
             _with_usual(row, position) if isinstance(row, Mapping) else row,
             f"dbt_project.yml, vars.modalities, row {position}",
-            "docs/add-a-modality.md shows a row.",
+            "docs/how-to/add-a-modality.md shows a row.",
             declared["modality_kinds"],
         )
         for position, row in enumerate(declared["modalities"], start=1)

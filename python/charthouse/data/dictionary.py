@@ -1,4 +1,4 @@
-"""Writes docs/data-dictionary.md from dbt's manifest: every table that people query, by column.
+"""Writes docs/reference/tables.md from dbt's manifest: every table that people query, by column.
 
 Run ``python -m charthouse.data.dictionary``. A test fails while the page is out of date.
 """
@@ -15,7 +15,7 @@ from charthouse.core.errors import CharthouseError
 from charthouse.core.project import project_dir
 from charthouse.core.registry import seed_rows
 
-PAGE = "docs/data-dictionary.md"
+PAGE = "docs/reference/tables.md"
 SCHEMAS = {
     "seeds": "What a clinician would edit, as CSV files in `seeds/`.",
     "marts": "What people query: the cohort and its data.",

@@ -5,7 +5,8 @@ names the host in CHARTHOUSE_APPROVED_HOSTS. Open data may be shared by their li
 of people: where they go is named in the same way. Loopback is always allowed; synthetic data may go
 anywhere, but beyond loopback nothing goes without TLS.
 Encoders and learners reach the network through `guarded_client` alone (charthouse.net.guarded_http
-checks every request; a test proves that no module goes around it). docs/security.md is for users.
+checks every request; a test proves that no module goes around it). docs/explanation/security.md is
+for users.
 """
 
 import ipaddress
@@ -136,7 +137,7 @@ class Guard:
         )
         return (
             f"{place}: refused, nothing was sent: {why}. {terms} {APPROVED_HOSTS}={place}, with"
-            " https (docs/security.md)."
+            " https (docs/explanation/security.md)."
         )
 
 

@@ -1,7 +1,7 @@
 """CXR-Foundation: the vectors that PhysioNet released, or the model run here.
 
 Sellergren et al. 2022 (Radiology) for the released vectors; Xu et al. 2023 (ELIXR) for the model
-that can be had today. docs/cxr-foundation.md shows how to set up either.
+that can be had today. docs/how-to/cxr-foundation.md shows how to set up either.
 """
 
 import io
@@ -121,7 +121,7 @@ def _released() -> Path | None:
     if not Path(folder, "files").is_dir():
         raise CharthouseError(
             f"{RELEASED_ROOT}: {folder} has no folder files/ with "
-            "pNN/pSUBJECT/sSTUDY/DICOM.tfrecord below it (docs/cxr-foundation.md)."
+            "pNN/pSUBJECT/sSTUDY/DICOM.tfrecord below it (docs/how-to/cxr-foundation.md)."
         )
     return Path(folder)
 
@@ -138,7 +138,7 @@ def _python() -> str:
             "CXR-Foundation needs CHARTHOUSE_CXR_EMBEDDINGS (folder of PhysioNet's "
             "image-embeddings-mimic-cxr 1.0, with files/ in it) or, to run google/cxr-foundation "
             "itself, CHARTHOUSE_CXR_PYTHON (a python that has TensorFlow: make cxr-env). "
-            "See docs/cxr-foundation.md."
+            "See docs/how-to/cxr-foundation.md."
         )
     return python
 

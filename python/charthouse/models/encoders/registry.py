@@ -41,7 +41,7 @@ def encoder_specs(project: Path) -> dict[str, EncoderSpec]:
         project,
         "encoders",
         EncoderRow,
-        mend="docs/add-an-encoder.md shows a row.",
+        mend="docs/how-to/add-an-encoder.md shows a row.",
         context=modality_kinds(project),
     ):
         for place, modality in enumerate(of_kind.get(row.kind, ())):

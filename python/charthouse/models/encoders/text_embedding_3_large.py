@@ -1,7 +1,8 @@
 """Text-Embedding-3-Large of OpenAI, by its API or Azure's, or a server that speaks it.
 
 OpenAI 2024, "New embedding models and API updates". Every request passes the data-use guard: on
-credentialed data this runs only against an approved host or this machine (docs/security.md).
+credentialed data this runs only against an approved host or this machine
+(docs/explanation/security.md).
 """
 
 import math

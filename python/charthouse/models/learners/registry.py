@@ -73,7 +73,9 @@ def learner_specs(project: Path) -> dict[str, LearnerSpec]:
         >>> learner_specs(project_dir())["gemma3_4b"].family
         'gemma3'
     """
-    specs = read_seed(project, "learners", LearnerSpec, mend="docs/add-a-learner.md shows a row.")
+    specs = read_seed(
+        project, "learners", LearnerSpec, mend="docs/how-to/add-a-learner.md shows a row."
+    )
     return {spec.learner: spec for spec in specs}
 
 
