@@ -12,7 +12,7 @@ demo: export CHARTHOUSE_WAREHOUSE := data/demo.duckdb
 
 TENSORFLOW ?= tensorflow-cpu==2.21.0
 
-.PHONY: demo test coverage check faults lint lint-types lint-rest docs cxr-env clean
+.PHONY: demo test coverage check faults lint lint-types lint-rest docs site cxr-env clean
 .DEFAULT_GOAL := demo
 
 # Encoders that need no weights.
@@ -63,6 +63,10 @@ lint-rest: .venv/installed
 docs: demo
 	CHARTHOUSE_WAREHOUSE=data/demo.duckdb $(BIN)/dbt docs generate --static --profiles-dir profiles
 
+## the pages of docs/ as a site: site/index.html. A link that leads nowhere is an error
+site: .venv/installed
+	$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going -c docs . site
+
 # torch first and with its dependencies (on a machine with the registry's CUDA build they are
 # libraries that it cannot be imported without), everything else exactly as locked.
 .venv/installed: requirements.lock pyproject.toml
@@ -82,4 +86,4 @@ cxr-env: .venv-cxr/installed
 	touch $@
 
 clean:
-	rm -rf .venv .venv-cxr target logs data/synthetic-* data/demo.duckdb* data/report
+	rm -rf .venv .venv-cxr target logs site data/synthetic-* data/demo.duckdb* data/report

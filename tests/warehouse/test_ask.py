@@ -400,13 +400,14 @@ def test_the_page_on_adding_a_learner_does_what_it_says(
         assert f"would put {2 * len(stays_of_test(own))} questions to" in done.stdout
 
 
-def test_the_page_on_learners_does_what_it_says(own: Bench, chat: Chat, tmp_path: Path) -> None:
-    page = (PROJECT / "docs/reference/learners.md").read_text()
+def test_the_pages_on_learners_do_what_they_say(own: Bench, chat: Chat, tmp_path: Path) -> None:
     specs = learner_specs(PROJECT)
-    named = re.findall(r"`(\w+)`", "".join(re.findall(r"^\| `.*$", page, re.M)))
+    listed = (PROJECT / "docs/reference/learners.md").read_text()
+    named = re.findall(r"`(\w+)`", "".join(re.findall(r"^\| `.*$", listed, re.M)))
     assert set(specs) <= set(named)
     families = {spec.family for spec in specs.values()}
     assert families <= set(named)
+    page = (PROJECT / "docs/how-to/ask-learners.md").read_text()
     put(own, chat, conditions=["full", "text_only"])
     query = re.search(r"```sql\n(.*?)```", page, re.S)[1]
     rows = own.sql(query)

@@ -117,6 +117,8 @@ WANTS = {
     "charthouse embed --encoder text_embedding_3_large": "OPENAI_API_KEY",
     "charthouse predict --arm 'structured[gru,moment]+text[radbert]' --fusion late --fusion gated":
         "charthouse embed --encoder",
+    "charthouse predict --arm 'structured[gru]+text[radbert]' --dry-run":
+        "charthouse embed --encoder",
     "charthouse explain 30001234 --task in_hospital_mortality": "30001234",
 }  # fmt: skip
 """What a command says where its weights, key or stay are not here."""

@@ -4,6 +4,7 @@ import contextlib
 import os
 import random
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -687,8 +688,10 @@ def test_a_warehouse_without_results_says_to_build_it(bench: Bench) -> None:
     assert bench.charthouse("encoders").returncode == 0
 
 
-def test_the_page_on_adding_an_encoder_does_what_it_says(bench: Bench, tmp_path: Path) -> None:
-    page = (PROJECT / "docs/how-to/add-an-encoder.md").read_text()
+def test_the_tutorial_on_a_model_of_ones_own_does_what_it_says(
+    bench: Bench, tmp_path: Path
+) -> None:
+    page = (PROJECT / "docs/tutorial/your-model.md").read_text()
     row, module = (re.search(rf"```{kind}\n(.*?)```", page, re.S)[1] for kind in ("csv", "python"))
     for name in ("python", "macros", "models", "profiles", "seeds", "tests"):
         shutil.copytree(PROJECT / name, tmp_path / "clone" / name)
@@ -699,10 +702,13 @@ def test_the_page_on_adding_an_encoder_does_what_it_says(bench: Bench, tmp_path:
     bench.project = tmp_path / "clone"
     bench.environment["PYTHONPATH"] = str(tmp_path / "clone/python")
     assert bench.build(*UNTESTED).code == 0
+    said = {}
     for command in re.findall(r"^charthouse (.*)$", page, re.M):
-        done = bench.charthouse(*command.split())
+        done = bench.charthouse(*shlex.split(command))
         assert done.returncode == 0, done.stderr
-    assert "last_hour" in done.stdout and "done" in done.stdout
+        said[command.split()[0]] = done.stdout
+    assert re.search(r"last_hour .* done", said["encoders"])
+    assert "structured[last_hour]" in said["leaderboard"]
     query = re.search(r"```sql\n(.*?)```", page, re.S)[1]
     first = "select avg(value) from marts.vitals_hourly where variable = 'abp_diastolic'"
     of_train = f"{first} and hour = 23 and stay_id in"
@@ -712,6 +718,10 @@ def test_the_page_on_adding_an_encoder_does_what_it_says(bench: Bench, tmp_path:
     state = "select state, encoded from reports.encoders where encoder = 'last_hour'"
     with_vitals = bench.one("select count(*) from marts.cohort where has_vitals")
     assert bench.sql(state) == [("done", with_vitals)]
+    assert bench.sql(
+        "select distinct question from reports.comparisons where arm = 'structured[last_hour]'"
+        " and other_arm = 'structured[demographics]' and metric = 'auroc'"
+    )
 
 
 class FitsOnTest(Toy, FittedEncoder):

@@ -892,8 +892,8 @@ def test_a_stays_vector_is_read_for_that_stay_alone(evaluated: Bench) -> None:
 
 
 def test_a_cell_of_the_leaderboard_goes_back_to_its_rows_by_one_query(evaluated: Bench) -> None:
-    """The queries of results.md; and the cell's AUROC, computed from the rows it leads to."""
-    page = (PROJECT / "docs/reference/results.md").read_text()
+    """The queries of read-results.md; and the cell's AUROC, computed from the rows it leads to."""
+    page = (PROJECT / "docs/how-to/read-results.md").read_text()
     helping, back = (part.split("```")[0] for part in page.split("```sql")[1:3])
     assert {row[2] for row in evaluated.sql(helping)} == {f"{BEST}+image[pixel_pca]", ALL}
     rows = evaluated.sql(back)

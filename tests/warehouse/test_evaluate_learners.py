@@ -210,8 +210,8 @@ def all_agree(bench: Bench) -> float:
 
 
 def test_a_figure_goes_back_to_its_answers_and_stays_by_one_query(scored: Bench) -> None:
-    """The queries of results.md; accuracy and AUROC are computed from what they lead to."""
-    page = (PROJECT / "docs/reference/results.md").read_text()
+    """The queries of read-results.md; accuracy and AUROC are computed from what they lead to."""
+    page = (PROJECT / "docs/how-to/read-results.md").read_text()
     section = page.split("## Multimodal learners")[1].split("\n## ")[0]
     uses, back = (part.split("```")[0] for part in section.split("```sql")[1:])
     assert {row[1:3] for row in scored.sql(uses)} == {

@@ -137,7 +137,7 @@ class Guard:
         )
         return (
             f"{place}: refused, nothing was sent: {why}. {terms} {APPROVED_HOSTS}={place}, with"
-            " https (docs/explanation/security.md)."
+            " https (docs/how-to/approve-a-host.md)."
         )
 
 

@@ -247,7 +247,7 @@ def _key(address: Address, model: str) -> str:
         if address.is_loopback:
             return NO_KEY
         raise CharthouseError(
-            f"{model} needs a key: set {address.key_variable} (docs/explanation/security.md)."
+            f"{model} needs a key: set {address.key_variable} (docs/how-to/approve-a-host.md)."
         )
     if not (key.isascii() and key.isprintable() and " " not in key):
         # caught here: the HTTP library would quote it in its error

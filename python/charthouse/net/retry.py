@@ -32,7 +32,7 @@ _PASSING = frozenset({408, 409, 429})  # and 5xx
 # services echo parts of keys and of inputs.
 _NO_MONEY = frozenset({"insufficient_quota", "billing_hard_limit_reached"})
 _FATAL = {
-    401: "refused the key. Correct it (docs/explanation/security.md)",
+    401: "refused the key. Correct it (docs/how-to/approve-a-host.md)",
     403: "lets this key not use the model. Ask for the right, or take another key",
     404: "knows no such model, deployment or path. Correct the address or the name",
 }

@@ -2,7 +2,7 @@
 
 OpenAI 2024, "New embedding models and API updates". Every request passes the data-use guard: on
 credentialed data this runs only against an approved host or this machine
-(docs/explanation/security.md).
+(docs/how-to/approve-a-host.md).
 """
 
 import math
