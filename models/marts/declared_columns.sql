@@ -1,4 +1,4 @@
--- Every column that a contract or the yml of a seed declares, and whether it holds free text: what a published copy of credentialed data
+-- Every column that a contract or the yml of a seed declares, and whether it holds free text: what a published copy of real patients
 -- leaves out, as it does what nobody has declared. It goes by the yml beside each model, as the build has read it.
 -- Grain: one row per schema, table and column.
 {{ config(materialized='view') }}

@@ -314,3 +314,9 @@ def test_no_file_is_secret_data_or_names_a_machine() -> None:
         path = Path(PROJECT / name)
         if path.exists() and path.suffix in (".py", ".md", ".sql", ".yml", ".toml", ".lock", ""):
             assert not machine.search(path.read_text()), name
+
+
+def test_no_description_says_credentialed_where_it_means_all_real_patients() -> None:
+    """Open data are of real patients too: what holds for both is not said of one of them."""
+    words = {path: path.read_text() for path in (PROJECT / "models").rglob("*.yml")}
+    assert not [path for path, text in words.items() if "credentialed data" in text]

@@ -200,7 +200,7 @@ def test_it_says_when_it_was_made_and_of_what(own: Bench) -> None:
 # Free text
 
 
-def mark(own: Bench, *, is_synthetic: bool) -> None:
+def mark(own: Bench, *, is_synthetic: bool, data_kind: str | None = None) -> None:
     """A word stands wherever somebody's words stand."""
     with duckdb.connect(str(own.warehouse)) as database:
         database.execute(f"update marts.radiology_reports set text = text || ' {MARK}'")
@@ -214,6 +214,8 @@ def mark(own: Bench, *, is_synthetic: bool) -> None:
         )
         for table in ("marts.cohort_definition", "results.runs"):
             database.execute(f"update {table} set is_synthetic = {is_synthetic}")
+        kind = data_kind or ("synthetic" if is_synthetic else "credentialed")
+        database.execute("update marts.cohort_definition set data_kind = $1", [kind])
 
 
 def holders(out: Path) -> set[str]:
@@ -303,17 +305,22 @@ def test_what_is_of_ones_own_is_not_judged_by_a_run_nor_by_its_schema(own: Bench
 
 
 @pytest.mark.parametrize(
-    ("is_synthetic", "with_text", "expected"),
-    [(False, False, set()), (False, True, WORDS), (True, False, WORDS)],
-)
-def test_free_text_of_credentialed_data_stays_behind(
-    own: Bench, is_synthetic: bool, with_text: bool, expected: set[str]
+    ("data_kind", "with_text", "expected"),
+    [
+        ("credentialed", False, set()), ("credentialed", True, WORDS),
+        ("open", False, set()), ("open", True, WORDS), ("synthetic", False, WORDS),
+    ],
+)  # fmt: skip
+def test_free_text_of_real_patients_stays_behind(
+    own: Bench, data_kind: str, with_text: bool, expected: set[str]
 ) -> None:
-    mark(own, is_synthetic=is_synthetic)
+    """Of open data too, which nothing calls credentialed."""
+    mark(own, is_synthetic=data_kind == "synthetic", data_kind=data_kind)
     out, said = published(own, embeddings=True, with_text=with_text)
     assert holders(out) == expected
     assert any("free text is left out" in line for line in said) == (not expected)
-    assert MARK not in "".join(said)
+    assert MARK not in "".join(said) and "credentialed" not in "".join(said)
+    assert said[0].startswith("OPEN DATA: ") == (data_kind == "open")
     # what is no text is there all the same
     assert sql(out, "select count(note_id) from marts.radiology_reports")[0][0] == own.one(
         "select count(*) from marts.radiology_reports"

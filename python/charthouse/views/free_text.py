@@ -1,4 +1,4 @@
-"""What somebody wrote about a patient: what a published copy of credentialed data is without.
+"""What somebody wrote about a patient: what a published copy of real patients is without.
 
 Columns say so in the yml beside their model (`config: {meta: {free_text: true}}`), and the build
 notes it in marts.declared_columns. What no contract declares is left out too: nobody has said what

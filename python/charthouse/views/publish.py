@@ -249,7 +249,7 @@ def _tables(
         db: of open_copy.
         options: what the user asked.
         schemas: those that are copied.
-        texts: what is not copied of credentialed data.
+        texts: what is not copied of real patients.
         of_cohort: whether what is of the present cohort keeps its text.
     """
     found = db.execute(
