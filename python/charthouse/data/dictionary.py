@@ -21,7 +21,7 @@ SCHEMAS = {
     "marts": "What people query: the cohort and its data.",
     "embeddings": "Vectors, by stay: one table an encoder besides these, with its name.",
     "results": "What the jobs write: every run, failed ones too, on every cohort.",
-    "reports": "Views over the results that stand, those of the present cohort.",
+    "reports": "Views over the current results, those of the present cohort.",
 }
 HEAD = """# Data dictionary
 
