@@ -5,12 +5,9 @@ once as text; a row is then four references joined by commas, and the joined Arr
 CSV itself. That is several times faster than formatting columns.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from charthouse.synth import vital_signs as vs
+from charthouse.synth.csv_gz import GzipWriter
 from charthouse.synth.filler_items import FILLER_ITEMS
-from charthouse.synth.gzip_writer import GzipWriter
 from charthouse.synth.population import DAY, HOUR, NO_TIME, Ints, Population
 from charthouse.synth.random_streams import RandomStream, rng_for
 from charthouse.synth.vital_sign_rows import (
@@ -28,6 +25,9 @@ from charthouse.synth.vital_sign_rows import (
     plan_charting,
     plan_planted_values,
 )
+
+Outliers = dict[int, Counter[float]]
+"""Rows of each itemid with exactly a planted value."""
 
 HEADER = (
     b"subject_id,hadm_id,stay_id,caregiver_id,charttime,storetime,"
@@ -40,27 +40,6 @@ NURSES = 4
 LUT = 1 << 16  # draws by table: a 16-bit random number picks the entry
 
 
-@dataclass
-class ChartTruth:
-    """Counts of what was written, checked by reading the files back."""
-
-    rows: int = 0
-    vital_rows: int = 0
-    celsius_rows: int = 0
-    celsius_stays: int = 0
-    null_valuenum_rows: int = 0
-    duplicate_rows: int = 0
-    ett_rows: int = 0
-    second_line_rows: int = 0
-    null_storetime_rows: int = 0
-    stored_before_charted_rows: int = 0
-    rows_before_intime: int = 0
-    rows_after_outtime: int = 0
-    stays_without_vitals: int = 0
-    stays_with_arterial_pressure: int = 0
-    outliers: dict[int, Counter[float]] = field(default_factory=dict)
-
-
 class _Endings:
     """Ready-made text 'itemid,value,valuenum,valueuom,warning' for every possible row."""
 
@@ -69,11 +48,10 @@ class _Endings:
         self.first = np.zeros(len(vs.VITAL_SIGNS), np.int64)
         self.width = np.zeros(len(vs.VITAL_SIGNS), np.int64)
         for place, sign in enumerate(vs.VITAL_SIGNS):
-            self.first[place] = len(texts) - sign.lowest
-            self.width[place] = sign.highest - sign.lowest + 1
-            values = range(sign.lowest, sign.highest + 1)
+            self.first[place] = len(texts) - sign.hundredths[0]
+            self.width[place] = len(sign.hundredths)
             for null in (False, True):
-                texts.extend(_vital_ending(sign, value, null) for value in values)
+                texts.extend(_vital_ending(sign, value, null) for value in sign.hundredths)
         start = len(texts)
         weights: list[float] = []
         for item in FILLER_ITEMS:
@@ -123,8 +101,7 @@ def _storetime_delays() -> Ints:
 
 def _normal_quantile(p: np.ndarray) -> np.ndarray:
     """Standard normal quantiles, close enough for delays (Tukey's lambda, 0.14)."""
-    result: np.ndarray = (p**0.14 - (1 - p) ** 0.14) / 0.1975
-    return result
+    return np.asarray((p**0.14 - (1 - p) ** 0.14) / 0.1975)
 
 
 def write_chartevents(
@@ -134,23 +111,21 @@ def write_chartevents(
     seed: int,
     pool: ThreadPoolExecutor,
     done: Callable[[int], None],
-) -> ChartTruth:
-    """Write the table; returns the counts of what is in it.
+) -> tuple[Counter[str], Outliers]:
+    """Write the table, with ``rows_per_stay`` rows a stay on average, filler included.
 
-    Args:
-        path: The .csv.gz to write.
-        population: Who is in the data.
-        rows_per_stay: Mean number of rows a stay, filler included.
-        seed: Seed of the run.
-        pool: Threads for compression.
-        done: Called after every chunk with the number of stays written.
+    ``done`` is called after every chunk with the number of stays written.
+
+    Returns:
+        Counts of what was written, planted effects among them, and of the planted values.
     """
     stays = population.stays
     charting = plan_charting(stays, seed)
     plants = plan_planted_values(stays, charting, seed)
     target = np.rint(rows_per_stay * stays.seconds / stays.seconds.mean()).astype(np.int64)
     endings, delays = _Endings(), _storetime_delays()
-    truth = ChartTruth()
+    counts: Counter[str] = Counter()
+    outliers: Outliers = {sign.itemid: Counter() for sign in vs.VITAL_SIGNS}
     with GzipWriter(path, pool) as out:
         out.write(HEADER)
         for chunk, chosen in enumerate(cut_by_hours(stays.seconds)):
@@ -173,9 +148,16 @@ def write_chartevents(
             beginnings = _row_beginnings(rng, population, chosen)
             out.write(_join(beginnings, beginning, charttime, storetime, endings.texts, ending))
 
-            _count(truth, rows, vital_count, charttime, storetime, intime[stay], outtime[stay])
+            counts["rows"] += len(stay)
+            _count_vitals(counts, outliers, rows)
+            early = (storetime < charttime) & (storetime != NO_TIME)
+            counts["null_storetime_rows"] += int((storetime == NO_TIME).sum())
+            counts["stored_before_charted_rows"] += int(early.sum())
+            counts["rows_before_intime"] += int((charttime < intime[stay]).sum())
+            counts["rows_after_outtime"] += int((charttime > outtime[stay]).sum())
+            counts["stays_without_vitals"] += int((vital_count == 0).sum())
             done(chosen.stop)
-    return truth
+    return counts, outliers
 
 
 def cut_by_hours(seconds: Ints) -> Iterator[slice]:
@@ -244,39 +226,22 @@ def _time_text(seconds: Ints) -> pa.StringArray:
     return times.cast(pa.string()).fill_null("")
 
 
-def _count(
-    truth: ChartTruth,
-    rows: VitalRows,
-    vital_count: Ints,
-    charttime: Ints,
-    storetime: Ints,
-    intime: Ints,
-    outtime: Ints,
-) -> None:
-    """Add one chunk to the counts; times are those of all its rows, in order."""
+def _count_vitals(counts: Counter[str], outliers: Outliers, rows: VitalRows) -> None:
+    """Add the rows of one chunk."""
     celsius = rows.sign == vs.INDEX[vs.TEMP_C]
     second_line = np.isin(rows.sign, [vs.INDEX[item] for item in vs.SECOND_LINE])
     arterial = second_line | (rows.sign == vs.INDEX[vs.ABP_SYS])
-    truth.rows += len(charttime)
-    truth.vital_rows += len(rows.stay)
-    truth.celsius_rows += int(celsius.sum())
-    truth.second_line_rows += int(second_line.sum())
-    truth.celsius_stays += len(np.unique(rows.stay[celsius]))
-    truth.null_valuenum_rows += int(rows.null.sum())
-    truth.duplicate_rows += int(rows.duplicate.sum())
-    truth.null_storetime_rows += int((storetime == NO_TIME).sum())
-    early = (storetime < charttime) & (storetime != NO_TIME)
-    truth.stored_before_charted_rows += int(early.sum())
-    truth.rows_before_intime += int((charttime < intime).sum())
-    truth.rows_after_outtime += int((charttime > outtime).sum())
-    truth.stays_without_vitals += int((vital_count == 0).sum())
-    truth.stays_with_arterial_pressure += len(np.unique(rows.stay[arterial]))
+    tube = (rows.hundredths == vs.ETT) & (rows.sign == vs.INDEX[vs.GCS_VERBAL])
+    counts["vital_rows"] += len(rows.stay)
+    counts["celsius_rows"] += int(celsius.sum())
+    counts["celsius_stays"] += len(np.unique(rows.stay[celsius]))
+    counts["null_valuenum_rows"] += int(rows.null.sum())
+    counts["duplicate_rows"] += int(rows.duplicate.sum())
+    counts["no_response_ett_rows"] += int((tube & ~rows.null).sum())
+    counts["second_line_rows"] += int(second_line.sum())
+    counts["stays_with_arterial_pressure"] += len(np.unique(rows.stay[arterial]))
+    charted = np.where(tube, 100, rows.hundredths)  # MIMIC scores it as 1
     for place, sign in enumerate(vs.VITAL_SIGNS):
-        values = rows.hundredths[(rows.sign == place) & ~rows.null]
-        counted = truth.outliers.setdefault(sign.itemid, Counter())
-        if sign.itemid == vs.GCS_VERBAL:
-            tube = values == vs.ETT
-            truth.ett_rows += int(tube.sum())
-            values = np.where(tube, 100, values)
+        values = charted[(rows.sign == place) & ~rows.null]
         for value in sign.planted:
-            counted[value] += int((values == round(value * 100)).sum())
+            outliers[sign.itemid][value] += int((values == round(value * 100)).sum())

@@ -3,25 +3,18 @@
 Itemids, labels and categories are MIMIC-IV's own; shares are rough.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class FillerItem:
-    """One itemid with the values it takes, most frequent first.
-
-    Attributes:
-        weight: Relative number of rows.
-        choices: Charted texts; for ``numeric`` items, texts of numbers.
-    """
+    """One itemid with the values it takes, most frequent first."""
 
     itemid: int
     label: str
     category: str
-    weight: float
-    choices: tuple[str, ...]
+    weight: float  # relative number of rows
+    choices: tuple[str, ...]  # as charted; of `numeric` items, texts of numbers
     unit: str = ""
     param_type: str = "Text"
 
@@ -41,13 +34,8 @@ _PULSES = ("Easily Palpable", "Weak Palpable", "Doppler", "Not Applicable", "Abs
 _DONE = ("1",)
 _PUPILS = ("2 mm", "3 mm", "4 mm", "Pinpoint", "5 mm", "6 mm")
 _REACTION = ("Brisk", "Sluggish", "Non-reactive", "Unable to assess")
-_STRENGTH = (
-    "Normal strength",
-    "Lifts against gravity - no resistance",
-    "Lifts - falls back",
-    "Moves on bed",
-    "No movement",
-)
+_STRENGTH = ("Normal strength", "Lifts against gravity - no resistance", "Lifts - falls back",
+             "Moves on bed", "No movement")  # fmt: skip
 _SKIN, _RT, _TX = "Skin - Assessment", "Respiratory", "Treatments"
 _PS, _NR, _LB, _AL = "Pain/Sedation", "Neurological", "Labs", "Alarms"
 _F = FillerItem

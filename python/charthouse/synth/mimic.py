@@ -1,9 +1,32 @@
-"""The synthetic MIMIC, in one call."""
+"""The synthetic MIMIC, in one call: all of it or nothing."""
 
+import errno
+import json
+import os
+import shutil
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from charthouse.synth.version import SynthProgress
+from charthouse.core.errors import CharthouseError
+from charthouse.core.synthetic_marker import MARKER, write_marker
+from charthouse.synth.chartevents import write_chartevents
+from charthouse.synth.notes import write_discharge, write_radiology
+from charthouse.synth.patient_tables import write_items, write_population
+from charthouse.synth.population import build_population
+from charthouse.synth.schedule import plan_reports, plan_summaries
+from charthouse.synth.studies import draw_images, draw_studies
+from charthouse.synth.truth import GENERATOR_VERSION, gather_truth
+from charthouse.synth.vital_sign_rows import plan_charting
+from charthouse.synth.xrays import write_cxr_tables, write_pictures
+
+FOLDERS = ("mimic-iv/hosp", "mimic-iv/icu", "mimic-iv-note/note", "mimic-cxr")
+LEAST_PIXELS = 32  # below this the picture cannot hold the word in its corner
+MOST_STAYS = 10_000_000  # some 100 times MIMIC-IV; a stay_id has eight digits
+
+SynthProgress = Callable[[str, int, int], None]
+"""Called as ``progress(label, done, total)``."""
 
 
 def write_synthetic_mimic(
@@ -14,7 +37,7 @@ def write_synthetic_mimic(
     rows_per_stay: float = 4286.0,
     image_pixels: int = 256,
     threads: int | None = None,
-    progress: SynthProgress | None = None,
+    progress: SynthProgress = lambda label, done, total: None,
 ) -> dict[str, Any]:
     """Write a synthetic MIMIC-IV, MIMIC-IV-Note and MIMIC-CXR below ``out``.
 
@@ -29,7 +52,7 @@ def write_synthetic_mimic(
             rows that no model uses; the vital signs are the same for the same seed.
         image_pixels: Width and height of the JPGs in pixels; 0 writes their metadata only.
         threads: Threads for compression and pictures; None means one per core.
-        progress: Called as ``progress(label, done, total)``.
+        progress: Called with what is being written, and how much of it is done.
 
     Returns:
         The planted effects, as in ``SYNTHETIC.json``.
@@ -48,14 +71,136 @@ def write_synthetic_mimic(
         >>> truth["patients"] <= 5
         True
     """
-    from charthouse.synth.write import write_all
+    _check_arguments(stays, seed, rows_per_stay, image_pixels)
+    _check_target(out := Path(out))
+    out = out.resolve()
+    partial = out.with_name(f".{out.name}.partial")
+    settings: dict[str, Any] = {
+        "seed": seed,
+        "stays": stays,
+        "rows_per_stay": rows_per_stay,
+        "image_pixels": image_pixels,
+    }
+    try:
+        shutil.rmtree(partial, ignore_errors=True)
+        for folder in FOLDERS:
+            (partial / folder).mkdir(parents=True)
+        with ThreadPoolExecutor(threads or os.cpu_count() or 1) as pool:
+            truth = _write_parts(partial, settings, pool, progress)
+        # Replaces an empty folder, and fails if something has been put into it meanwhile.
+        partial.replace(out)
+    except OSError as error:
+        raise CharthouseError(_explain(error, out)) from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return truth
 
-    return write_all(
-        Path(out),
-        stays=stays,
-        seed=seed,
-        rows_per_stay=rows_per_stay,
-        image_pixels=image_pixels,
-        threads=threads,
-        progress=progress or (lambda label, done, total: None),
+
+def _write_parts(
+    root: Path, settings: dict[str, Any], pool: ThreadPoolExecutor, progress: SynthProgress
+) -> dict[str, Any]:
+    """Write every file below ``root``, truths last."""
+    stays, seed, pixels = settings["stays"], settings["seed"], settings["image_pixels"]
+    progress("patients and stays", 0, stays)
+    population = build_population(stays, seed)
+    studies = draw_studies(population, seed)
+    images = draw_images(studies, seed)
+    reports = plan_reports(population, studies, seed)
+    summaries = plan_summaries(population, seed)
+    patients = population.patients
+    progress("patients and stays", stays, stays)
+
+    written = write_population(root / "mimic-iv", population, pool)
+    rows = {f"mimic-iv/{name}": count for name, count in written.items()}
+    rows["mimic-iv/icu/d_items.csv.gz"] = write_items(root / "mimic-iv/icu/d_items.csv.gz", pool)
+    counts, outliers = write_chartevents(
+        root / "mimic-iv/icu/chartevents.csv.gz",
+        population,
+        settings["rows_per_stay"],
+        seed,
+        pool,
+        done=lambda done: progress("chart events", done, stays),
     )
+    rows["mimic-iv/icu/chartevents.csv.gz"] = counts["rows"]
+
+    note = root / "mimic-iv-note/note"
+    for done in write_radiology(note, population, reports, seed, pool):
+        progress("radiology reports", done, len(reports))
+    for done in write_discharge(note, population, summaries, seed, pool):
+        progress("discharge summaries", done, len(summaries))
+    of_notes = {"radiology": len(reports), "radiology_detail": 2 * len(reports)}
+    of_notes |= dict.fromkeys(("discharge", "discharge_detail"), len(summaries))
+    rows |= {f"mimic-iv-note/note/{name}.csv.gz": count for name, count in of_notes.items()}
+
+    cxr = root / "mimic-cxr"
+    written = write_cxr_tables(cxr, patients, studies, images, pixels, seed, pool)
+    rows |= {f"mimic-cxr/{name}": count for name, count in written.items()}
+    if pixels:
+        for done in write_pictures(cxr, patients, studies, images, pixels, seed, pool):
+            progress("X-ray pictures", done, len(images))
+
+    has_vitals = plan_charting(population.stays, seed).vitals
+    truth = gather_truth(
+        population,
+        counts,
+        outliers,
+        has_vitals,
+        studies,
+        images,
+        reports,
+        summaries,
+        rows,
+        settings,
+    )
+    for folder in ("mimic-iv", "mimic-iv-note", "mimic-cxr"):
+        write_marker(
+            root / folder,
+            "Synthetic data: nothing in this folder is, or is derived from, a real patient.\n"
+            f"Made by the Charthouse synthetic MIMIC generator {GENERATOR_VERSION} with "
+            f"{stays} ICU stays and seed {seed}.\n"
+            "Files that are added or changed are not synthetic, and all here then count as real;"
+            f" to see which: sha256sum -c {MARKER}",
+            pool,
+        )
+    (root / "SYNTHETIC.json").write_text(json.dumps(truth, indent=2) + "\n", encoding="utf-8")
+    return truth
+
+
+def _check_arguments(stays: int, seed: int, rows_per_stay: float, image_pixels: int) -> None:
+    if stays < 1:
+        raise CharthouseError(f"stays is {stays}: ask for at least 1 ICU stay.")
+    if stays > MOST_STAYS:
+        raise CharthouseError(f"stays is {stays:g}: ask for at most {MOST_STAYS:,} ICU stays.")
+    if not 0 <= seed < 2**63:
+        raise CharthouseError(f"seed is {seed:g}: choose 0 or a whole number of up to 63 bits.")
+    if not 0 <= rows_per_stay <= 1_000_000:
+        raise CharthouseError(
+            f"rows_per_stay is {rows_per_stay:g}: choose a number from 0 to 1,000,000."
+        )
+    if image_pixels != 0 and not LEAST_PIXELS <= image_pixels <= 4096:
+        raise CharthouseError(
+            f"image_pixels is {image_pixels}: choose 0 for no pictures, or {LEAST_PIXELS} to 4096."
+        )
+
+
+def _check_target(out: Path) -> None:
+    try:
+        if out.exists() and not out.is_dir():
+            raise CharthouseError(f"{out} is a file: choose a folder to write into.")
+        if out.exists() and any(out.iterdir()):
+            raise CharthouseError(
+                f"{out} is not empty: choose a new folder, or remove what is in it."
+            )
+    except OSError as error:
+        raise CharthouseError(_explain(error, out)) from error
+
+
+def _explain(error: OSError, out: Path) -> str:
+    """One line for the user: what, where, how to mend it."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"The disk of {out} is full: free some space, or ask for fewer stays."
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return f"{out} cannot be written (no permission): choose a folder that is yours."
+    if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
+        return f"{out} is no longer empty: choose a new folder, or remove what is in it."
+    return f"{out} cannot be written ({error.strerror or error}): choose another folder."

@@ -1,16 +1,13 @@
 """Stream the MIMIC-IV-Note tables: radiology, discharge, and their detail tables."""
 
-from __future__ import annotations
-
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 
-from charthouse.synth.csv_table import csv_quoted
-from charthouse.synth.gzip_writer import GzipWriter
+from charthouse.synth.csv_gz import GzipWriter, csv_quoted
 from charthouse.synth.population import Ints, Population
 from charthouse.synth.random_streams import RandomStream, rng_for
 from charthouse.synth.report_text import FAMILIES, discharge_text, draw_grades, radiology_text
@@ -20,71 +17,35 @@ CHUNK = 5000
 NOTE_HEADER = b"note_id,subject_id,hadm_id,note_type,note_seq,charttime,storetime,text\n"
 DETAIL_HEADER = b"note_id,subject_id,field_name,field_value,field_ordinal\n"
 
-
-def _time_texts(seconds: Ints) -> list[str]:
-    texts = np.char.replace(seconds.astype("datetime64[s]").astype(str), "T", " ")
-    return list(texts)
-
-
-def _slices(n: int) -> Iterator[tuple[int, slice]]:
-    for chunk, start in enumerate(range(0, n, CHUNK)):
-        yield chunk, slice(start, min(start + CHUNK, n))
+Note = tuple[int, int, str, str, list[str]]
+"""subject_id, hadm_id (0 for none), note_type, text, and field,value,ordinal of its details."""
+Notes = Callable[[slice, np.random.Generator, random.Random], Iterator[Note]]
+"""The notes of a slice; grades are drawn by the one, words chosen by the other."""
 
 
 def write_radiology(
     folder: Path, population: Population, reports: Reports, seed: int, pool: ThreadPoolExecutor
 ) -> Iterator[int]:
     """Write radiology and radiology_detail; yields the reports done after every chunk."""
-    patients = population.patients
-    hadm_ids = population.admissions.hadm_id
-    with (
-        GzipWriter(folder / "radiology.csv.gz", pool) as notes,
-        GzipWriter(folder / "radiology_detail.csv.gz", pool) as details,
-    ):
-        notes.write(NOTE_HEADER)
-        details.write(DETAIL_HEADER)
-        for chunk, part in _slices(len(reports)):
-            rng = rng_for(seed, RandomStream.WORDING, chunk)
-            pick = random.Random(int(rng.integers(1 << 62)))
-            # Every family's grades for every report: simpler than sorting by family, and cheap.
-            grades = {
-                family: draw_grades(rng, reports.severity[part], reports.own[part], findings)
-                for family, findings in FAMILIES.items()
-            }
-            charted, stored = (
-                _time_texts(reports.charttime[part]),
-                _time_texts(reports.storetime[part]),
-            )
-            subjects = patients.subject_id[reports.patient[part]].tolist()
-            genders = patients.gender[reports.patient[part]]
-            hadms = np.where(reports.admission[part] >= 0, hadm_ids[reports.admission[part]], 0)
-            rows: list[str] = []
-            more: list[str] = []
-            for i, (exam_no, seq, addendum, hadm) in enumerate(
-                zip(
-                    reports.exam[part].tolist(),
-                    reports.seq[part].tolist(),
-                    reports.addendum[part].tolist(),
-                    hadms.tolist(),
-                    strict=True,
-                )
-            ):
-                family, exam, code = EXAMS[exam_no]
-                grade = grades[family][i].tolist()
-                text = radiology_text(pick, family, exam, genders[i], grade, addendum)
-                kind = "AR" if addendum else "RR"
-                note = f"{subjects[i]}-{kind}-{seq}"
-                rows.append(
-                    f"{note},{subjects[i]},{hadm or ''},{kind},{seq},"
-                    f"{charted[i]},{stored[i]},{csv_quoted(text)}\n"
-                )
-                more.append(
-                    f"{note},{subjects[i]},exam_code,{code},1\n"
-                    f"{note},{subjects[i]},exam_name,{exam},1\n"
-                )
-            notes.write("".join(rows).encode())
-            details.write("".join(more).encode())
-            yield part.stop
+    patients, hadm_ids = population.patients, population.admissions.hadm_id
+
+    def notes(part: slice, rng: np.random.Generator, pick: random.Random) -> Iterator[Note]:
+        # Every family's grades for every report: simpler than sorting by family, and cheap.
+        grades = {
+            family: draw_grades(rng, reports.severity[part], reports.own[part], findings)
+            for family, findings in FAMILIES.items()
+        }
+        for i in range(part.start, part.stop):
+            person, admission = reports.patient[i], reports.admission[i]
+            addendum = bool(reports.addendum[i])
+            family, exam, code = EXAMS[reports.exam[i]]
+            grade = grades[family][i - part.start].tolist()
+            text = radiology_text(pick, family, exam, patients.gender[person], grade, addendum)
+            details = [f"exam_code,{code},1", f"exam_name,{exam},1"]
+            hadm_id = hadm_ids[admission] if admission >= 0 else 0
+            yield patients.subject_id[person], hadm_id, "AR" if addendum else "RR", text, details
+
+    return _write(folder, "radiology", reports, notes, seed, 0, pool)
 
 
 def write_discharge(
@@ -93,46 +54,61 @@ def write_discharge(
     """Write discharge and discharge_detail; yields the summaries done after every chunk."""
     patients, admissions = population.patients, population.admissions
     latents = population.stays.latents
+
+    def notes(part: slice, rng: np.random.Generator, pick: random.Random) -> Iterator[Note]:
+        stay = admissions.last_stay[summaries.admission[part]]
+        grades = draw_grades(rng, latents.severity[stay], latents.text[stay], ())[:, 1]
+        for which, grade in zip(summaries.admission[part], grades.tolist(), strict=True):
+            person = admissions.patient[which]
+            text = discharge_text(
+                pick,
+                patients.gender[person],
+                grade,
+                bool(admissions.died[which]),
+                admissions.discharge_location[which],
+            )
+            details = ["author,___,1"]
+            yield patients.subject_id[person], admissions.hadm_id[which], "DS", text, details
+
+    return _write(folder, "discharge", summaries, notes, seed, 1_000_000, pool)
+
+
+def _write(
+    folder: Path,
+    name: str,
+    planned: Reports | Summaries,
+    notes_of: Notes,
+    seed: int,
+    first_stream: int,
+    pool: ThreadPoolExecutor,
+) -> Iterator[int]:
+    n = len(planned)
     with (
-        GzipWriter(folder / "discharge.csv.gz", pool) as notes,
-        GzipWriter(folder / "discharge_detail.csv.gz", pool) as details,
+        GzipWriter(folder / f"{name}.csv.gz", pool) as notes,
+        GzipWriter(folder / f"{name}_detail.csv.gz", pool) as details,
     ):
         notes.write(NOTE_HEADER)
         details.write(DETAIL_HEADER)
-        for chunk, part in _slices(len(summaries.admission)):
-            rng = rng_for(seed, RandomStream.WORDING, 1_000_000 + chunk)
+        for chunk, start in enumerate(range(0, n, CHUNK)):
+            part = slice(start, min(start + CHUNK, n))
+            rng = rng_for(seed, RandomStream.WORDING, first_stream + chunk)
             pick = random.Random(int(rng.integers(1 << 62)))
-            admission = summaries.admission[part]
-            person = admissions.patient[admission]
-            stay = admissions.last_stay[admission]
-            grades = draw_grades(rng, latents.severity[stay], latents.text[stay], ())[:, 1]
-            charted = _time_texts(summaries.charttime[part])
-            stored = _time_texts(summaries.storetime[part])
+            times = _time_texts(planned.charttime[part]), _time_texts(planned.storetime[part])
             rows: list[str] = []
             more: list[str] = []
-            for i, (which, who, grade, seq) in enumerate(
-                zip(
-                    admission.tolist(),
-                    person.tolist(),
-                    grades.tolist(),
-                    summaries.seq[part].tolist(),
-                    strict=True,
-                )
+            for (subject, hadm, kind, text, fields), seq, charted, stored in zip(
+                notes_of(part, rng, pick), planned.seq[part], *times, strict=True
             ):
-                subject = patients.subject_id[who]
-                text = discharge_text(
-                    pick,
-                    patients.gender[who],
-                    grade,
-                    bool(admissions.died[which]),
-                    admissions.discharge_location[which],
-                )
-                note = f"{subject}-DS-{seq}"
+                note = f"{subject}-{kind}-{seq}"
                 rows.append(
-                    f"{note},{subject},{admissions.hadm_id[which]},DS,{seq},"
-                    f"{charted[i]},{stored[i]},{csv_quoted(text)}\n"
+                    f"{note},{subject},{hadm or ''},{kind},{seq},{charted},{stored},"
+                    f"{csv_quoted(text)}\n"
                 )
-                more.append(f"{note},{subject},author,___,1\n")
+                more.extend(f"{note},{subject},{field}\n" for field in fields)
             notes.write("".join(rows).encode())
             details.write("".join(more).encode())
             yield part.stop
+
+
+def _time_texts(seconds: Ints) -> list[str]:
+    return list(np.char.replace(seconds.astype("datetime64[s]").astype(str), "T", " "))

@@ -1,7 +1,5 @@
 """Write hosp/patients, hosp/admissions, icu/icustays and icu/d_items."""
 
-from __future__ import annotations
-
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -9,10 +7,10 @@ import numpy as np
 import pyarrow as pa
 
 from charthouse.synth.categories import CAREUNITS
-from charthouse.synth.csv_table import write_table
+from charthouse.synth.csv_gz import write_table
 from charthouse.synth.filler_items import FILLER_ITEMS, UNUSED_ITEMS
 from charthouse.synth.population import DAY, Ints, Population
-from charthouse.synth.vital_signs import VITAL_SIGNS
+from charthouse.synth.vital_signs import ABP_DIA, ABP_SYS, VITAL_SIGNS
 
 
 def _times(seconds: Ints) -> pa.Array:
@@ -80,19 +78,9 @@ def write_items(path: Path, pool: ThreadPoolExecutor) -> int:
         (f.itemid, f.label, f.label, "chartevents", f.category, f.unit, f.param_type)
         for f in FILLER_ITEMS
     ]
-    rows += [
-        (itemid, label, label, linksto, category, unit, kind)
-        for itemid, label, linksto, category, unit, kind in UNUSED_ITEMS
-    ]
-    normal = {220050: (90.0, 140.0), 220051: (60.0, 90.0)}
-    rows.sort()
-    columns = list(zip(*rows, strict=True))
-    names = ("itemid", "label", "abbreviation", "linksto", "category", "unitname", "param_type")
-    table = pa.table(
-        {
-            **{name: pa.array(column) for name, column in zip(names, columns, strict=True)},
-            "lownormalvalue": pa.array([normal.get(row[0], (None, None))[0] for row in rows]),
-            "highnormalvalue": pa.array([normal.get(row[0], (None, None))[1] for row in rows]),
-        }
-    )
-    return write_table(path, table, pool)
+    rows += [(item[0], item[1], *item[1:]) for item in UNUSED_ITEMS]
+    normal = {ABP_SYS: (90.0, 140.0), ABP_DIA: (60.0, 90.0)}
+    names = ("itemid", "label", "abbreviation", "linksto", "category", "unitname", "param_type",
+             "lownormalvalue", "highnormalvalue")  # fmt: skip
+    columns = zip(*((*row, *normal.get(row[0], (None, None))) for row in sorted(rows)), strict=True)
+    return write_table(path, pa.table([pa.array(column) for column in columns], names), pool)

@@ -1,7 +1,5 @@
 """Draw a parametric chest phantom: not a model of anatomy, a picture with something to find."""
 
-from __future__ import annotations
-
 from functools import lru_cache
 
 import numpy as np
@@ -36,8 +34,7 @@ def _stamp(size: int) -> NDArray[np.uint8]:
 def _blob(x: Pixels, y: Pixels, at: tuple[float, float], radius: tuple[float, float]) -> Pixels:
     """A soft-edged ellipse, 1 inside and 0 outside."""
     distance = ((x - at[0]) / radius[0]) ** 2 + ((y - at[1]) / radius[1]) ** 2
-    result: Pixels = 1 / (1 + np.exp(np.minimum(9 * (distance - 1), 30)))
-    return result
+    return np.asarray(1 / (1 + np.exp(np.minimum(9 * (distance - 1), 30))))
 
 
 def _texture(rng: np.random.Generator, size: int, cells: int) -> Pixels:
@@ -50,7 +47,7 @@ def _texture(rng: np.random.Generator, size: int, cells: int) -> Pixels:
 def draw_chest(
     rng: np.random.Generator, size: int, content: NDArray[np.float64], view: str
 ) -> Image.Image:
-    """One picture.
+    """One picture of ``size`` pixels each way.
 
     Args:
         rng: Randomness of this picture: position, exposure, noise.
@@ -58,7 +55,7 @@ def draw_chest(
         content: Shape ``(len(FEATURES),)``, about N(0, 1) each; more is more disease.
         view: ViewPosition; lateral views are drawn from the side.
     """
-    has = dict(zip(FEATURES, (float(value) for value in content), strict=True))
+    has = dict(zip(FEATURES, content.tolist(), strict=True))
     amount = {name: float(np.log1p(np.exp(1.6 * value)) / 1.6) for name, value in has.items()}
     x0, y0 = _grid(size)
     angle, zoom = rng.normal(0, 0.03), rng.normal(1.0, 0.04)
@@ -122,5 +119,4 @@ def _devices(x: Pixels, y: Pixels, score: float, rng: np.random.Generator) -> Pi
     if score > 1.3:  # feeding tube
         path = 0.03 + 0.12 * np.clip(y - 0.2, 0, 1) + bend
         lines = np.maximum(lines, np.abs(x - path) < 0.015)
-    result: Pixels = lines.astype(np.float32)
-    return result
+    return lines.astype(np.float32)

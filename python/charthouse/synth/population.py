@@ -5,9 +5,7 @@ Everything here is an array over the whole population (a few hundred bytes a sta
 Times are whole seconds since 1970, int64; 0 is never used and NO_TIME stands for none.
 """
 
-from __future__ import annotations
-
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -149,25 +147,15 @@ def _draw_careers(rng: np.random.Generator, n: int) -> _Careers:
     earlier_deaths: Ints = before - before[np.searchsorted(patient, patient, side="left")]
     keep = np.flatnonzero(earlier_deaths == 0)[:n]
     # The last admission kept may have lost a later stay: its own last stay is then another.
-    kept_patient = np.unique(patient[keep], return_inverse=True)
-    kept_admission = np.unique(admission[keep], return_inverse=True)[1]
+    kept, patient = np.unique(patient[keep], return_inverse=True)
+    admission = np.unique(admission[keep], return_inverse=True)[1]
     return _Careers(
-        patient=kept_patient[1].astype(np.int64),
-        admission=kept_admission.astype(np.int64),
-        latents=latents.take(keep),
-        patient_severity=patient_part[kept_patient[0]],
-        age=age[keep],
-        died_here=dies[keep],
+        patient, admission, latents.take(keep), patient_part[kept], age[keep], dies[keep]
     )
 
 
 def build_population(stays: int, seed: int) -> Population:
-    """Draw the whole population.
-
-    Args:
-        stays: Number of ICU stays, at least 1.
-        seed: Seed of the run.
-    """
+    """Draw the whole population of that many ICU stays, at least 1."""
     rng = rng_for(seed, RandomStream.POPULATION)
     careers = _draw_careers(rng, stays)
     patient, admission = careers.patient, careers.admission
@@ -229,7 +217,7 @@ def build_population(stays: int, seed: int) -> Population:
     last_of_patient = np.append(np.flatnonzero(new_patient)[1:], stays) - 1
     group, anchored = _place_in_time(
         rng_for(seed, RandomStream.ERAS),
-        categories.draw_index(rng, list(categories.YEAR_GROUPS.values()), patients),
+        categories.draw_index(rng, categories.YEAR_GROUPS, patients),
         year_of(intime[last_of_patient]) - anchor_year,
     )
     people = Patients(
@@ -245,9 +233,9 @@ def build_population(stays: int, seed: int) -> Population:
     visits = _describe_admissions(
         rng, admission_patient, age_now, admittime, dischtime, deathtime, died, last_stay
     )
-    unit = categories.draw_index(rng, [float(x) for x in categories.CAREUNITS.values()], stays)
+    unit = categories.draw_index(rng, categories.CAREUNITS, stays)
     moved = rng.random(stays) < 0.07
-    elsewhere = categories.draw_index(rng, [float(x) for x in categories.CAREUNITS.values()], stays)
+    elsewhere = categories.draw_index(rng, categories.CAREUNITS, stays)
     icu = Stays(
         patient=patient,
         admission=admission,
@@ -276,10 +264,8 @@ def year_of(seconds: Ints) -> Ints:
 def _place_in_time(rng: np.random.Generator, group: Ints, spans: Ints) -> tuple[Ints, Ints]:
     """Group of years and true year of each anchor_year, so that no stay lies after the last group.
 
-    Args:
-        rng: Draws the year within the group.
-        group: (p,) position in categories.YEAR_GROUPS, earlier where ``spans`` asks for it.
-        spans: (p,) years from anchor_year to the patient's last stay.
+    The group is a position in categories.YEAR_GROUPS, made earlier where ``spans``, the years from
+    anchor_year to the patient's last stay, ask for it.
     """
     first, last = np.array(
         [str(each).split(" - ") for each in categories.YEAR_GROUPS], dtype=np.int64
@@ -300,9 +286,12 @@ def _describe_admissions(
     last_stay: Ints,
 ) -> Admissions:
     """Draw the categories of each admission; none has any effect on the outcomes."""
-    n = len(patient)
-    patients = int(patient[-1]) + 1
-    kind = categories.draw(rng, categories.ADMISSION_TYPES, n)
+    n, patients = len(patient), int(patient[-1]) + 1
+
+    def drawn(shares: categories.Shares) -> Objects:
+        return categories.draw(rng, shares, n)
+
+    kind = drawn(categories.ADMISSION_TYPES)
     emergency = np.isin(kind, categories.EMERGENCY_TYPES)
     ed_wait = np.rint(rng.uniform(2 * HOUR, 14 * HOUR, n)).astype(np.int64)
     old = age >= 65
@@ -322,24 +311,14 @@ def _describe_admissions(
         edouttime=np.where(emergency, admittime + HOUR, NO_TIME),
         admission_type=kind,
         admission_location=np.where(
-            emergency,
-            categories.draw(rng, categories.EMERGENCY_LOCATIONS, n),
-            categories.draw(rng, categories.OTHER_LOCATIONS, n),
+            emergency, drawn(categories.EMERGENCY_LOCATIONS), drawn(categories.OTHER_LOCATIONS)
         ),
-        discharge_location=np.where(
-            died, "DIED", categories.draw(rng, categories.DISCHARGE_LOCATIONS, n)
-        ),
+        discharge_location=np.where(died, "DIED", drawn(categories.DISCHARGE_LOCATIONS)),
         provider=providers[rng.integers(0, len(providers), n)],
-        insurance=np.where(
-            old,
-            categories.draw(rng, categories.INSURANCE_OLD, n),
-            categories.draw(rng, categories.INSURANCE_YOUNG, n),
-        ),
+        insurance=np.where(old, drawn(categories.INSURANCE_OLD), drawn(categories.INSURANCE_YOUNG)),
         language=language,
         marital_status=np.where(
-            old,
-            categories.draw(rng, categories.MARITAL_OLD, n),
-            categories.draw(rng, categories.MARITAL_YOUNG, n),
+            old, drawn(categories.MARITAL_OLD), drawn(categories.MARITAL_YOUNG)
         ),
         race=race,
         died=died,
@@ -352,19 +331,9 @@ def _in_file_order(time_order: Population) -> Population:
     visits, icu = time_order.admissions, time_order.stays
     by_hadm = np.lexsort((visits.hadm_id, visits.patient))
     by_stay = np.lexsort((icu.stay_id, visits.hadm_id[icu.admission], icu.patient))
-    columns = {name: getattr(visits, name)[by_hadm] for name in visits.__dataclass_fields__}
-    columns["last_stay"] = np.argsort(by_stay)[columns["last_stay"]]
-    sorted_icu = {
-        name: getattr(icu, name)[by_stay]
-        for name in icu.__dataclass_fields__
-        if name not in ("admission", "latents")
-    }
-    return Population(
-        time_order.patients,
-        Admissions(**columns),
-        Stays(
-            admission=np.argsort(by_hadm)[icu.admission[by_stay]],
-            latents=icu.latents.take(by_stay),
-            **sorted_icu,
-        ),
-    )
+    visits = Admissions(*(column[by_hadm] for column in vars(visits).values()))
+    visits = replace(visits, last_stay=np.argsort(by_stay)[visits.last_stay])
+    columns = {name: column[by_stay] for name, column in vars(icu).items() if name != "latents"}
+    icu = Stays(**columns, latents=icu.latents.take(by_stay))
+    icu = replace(icu, admission=np.argsort(by_hadm)[icu.admission])
+    return Population(time_order.patients, visits, icu)

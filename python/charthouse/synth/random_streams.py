@@ -1,7 +1,5 @@
 """Independent random streams, one per purpose and chunk: the order of work never matters."""
 
-from __future__ import annotations
-
 from enum import IntEnum
 
 import numpy as np

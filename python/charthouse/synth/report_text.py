@@ -1,14 +1,12 @@
 """Report texts: latent variables give grades, and grades give phrases."""
 
-from __future__ import annotations
-
 import random
 
 import numpy as np
 from numpy.typing import NDArray
 
 import charthouse.synth.phrases as phrases
-from charthouse.synth.phrases import FAMILIES, Finding
+from charthouse.synth.phrases import FAMILIES, Finding, wordings
 from charthouse.synth.signal import Floats
 
 BANNER = "SYNTHETIC REPORT, NOT A REAL PATIENT"
@@ -22,10 +20,9 @@ def draw_grades(
 ) -> Grades:
     """Grades 0 to 3 of every finding, and of change and alarm, shape ``(r, len(findings) + 2)``."""
     columns = []
-    for loads in [*((f.severity, f.own) for f in findings), (0.5, 0.6), (0.6, 0.6)]:
-        rest = np.sqrt(1 - loads[0] ** 2 - loads[1] ** 2)
+    for a, b in [*((f.severity, f.own) for f in findings), (0.5, 0.6), (0.6, 0.6)]:
         noise = rng.standard_normal(len(severity))
-        columns.append(loads[0] * severity + loads[1] * own + rest * noise)
+        columns.append(a * severity + b * own + np.sqrt(1 - a**2 - b**2) * noise)
     return np.searchsorted(GRADE_EDGES, np.stack(columns, axis=1)).astype(np.int64)
 
 
@@ -85,15 +82,10 @@ COURSE: tuple[tuple[str, ...], ...] = (
     ("Treated for septic shock with broad antibiotics.", "Prolonged respiratory failure."),
     ("Multiorgan failure with CRRT.", "Refractory shock on three pressors."),
 )
-COMPLAINTS = (
-    '"I can\'t breathe"',
-    "shortness of breath",
-    '"crushing" chest pain',
-    "altered mental status",
-    "fall",
-    "abdominal pain",
-    "fever",
-)
+COMPLAINTS = wordings("""
+    "I can't breathe" | shortness of breath | "crushing" chest pain | altered mental status | fall |
+    abdominal pain | fever
+""")
 
 
 def discharge_text(

@@ -3,8 +3,6 @@
 All reports are planned at once (a few dozen bytes each); their texts are streamed later.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,6 +56,9 @@ class Summaries:
     charttime: Ints
     storetime: Ints
 
+    def __len__(self) -> int:
+        return len(self.admission)
+
 
 def plan_reports(population: Population, studies: Studies, seed: int) -> Reports:
     """Plan the radiology reports: one for each X-ray study, and those of other exams."""
@@ -90,8 +91,7 @@ def plan_reports(population: Population, studies: Studies, seed: int) -> Reports
         spread(n_after, stays.outtime, leave),
     ]
     apart_stay, apart_time = spread(n_apart, stays.intime - 700 * DAY, stays.intime - 20 * DAY)
-    near_stay = np.concatenate([stay for stay, _ in planned])
-    near_time = np.concatenate([time for _, time in planned])
+    near_stay, near_time = map(np.concatenate, zip(*planned, strict=True))
     other = len(near_stay) + len(apart_stay)
 
     # The X-ray studies first, then other exams near a stay, then those of other times.
@@ -119,12 +119,11 @@ def plan_reports(population: Population, studies: Studies, seed: int) -> Reports
     storetime = charttime + np.clip(wait, 120, 12 * DAY).astype(np.int64) // 60 * 60
 
     order = np.lexsort((charttime, patient))
-    seq = _sequence(rng, patient[order], low=2, high=40)
     return Reports(
         patient=patient[order],
         stay=stay[order],
         admission=admission[order],
-        seq=seq,
+        seq=_sequence(rng, patient[order], low=2, high=40),
         charttime=charttime[order],
         storetime=storetime[order],
         exam=exam[order],

@@ -1,8 +1,7 @@
 """The planted signal: latent variables, coefficients, outcomes, and the best possible scores."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,23 +13,13 @@ LATENTS = ("severity", "vitals", "image", "text")
 
 COEFFICIENTS: dict[str, dict[str, float]] = {
     # Logit of death in hospital; age is (years - 65) / 16.
-    "in_hospital_mortality": {
-        "intercept": -3.26,
-        "age": 0.45,
-        "severity": 1.2,
-        "vitals": 0.7,
-        "image": 1.1,
-        "text": 0.8,
-    },
+    "in_hospital_mortality": dict(
+        intercept=-3.26, age=0.45, severity=1.2, vitals=0.7, image=1.1, text=0.8
+    ),
     # Standard normal score behind log length of stay; the rest of its variance is noise.
-    "icu_stay_over_3_days": {
-        "intercept": 0.07,
-        "age": 0.05,
-        "severity": 0.44,
-        "vitals": 0.28,
-        "image": 0.38,
-        "text": 0.3,
-    },
+    "icu_stay_over_3_days": dict(
+        intercept=0.07, age=0.05, severity=0.44, vitals=0.28, image=0.38, text=0.3
+    ),
 }
 
 
@@ -43,9 +32,9 @@ class Latents:
     image: Floats
     text: Floats
 
-    def take(self, index: NDArray[np.intp] | NDArray[np.int64] | Bools) -> Latents:
+    def take(self, index: NDArray[np.intp] | NDArray[np.int64] | Bools) -> Self:
         """The latents of some stays."""
-        return Latents(*(getattr(self, name)[index] for name in LATENTS))
+        return type(self)(*(getattr(self, name)[index] for name in LATENTS))
 
 
 @dataclass(frozen=True)
@@ -116,19 +105,13 @@ def draw_los_days(rng: np.random.Generator, age: Floats, latents: Latents) -> Fl
         "image": by["image"] - interaction.size * interaction.vitals,
     }
     explained = interaction.size**2 + sum(slopes[name] ** 2 for name in ("age", *LATENTS))
-    rest = 1.0 - explained
-    z = score + np.sqrt(rest) * rng.standard_normal(len(age))
+    z = score + np.sqrt(1.0 - explained) * rng.standard_normal(len(age))
     slope = np.where(z < 0, LOG_SLOPE_SHORT, LOG_SLOPE_LONG)
     return np.clip(MEDIAN_LOS_DAYS * np.exp(slope * z), *LOS_BOUNDS_DAYS)
 
 
 def auroc(y_true: Bools, y_score: Floats) -> float | None:
-    """AUROC by the rank formula, ties counted half; None where a class is absent.
-
-    Args:
-        y_true: [n] bool.
-        y_score: [n], any numbers.
-    """
+    """AUROC of scores [n] by the rank formula, ties counted half; None where a class is absent."""
     positives = int(y_true.sum())
     negatives = len(y_true) - positives
     if not positives or not negatives:
@@ -151,19 +134,18 @@ def oracle_auroc(
 
     The latents are independent, so the best score from some of them is their own part of the
     declared score. A latent counts only where the modality is there to show it, the interaction
-    where both of its modalities are.
+    where both of its modalities are; without ``interaction`` it is the best sum.
 
     Args:
         outcomes: For each task, shape ``(n,)``.
         age: Scaled age, ``(n,)``.
         latents: Latents of the same stays.
         shown: For each modality, whether the stay has any of it in its first 24 h.
-        interaction: Whether it is read too; if not, the best sum.
+        interaction: Whether it is read too.
     """
     result: dict[str, dict[str, float | None]] = {}
     for task, y_true in outcomes.items():
-        by = COEFFICIENTS[task]
-        result[task] = {}
+        by, result[task] = COEFFICIENTS[task], {}
         for arm, modalities in ARMS.items():
             score = by["age"] * age
             any_shown = np.zeros(len(age), bool)
@@ -172,8 +154,7 @@ def oracle_auroc(
                 any_shown |= shown[name]
             score = score + by["severity"] * latents.severity * any_shown
             if interaction and {"vitals", "image"} <= set(modalities):
-                both = shown["vitals"] & shown["image"]
-                score = score + INTERACTIONS[task].of(latents) * both
+                score = score + INTERACTIONS[task].of(latents) * shown["vitals"] * shown["image"]
             value = auroc(y_true, score)
             result[task][arm] = None if value is None else round(value, 4)
     return result

@@ -5,8 +5,6 @@ only the patient's part of severity. What a picture holds is a few numbers (`CON
 which both the phantom picture and the label files are made.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np
@@ -84,24 +82,23 @@ def draw_studies(population: Population, seed: int) -> Studies:
     n_before = np.where(rng.random(n) < 0.48, 1, 0)  # in the emergency department
     n_apart = np.where(rng.random(n) < 0.35, 1 + rng.poisson(0.6, n), 0)  # months before
 
-    rows = np.arange(n)
-    parts = []
-    for count, kind in ((n_early, "early"), (n_later, "later"), (n_before, "before"),
-                        (n_apart, "apart")):  # fmt: skip
-        stay = np.repeat(rows, count)
-        u = rng.random(len(stay))
-        day_one = np.minimum(stays.seconds[stay], DAY)
-        offset = {
-            "early": u**1.3 * day_one,
-            "later": day_one + u * (stays.seconds[stay] - day_one),
-            "before": -(0.4 + 8 * u) * HOUR,
-            "apart": -(20 + 800 * u**2) * DAY,
-        }[kind]
-        parts.append((stay, stays.intime[stay] + offset.astype(np.int64), kind == "apart"))
-    stay = np.concatenate([part[0] for part in parts])
-    time = np.concatenate([part[1] for part in parts])
-    apart = np.concatenate([np.full(len(part[0]), part[2]) for part in parts])
+    counts = (n_early, n_later, n_before, n_apart)
+    stay = np.concatenate([np.repeat(np.arange(n), count) for count in counts])
+    kind = np.repeat(np.arange(len(counts)), [count.sum() for count in counts])
     k = len(stay)
+    u = rng.random(k)
+    day_one = np.minimum(stays.seconds[stay], DAY)
+    after = np.choose(
+        kind,
+        (
+            u**1.3 * day_one,
+            day_one + u * (stays.seconds[stay] - day_one),
+            -(0.4 + 8 * u) * HOUR,
+            -(20 + 800 * u**2) * DAY,
+        ),
+    )
+    time = stays.intime[stay] + after.astype(np.int64)
+    apart = kind == 3
 
     patient = stays.patient[stay]
     severity = np.where(

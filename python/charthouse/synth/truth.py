@@ -1,20 +1,19 @@
 """The planted effects: what a correct analysis of the data must find."""
 
-from __future__ import annotations
-
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from charthouse.synth.categories import CAREUNITS
-from charthouse.synth.chartevents import ChartTruth
+from charthouse.synth.chartevents import Outliers
 from charthouse.synth.population import DAY, NO_TIME, Ints, Population
 from charthouse.synth.schedule import Reports, Summaries
 from charthouse.synth.signal import COEFFICIENTS, INTERACTIONS, oracle_auroc, scaled_age
 from charthouse.synth.studies import Images, Studies
-from charthouse.synth.version import GENERATOR_VERSION
 
+GENERATOR_VERSION = "1.2"
 DEFINITIONS = {
     "first_day": "intime <= time < intime + 24 hours",
     "stays_without_vitals": "no chartevents row of any vital-sign itemid, at any time",
@@ -31,6 +30,7 @@ DEFINITIONS = {
     "stays of at least 24 hours in which the patient was alive at 24 hours",
     "oracle_auroc_of_sums": "the same without the interaction, which no sum of modalities holds",
 }
+NOT_PLANTED = ("rows", "stays_with_arterial_pressure")  # counts of chartevents that are plain facts
 
 
 def _count_in(patient: Ints, start: Ints, stop: Ints, event_patient: Ints, time: Ints) -> Ints:
@@ -45,7 +45,8 @@ def _count_in(patient: Ints, start: Ints, stop: Ints, event_patient: Ints, time:
 
 def gather_truth(
     population: Population,
-    charted: ChartTruth,
+    charted: Mapping[str, int],
+    outliers: Outliers,
     has_vitals: np.ndarray,
     studies: Studies,
     images: Images,
@@ -85,10 +86,9 @@ def gather_truth(
     for step in range(int((last - first).max(initial=0))):
         some = np.flatnonzero(first + step < last)
         stay = first[some] + step
-        inside = (reports.charttime[some] >= stays.intime[stay]) & (
-            reports.charttime[some] < day_end[stay]
-        )
-        late += int((inside & (reports.storetime[some] >= day_end[stay])).sum())
+        charttime, end = reports.charttime[some], day_end[stay]
+        inside = (charttime >= stays.intime[stay]) & (charttime < end)
+        late += int((inside & (reports.storetime[some] >= end)).sum())
 
     days = stays.seconds / DAY
     per_patient = np.bincount(stays.patient)
@@ -101,30 +101,19 @@ def gather_truth(
         "first_day_deaths": first_day_death.mean(),
         "patients_per_stay": len(population.patients) / n,
         "patients_with_several_stays": (per_patient > 1).mean(),
-        "stays_without_vitals": charted.stays_without_vitals / n,
-        "stays_with_arterial_pressure": charted.stays_with_arterial_pressure / n,
+        "stays_without_vitals": charted["stays_without_vitals"] / n,
+        "stays_with_arterial_pressure": charted["stays_with_arterial_pressure"] / n,
         "stays_without_image": (images_ever == 0).mean(),
         "stays_without_image_first_day": (images_first == 0).mean(),
         "stays_without_report": (reports_ever == 0).mean(),
         "stays_without_report_first_day": (reports_first == 0).mean(),
         "radiology_reports_per_stay": len(reports) / n,
         "null_hadm_reports": (reports.admission < 0).sum() / max(len(reports), 1),
-        "admissions_with_summary": len(summaries.admission) / len(admissions),
+        "admissions_with_summary": len(summaries) / len(admissions),
         "images_per_study": len(images) / max(len(studies), 1),
     }
     planted = {
-        "vital_rows": charted.vital_rows,
-        "celsius_rows": charted.celsius_rows,
-        "celsius_stays": charted.celsius_stays,
-        "null_valuenum_rows": charted.null_valuenum_rows,
-        "duplicate_rows": charted.duplicate_rows,
-        "no_response_ett_rows": charted.ett_rows,
-        "second_line_rows": charted.second_line_rows,
-        "null_storetime_rows": charted.null_storetime_rows,
-        "stored_before_charted_rows": charted.stored_before_charted_rows,
-        "rows_before_intime": charted.rows_before_intime,
-        "rows_after_outtime": charted.rows_after_outtime,
-        "stays_without_vitals": charted.stays_without_vitals,
+        **{name: n for name, n in charted.items() if name not in NOT_PLANTED},
         "stays_with_image_first_day": int((images_first > 0).sum()),
         "stays_with_report_first_day": int((reports_first > 0).sum()),
         "null_hadm_reports": int((reports.admission < 0).sum()),
@@ -132,7 +121,7 @@ def gather_truth(
         "empty_view_positions": int((images.view == "").sum()),
         "outliers": {
             str(item): {f"{value:g}": count for value, count in counts.items()}
-            for item, counts in charted.outliers.items()
+            for item, counts in outliers.items()
         },
     }
     return {
@@ -144,13 +133,9 @@ def gather_truth(
         "admissions": len(admissions),
         "rows": rows,
         "rates": {name: round(float(value), 4) for name, value in rates.items()},
-        "stays_by_unit": dict(
-            zip(
-                map(str, CAREUNITS),
-                np.bincount(stays.unit, minlength=len(CAREUNITS)).tolist(),
-                strict=True,
-            )
-        ),
+        "stays_by_unit": {
+            unit: int((stays.unit == place).sum()) for place, unit in enumerate(CAREUNITS)
+        },
         "planted": planted,
         "coefficients": COEFFICIENTS,
         "interactions": {

@@ -1,7 +1,5 @@
 """The rows of the vital signs: when each is charted, its value, and planted errors."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np
@@ -69,11 +67,9 @@ def plan_charting(stays: Stays, seed: int) -> ChartingPlan:
     def some(share: float | Floats) -> Bools:
         return np.asarray(rng.random(n) < share, dtype=np.bool_)
 
-    vitals = ~some(NO_VITALS)
-    arterial = some(np.array(ARTERIAL_LINE_BY_UNIT)[stays.unit])
     return ChartingPlan(
-        vitals=vitals,
-        arterial=arterial,
+        vitals=~some(NO_VITALS),
+        arterial=(arterial := some(np.array(ARTERIAL_LINE_BY_UNIT)[stays.unit])),
         cuff=some(0.98),
         gcs=some(0.98),
         temperature=some(0.97),
@@ -91,15 +87,15 @@ def plan_planted_values(stays: Stays, charting: ChartingPlan, seed: int) -> Plan
     """
     rng = rng_for(seed, RandomStream.PLANTS, 1)
     each = max(1, round(len(stays) * PLANTED_SHARE))
-    parts: list[tuple[Ints, Ints16, Ints32, Ints]] = []
+    none = np.zeros(0, np.int64)
+    parts = [(none, none.astype(np.int16), none.astype(np.int32), none)]
     for place, sign in enumerate(vs.VITAL_SIGNS):
         has = charting.vitals
         if sign.itemid in vs.LINE:
             has = has & charting.arterial
         elif sign.itemid in vs.SECOND_LINE:
             has = has & charting.second_line
-        able = np.flatnonzero(has)
-        if not len(able):
+        if not (able := np.flatnonzero(has)).size:
             continue
         count = each * len(sign.planted)
         stay = rng.choice(able, count, replace=count > len(able))
@@ -110,14 +106,9 @@ def plan_planted_values(stays: Stays, charting: ChartingPlan, seed: int) -> Plan
         time = (stays.intime[stay] + within.astype(np.int64)) // 60 * 60 + 60 + second
         values = np.rint(np.array(sign.planted) * 100).astype(np.int32)
         parts.append((stay, np.full(count, place, np.int16), np.tile(values, each), time))
-    if not parts:
-        none = np.zeros(0, np.int64)
-        return PlantedValues(none, none.astype(np.int16), none.astype(np.int32), none)
-    stay, place_of, value, time = (
-        np.concatenate([part[column] for part in parts]) for column in range(4)
-    )
-    order = np.argsort(stay, kind="stable")
-    return PlantedValues(stay[order], place_of[order], value[order], time[order])
+    columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
+    order = np.argsort(columns[0], kind="stable")
+    return PlantedValues(*(column[order] for column in columns))
 
 
 class _Chunk:
@@ -172,8 +163,7 @@ class _Chunk:
         stay = self.hour_stay[at]
         away = 0.6 * self.wave[at] + 0.8 * rng.standard_normal(len(at), dtype=np.float32)
         drift = 0.4 * (sign.severity + sign.own) * self.trend[at]
-        result: Floats = base[stay] + spread[stay] * away + drift
-        return result
+        return np.asarray(base[stay] + spread[stay] * away + drift)
 
     def add(self, itemid: int, at: Ints, time: Ints, value: Floats) -> None:
         """Keeps rows of one item; values are rounded as they are charted."""
@@ -187,10 +177,7 @@ class _Chunk:
     def pressures(
         self, items: tuple[int, int, int], slots: tuple[Ints, Ints], second: Bools | None = None
     ) -> None:
-        """The three pressures of one cuff or line at the same times.
-
-        Those of the stays in ``second`` are charted as a second line's from an hour on.
-        """
+        """The three pressures of a cuff or line; those of ``second`` go over to a second line."""
         at, time = slots
         systolic, diastolic, mean = (vs.VITAL_SIGNS[vs.INDEX[item]] for item in items)
         high, low = self.level(systolic, at), self.level(diastolic, at)
@@ -235,15 +222,9 @@ def draw_vitals(
     seed: int,
     chunk: int,
 ) -> VitalRows:
-    """Draw all vital-sign rows of the stays in ``chosen``.
+    """Draw all vital-sign rows of the consecutive stays in ``chosen``, the chunk of that number.
 
-    Args:
-        stays: All stays.
-        charting: What is charted, of all stays.
-        plants: Planted rows, of all stays.
-        chosen: Consecutive stays of this chunk.
-        seed: Seed of the run.
-        chunk: Number of the chunk, for its own stream of random numbers.
+    Plans and planted rows are those of all stays.
     """
     rng = rng_for(seed, RandomStream.VITALS, chunk)
     work = _Chunk(rng, stays, chosen)
@@ -257,8 +238,7 @@ def draw_vitals(
         some = at[there]
         work.add(itemid, some, time[there], work.level(vs.VITAL_SIGNS[vs.INDEX[itemid]], some))
     cuff_share = np.where(arterial, 0.42, 0.78)[work.hour_stay]
-    cuff = work.slots(cuff_share, has & charting.cuff[chosen])
-    work.pressures(vs.CUFF, cuff)
+    work.pressures(vs.CUFF, work.slots(cuff_share, has & charting.cuff[chosen]))
     work.pressures(vs.LINE, work.slots(0.85, arterial), charting.second_line[chosen])
     work.scores(work.slots(0.93, has & charting.gcs[chosen], every=4))
     temperature = work.slots(0.95, has & charting.temperature[chosen], every=4)
@@ -269,20 +249,16 @@ def draw_vitals(
     hundredths = np.rint(np.concatenate(work.values) * 100).astype(np.int32)
     null = rng.random(len(stay)) < NULL_SHARE
     copy = np.flatnonzero(rng.random(len(stay)) < DUPLICATE_SHARE)
-    lo, hi = np.searchsorted(plants.stay, (chosen.start, chosen.stop))
-    added = slice(lo, hi)
-    k = int(hi - lo)
+    added = slice(*np.searchsorted(plants.stay, (chosen.start, chosen.stop)))
+    planted = plants.stay[added] - chosen.start
+    another = _another_value(sign[copy], hundredths[copy])
     return VitalRows(
-        stay=np.concatenate((stay, stay[copy], plants.stay[added] - chosen.start)),
+        stay=np.concatenate((stay, stay[copy], planted)),
         charttime=np.concatenate((charttime, charttime[copy], plants.charttime[added])),
         sign=np.concatenate((sign, sign[copy], plants.sign[added])),
-        hundredths=np.concatenate(
-            (hundredths, _another_value(sign[copy], hundredths[copy]), plants.hundredths[added])
-        ),
-        null=np.concatenate((null, np.zeros(len(copy) + k, bool))),
-        duplicate=np.concatenate(
-            (np.zeros(len(stay), bool), np.ones(len(copy), bool), np.zeros(k, bool))
-        ),
+        hundredths=np.concatenate((hundredths, another, plants.hundredths[added])),
+        null=np.concatenate((null, np.zeros(len(copy) + len(planted), bool))),
+        duplicate=np.repeat((False, True, False), (len(stay), len(copy), len(planted))),
     )
 
 

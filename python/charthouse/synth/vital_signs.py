@@ -4,8 +4,6 @@ Numbers are held as integers scaled by 100 ("hundredths"), so that a bound such 
 is exact and every value of an item is one position in a table of ready-made CSV text.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 ETT = 900  # hundredths that stand for 'No Response-ETT', which MIMIC scores as 1
@@ -13,18 +11,7 @@ ETT = 900  # hundredths that stand for 'No Response-ETT', which MIMIC scores as 
 
 @dataclass(frozen=True)
 class VitalSign:
-    """One itemid.
-
-    Attributes:
-        mean: Level of a stay with all latents at 0, in the item's unit.
-        severity: Shift of the level per unit of severity.
-        own: Shift of the level per unit of the vitals' own latent.
-        between: Standard deviation of the level between stays, from neither.
-        within: Standard deviation from hour to hour.
-        natural: Values drawn are kept within these; planted ones are not.
-        decimals: Digits after the point as charted.
-        planted: Values at and beyond the bounds of the paper's table, planted deliberately.
-    """
+    """One itemid."""
 
     itemid: int
     label: str
@@ -32,25 +19,21 @@ class VitalSign:
     category: str
     unit: str
     param_type: str
-    mean: float
-    severity: float
-    own: float
-    between: float
-    within: float
-    natural: tuple[float, float]
-    decimals: int
-    planted: tuple[float, ...]
+    mean: float  # level of a stay with all latents at 0, in the item's unit
+    severity: float  # shift of the level per unit of severity
+    own: float  # shift of the level per unit of the vitals' own latent
+    between: float  # standard deviation of the level between stays, from neither
+    within: float  # standard deviation from hour to hour
+    natural: tuple[float, float]  # values drawn are kept within these; planted ones are not
+    decimals: int  # digits after the point as charted
+    planted: tuple[float, ...]  # deliberately, at and beyond the bounds of the paper's table
 
     @property
-    def lowest(self) -> int:
-        """Least value in hundredths that has a CSV text."""
-        return round(min(*self.planted, self.natural[0]) * 100)
-
-    @property
-    def highest(self) -> int:
-        """Largest value in hundredths that has a CSV text."""
-        top = round(max(*self.planted, self.natural[1]) * 100)
-        return max(top, ETT) if self.texts else top
+    def hundredths(self) -> range:
+        """The values that have a CSV text."""
+        lowest = round(min(*self.planted, self.natural[0]) * 100)
+        highest = round(max(*self.planted, self.natural[1]) * 100)
+        return range(lowest, (max(highest, ETT) if self.texts else highest) + 1)
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -70,22 +53,11 @@ LINE, SECOND_LINE = (ABP_SYS, ABP_DIA, ABP_MEAN), (ART_SYS, ART_DIA, ART_MEAN)
 
 SCORE_TEXTS: dict[int, tuple[str, ...]] = {
     GCS_EYE: ("None", "To Pain", "To Speech", "Spontaneously"),
-    GCS_VERBAL: (
-        "No Response",
-        "Incomprehensible sounds",
-        "Inappropriate Words",
-        "Confused",
-        "Oriented",
-    ),
-    GCS_MOTOR: (
-        "No response",
-        "Abnormal extension",
-        "Abnormal Flexion",
-        "Flex-withdraws",
-        "Localizes Pain",
-        "Obeys Commands",
-    ),
-}
+    GCS_VERBAL: ("No Response", "Incomprehensible sounds", "Inappropriate Words", "Confused",
+                 "Oriented"),
+    GCS_MOTOR: ("No response", "Abnormal extension", "Abnormal Flexion", "Flex-withdraws",
+                "Localizes Pain", "Obeys Commands"),
+}  # fmt: skip
 
 # Below the outlier bound, on it, between the two, on the valid bound, and the same above. Where
 # both bounds are the same number there is nothing between them. The mean pressures' bounds

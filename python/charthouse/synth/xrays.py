@@ -1,7 +1,5 @@
 """Write MIMIC-CXR: metadata, labels, lists, and the JPGs at their PhysioNet paths."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,28 +9,15 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from charthouse.core.synthetic_marker import PICTURE_COMMENT
-from charthouse.synth.csv_table import write_table
+from charthouse.synth.csv_gz import write_table
 from charthouse.synth.phantom import draw_chest
 from charthouse.synth.population import Ints, Objects, Patients
 from charthouse.synth.random_streams import RandomStream, rng_for
 from charthouse.synth.studies import FEATURES, VIEWS, Images, Studies
 
-FINDINGS = (
-    "Atelectasis",
-    "Cardiomegaly",
-    "Consolidation",
-    "Edema",
-    "Enlarged Cardiomediastinum",
-    "Fracture",
-    "Lung Lesion",
-    "Lung Opacity",
-    "No Finding",
-    "Pleural Effusion",
-    "Pleural Other",
-    "Pneumonia",
-    "Pneumothorax",
-    "Support Devices",
-)
+FINDINGS = ("Atelectasis", "Cardiomegaly", "Consolidation", "Edema", "Enlarged Cardiomediastinum",
+            "Fracture", "Lung Lesion", "Lung Opacity", "No Finding", "Pleural Effusion",
+            "Pleural Other", "Pneumonia", "Pneumothorax", "Support Devices")  # fmt: skip
 # The feature of the picture that a finding reads, and the level above which it is there.
 FINDING_READS = {
     "Atelectasis": ("low_volume", 0.6),
@@ -47,16 +32,12 @@ FINDING_READS = {
 }
 VIEW_WORDS = {"AP": "antero-posterior", "PA": "postero-anterior", "LATERAL": "lateral"}
 JPEG_QUALITY = 90
+BATCH = 128  # pictures between two reports of progress
 BLANK = np.array(None, dtype=object)  # an empty field
 
 
 def study_time_number(time: Ints, millis: Ints) -> NDArray[np.float64]:
-    """StudyTime as in MIMIC-CXR: the float HHMMSS.fff, which loses leading zeros.
-
-    Args:
-        time: Seconds since 1970 [n].
-        millis: Milliseconds [n].
-    """
+    """StudyTime as MIMIC-CXR has it, HHMMSS.fff, from seconds since 1970 and milliseconds [n]."""
     second = time % 86400
     hhmmss = second // 3600 * 10000 + second // 60 % 60 * 100 + second % 60
     return np.round(hhmmss + millis / 1000.0, 3)
@@ -72,11 +53,8 @@ def study_date_number(time: Ints) -> Ints:
 
 
 def _study_paths(patients: Patients, studies: Studies) -> list[str]:
-    subject = patients.subject_id[studies.patient]
-    return [
-        f"files/p{str(person)[:2]}/p{person}/s{study}"
-        for person, study in zip(subject, studies.study_id, strict=True)
-    ]
+    both = zip(patients.subject_id[studies.patient], studies.study_id, strict=True)
+    return [f"files/p{str(person)[:2]}/p{person}/s{study}" for person, study in both]
 
 
 def write_cxr_tables(
@@ -101,9 +79,7 @@ def write_cxr_tables(
     high = np.full(m, image_pixels) if image_pixels else np.where(tall, 3056, 2544)
     wide = np.full(m, image_pixels) if image_pixels else np.where(tall, 2544, 3056)
     position = np.where(rng.random(m) < 0.85, np.where(pair, "Erect", "Recumbent"), BLANK)
-    dicom_files = [
-        f"{paths[study]}/{name}.dcm" for study, name in zip(of, images.dicom_id, strict=True)
-    ]
+    files = [f"{paths[study]}/{name}.dcm" for study, name in zip(of, images.dicom_id, strict=True)]
     part = np.searchsorted((0.97, 0.98), rng.random(len(patients)))
     split = np.array(["train", "validate", "test"], dtype=object)[part][studies.patient[of]]
     tables = {
@@ -118,9 +94,7 @@ def write_cxr_tables(
             "StudyDate": study_date_number(time),
             "StudyTime": study_time_number(time, studies.millis[of]),
             "ProcedureCodeSequence_CodeMeaning": procedure,
-            "ViewCodeSequence_CodeMeaning": np.array(
-                [VIEW_WORDS.get(view) for view in images.view], dtype=object
-            ),
+            "ViewCodeSequence_CodeMeaning": [VIEW_WORDS.get(view) for view in images.view],
             "PatientOrientationCodeSequence_CodeMeaning": position,
         },
         "mimic-cxr-2.0.0-chexpert": _labels(rng, subject, studies, doubt=0.06),
@@ -135,12 +109,12 @@ def write_cxr_tables(
             "subject_id": subject[of],
             "study_id": studies.study_id[of],
             "dicom_id": images.dicom_id,
-            "path": np.array(dicom_files, dtype=object),
+            "path": files,
         },
         "cxr-study-list": {
             "subject_id": subject,
             "study_id": studies.study_id,
-            "path": np.array([f"{path}.txt" for path in paths], dtype=object),
+            "path": [f"{path}.txt" for path in paths],
         },
     }
     return {
@@ -196,10 +170,7 @@ def write_pictures(
         picture = draw_chest(rng, image_pixels, studies.content[study], images.view[place])
         picture.save(target, quality=JPEG_QUALITY, comment=PICTURE_COMMENT)
 
-    batch = 128
-    for start in range(0, len(images), batch):
-        stop = min(start + batch, len(images))
-        # Taking the results raises what went wrong in a thread.
-        for _ in pool.map(draw, range(start, stop)):
-            pass
+    for start in range(0, len(images), BATCH):
+        stop = min(start + BATCH, len(images))
+        list(pool.map(draw, range(start, stop)))  # raises what went wrong in a thread
         yield stop
