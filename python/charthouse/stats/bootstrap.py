@@ -97,78 +97,55 @@ def patient_weights(subject_ids: np.ndarray, n_bootstrap: int = 1000, seed: int 
 class Interval:
     """A metric with its 95 % interval.
 
-    Attributes:
-        value: Point estimate on the stays themselves; NaN where undefined.
-        ci_low: Lower bound. NaN where the value is NaN, where there are too few patients, where all
-            resamples are equal, or where fewer than MIN_DEFINED of them define the metric.
-        ci_high: Upper bound; NaN in the same cases.
-        n: Number of stays.
-        n_positive: Number of positive stays.
-        n_undefined: Resamples in which the metric is undefined. The interval leaves them out.
-        reason: Why the value or the interval is NaN, else None.
+    Both bounds are NaN where the value is, where there are too few patients, where all resamples
+    are equal, or where fewer than MIN_DEFINED of them define the metric.
     """
 
-    value: float
+    value: float  # of the stays themselves; NaN where undefined
     ci_low: float
     ci_high: float
-    n: int
+    n: int  # stays
     n_positive: int
-    n_undefined: int
-    reason: str | None
+    n_undefined: int  # resamples in which the metric is undefined; the interval leaves them out
+    reason: str | None  # why the value or the interval is NaN
 
 
 @dataclass(frozen=True)
 class Difference:
     """A metric of one arm minus that of another, on the same stays.
 
-    Attributes:
-        difference: NaN where either value is NaN.
-        ci_low: Lower bound, as far below the difference as ci_high is above it. NaN where the
-            difference is NaN, where too few resamples are defined, or where the metric has no
-            valid test.
-        ci_high: Upper bound; NaN in the same cases.
-        p_value: Two-sided, for a difference of 0. NaN without an interval, but 1 where no resample
-            differs at all. Not corrected for multiple comparisons: see multiplicity.py.
-        n: Number of stays.
-        n_positive: Number of positive stays.
-        n_resamples: Number of resamples.
-        n_undefined: Resamples in which the metric is undefined for either arm.
-        reason: Why something is NaN, else None.
+    The bounds are equally far from the difference. They are NaN where it is, where too few
+    resamples are defined, or where the metric has no valid test. The p-value is two-sided, for a
+    difference of 0, and not corrected for multiple comparisons (see multiplicity.py). It is NaN
+    without an interval, but 1 where no resample differs at all.
     """
 
-    difference: float
+    difference: float  # NaN where either value is
     ci_low: float
     ci_high: float
     p_value: float
-    n: int
+    n: int  # stays
     n_positive: int
     n_resamples: int
-    n_undefined: int
-    reason: str | None
+    n_undefined: int  # resamples in which the metric is undefined for either arm
+    reason: str | None  # why something is NaN
 
 
 @dataclass(frozen=True, eq=False)
 class BootstrapResult:
     """An arm's metrics on its stays and on every resample. Keep it to compare the arm with others.
 
-    Attributes:
-        point_estimates: The value on the stays themselves, by metric.
-        resamples: By metric, [n_bootstrap], NaN where undefined.
-        n: Number of stays.
-        n_positive: Number of positive stays.
-        resample_key: A hash of the patients, their stays' labels and the seed. Two arms can only be
-            paired if theirs are equal.
-        patients: Patients of the class that has fewer.
-        denominator_patients: For each metric that is a proportion, the patients in its denominator.
+    Two arms can only be paired if their resample_key is equal: a hash of the patients, their stays'
+    labels and the seed.
     """
 
-    point_estimates: dict[str, MetricValue]
-    resamples: dict[str, np.ndarray]
-    n: int
+    point_estimates: dict[str, MetricValue]  # of the stays themselves
+    resamples: dict[str, np.ndarray]  # by metric, [n_bootstrap], NaN where undefined
+    n: int  # stays
     n_positive: int
     resample_key: str
-    patients: int
-    denominator_patients: dict[str, int]
+    patients: int  # of the class that has fewer
+    denominator_patients: dict[str, int]  # of each metric that is a proportion
 
     def first(self, n: int) -> "BootstrapResult":
         """The same result with only the first n resamples, as if n_bootstrap had been n."""
@@ -176,15 +153,17 @@ class BootstrapResult:
 
     def intervals(self) -> dict[str, Interval]:
         """The 95 % interval of each metric, by name."""
-        return {name: self._interval(name) for name in self.point_estimates}
-
-    def _interval(self, name: str) -> Interval:
-        measured, resamples = self.point_estimates[name], self.resamples[name]
-        reason = measured.reason or self.too_few_reason(name)
-        low, high, undefined, reason = percentile_interval(
-            resamples, reason, self.denominator_patients.get(name)
-        )
-        return Interval(measured.value, low, high, self.n, self.n_positive, undefined, reason)
+        found = {}
+        for name, measured in self.point_estimates.items():
+            low, high, undefined, reason = percentile_interval(
+                self.resamples[name],
+                measured.reason or self.too_few_reason(name),
+                self.denominator_patients.get(name),
+            )
+            found[name] = Interval(
+                measured.value, low, high, self.n, self.n_positive, undefined, reason
+            )
+        return found
 
     def too_few_reason(self, name: str) -> str | None:
         """Why a metric has too few patients for an interval; None where it has enough."""
@@ -195,14 +174,11 @@ class BootstrapResult:
     def minus(
         self, other: "BootstrapResult", untested: Mapping[str, str] | None = None
     ) -> dict[str, Difference]:
-        """Paired differences (this arm minus the other), for the metrics that both have.
+        """Paired differences (this arm minus the other), by name, for the metrics that both have.
 
         Args:
             other: The result that is subtracted.
             untested: Metrics whose difference gets neither interval nor p-value, with the reason.
-
-        Returns:
-            The difference of each metric, by name.
 
         Raises:
             ValueError: The two results are not of the same stays and resamples.
@@ -212,33 +188,28 @@ class BootstrapResult:
         if len({len(own) for arm in (self, other) for own in arm.resamples.values()}) > 1:
             raise ValueError("arms of different numbers of resamples cannot be paired")
         return {
-            name: self._minus(other, name, (untested or {}).get(name))
-            for name in self.point_estimates
+            name: paired_difference(
+                first,
+                other.point_estimates[name],
+                self.resamples[name] - other.resamples[name],
+                self.n,
+                self.n_positive,
+                self.too_few_reason(name) or other.too_few_reason(name),
+                (untested or {}).get(name),
+            )
+            for name, first in self.point_estimates.items()
             if name in other.point_estimates
         }
-
-    def _minus(self, other: "BootstrapResult", name: str, untested: str | None) -> Difference:
-        resamples = self.resamples[name] - other.resamples[name]
-        pair = self.point_estimates[name], other.point_estimates[name]
-        few = self.too_few_reason(name) or other.too_few_reason(name)
-        return paired_difference(*pair, resamples, self.n, self.n_positive, few, untested)
 
 
 @dataclass(frozen=True, eq=False)
 class PatientBootstrap:
-    """Scored stays with resamples of their patients: the input of metrics, curves and groups.
+    """Scored stays with resamples of their patients: the input of metrics, curves and groups."""
 
-    Attributes:
-        sample: The n stays, sorted by score. Its `order` gives the caller's position of each.
-        patient: [n], in the sample's order, the column of `drawn` that belongs to the stay.
-        drawn: [n_bootstrap, n_patients], how often each patient was drawn.
-        resample_key: As in BootstrapResult.
-    """
-
-    sample: Sample
-    patient: np.ndarray
-    drawn: np.ndarray
-    resample_key: str
+    sample: Sample  # the n stays, sorted; its `order` gives the caller's position of each
+    patient: np.ndarray  # [n], in the sample's order, the stay's column of `drawn`
+    drawn: np.ndarray  # [n_bootstrap, n_patients], how often each patient was drawn
+    resample_key: str  # as in BootstrapResult
 
     @classmethod
     def of(
@@ -251,20 +222,7 @@ class PatientBootstrap:
         seed: int,
         operating_point: OperatingPoint = DEFAULT_OPERATING_POINT,
     ) -> "PatientBootstrap":
-        """Sorts the stays and draws the patients.
-
-        Args:
-            y_true: [n], 0 or 1.
-            y_score: [n], probabilities in [0, 1].
-            subject_ids: [n], integers, the patient of each stay.
-            threshold: A stay is predicted positive when y_score >= threshold.
-            n_bootstrap: Number of resamples.
-            seed: Seed of the draws.
-            operating_point: Alert rate and sensitivity of the metrics that decide by rank.
-
-        Raises:
-            ValueError: The arrays are not labels, probabilities and patients of the same length.
-        """
+        """Sorts the stays and draws the patients; arguments and errors of bootstrap_metrics."""
         y_true, y_score, subject_ids = map(np.asarray, (y_true, y_score, subject_ids))
         if not subject_ids.shape == y_true.shape == y_score.shape:
             shapes = f"{subject_ids.shape}, {y_true.shape} and {y_score.shape}"
@@ -287,10 +245,9 @@ class PatientBootstrap:
         return minority_class_patients(self.sample.y_true, self.patient)
 
     def subset(self, chosen: np.ndarray) -> "PatientBootstrap":
-        """Some of the stays, with the same draws. A resample may hold any number of them.
+        """The chosen stays [n] bool, in the sample's order, with the same draws.
 
-        Args:
-            chosen: [n] bool, in the sample's order.
+        A resample may hold any number of them.
         """
         sample, of_all = self.sample.subset(chosen), self.patient[chosen]
         held, patient = np.unique(of_all, return_inverse=True)
@@ -311,10 +268,6 @@ class PatientBootstrap:
 
         BLAS gets one thread: the matrices are narrow, and on busy cores a second thread waits more
         than it works (10 times slower was seen).
-
-        Args:
-            metrics: Names from METRICS or RATES.
-            thresholds: By metric, its decision threshold where that is not the sample's.
 
         Raises:
             CharthouseError: There is no such metric.
@@ -386,9 +339,6 @@ def bootstrap_metrics(
         thresholds: By metric, its decision threshold where that is another one.
         operating_point: Alert rate and sensitivity of the metrics that decide by rank.
 
-    Returns:
-        The values on the stays and on every resample; see BootstrapResult.
-
     Raises:
         ValueError: The arrays are not labels, probabilities and patients of the same length.
         CharthouseError: There is no such metric.
@@ -431,7 +381,7 @@ def paired_difference(
         n: Number of stays.
         n_positive: Number of positive stays.
         few: Why there are too few patients for an interval, or None.
-        untested: Why the difference gets neither interval nor p-value, or None.
+        untested: Why there is to be neither interval nor p-value, or None.
     """
     without = first.reason or second.reason or untested or few
     low, high, undefined, reason = percentile_interval(resamples, without)
@@ -442,14 +392,14 @@ def paired_difference(
         half = float(np.quantile(off, LEVEL))
         low, high = value - half, value + half
     if reason is None or (reason == SAME and not defined.any()):
-        p_value = _p_value(off, value)
+        # The estimate counts as one more resample, so that the p-value is never 0 (Davison and
+        # Hinkley 1997, section 4.2).
+        p_value = (float((off >= abs(value) - ROUNDING).sum()) + 1) / (len(off) + 1)
     return Difference(value, low, high, p_value, n, n_positive, len(resamples), undefined, reason)
 
 
 def minority_class_patients(y_true: np.ndarray, patient: np.ndarray) -> int:
-    """Number of patients of the class that has fewer.
-
-    A patient who has stays of both classes counts in both.
+    """Number of patients of the class that has fewer; who has stays of both counts in both.
 
     Args:
         y_true: [n], 0 or 1.
@@ -488,8 +438,7 @@ def percentile_interval(
         denominator_patients: For a proportion, the patients in its denominator.
 
     Returns:
-        Lower bound, upper bound, number of undefined resamples, and why there is no interval (None
-        if there is one).
+        Lower bound, upper bound, number of undefined resamples, and why there is no interval.
     """
     defined = resamples[~np.isnan(resamples)]
     undefined = len(resamples) - len(defined)
@@ -501,26 +450,10 @@ def percentile_interval(
     if high - low > ROUNDING * max(abs(low), abs(high)):
         return low, high, undefined, None
     if denominator_patients and low in (0.0, 1.0):
-        return *_all_agree(low, denominator_patients), undefined, None
+        # exact; further stays of a patient are not independent evidence, so patients count
+        further = ((1 - LEVEL) / 2) ** (1 / denominator_patients)
+        return (further, 1.0, undefined, None) if low else (0.0, 1 - further, undefined, None)
     return np.nan, np.nan, undefined, SAME
-
-
-def _all_agree(value: float, patients: int) -> tuple[float, float]:
-    """The exact interval of a proportion of 0 or 1.
-
-    Further stays of a patient are not independent evidence, so patients count, not stays.
-    """
-    further = ((1 - LEVEL) / 2) ** (1 / patients)
-    return (further, 1.0) if value else (0.0, 1 - further)
-
-
-def _p_value(off: np.ndarray, value: float) -> float:
-    """The share of resamples that lie as far from the estimate as the estimate lies from 0.
-
-    The estimate counts as one more resample, so the p-value is never 0 (Davison and Hinkley 1997,
-    section 4.2).
-    """
-    return (float((off >= abs(value) - ROUNDING).sum()) + 1) / (len(off) + 1)
 
 
 def _fingerprint(patient: np.ndarray, y_true: np.ndarray, draws: str) -> str:

@@ -26,13 +26,7 @@ SINGULAR = 1e-12  # of the determinant, relative to the product of the diagonal
 
 
 def logit(scores: np.ndarray) -> np.ndarray:
-    """Log odds of probabilities, clipped to [EPSILON, 1 - EPSILON].
-
-    Args:
-        scores: [n], probabilities.
-
-    Returns:
-        [n], natural logarithm of the odds; finite.
+    """Log odds (natural, finite) of probabilities [n], clipped to [EPSILON, 1 - EPSILON].
 
     Example:
         >>> logit(np.array([0.5, 0.75])).round(4).tolist()
@@ -44,17 +38,11 @@ def logit(scores: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Recalibration:
-    """A logistic regression of k terms: logit P(y = 1) = offset + coefficients' terms.
+    """A logistic regression of k terms: logit P(y = 1) = offset + coefficients' terms."""
 
-    Attributes:
-        terms: [k, n], k = 1 or 2.
-        offset: [n], added to the linear predictor.
-        y_true: [n], 0 or 1.
-    """
-
-    terms: np.ndarray
-    offset: np.ndarray
-    y_true: np.ndarray
+    terms: np.ndarray  # [k, n], k = 1 or 2
+    offset: np.ndarray  # [n], added to the linear predictor
+    y_true: np.ndarray  # [n], 0 or 1
 
     def fit(self, weights: np.ndarray, start: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Maximum likelihood for each weighting, all from the same start.
@@ -70,9 +58,8 @@ class Recalibration:
             start: [k], the coefficients to start from.
 
         Returns:
-            Coefficients [k, c], and whether each fit converged [c]. A fit does not converge where
-            the classes are separated or the terms are collinear; its coefficients then mean
-            nothing.
+            Coefficients [k, c], and whether each fit converged [c]: not where the classes are
+            separated or the terms collinear. Its coefficients then mean nothing.
         """
         targets = (self.terms * self.y_true) @ weights
         p = _probability(self.offset + start @ self.terms)
@@ -119,15 +106,11 @@ class Recalibration:
 
 
 def recalibration(y_true: np.ndarray, logits: np.ndarray) -> tuple[Recalibration, float]:
-    """The regression with slope and intercept, on standardised logits.
-
-    Args:
-        y_true: [n], 0 or 1.
-        logits: [n], log odds of the scores.
+    """The regression with intercept and slope, on standardised logits [n].
 
     Returns:
-        The regression, with terms [2, n], and the standard deviation of the logits: divide the
-        second coefficient by it to get the slope.
+        The regression, and the standard deviation of the logits: the slope is the second
+        coefficient divided by it.
     """
     deviation = float(logits.std()) or 1.0
     standard = (logits - logits.mean()) / deviation
@@ -135,25 +118,11 @@ def recalibration(y_true: np.ndarray, logits: np.ndarray) -> tuple[Recalibration
     return Recalibration(terms, np.zeros_like(logits), y_true), deviation
 
 
-def calibration_in_the_large(y_true: np.ndarray, logits: np.ndarray) -> Recalibration:
-    """The regression of the intercept alone, with the slope fixed at 1.
-
-    Args:
-        y_true: [n], 0 or 1.
-        logits: [n], log odds of the scores.
-    """
-    return Recalibration(np.ones((1, len(logits))), logits, y_true)
-
-
 def classes_overlap(y_true: np.ndarray, logits: np.ndarray) -> bool:
-    """Whether the calibration slope is finite: no cutoff of the scores separates the classes.
+    """Whether the calibration slope is finite: no cutoff of the logits [n] separates the classes.
 
     Where it is False, it is False for every subset of the rows. It is also False where a class is
     missing or all scores are equal.
-
-    Args:
-        y_true: [n], 0 or 1.
-        logits: [n], log odds of the scores.
     """
     positive, negative = logits[y_true == 1], logits[y_true == 0]
     return bool(

@@ -12,32 +12,24 @@ from dataclasses import dataclass
 import numpy as np
 
 from charthouse.stats.bootstrap import PatientBootstrap, percentile_interval, too_few_reason
-from charthouse.stats.metrics import BOTH_CLASSES
+from charthouse.stats.metrics import BOTH_CLASSES, all_met, unmet, unweighted
 from charthouse.stats.samples import WeightedSample
 
 POINTS = 101
 BINS = 10
+ANY = 0.5  # a curve covers all thresholds, so this one is not used
 
 
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """A curve with its band.
-
-    Attributes:
-        x: [points].
-        y: [points], of the stays themselves; NaN where undefined.
-        low: [points], lower edge of the band. NaN where y is, or where too few resamples define it.
-        high: [points], upper edge; NaN in the same cases.
-        n: [points], number of stays behind the point.
-        reasons: [points], why y or its interval is NaN, else None.
-    """
+    """A curve with its band; all [points]."""
 
     x: np.ndarray
-    y: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
-    n: np.ndarray
-    reasons: tuple[str | None, ...]
+    y: np.ndarray  # of the stays themselves; NaN where undefined
+    low: np.ndarray  # edge of the band; NaN where y is, or where too few resamples define it
+    high: np.ndarray  # likewise
+    n: np.ndarray  # stays behind the point
+    reasons: tuple[str | None, ...]  # why y or its interval is NaN
 
 
 def roc_curve(
@@ -87,9 +79,17 @@ def roc_curve(
         corners[1:-1:2, 0], corners[1:-1:2, 1] = above - (positives - own), positives - own
         corners[2:-1:2, 0], corners[2:-1:2, 1] = to_end - positives, positives
         corners[-1] = rows.negatives, rows.positives
-        return _of_both_classes(rows, points, lambda c: _interpolated(x, corners[:, :, c]))
 
-    return _with_band(_draws(y_true, y_score, subject_ids, n_bootstrap, seed), x, at_x)
+        def sensitivity(c: int) -> np.ndarray:
+            false_positives, true_positives = (corners[:, :, c] / corners[-1, :, c]).T
+            return np.interp(
+                x, false_positives, true_positives
+            )  # of equal x the last: the upper end
+
+        return _of_both_classes(rows, points, sensitivity)
+
+    draws = PatientBootstrap.of(y_true, y_score, subject_ids, ANY, n_bootstrap, seed)
+    return _with_band(draws, x, at_x)
 
 
 def precision_recall_curve(
@@ -107,19 +107,7 @@ def precision_recall_curve(
     would be too high (Davis and Goadrich 2006, ICML). At recall 0, y is the precision where the
     first positive is found, not the 1 that scikit-learn sets there.
 
-    Args:
-        y_true: [n], 0 or 1.
-        y_score: [n], probabilities in [0, 1].
-        subject_ids: [n], integers, the patient of each stay.
-        n_bootstrap: Number of resamples.
-        seed: Seed of the draws.
-        points: Number of x, evenly spaced from 0 to 1; 2 or more.
-
-    Returns:
-        x: recalls; y: precisions.
-
-    Raises:
-        ValueError: The arrays are not labels, probabilities and patients of the same length.
+    Arguments and errors are those of roc_curve; x are recalls, y precisions.
 
     Example:
         >>> y_true, y_score = np.array([0, 0, 1, 1]), np.array([0.1, 0.4, 0.35, 0.8])
@@ -141,7 +129,7 @@ def precision_recall_curve(
 
         return _of_both_classes(rows, points, precision)
 
-    draws = _draws(y_true, y_score, subject_ids, n_bootstrap, seed)
+    draws = PatientBootstrap.of(y_true, y_score, subject_ids, ANY, n_bootstrap, seed)
     return _with_band(draws, steps / (points - 1), at_x)
 
 
@@ -160,19 +148,8 @@ def calibration_curve(
     empty bins are dropped. All resamples use the bins of the stays themselves. A single class has a
     curve too.
 
-    Args:
-        y_true: [n], 0 or 1.
-        y_score: [n], probabilities in [0, 1].
-        subject_ids: [n], integers, the patient of each stay.
-        n_bootstrap: Number of resamples.
-        seed: Seed of the draws.
-        bins: Maximum number of bins.
-
-    Returns:
-        x: the mean score of each bin, ascending; y: its proportion of positives; n: its stays.
-
-    Raises:
-        ValueError: The arrays are not labels, probabilities and patients of the same length.
+    Arguments and errors are those of roc_curve, but that there are at most ``bins`` points. x are
+    the mean scores of the bins, ascending; y their proportions of positives; n their stays.
 
     Example:
         >>> y_true, y_score = np.array([0, 0, 1, 1]), np.array([0.1, 0.4, 0.35, 0.8])
@@ -180,9 +157,8 @@ def calibration_curve(
         >>> curve.x.round(3).tolist(), curve.y.tolist(), curve.n.tolist()
         ([0.225, 0.6], [0.5, 0.5], [2, 2])
     """
-    draws = _draws(y_true, y_score, subject_ids, n_bootstrap, seed)
-    sample = draws.sample
-    if not len(sample):
+    draws = PatientBootstrap.of(y_true, y_score, subject_ids, ANY, n_bootstrap, seed)
+    if not len(sample := draws.sample):
         nothing = np.empty(0)
         return Curve(nothing, nothing, nothing, nothing, np.empty(0, dtype=int), ())
     edges = np.percentile(sample.y_score, np.linspace(0, 100, bins + 1))[1:-1]
@@ -203,13 +179,6 @@ def calibration_curve(
     return _with_band(draws, mean_score[::-1], share, n[::-1], patients[::-1])
 
 
-def _draws(
-    y_true: np.ndarray, y_score: np.ndarray, subject_ids: np.ndarray, n_bootstrap: int, seed: int
-) -> PatientBootstrap:
-    """The bootstrap of a curve. A curve covers all thresholds, so the threshold is not used."""
-    return PatientBootstrap.of(y_true, y_score, subject_ids, 0.5, n_bootstrap, seed)
-
-
 def _with_band(
     draws: PatientBootstrap,
     x: np.ndarray,
@@ -226,25 +195,19 @@ def _with_band(
         n: [points], stays behind each point; None for all stays at every point.
         denominator_patients: [points], where y are proportions, the patients in each denominator.
     """
-    stays = WeightedSample(draws.sample, np.ones((len(draws.sample), 1), dtype=np.uint8))
-    missing = next((need.message for need in BOTH_CLASSES if not need.met(stays)[0]), None)
-    y = at_x(stays)[:, 0]
+    stays = unweighted(draws.sample)
+    missing, y = unmet(stays, BOTH_CLASSES), at_x(stays)[:, 0]
     drawn = np.hstack([np.empty((len(x), 0)), *map(at_x, draws.weighted_samples())])
     few = too_few_reason(draws.patients)
     shares: Sequence[int | None] = denominator_patients or [None] * len(x)
-    bands = [
-        percentile_interval(
-            each,
-            missing
-            if np.isnan(value)
-            else few or (too_few_reason(of, "in the bin") if of else None),
-            of,
-        )
-        for value, each, of in zip(y, drawn, shares, strict=True)
-    ]
-    low, high = (np.array([band[side] for band in bands]) for side in (0, 1))
-    reasons = tuple(band[3] for band in bands)
-    return Curve(x, y, low, high, np.full(len(x), len(draws.sample)) if n is None else n, reasons)
+    low, high, reasons = np.empty(len(x)), np.empty(len(x)), []
+    for at, of in enumerate(shares):
+        few_here = few or (too_few_reason(of, "in the bin") if of else None)
+        why = missing if np.isnan(y[at]) else few_here
+        low[at], high[at], _, reason = percentile_interval(drawn[at], why, of)
+        reasons.append(reason)
+    n = np.full(len(x), len(draws.sample)) if n is None else n
+    return Curve(x, y, low, high, n, tuple(reasons))
 
 
 def _of_both_classes(
@@ -252,17 +215,6 @@ def _of_both_classes(
 ) -> np.ndarray:
     """Applies `of` to every weighting that holds both classes: y [points, c], NaN elsewhere."""
     y = np.full((points, len(rows.total)), np.nan)
-    for c in np.flatnonzero(
-        np.logical_and.reduce([need.met(rows) for need in BOTH_CLASSES])
-    ).tolist():
+    for c in np.flatnonzero(all_met(rows, BOTH_CLASSES)).tolist():
         y[:, c] = of(c)
     return y
-
-
-def _interpolated(x: np.ndarray, corners: np.ndarray) -> np.ndarray:
-    """True positive rate at x [points] from false and true positives at the corners [k, 2].
-
-    np.interp takes the last of equal x, which is the upper end.
-    """
-    false_positives, true_positives = corners.T
-    return np.interp(x, false_positives / false_positives[-1], true_positives / true_positives[-1])

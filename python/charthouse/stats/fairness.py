@@ -70,30 +70,14 @@ def _gap(values: np.ndarray) -> np.ndarray:
     return np.ptp(values, axis=1).max(axis=0)
 
 
-def _lowest(values: np.ndarray) -> np.ndarray:
-    return values[0].min(axis=0)
-
-
-def _highest(values: np.ndarray) -> np.ndarray:
-    return values[0].max(axis=0)
-
-
 @dataclass(frozen=True)
 class FairnessMeasure:
-    """A measure over groups.
+    """A measure over groups."""
 
-    Attributes:
-        metrics: The metrics that it is computed from.
-        compute: From their values [metrics, groups, c] to [c]; NaN where a value is NaN.
-        worst: Position of the worst group in the values [groups] of its only metric; None where the
-            measure does not belong to a single group.
-        fairlearn: ratio or difference, if fairlearn defines it.
-    """
-
-    metrics: tuple[str, ...]
-    compute: Callable[[np.ndarray], np.ndarray]
-    worst: Callable[[np.ndarray], np.intp] | None = None
-    fairlearn: str | None = None
+    metrics: tuple[str, ...]  # that it is computed from
+    compute: Callable[[np.ndarray], np.ndarray]  # from [metrics, groups, c] to [c]; NaN stays NaN
+    worst: Callable[[np.ndarray], np.intp] | None = None  # the worst group, of values [groups]
+    fairlearn: str | None = None  # ratio or difference, if fairlearn defines it
 
 
 FAIRNESS_MEASURES: dict[str, FairnessMeasure] = {
@@ -105,11 +89,11 @@ FAIRNESS_MEASURES: dict[str, FairnessMeasure] = {
     "equalized_odds_difference": FairnessMeasure(("tpr", "fpr"), _gap, fairlearn="difference"),
     **{f"{name}_gap": FairnessMeasure((name,), _gap) for name in ("auroc", "tpr", "fpr", "brier")},
     **{
-        f"{name}_worst_group": FairnessMeasure((name,), _lowest, np.argmin)
+        f"{name}_worst_group": FairnessMeasure((name,), lambda each: each[0].min(axis=0), np.argmin)
         for name in ("auroc", "auprc", "accuracy", "tpr", "ppv")
     },
     **{
-        f"{name}_worst_group": FairnessMeasure((name,), _highest, np.argmax)
+        f"{name}_worst_group": FairnessMeasure((name,), lambda each: each[0].max(axis=0), np.argmax)
         for name in ("fpr", "brier")
     },
 }
@@ -119,27 +103,17 @@ FAIRNESS_MEASURES: dict[str, FairnessMeasure] = {
 class FairnessInterval:
     """A fairness measure with its 95 % interval.
 
-    Attributes:
-        value: NaN where undefined.
-        ci_low: Lower bound. NaN where the value is NaN, or where a compared group has too few
-            patients.
-        ci_high: Upper bound; NaN in the same cases.
-        n_groups: Number of groups compared.
-        worst_group: The group of <metric>_worst_group, else None.
-        left_out: Groups without a value; their Interval gives the reason.
-        n_undefined: Resamples in which the measure, or the metric of a compared group, is
-            undefined.
-        reason: Why something is NaN, else None.
+    The bounds are NaN where the value is, or where a compared group has too few patients.
     """
 
-    value: float
+    value: float  # NaN where undefined
     ci_low: float
     ci_high: float
-    n_groups: int
-    worst_group: str | None
-    left_out: tuple[str, ...]
-    n_undefined: int
-    reason: str | None
+    n_groups: int  # compared
+    worst_group: str | None  # of <metric>_worst_group
+    left_out: tuple[str, ...]  # groups without a value; their Interval gives the reason
+    n_undefined: int  # resamples in which it, or the metric of a compared group, is undefined
+    reason: str | None  # why something is NaN
 
 
 Decisions = tuple[tuple[str, int, int, int], ...]
@@ -148,17 +122,11 @@ Decisions = tuple[tuple[str, int, int, int], ...]
 
 @dataclass(frozen=True, eq=False)
 class GroupBootstrapResult:
-    """An arm's metrics by group, on its stays and on every resample.
+    """An arm's metrics by group, on its stays and on every resample."""
 
-    Attributes:
-        by_group: Result of each group, in alphabetical order; stays without a group come last.
-        n_bootstrap: Number of resamples.
-        decisions: Counts of group, label and prediction on the stays themselves.
-    """
-
-    by_group: dict[str, BootstrapResult]
+    by_group: dict[str, BootstrapResult]  # in alphabetical order; stays without a group come last
     n_bootstrap: int
-    decisions: Decisions
+    decisions: Decisions  # on the stays themselves
 
     def first(self, n: int) -> "GroupBootstrapResult":
         """The same result with only the first n resamples."""
@@ -176,7 +144,7 @@ class GroupBootstrapResult:
     def fairness_minus(
         self, other: "GroupBootstrapResult", untested: Mapping[str, str] | None = None
     ) -> dict[str, Difference]:
-        """Paired differences (this arm minus the other) of the measures that both have.
+        """Paired differences (this arm minus the other), by name, of the measures that both have.
 
         The numbers of stays are those of the compared groups.
 
@@ -184,17 +152,14 @@ class GroupBootstrapResult:
             other: The result that is subtracted.
             untested: Measures whose difference gets neither interval nor p-value, with the reason.
 
-        Returns:
-            The difference of each measure, by name.
-
         Raises:
             ValueError: The two results are not of the same stays, groups and resamples.
         """
-        resample_key, drawn_from_other = (
+        keys, keys_of_other = (
             {group: resampled.resample_key for group, resampled in arm.by_group.items()}
             for arm in (self, other)
         )
-        if resample_key != drawn_from_other or self.n_bootstrap != other.n_bootstrap:
+        if keys != keys_of_other or self.n_bootstrap != other.n_bootstrap:
             raise ValueError("arms of different stays, groups or resamples cannot be paired")
         also = other._measures()
         return {
@@ -205,13 +170,11 @@ class GroupBootstrapResult:
 
     def _measures(self) -> list[str]:
         """Names of the measures whose metrics there are."""
+        has = [group.point_estimates.keys() for group in self.by_group.values()]
         return [
             name
             for name, measure in FAIRNESS_MEASURES.items()
-            if all(
-                set(measure.metrics) <= set(group.point_estimates)
-                for group in self.by_group.values()
-            )
+            if all(names >= {*measure.metrics} for names in has)
         ]
 
     def _fairness(self, measure: FairnessMeasure) -> FairnessInterval:
@@ -268,10 +231,8 @@ class GroupBootstrapResult:
         if len(compared) < 2:
             reason = f"{len(compared)} of {len(self.by_group)} groups with a value, fewer than 2"
             return MetricValue(np.nan, reason), np.full(self.n_bootstrap, np.nan)
-        drawn = [
-            [self.by_group[group].resamples[metric] for group in compared]
-            for metric in measure.metrics
-        ]
+        groups = [self.by_group[group] for group in compared]
+        drawn = [[group.resamples[metric] for group in groups] for metric in measure.metrics]
         value = float(measure.compute(self._values(measure, compared))[0])
         # groups with a value each: what is still undefined is a ratio of nothing
         none = f"{' or '.join(measure.metrics)} is 0 in every group" if np.isnan(value) else None
@@ -296,10 +257,6 @@ def fairlearn_disparity(decisions: Decisions, rates: tuple[str, ...]) -> dict[st
 
     With selection_rate this is demographic parity, with tpr and fpr equalized odds. Stays of one
     group, label and prediction are one weighted row, because fairlearn's time grows with the rows.
-
-    Args:
-        decisions: Counts of groups that have each of the rates.
-        rates: Names from RATES.
 
     Returns:
         The ratio and the difference, by these names.

@@ -38,15 +38,10 @@ from charthouse.stats.samples import DEFAULT_OPERATING_POINT, OperatingPoint, Sa
 
 @dataclass(frozen=True)
 class Requirement:
-    """A condition that a metric needs, and the message when it is not met.
+    """A condition that a metric needs."""
 
-    Attributes:
-        met: Whether each of c weightings meets it [c].
-        message: Why the metric has no value otherwise.
-    """
-
-    met: Callable[[WeightedSample], np.ndarray]  # [c]
-    message: str
+    met: Callable[[WeightedSample], np.ndarray]  # whether each of c weightings meets it [c]
+    message: str  # why the metric has no value otherwise
 
 
 ROWS = Requirement(lambda rows: rows.total > 0, "no stays")
@@ -60,29 +55,19 @@ VARIES = Requirement(
 OVERLAPS = Requirement(
     lambda rows: np.full(rows.total.shape, rows.sample.overlaps), "the scores separate the classes"
 )
-SLOPE = Requirement(
-    lambda rows: ~np.isnan(rows.slope), "the calibration regression did not converge"
-)
-INTERCEPT = Requirement(
-    lambda rows: ~np.isnan(rows.intercept), "the calibration regression did not converge"
-)
+NO_FIT = "the calibration regression did not converge"
+SLOPE = Requirement(lambda rows: ~np.isnan(rows.slope), NO_FIT)
+INTERCEPT = Requirement(lambda rows: ~np.isnan(rows.intercept), NO_FIT)
 BOTH_CLASSES = (ROWS, POSITIVES, NEGATIVES)
 
 
 @dataclass(frozen=True)
 class Metric:
-    """How a metric is computed for many weightings at once, and what it requires.
+    """How a metric is computed for many weightings at once, and what it requires."""
 
-    Attributes:
-        compute: Values [c].
-        requirements: Where one is not met, the metric is NaN. The most basic comes first.
-        denominator: For a proportion, the rows in its denominator, bool [n]; None for other
-            metrics.
-    """
-
-    compute: Callable[[WeightedSample], np.ndarray]
-    requirements: tuple[Requirement, ...]
-    denominator: Callable[[Sample], np.ndarray] | None = None
+    compute: Callable[[WeightedSample], np.ndarray]  # values [c]
+    requirements: tuple[Requirement, ...]  # where one is not met it is NaN; the most basic first
+    denominator: Callable[[Sample], np.ndarray] | None = None  # of a proportion: its rows, bool [n]
 
 
 def _auroc(rows: WeightedSample) -> np.ndarray:
@@ -96,10 +81,6 @@ def _auroc(rows: WeightedSample) -> np.ndarray:
 def _auprc(rows: WeightedSample) -> np.ndarray:
     own, positives, to_end, _ = rows.ranked
     return (own * positives / np.maximum(to_end, 1)).sum(axis=0) / rows.positives
-
-
-def _f1(rows: WeightedSample) -> np.ndarray:
-    return 2 * rows.true_positives / (rows.predicted + rows.positives)
 
 
 def _everyone(sample: Sample) -> np.ndarray:
@@ -147,7 +128,9 @@ METRICS: dict[str, Metric] = {
         lambda rows: rows.true_negatives / rows.negatives, (ROWS, NEGATIVES), _negatives
     ),
     "ppv": Metric(lambda rows: rows.true_positives / rows.predicted, (ROWS, PREDICTED), _predicted),
-    "f1": Metric(_f1, (ROWS, POSITIVES)),
+    "f1": Metric(
+        lambda rows: 2 * rows.true_positives / (rows.predicted + rows.positives), (ROWS, POSITIVES)
+    ),
     "brier": Metric(lambda rows: rows.errors[0] / rows.total, (ROWS,)),
     "calibration_slope": Metric(lambda rows: rows.slope, (*BOTH_CLASSES, VARIES, OVERLAPS, SLOPE)),
     "calibration_intercept": Metric(lambda rows: rows.intercept, (*BOTH_CLASSES, INTERCEPT)),
@@ -184,10 +167,15 @@ def compute_weighted(rows: WeightedSample, metrics: Sequence[str]) -> dict[str, 
     found = {}
     for name in metrics:
         metric = get_metric(name)
-        met = np.logical_and.reduce([need.met(rows) for need in metric.requirements])
+        met = all_met(rows, metric.requirements)
         with np.errstate(divide="ignore", invalid="ignore"):
             found[name] = np.where(met, metric.compute(rows), np.nan)
     return found
+
+
+def all_met(rows: WeightedSample, requirements: Sequence[Requirement]) -> np.ndarray:
+    """Whether each weighting meets all of them [c]."""
+    return np.logical_and.reduce([need.met(rows) for need in requirements])
 
 
 def sample_metrics(sample: Sample, metrics: Sequence[str]) -> dict[str, MetricValue]:
@@ -196,12 +184,23 @@ def sample_metrics(sample: Sample, metrics: Sequence[str]) -> dict[str, MetricVa
     Raises:
         CharthouseError: There is no such metric.
     """
-    rows = WeightedSample(sample, np.ones((len(sample), 1), dtype=np.uint8))
-    measured = {}
-    for name, values in compute_weighted(rows, metrics).items():
-        value = float(values[0])
-        measured[name] = MetricValue(value, _reason(rows, name) if np.isnan(value) else None)
-    return measured
+    rows = unweighted(sample)
+    return {
+        name: MetricValue(
+            float(value), unmet(rows, get_metric(name).requirements) if np.isnan(value) else None
+        )
+        for name, (value,) in compute_weighted(rows, metrics).items()
+    }
+
+
+def unweighted(sample: Sample) -> WeightedSample:
+    """The sample with every row counted once."""
+    return WeightedSample(sample, np.ones((len(sample), 1), dtype=np.uint8))
+
+
+def unmet(rows: WeightedSample, requirements: Sequence[Requirement]) -> str | None:
+    """The first requirement that the single weighting does not meet, as a reason."""
+    return next((need.message for need in requirements if not need.met(rows)[0]), None)
 
 
 def compute_metrics(
@@ -285,8 +284,3 @@ def choose_threshold(y_true: np.ndarray, y_score: np.ndarray) -> float:
     above = np.cumsum(sample.y_true.astype(np.int64))[last]
     youden = above * negatives - (last + 1 - above) * positives  # times positives * negatives
     return float(sample.y_score[last[np.flatnonzero(youden == youden.max())[-1]]])
-
-
-def _reason(rows: WeightedSample, name: str) -> str:
-    """Why a metric of the single weighting is NaN."""
-    return next(need.message for need in get_metric(name).requirements if not need.met(rows)[0])

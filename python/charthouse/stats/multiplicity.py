@@ -27,15 +27,9 @@ def resamples_needed(n_bootstrap: int, n_comparisons: int) -> int:
 def holm(p_values: Sequence[float] | np.ndarray) -> np.ndarray:
     """Holm-corrected p-values (Holm 1979, Scandinavian Journal of Statistics).
 
-    The k-th smallest of m p-values is multiplied by m - k + 1. None becomes smaller than the one
-    before it, or larger than 1. NaN, a comparison without a p-value, stays NaN and does not count.
-    It equals statsmodels' multipletests(method="holm").
-
-    Args:
-        p_values: [m], in [0, 1] or NaN.
-
-    Returns:
-        Corrected p-values in the same order [m].
+    The k-th smallest of m p-values [m] is multiplied by m - k + 1. None becomes smaller than the
+    one before it, or larger than 1. NaN, a comparison without a p-value, stays NaN and does not
+    count. It equals statsmodels' multipletests(method="holm"). The order stays the same.
 
     Raises:
         CharthouseError: A p-value lies outside [0, 1].

@@ -42,16 +42,11 @@ def bootstrap_ratios(
     sums = np.zeros((len(patients), numerators.shape[1] + 1))
     np.add.at(sums, patient, np.column_stack([numerators, denominators]))
     with threadpool_limits(1, user_api="blas"):  # narrow, as in bootstrap.py
-        resampled = drawn @ sums
-    return _ratio(sums.sum(axis=0)), _ratio(resampled)
-
-
-def _ratio(sums: np.ndarray) -> np.ndarray:
-    """The last column divides the others [..., k]."""
-    whole = sums[..., -1:]
+        both = np.vstack([sums.sum(axis=0), drawn @ sums])
+    whole = both[:, -1:]
     with np.errstate(divide="ignore", invalid="ignore"):
-        ratios: np.ndarray = np.where(whole > 0, sums[..., :-1] / whole, np.nan)
-    return ratios
+        ratios = np.where(whole > 0, both[:, :-1] / whole, np.nan)
+    return ratios[0], ratios[1:]
 
 
 def ratio_intervals(
@@ -65,7 +60,7 @@ def ratio_intervals(
     *,
     per_class: bool = False,
 ) -> Sequence[Interval]:
-    """Ratios of sums over stays, with 95 % intervals.
+    """The k ratios of bootstrap_ratios, with 95 % intervals.
 
     Args:
         numerators: [n, k].
@@ -76,9 +71,6 @@ def ratio_intervals(
         seed: Seed of the draws.
         undefined_reason: What it means that the denominators sum to 0.
         per_class: Whether an interval needs enough patients of each class, not only in total.
-
-    Returns:
-        The interval of each of the k ratios.
 
     Example:
         >>> numerators, y_true = np.arange(40.0).reshape(40, 1), np.arange(40) % 2

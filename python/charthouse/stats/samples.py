@@ -7,6 +7,7 @@ that a resample costs only sums over its weights, and most of those are rows of 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Self
 
 import numpy as np
 
@@ -19,27 +20,21 @@ EXACT = 1e-9
 
 @dataclass(frozen=True, eq=False)
 class OperatingPoint:
-    """Where scores decide by rank, which means the same for any two arms.
-
-    Attributes:
-        alert_rate: Proportion of rows that are alerted, those with the highest scores; over 0,
-            under 1.
-        sensitivity: Proportion of positives that are found; over 0, under 1.
-        match_alerts_of: [n] bool, the rows that another decision-maker alerts. As many are alerted,
-            whatever alert_rate says. None to use alert_rate.
-    """
+    """Where scores decide by rank, which means the same for any two arms."""
 
     alert_rate: float = 0.1
-    sensitivity: float = 0.8
-    match_alerts_of: np.ndarray | None = None
+    """Proportion of rows that are alerted, those with the highest scores; over 0, under 1."""
 
-    def subset(self, rows: np.ndarray) -> "OperatingPoint":
+    sensitivity: float = 0.8
+    """Proportion of positives that are found; over 0, under 1."""
+
+    match_alerts_of: np.ndarray | None = None
+    """[n] bool, the rows that another decision-maker alerts; as many are, instead of alert_rate."""
+
+    def subset(self, rows: np.ndarray) -> Self:
         """The same for some of the rows, given as bool [n] or as positions."""
-        return (
-            self
-            if self.match_alerts_of is None
-            else replace(self, match_alerts_of=self.match_alerts_of[rows])
-        )
+        others = self.match_alerts_of
+        return self if others is None else replace(self, match_alerts_of=others[rows])
 
 
 DEFAULT_OPERATING_POINT = OperatingPoint()
@@ -47,21 +42,13 @@ DEFAULT_OPERATING_POINT = OperatingPoint()
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """Scored rows, sorted: the highest score first, and negatives first among equal scores.
+    """Scored rows, sorted: the highest score first, and negatives first among equal scores."""
 
-    Attributes:
-        y_true: [n] float64, 0 or 1.
-        y_score: [n] float64 in [0, 1].
-        threshold: A row is predicted positive when y_score >= threshold.
-        order: [n], the position of each row before sorting.
-        operating_point: Where decisions are made by rank instead.
-    """
-
-    y_true: np.ndarray
-    y_score: np.ndarray
-    threshold: float
-    order: np.ndarray
-    operating_point: OperatingPoint = DEFAULT_OPERATING_POINT
+    y_true: np.ndarray  # [n] float64, 0 or 1
+    y_score: np.ndarray  # [n] float64 in [0, 1]
+    threshold: float  # a row is predicted positive when y_score >= threshold
+    order: np.ndarray  # [n], the position of each row before sorting
+    operating_point: OperatingPoint = DEFAULT_OPERATING_POINT  # of decisions by rank
 
     @classmethod
     def of(
@@ -70,14 +57,8 @@ class Sample:
         y_score: np.ndarray,
         threshold: float,
         operating_point: OperatingPoint = DEFAULT_OPERATING_POINT,
-    ) -> "Sample":
-        """Checks and sorts rows.
-
-        Args:
-            y_true: [n], 0 or 1.
-            y_score: [n], probabilities in [0, 1].
-            threshold: A row is predicted positive when y_score >= threshold.
-            operating_point: Where decisions are made by rank instead.
+    ) -> Self:
+        """Checks and sorts rows: labels and probabilities [n], in any order.
 
         Raises:
             ValueError: Lengths differ, a label is not 0 or 1, a score is not a probability, or the
@@ -99,11 +80,14 @@ class Sample:
     def __len__(self) -> int:
         return len(self.y_true)
 
-    def subset(self, chosen: np.ndarray) -> "Sample":
+    def subset(self, chosen: np.ndarray) -> Self:
         """The chosen rows [n] bool, in the same order."""
-        rows = self.y_true[chosen], self.y_score[chosen]
-        return Sample(
-            *rows, self.threshold, self.order[chosen], self.operating_point.subset(chosen)
+        return replace(
+            self,
+            y_true=self.y_true[chosen],
+            y_score=self.y_score[chosen],
+            order=self.order[chosen],
+            operating_point=self.operating_point.subset(chosen),
         )
 
     @cached_property
@@ -130,14 +114,19 @@ class Sample:
         return np.concatenate([error[None] ** 2, np.where(inside, error, 0.0)])
 
     @cached_property
-    def ties(self) -> "TiedScores":
-        """The groups of equal scores that contain a positive."""
+    def ties(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """The groups of equal scores that contain a positive, the highest score first.
+
+        Returns:
+            Positions of the positive rows [positives]; where those of each group start among these,
+            the first row of each group, and one past its last row, all [groups].
+        """
         starts = np.flatnonzero(np.diff(self.y_score, prepend=np.nan) != 0)
         ends = np.append(starts[1:], len(self))
         positives = np.flatnonzero(self.y_true)
         group = np.searchsorted(starts, positives, side="right") - 1
         held, first = np.unique(group, return_index=True)
-        return TiedScores(positives, first, starts[held], ends[held])
+        return positives, first, starts[held], ends[held]
 
     @cached_property
     def logits(self) -> np.ndarray:
@@ -169,41 +158,18 @@ class Sample:
 
     @cached_property
     def in_the_large(self) -> tuple[calibration.Recalibration, np.ndarray]:
-        """The regression of the intercept, and its unweighted fit [1]."""
-        regression = calibration.calibration_in_the_large(self.y_true, self.logits)
-        fitted, _ = regression.fit(np.ones((len(self), 1)), np.zeros(1))
-        return regression, fitted[:, 0]
-
-
-@dataclass(frozen=True)
-class TiedScores:
-    """Groups of equal scores that contain a positive, the highest score first.
-
-    Attributes:
-        positives: [positives], positions of the positive rows.
-        first: [groups], where the positives of each group start among these.
-        starts: [groups], the first row of each group.
-        ends: [groups], one past the last row of each group.
-    """
-
-    positives: np.ndarray
-    first: np.ndarray
-    starts: np.ndarray
-    ends: np.ndarray
+        """The regression of the intercept alone, the slope fixed at 1; its unweighted fit [1]."""
+        ones = np.ones((len(self), 1))
+        regression = calibration.Recalibration(ones.T, self.logits, self.y_true)
+        return regression, regression.fit(ones, np.zeros(1))[0][:, 0]
 
 
 @dataclass(frozen=True, eq=False)
 class WeightedSample:
-    """A sample under c weightings. Each sum is computed when a metric first needs it.
+    """A sample under c weightings. Each sum is computed when a metric first needs it."""
 
-    Attributes:
-        sample: The n rows.
-        weights: [n, c], how often each row counts in each weighting, in the sample's order. A small
-            integer type.
-    """
-
-    sample: Sample
-    weights: np.ndarray
+    sample: Sample  # of n rows
+    weights: np.ndarray  # [n, c], how often each row counts, in the sample's order; small integers
 
     @cached_property
     def _floats(self) -> np.ndarray:
@@ -256,14 +222,14 @@ class WeightedSample:
             The group's own positives; all positives down to its end; all rows down to its end; all
             rows above its start.
         """
-        ties = self.sample.ties
-        if not ties.positives.size:
+        positives, first, starts, ends = self.sample.ties
+        if not positives.size:
             nothing = np.zeros((0, self.weights.shape[1]), dtype=np.int64)
             return nothing, nothing, nothing, nothing
         running = np.cumsum(self.weights, axis=0, dtype=np.int32)
-        to_end = running[ties.ends - 1].astype(np.int64)
-        above = np.where(ties.starts[:, None] > 0, running[ties.starts - 1], 0).astype(np.int64)
-        own = np.add.reduceat(self.weights[ties.positives], ties.first, axis=0, dtype=np.int64)
+        to_end = running[ends - 1].astype(np.int64)
+        above = np.where(starts[:, None] > 0, running[starts - 1], 0).astype(np.int64)
+        own = np.add.reduceat(self.weights[positives], first, axis=0, dtype=np.int64)
         return own, np.cumsum(own, axis=0), to_end, above
 
     @cached_property

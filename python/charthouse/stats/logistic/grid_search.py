@@ -168,74 +168,60 @@ def _search(
             fits = lasso = solve_lasso(problems, curvature, starts, choice.strength, limits)
         else:
             fits = ridge = solve_ridge(problems, curvature, ridge, choice.strength, limits)
-        found[choice] = _Point(problems, choice, fits)
-    best = max(point.mean_auroc for point in found.values())
+        found[choice] = _evaluated(problems, choice, fits)
+    candidates = {choice: fit.candidates[0] for choice, fit in found.items()}
+    best = max(candidate.mean_auroc for candidate in candidates.values())
     if np.isnan(best):
         raise CharthouseError(
             f"No choice of C can be made: no fold of the {len(y):,} rows has stays of both classes "
             "within and without. Use a larger cohort, or fewer folds."
         )
     chosen = next(
-        choice for choice in sorted(grid, key=_weaker) if found[choice].mean_auroc >= best - TIE
+        choice
+        for choice in sorted(grid, key=_weaker)
+        if candidates[choice].mean_auroc >= best - TIE
     )
-    return found[chosen].fit(tuple(found[choice].candidate for choice in grid))
+    fit = found[chosen]
+    if fit.reason and candidates[chosen].converged:
+        candidates[chosen] = replace(candidates[chosen], converged=False, reason=fit.reason)
+    return replace(fit, candidates=tuple(candidates[choice] for choice in grid))
 
 
-class _Point:
-    """What is kept of the fits of one grid point."""
-
-    def __init__(self, problems: FoldProblems, choice: GridPoint, fits: Fits) -> None:
-        self._problems, self._choice = problems, choice
-        last = problems.last
-        self._reason = fits.reasons.get(last)
-        self._iterations = int(fits.iterations[last])
-        self._residual = float(fits.residual[last])
-        self._v = fits.v[:, last].copy()
-        self._out_of_fold = np.full(len(problems.y), np.nan)
-        auroc = []
-        for fold in range(last):
-            rows = problems.held_out(fold)
-            if fold not in problems.possible:
-                auroc.append(np.nan)
-                continue
-            scores = expit(fits.margins[rows, fold])
-            self._out_of_fold[rows] = scores
-            auroc.append(compute_metrics(problems.y[rows], scores, 0.5, ("auroc",))["auroc"].value)
-        defined = [value for value in auroc if not np.isnan(value)]
-        self.mean_auroc = float(np.mean(defined)) if defined else float("nan")
-        reasons = [reason for fit, reason in sorted(fits.reasons.items()) if fit != last]
-        self.candidate = GridPointResult(
-            choice=choice,
-            fold_auroc=tuple(auroc),
-            mean_auroc=self.mean_auroc,
-            converged=not reasons,
-            iterations=int(fits.iterations.max()),
-            reason=reasons[0] if reasons else None,
-        )
-
-    def fit(self, candidates: tuple[GridPointResult, ...]) -> LogisticFit:
-        """As the chosen one of the candidates."""
-        problems = self._problems
-        if self._reason and self.candidate.converged:
-            chosen = replace(self.candidate, converged=False, reason=self._reason)
-            candidates = tuple(chosen if each is self.candidate else each for each in candidates)
-        out_of_fold = np.empty(len(problems.y))
-        out_of_fold[problems.order] = self._out_of_fold
-        mean, sd = problems.mean[:, -1], problems.sd[:, -1]
-        shift = self._v[:-1] @ ((mean - problems.base_mean) / problems.base_sd)
-        return LogisticFit(
-            choice=self._choice,
-            candidates=candidates,
-            mean=mean.copy(),
-            sd=np.where(sd > 0, sd, 1),
-            coefficients=self._v[:-1] * problems.ratio[:-1, -1],
-            intercept=float(self._v[-1] + shift),
-            converged=self._reason is None,
-            iterations=self._iterations,
-            residual=self._residual,
-            reason=self._reason,
-            out_of_fold=out_of_fold,
-        )
+def _evaluated(problems: FoldProblems, choice: GridPoint, fits: Fits) -> LogisticFit:
+    """The fit of all rows at a point, which is its only candidate."""
+    last = problems.last
+    out_of_fold = np.full(len(problems.y), np.nan)
+    auroc = np.full(last, np.nan)
+    for fold in set(problems.possible) - {last}:
+        rows = problems.held_out(fold)
+        scores = expit(fits.margins[rows, fold])
+        out_of_fold[problems.order[rows]] = scores
+        auroc[fold] = compute_metrics(problems.y[rows], scores, 0.5, ("auroc",))["auroc"].value
+    defined = auroc[~np.isnan(auroc)]
+    reasons = [reason for fit, reason in sorted(fits.reasons.items()) if fit != last]
+    candidate = GridPointResult(
+        choice=choice,
+        fold_auroc=tuple(auroc.tolist()),
+        mean_auroc=float(np.mean(defined)) if defined.size else float("nan"),
+        converged=not reasons,
+        iterations=int(fits.iterations.max()),
+        reason=reasons[0] if reasons else None,
+    )
+    mean, sd, v = problems.mean[:, last], problems.sd[:, last], fits.v[:, last].copy()
+    shift = v[:-1] @ ((mean - problems.base_mean) / problems.base_sd)
+    return LogisticFit(
+        choice=choice,
+        candidates=(candidate,),
+        mean=mean.copy(),
+        sd=np.where(sd > 0, sd, 1),
+        coefficients=v[:-1] * problems.ratio[:-1, last],
+        intercept=float(v[-1] + shift),
+        converged=last not in fits.reasons,
+        iterations=int(fits.iterations[last]),
+        residual=float(fits.residual[last]),
+        reason=fits.reasons.get(last),
+        out_of_fold=out_of_fold,
+    )
 
 
 def _weaker(choice: GridPoint) -> tuple[float, int]:

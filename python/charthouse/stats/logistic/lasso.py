@@ -14,17 +14,19 @@ optimum has, at most one per row (Rosset, Zhu and Hastie 2004, Journal of Machin
 Research).
 """
 
+from functools import partial
+
 import numpy as np
 from scipy.linalg import get_blas_funcs
 
 from charthouse.stats.logistic.problems import Curvature, FoldProblems
 from charthouse.stats.logistic.solver import (
+    PAIRS,
     BfgsPairs,
     Fits,
     StoppingRule,
     cholesky,
     line_search,
-    no_pairs,
     rounding,
     solve,
     store_pair,
@@ -65,7 +67,7 @@ def solve_lasso(
     gradient = np.zeros_like(now.v)
     gradient[:, active] = problems.gradients(now.margins[:, active], active)
     before = np.zeros(len(now.residual))
-    memory = {fit: no_pairs() for fit in active}
+    memory = {fit: BfgsPairs(maxlen=PAIRS) for fit in active}
     curvature.refresh(starts[-1].margins)
     while True:
         for fit in active:
@@ -84,26 +86,22 @@ def solve_lasso(
         target = np.empty((len(now.v), len(active)))
         for column, fit in enumerate(active):
             goal = max(FORCING * now.residual[fit], 0.3 * limits.tolerance)
+            hessian = _corrected(curvature.hessian(fit), memory[fit])
             target[:, column] = minimise_model(
-                _corrected(curvature.hessian(fit), memory[fit]),
-                gradient[:, fit],
-                now.v[:, fit],
-                penalty[:, fit],
-                goal,
+                hessian, gradient[:, fit], now.v[:, fit], penalty[:, fit], goal
             )
         direction = target - now.v[:, active]
         along = problems.margins(direction)
         before_step = now.v[:, active], gradient[:, active]
-        for column, fit in enumerate(active):
-            step = _step(problems, now, penalty[:, fit], fit, target[:, column],
-                         along[:, column], gradient[:, fit])  # fmt: skip
-            if not step:
-                now.reasons[fit] = "no step lowers the loss"
+        for column, (fit, d, m) in enumerate(zip(active, direction.T, along.T, strict=True)):
+            size = partial(_size, penalty[:, fit])
+            slope = float(gradient[:, fit] @ d) + size(target[:, column]) - size(now.v[:, fit])
+            step = line_search(problems, now, fit, d, m, slope, size)
             if step == 1:
                 now.v[:, fit] = target[:, column]  # its zeros are exact
             else:
-                now.v[:, fit] += step * direction[:, column]
-            now.margins[:, fit] += step * along[:, column]
+                now.v[:, fit] += step * d
+            now.margins[:, fit] += step * m
         now.iterations[active] += 1
         gradient[:, active] = problems.gradients(now.margins[:, active], active)
         if curvature.shared:  # a fit's own Hessian has nothing to correct
@@ -124,10 +122,10 @@ def _corrected(hessian: np.ndarray, memory: BfgsPairs) -> np.ndarray:
 
 def _best(problems: FoldProblems, starts: list[Fits], penalty: np.ndarray) -> Fits:
     """Of each fit the start with the smallest objective, the first of equal ones."""
-    now = starts[0].warm_start()
+    now = Fits.at(starts[0].v, starts[0].margins)
     for fit in problems.possible:
         values = [
-            problems.loss(start.margins[:, fit], fit) + penalty[:, fit] @ np.abs(start.v[:, fit])
+            problems.loss(start.margins[:, fit], fit) + _size(penalty[:, fit], start.v[:, fit])
             for start in starts
         ]
         best = starts[int(np.argmin(values))]
@@ -150,15 +148,8 @@ def minimise_model(
 ) -> np.ndarray:
     """Minimises gradient'(v - start) + (v - start)' hessian (v - start) / 2 + penalty'|v|.
 
-    Args:
-        hessian: [p, p], overwritten.
-        gradient: [p], of the loss at start.
-        start: [p].
-        penalty: [p].
-        goal: The violation that is good enough.
-
-    Returns:
-        [p]; its value is at most that of start.
+    The hessian [p, p] is overwritten, all others are [p]. A violation of ``goal`` is good enough.
+    The value of what is returned is at most that of start.
     """
     diagonal = np.einsum("ii->i", hessian)
     diagonal += 10 * rounding(hessian) * diagonal.mean()
@@ -258,23 +249,5 @@ class _Model:
         return v
 
 
-def _step(
-    problems: FoldProblems,
-    now: Fits,
-    penalty: np.ndarray,
-    fit: int,
-    target: np.ndarray,
-    along: np.ndarray,
-    gradient: np.ndarray,
-) -> float:
-    """How far to go to the target, 0 if nowhere."""
-    v, margin = now.v[:, fit], now.margins[:, fit]
-    direction = target - v
-    size = penalty @ np.abs(v)
-
-    def value(step: float) -> float:
-        moved = penalty @ np.abs(v + step * direction)
-        return problems.loss(margin + step * along, fit) + moved
-
-    slope = gradient @ direction + penalty @ np.abs(target) - size
-    return line_search(value, value(0), slope, problems.rounding_of_loss)
+def _size(penalty: np.ndarray, v: np.ndarray) -> float:
+    return float(penalty @ np.abs(v))

@@ -9,17 +9,19 @@ that separate them. In a grid with l2 these are close to those of its largest C;
 stop depends only on their steps.
 """
 
+from functools import partial
+
 import numpy as np
 
 from charthouse.stats.logistic.problems import Curvature, FoldProblems
 from charthouse.stats.logistic.solver import (
+    PAIRS,
     SEPARATED,
     BfgsPairs,
     Fits,
     StoppingRule,
     cholesky,
     line_search,
-    no_pairs,
     solve,
     store_pair,
 )
@@ -42,7 +44,7 @@ def solve_ridge(
         strength: 1 / C; 0 for no penalty.
         limits: When to stop.
     """
-    now = start.warm_start()
+    now = Fits.at(start.v, start.margins)
     penalty = max(strength, LEAST) / problems.rows * problems.ratio**2
     penalty[-1] = 0
     own_scale = np.where(problems.ratio > 0, problems.ratio, 1)
@@ -50,7 +52,7 @@ def solve_ridge(
     gradient = np.zeros_like(now.v)
     gradient[:, active] = problems.gradients(now.margins[:, active], active)
     gradient += penalty * now.v
-    memory = {fit: no_pairs() for fit in active}
+    memory = {fit: BfgsPairs(maxlen=PAIRS) for fit in active}
     factors: dict[int, np.ndarray] = {}
     age = 0
     while True:
@@ -75,11 +77,10 @@ def solve_ridge(
         direction = direction.astype(problems.z.dtype).astype(np.float64)  # as margins has it
         along = problems.margins(direction)
         steps = np.empty(len(active))
-        for column, fit in enumerate(active):
-            steps[column] = _step(problems, now, penalty[:, fit], fit, direction[:, column],
-                                  along[:, column], gradient[:, fit])  # fmt: skip
-            if not steps[column]:
-                now.reasons[fit] = "no step lowers the loss"
+        for column, (fit, d, m) in enumerate(zip(active, direction.T, along.T, strict=True)):
+            squared = partial(_squared, penalty[:, fit])
+            slope = float(gradient[:, fit] @ d)
+            steps[column] = line_search(problems, now, fit, d, m, slope, squared)
         now.v[:, active] += steps * direction
         now.margins[:, active] += steps * along
         now.iterations[active] += 1
@@ -112,20 +113,5 @@ def _times_inverse(factor: np.ndarray, memory: BfgsPairs, gradient: np.ndarray) 
     return q
 
 
-def _step(
-    problems: FoldProblems,
-    now: Fits,
-    penalty: np.ndarray,
-    fit: int,
-    direction: np.ndarray,
-    along: np.ndarray,
-    gradient: np.ndarray,
-) -> float:
-    """How far to go in that direction, 0 if nowhere."""
-    v, margin = now.v[:, fit], now.margins[:, fit]
-
-    def value(step: float) -> float:
-        moved = v + step * direction
-        return problems.loss(margin + step * along, fit) + 0.5 * float((penalty * moved) @ moved)
-
-    return line_search(value, value(0), gradient @ direction, problems.rounding_of_loss)
+def _squared(penalty: np.ndarray, v: np.ndarray) -> float:
+    return 0.5 * float((penalty * v) @ v)

@@ -17,11 +17,6 @@ BfgsPairs = deque[tuple[np.ndarray, np.ndarray]]
 Hessian (Liu and Nocedal 1989, Mathematical Programming)."""
 
 
-def no_pairs() -> BfgsPairs:
-    """The memory of a fit that has made no step."""
-    return deque(maxlen=PAIRS)
-
-
 def store_pair(memory: BfgsPairs, moved: np.ndarray, change: np.ndarray) -> None:
     """Stores a step [p] and the change of the gradient [p], unless it is mere rounding."""
     if moved @ change > 1e-10 * np.sqrt((moved @ moved) * (change @ change)):
@@ -49,32 +44,26 @@ class Fits:
     @staticmethod
     def intercept_only(problems: FoldProblems) -> "Fits":
         """Fits with intercepts only."""
-        k = len(problems.rows)
-        v = np.zeros((problems.z.shape[1], k))
+        v = np.zeros((problems.z.shape[1], len(problems.rows)))
         for fit in problems.possible:
             held_out = problems.held_out(fit)
             rate = (problems.y.sum() - problems.y[held_out].sum()) / problems.rows[fit]
             v[-1, fit] = np.log(rate / (1 - rate))
-        return Fits(
-            v, np.repeat(v[-1:], len(problems.z), axis=0), np.full(k, np.inf), np.zeros(k, int)
-        )
+        return Fits.at(v, np.repeat(v[-1:], len(problems.z), axis=0))
 
-    def warm_start(self) -> "Fits":
-        """A copy to continue from."""
-        k = len(self.residual)
-        return Fits(self.v.copy(), self.margins.copy(), np.full(k, np.inf), np.zeros(k, int))
+    @staticmethod
+    def at(v: np.ndarray, margins: np.ndarray) -> "Fits":
+        """Fits that begin at these coefficients, of which copies are made."""
+        k = v.shape[1]
+        return Fits(v.copy(), margins.copy(), np.full(k, np.inf), np.zeros(k, int))
 
     def unsolved(self, fits: list[int], limits: StoppingRule) -> list[int]:
         """The fits that must go on; the others have converged or have a reason to stop."""
-        for fit in fits:
-            if (
-                self.residual[fit] > limits.tolerance
-                and self.iterations[fit] >= limits.max_iterations
-            ):
+        left = [fit for fit in fits if self.residual[fit] > limits.tolerance]
+        for fit in left:
+            if self.iterations[fit] >= limits.max_iterations:
                 self.reasons.setdefault(fit, f"stopped after {limits.max_iterations} iterations")
-        return [
-            fit for fit in fits if self.residual[fit] > limits.tolerance and fit not in self.reasons
-        ]
+        return [fit for fit in left if fit not in self.reasons]
 
 
 def rounding(matrix: np.ndarray) -> float:
@@ -102,21 +91,40 @@ def cholesky(matrix: np.ndarray) -> np.ndarray:
 def solve(factor: np.ndarray, right: np.ndarray) -> np.ndarray:
     """The solution [p] float64 of factor factor' x = right."""
     (substitute,) = get_lapack_funcs(("potrs",), (factor,))
-    solution: np.ndarray = substitute(factor, right.astype(factor.dtype), lower=1)[0]
-    return solution.astype(np.float64)
+    solution, _ = substitute(factor, right.astype(factor.dtype), lower=1)
+    return np.asarray(solution, np.float64)
 
 
 def line_search(
-    value: Callable[[float], float], at_0: float, slope: float, rounding_of_loss: float
+    problems: FoldProblems,
+    now: Fits,
+    fit: int,
+    direction: np.ndarray,
+    along: np.ndarray,
+    slope: float,
+    penalty: Callable[[np.ndarray], float],
 ) -> float:
-    """The first step of 1, 1/2, 1/4 ... that lowers the value enough (Armijo 1966); 0 if none does.
+    """The first step of 1, 1/2, 1/4 ... that lowers the loss enough (Armijo 1966); 0 if none does.
 
     An increase within the rounding of the products is ignored.
+
+    Args:
+        problems: The data.
+        now: Where the step begins; a fit for which there is none gets that as its reason.
+        fit: Which of its fits.
+        direction: [p + 1], of the coefficients; along [n] is that of the margins.
+        along: z times the direction.
+        slope: Of mean loss and penalty, in that direction.
+        penalty: Of coefficients [p + 1].
     """
-    noise = rounding_of_loss * abs(at_0)
+    v, margin = now.v[:, fit], now.margins[:, fit]
+    at_0 = problems.loss(margin, fit) + penalty(v)
+    noise = problems.rounding_of_loss * abs(at_0)
     step = 1.0
     while step > 1e-6:
-        if value(step) <= at_0 + 1e-4 * step * slope + noise:
+        value = problems.loss(margin + step * along, fit) + penalty(v + step * direction)
+        if value <= at_0 + 1e-4 * step * slope + noise:
             return step
         step /= 2
+    now.reasons[fit] = "no step lowers the loss"
     return 0.0
