@@ -1,6 +1,5 @@
 """What leaves and what comes back is kept until it is in the warehouse, whatever happens."""
 
-import json
 import os
 import signal
 import sqlite3
@@ -314,17 +313,3 @@ def test_a_file_that_is_no_outbox_is_set_aside_with_a_line_and_the_rest_goes_on(
     with Outbox(warehouse, "ask-llava", WRITERS) as outbox:
         outbox.add("answer", answer("a"))
     assert answers(warehouse) == [("a", "Yes")]
-
-
-def test_a_journal_of_the_version_before_is_moved_but_for_the_line_that_was_cut(
-    warehouse: Path,
-) -> None:
-    row = {"run_id": "ask-1", "sent_at": NOON.isoformat(), "host": "127.0.0.1"}
-    lines = [{"answer": answer("a")}, {"send": row | {"bytes": 5}}, {"answer": answer("b", None)}]
-    path = warehouse.with_name("warehouse.duckdb.ask-1.1.journal")
-    path.write_text("\n".join(map(json.dumps, lines)) + '\n{"answer": {"learner": "lla')
-    with held(warehouse, f"import fcntl; f = open({str(path)!r}); fcntl.flock(f, fcntl.LOCK_EX)"):
-        assert not recovered(warehouse) and path.exists()  # its run goes on
-    assert recovered(warehouse) == ["  2 answers of a run that was killed are kept."]
-    assert answers(warehouse) == [("a", "Yes"), ("b", None)] and sizes(warehouse) == [5]
-    assert not beside(warehouse)

@@ -69,13 +69,7 @@ class Cohort:
 
 
 def read_cohort(db: duckdb.DuckDBPyConnection) -> Cohort:
-    """Reads the current cohort from the marts.
-
-    Args:
-        db: The warehouse.
-
-    Returns:
-        Its stays, tasks, channels, settings and content hashes.
+    """Reads the current cohort from the marts of the warehouse.
 
     Raises:
         CharthouseError: The warehouse has no marts yet.

@@ -1,6 +1,6 @@
 """Errors that the command line prints as one plain line, and checks that raise them."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from difflib import get_close_matches
 
 
@@ -8,7 +8,7 @@ class CharthouseError(Exception):
     """A mistake that the user can correct; the message says what is wrong, where, and the fix."""
 
 
-def require_known(option: str, requested: str, known: Iterable[str]) -> None:
+def require_known(option: str, requested: str, known: Sequence[str]) -> None:
     """Stops at a value that is none of those known, and suggests a similar one.
 
     Raises:
@@ -20,11 +20,15 @@ def require_known(option: str, requested: str, known: Iterable[str]) -> None:
         ...
         charthouse.core.errors.CharthouseError: ... is none of cpu, cuda. Did you mean 'cuda'?
     """
-    names = list(known)
-    if requested not in names:
-        near = get_close_matches(requested, names, n=1)
-        advice = f" Did you mean '{near[0]}'?" if near else ""
-        raise CharthouseError(f"{option} '{requested}' is none of {', '.join(names)}.{advice}")
+    if requested not in known:
+        unknown = f"{option} '{requested}' is none of {', '.join(known)}."
+        raise CharthouseError(f"{unknown} {did_you_mean(requested, known)}".rstrip())
+
+
+def did_you_mean(requested: str, names: Sequence[str]) -> str:
+    """A question that suggests the name most like the requested one; '' where none is."""
+    near = get_close_matches(requested, names, n=1)
+    return f"Did you mean '{near[0]}'?" if near else ""
 
 
 def require_between(option: str, requested: float, least: int, most: int) -> None:

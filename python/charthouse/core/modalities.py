@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import AfterValidator, StrictBool, TypeAdapter, ValidationInfo
 from pydantic_core import PydanticCustomError
@@ -26,34 +26,20 @@ Kind = Annotated[str, AfterValidator(_known)]
 
 @dataclass(frozen=True)
 class Modality:
-    """A row of vars.modalities.
+    """A row of vars.modalities."""
 
-    Attributes:
-        name: The name used everywhere: marts.stay_modalities, arms, conditions of learners.
-        position: Position in vars.modalities, from 1.
-        kind: One of vars.modality_kinds, which says what encoders can read it.
-        rows: The mart with its rows.
-        grid: For a time series that has one, the mart with its bins.
-        item: What people call one of its rows.
-        slot: The part of an arm's name in which its encoders stand.
-        in_paper: Whether a complete stay has it, and whether the arm `presence` includes it.
-    """
-
-    name: Name
-    position: int
-    kind: Kind
-    rows: str
-    item: str
-    slot: str
-    grid: str | None = None
-    in_paper: StrictBool = False
+    name: Name  # used everywhere: marts.stay_modalities, arms, conditions of learners
+    position: int  # in vars.modalities, from 1
+    kind: Kind  # which says what encoders can read it
+    rows: str  # the mart with its rows
+    item: str  # what people call one of them
+    slot: str  # the part of an arm's name in which its encoders stand
+    grid: str | None = None  # of a time series that has one, the mart with its bins
+    in_paper: StrictBool = False  # a complete stay has it, and the arm `presence` includes it
 
 
 def modalities(project: Path) -> tuple[Modality, ...]:
-    """All modalities, in the order of vars.modalities.
-
-    Args:
-        project: The folder of dbt_project.yml.
+    """All modalities, in the order of vars.modalities; project is the folder of dbt_project.yml.
 
     Raises:
         CharthouseError: A row has no name, kind or rows; the message names the row. `dbt build`
@@ -66,22 +52,15 @@ def modalities(project: Path) -> tuple[Modality, ...]:
     """
     declared = project_vars(project)
     adapter = TypeAdapter(Modality)
-    return tuple(
-        checked(
-            adapter,
-            _with_usual(row, position) if isinstance(row, Mapping) else row,
-            f"dbt_project.yml, vars.modalities, row {position}",
-            "docs/how-to/add-a-modality.md shows a row.",
-            declared["modality_kinds"],
-        )
-        for position, row in enumerate(declared["modalities"], start=1)
-    )
-
-
-def _with_usual(row: Mapping[str, Any], position: int) -> dict[str, Any]:
-    """With what need not be said."""
-    name = row.get("name")
-    return {"item": f"row of {name}", "slot": f"{name}", **row, "position": position}
+    found = []
+    for position, row in enumerate(declared["modalities"], start=1):
+        if isinstance(row, Mapping):  # what need not be said
+            usual = {"item": f"row of {row.get('name')}", "slot": str(row.get("name"))}
+            row = {**usual, **row, "position": position}
+        where = f"dbt_project.yml, vars.modalities, row {position}"
+        mend = "docs/how-to/add-a-modality.md shows a row."
+        found.append(checked(adapter, row, where, mend, declared["modality_kinds"]))
+    return tuple(found)
 
 
 def modality_kinds(project: Path) -> tuple[str, ...]:

@@ -18,11 +18,8 @@ def prefetch_map(
     Unlike Executor.map it takes items only as fast as results are consumed. However the iteration
     ends, no thread outlives it: what has not started is cancelled.
 
-    Args:
-        function: Called in one of the threads.
-        items: Taken one by one, in the caller's thread, at most `depth` ahead.
-        workers: Number of threads.
-        depth: Results that are ready or in progress before they are consumed; bounds the memory.
+    Items are taken one by one, in the caller's thread, at most `depth` ahead: that many results are
+    ready or in progress before they are consumed, which bounds the memory.
 
     Raises:
         ValueError: workers or depth is below 1. An exception of the function is raised where its
@@ -51,9 +48,7 @@ def prefetch_map(
 def prefetch(items: Iterable[Given], depth: int) -> Generator[Given]:
     """Yields the items, in order, while one thread draws the next ones.
 
-    Args:
-        items: Drawn in that thread, at most `depth` ahead. Their exceptions are raised in turn.
-        depth: Items that are drawn or in progress before they are consumed; bounds the memory.
+    They are drawn in that thread, at most `depth` ahead, and their exceptions raised in turn.
     """
     end = cast("Given", object())
     draw = iter(items)

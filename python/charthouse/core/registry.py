@@ -6,13 +6,12 @@ import io
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import fields
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
 
-from charthouse.core.errors import CharthouseError
+from charthouse.core.errors import CharthouseError, did_you_mean
 
 NOT_IN_THE_EXTRA = {"momentfm": "--no-deps momentfm==0.1.4"}  # its pins fit nothing else
 
@@ -94,17 +93,12 @@ def read_seed(
 def checked(
     adapter: TypeAdapter[Spec], row: object, where: str, mend: str, context: Any = None
 ) -> Spec:
-    """What a row of a registry says, by its type.
+    """What a row of a registry, columns to what stands there, says by its type.
 
-    Args:
-        adapter: of its type; a validator may raise CharthouseError in its own words.
-        row: columns to what stands there.
-        where: file and line.
-        mend: how to mend it.
-        context: of validators that need one.
+    A validator of the type may need the context, and may raise CharthouseError in its own words.
 
     Raises:
-        CharthouseError: says which columns are wrong.
+        CharthouseError: says where (file and line), which columns are wrong, and how to mend it.
     """
     try:
         return adapter.validate_python(row, context=context)
@@ -127,10 +121,7 @@ def seed_rows(
 ) -> Iterator[tuple[int, dict[str, str]]]:
     """Line number and row of seeds/<seed>.csv, as it is written there.
 
-    Args:
-        project: folder of dbt_project.yml.
-        seed: its name.
-        columns: that it must have, in any order, and no others; whichever it has if none is named.
+    The columns are those that it must have, in any order, and no others; any if none is named.
 
     Raises:
         CharthouseError: it is not there, is no CSV in UTF-8, has other columns or one of them
@@ -139,7 +130,15 @@ def seed_rows(
     path = project / f"seeds/{seed}.csv"
     if not path.exists():
         raise CharthouseError(f"{path} is missing: get it back (git checkout seeds/{path.name}).")
-    rows = csv.DictReader(io.StringIO(_text_of(path), newline=""))
+    content = path.read_bytes()
+    try:
+        text = content.decode("utf-8-sig")  # without the mark that Excel puts before UTF-8
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise CharthouseError(
+            f"{path}, line {line}: a letter that is not UTF-8. Save the file as CSV UTF-8."
+        ) from None
+    rows = csv.DictReader(io.StringIO(text, newline=""))
     try:
         header = list(rows.fieldnames or ())
         if (wanted := list(columns)) and sorted(header) != sorted(wanted):
@@ -158,22 +157,6 @@ def seed_rows(
         ) from None
 
 
-def _text_of(path: Path) -> str:
-    """Without the mark that Excel puts before UTF-8.
-
-    Raises:
-        CharthouseError: it has another encoding.
-    """
-    content = path.read_bytes()
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise CharthouseError(
-            f"{path}, line {line}: a letter that is not UTF-8. Save the file as CSV UTF-8."
-        ) from None
-
-
 def require_registered(kind: str, asked: str, known: Iterable[str]) -> None:
     """Stops at a name that is none of those known.
 
@@ -181,20 +164,15 @@ def require_registered(kind: str, asked: str, known: Iterable[str]) -> None:
         CharthouseError: says which is near.
     """
     names = list(known)
-    if asked in names:
-        return
-    near = get_close_matches(asked, names, n=1)
-    advice = f"Did you mean '{near[0]}'?" if near else f"Known: {', '.join(names)}."
-    raise CharthouseError(f"Unknown {kind} '{asked}'. {advice}")
+    if asked not in names:
+        advice = did_you_mean(asked, names) or f"Known: {', '.join(names)}."
+        raise CharthouseError(f"Unknown {kind} '{asked}'. {advice}")
 
 
 def class_named(package: str, kind: str, name: str) -> Any:
     """The class of an entry: TfidfSvd in charthouse.models.encoders.tfidf_svd for tfidf_svd.
 
-    Args:
-        package: below charthouse.models.
-        kind: for messages: encoder, fusion, family.
-        name: of the entry, and of its module.
+    The package is one below charthouse.models; its kind (encoder, ...) stands in messages.
 
     Raises:
         CharthouseError: a row without a class, or a package that is not installed or is broken.

@@ -31,23 +31,6 @@ class Run:
     one that is killed, or whose last transaction is undone, leaves it unfinished without them. What
     `transaction` committed stays in any case.
 
-    Attributes:
-        warehouse: The DuckDB file.
-        cohort: What the job reads; once the marts hold another, `transaction` writes nothing.
-        kind: embed, predict, ask, evaluate or audit.
-        name: Of the encoder, of the arm and its fusion, or of the learner.
-        task: What is predicted; None for a run that belongs to no task.
-        seed: Of whatever is random.
-        settings: Whatever else changes the results; JSON.
-        fingerprint: A hash of all that the results depend on.
-        reads: What they follow from, as `Cohort.reads` says it.
-        revision: The published revision of the weights.
-        device: cpu or cuda, or server.
-        on_start: Writes what must be there with the row of the run, in its transaction.
-        run_id: Its name in every row of results; made up where it is not given.
-        counts: What the run did so far; the job fills it, and it is noted however the run ends.
-        is_complete: Set to False by a job that ends well with something left to do.
-
     Example:
         >>> with Run(warehouse=warehouse, cohort=cohort, kind="evaluate", name="evaluate") as run:
         ...     with run.transaction() as db:
@@ -61,32 +44,30 @@ class Run:
     """
 
     warehouse: Path
-    cohort: Cohort
-    kind: str
-    name: str
-    task: str | None = None
-    seed: int = 0
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    fingerprint: str = ""
-    reads: Sequence[str] = ()
-    revision: str | None = None
-    device: str = "cpu"
+    cohort: Cohort  # what the job reads; once the marts hold another, `transaction` writes nothing
+    kind: str  # embed, predict, ask, evaluate or audit
+    name: str  # of the encoder, of the arm and its fusion, or of the learner
+    task: str | None = None  # what is predicted; None for a run that belongs to no task
+    seed: int = 0  # of whatever is random
+    settings: Mapping[str, Any] = field(default_factory=dict)  # all else that changes results; JSON
+    fingerprint: str = ""  # a hash of all that the results depend on
+    reads: Sequence[str] = ()  # what they follow from, as `Cohort.reads` says it
+    revision: str | None = None  # the published one of the weights
+    device: str = "cpu"  # or cuda, or server
     on_start: Callable[[duckdb.DuckDBPyConnection], None] | None = None
-    run_id: str = ""
+    """Writes what must be there with the row of the run, in its transaction."""
+    run_id: str = ""  # its name in every row of results; made up where it is not given
     counts: dict[str, Any] = field(default_factory=dict, init=False)
+    """What the run did so far; the job fills it, and it is noted however the run ends."""
     is_complete: bool = field(default=True, init=False)
+    """Set to False by a job that ends well with something left to do."""
     _is_finished: bool = field(default=False, init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.run_id = self.run_id or new_run_id(self.kind)
 
     def __enter__(self) -> Self:
-        """Notes the start.
-
-        Raises:
-            CharthouseError: the marts were built again meanwhile, or the warehouse cannot be
-                written.
-        """
+        """Notes the start; errors are those of `transaction`."""
         with self.transaction() as db:
             self.start(db)
             if self.on_start is not None:
@@ -107,8 +88,7 @@ class Run:
         """The warehouse, for writing: all of it or nothing, and never beside another cohort.
 
         Raises:
-            CharthouseError: the marts were built again meanwhile, or the warehouse cannot be
-                written.
+            CharthouseError: the marts were built again meanwhile, or it cannot be written.
         """
         with open_warehouse(self.warehouse, read_only=False) as db:
             db.execute("begin")

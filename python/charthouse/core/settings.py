@@ -22,11 +22,7 @@ def merge_settings(
     Only differences from the defaults of the warehouse's protocol are kept, so that the user can
     change the protocol and still keep, say, a window of 48 hours.
 
-    Args:
-        project: The folder of dbt_project.yml.
-        warehouse: The DuckDB file; it need not exist yet.
-        given: Settings of the user.
-        say: Prints a line that names what is kept.
+    The warehouse need not exist yet. `say` prints a line that names what is kept.
     """
     built_with = _built_with(warehouse) if warehouse.exists() else {}
     declared = project_vars(project)
@@ -49,9 +45,6 @@ def parse_vars(options: Sequence[str]) -> dict[str, Any]:
     """The settings of the option --vars.
 
     dbt itself would not name these mistakes, and would silently use the last of two options.
-
-    Args:
-        options: The text of each --vars.
 
     Raises:
         CharthouseError: The text is not a YAML mapping, a name occurs twice, or --vars does.

@@ -38,13 +38,7 @@ class NotSynthetic(Exception):
 
 
 def write_marker(folder: Path, words: str, pool: Executor) -> None:
-    """Writes SYNTHETIC.txt with the hash of every file in the folder.
-
-    Args:
-        folder: The folder whose files are listed.
-        words: Lines for people.
-        pool: Hashes the files.
-    """
+    """Writes SYNTHETIC.txt with the hash of every file in the folder, below words for people."""
     names = sorted(_files_below(folder))
     sums = pool.map(lambda name: sha256_of(folder / name), names)
     lines = [f"# {line}" for line in words.splitlines()]
@@ -106,11 +100,7 @@ def why_not_synthetic(root: Path, sums: Mapping[str, str]) -> str | None:
 
 
 class SyntheticPictures:
-    """The pictures that charthouse synth made. Threads may share it.
-
-    Args:
-        root: The folder with the marker.
-    """
+    """The pictures that charthouse synth made, below the folder with the marker; for any thread."""
 
     def __init__(self, root: Path) -> None:
         self._root = root.absolute()
@@ -153,12 +143,7 @@ class SyntheticPictures:
 
 
 def _listed(root: Path) -> dict[str, str]:
-    """SHA-256 by name below the folder, as its marker has them.
-
-    Raises:
-        NotSynthetic: there is no marker, or it lists nothing.
-        OSError: it cannot be read.
-    """
+    """SHA-256 by name below the folder, as its marker has them; NotSynthetic where it has none."""
     try:
         if not is_regular(root / MARKER):
             raise NotSynthetic(f"{MARKER} is no regular file")
@@ -187,9 +172,6 @@ def _files_below(root: Path) -> Iterator[str]:
 
     What a link to a folder leads to is not looked at: the link itself is then a name that no marker
     lists.
-
-    Raises:
-        OSError: a folder cannot be read.
     """
     unread = [""]
     while unread:

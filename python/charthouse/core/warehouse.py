@@ -99,9 +99,6 @@ def open_warehouse(
         read_only: Whether others may read meanwhile.
         stop_waiting: Called repeatedly while the lock is held; True ends the wait.
 
-    Yields:
-        The connection, closed at the end.
-
     Raises:
         CharthouseError: There is no such warehouse, it may not be opened, the lock was not released
             in time, it is of another version, it is damaged, or the disk is full. What was not
@@ -132,12 +129,8 @@ def open_copy(
     """Creates a new database with the warehouse attached to it, read-only, as `source`.
 
     Names without a database refer to the warehouse until `detach source`. DuckDB 1.2 and later can
-    open the new file.
-
-    Args:
-        warehouse: The DuckDB file.
-        copy: The new file.
-        unwritten: Makes the error for a copy that cannot be written, from the reason.
+    open the new file. `unwritten` makes the error for a copy that cannot be written, from the
+    reason.
 
     Raises:
         CharthouseError: As for open_warehouse.
@@ -265,10 +258,7 @@ def insert_columns(
 ) -> None:
     """Appends rows, given by column. Columns of the table that are not named become null.
 
-    Args:
-        db: A connection.
-        table: The table, with its schema.
-        columns: Values by column name, all of the same length [n].
+    The table is named with its schema; the columns are all of the same length [n].
     """
     if not len(next(iter(columns.values()))):
         return
@@ -352,12 +342,8 @@ def retry_while_locked(
 
     Args:
         path: The warehouse.
-        opened: Takes the lock. Raises LockHeldError, or DuckDB's error, while another process has
-            it.
+        opened: Takes the lock. Raises LockHeldError, or DuckDB's error, while another has it.
         stop_waiting: Called repeatedly; True ends the wait.
-
-    Returns:
-        What the function returns.
 
     Raises:
         CharthouseError: The lock was not released in time, or the file cannot be opened at all.

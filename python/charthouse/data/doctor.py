@@ -90,66 +90,54 @@ def _root_folder(root: str, tables: list[RawTable], findings: list[Diagnosis]) -
     """The folder that an environment variable names, if files can be looked for in it."""
     optional, title = tables[0].optional, tables[0].title
     named = os.environ.get(root)
-    if not named:
-        findings.append(
-            Diagnosis(
-                "note", root, f"not set: the build goes on without {title}, that modality empty"
-            )
-            if optional
-            else Diagnosis("bad", root, f"not set: export {root}=/path/to/{title}")
-        )
+    if not named and optional:
+        words = f"not set: the build goes on without {title}, that modality empty"
+        findings.append(Diagnosis("note", root, words))
         return None
     try:
-        require_local(root, named)
+        folder = _readable_folder(root, named, title)
+        if has_marker(folder):
+            words = f"{folder} is SYNTHETIC: no real patient in it"
+            if why := why_not_synthetic(folder, {}):
+                words = f"{why}; until then it is not synthetic"
+            findings.append(Diagnosis("note", root, words))
+        expected = tables[0].folder
+        if expected and not (folder / expected).is_dir():
+            nested = next((path.parent for path in sorted(folder.glob(f"*/{expected}"))), None)
+            advice = f"did you mean {nested}?" if nested else "correct it, or fetch that module"
+            raise CharthouseError(f"{folder} has no folder {expected}: {advice}")
     except CharthouseError as error:
         findings.append(Diagnosis("bad", root, str(error)))
-        return None
-    folder = Path(named)
-    if not os.path.isdir(folder):  # as Path.is_dir, but for a name that is too long
-        findings.append(Diagnosis("bad", root, f"{folder} is not a folder: correct {root}"))
-        return None
-    if not os.access(folder, os.R_OK | os.X_OK):
-        findings.append(
-            Diagnosis("bad", root, f"{folder} is not readable by you: chmod or ask its owner")
-        )
-        return None
-    if has_marker(folder):
-        why = why_not_synthetic(folder, {})
-        words = f"{why}; until then it is not synthetic" if why else None
-        findings.append(
-            Diagnosis("note", root, words or f"{folder} is SYNTHETIC: no real patient in it")
-        )
-    expected = tables[0].folder
-    if expected and not (folder / expected).is_dir():
-        nested = next((path.parent for path in sorted(folder.glob(f"*/{expected}"))), None)
-        advice = f"did you mean {nested}?" if nested else "correct it, or fetch that module"
-        findings.append(Diagnosis("bad", root, f"{folder} has no folder {expected}: {advice}"))
         return None
     findings.append(Diagnosis("good", root, str(folder)))
     return folder
 
 
+def _readable_folder(root: str, named: str | None, title: str) -> Path:
+    if not named:
+        raise CharthouseError(f"not set: export {root}=/path/to/{title}")
+    require_local(root, named)
+    if not os.path.isdir(named):  # as Path.is_dir, but for a name that is too long
+        raise CharthouseError(f"{Path(named)} is not a folder: correct {root}")
+    if not os.access(named, os.R_OK | os.X_OK):
+        raise CharthouseError(f"{Path(named)} is not readable by you: chmod or ask its owner")
+    return Path(named)
+
+
 def _examine_table(table: RawTable, rows: dict[str, int], *, full: bool) -> Iterator[Diagnosis]:
     try:
         path = find_raw_file(table)
-    except CharthouseError as error:
-        yield Diagnosis("bad", table.file, str(error))
-        return
-    if path is None:
-        return
-    if not os.access(path, os.R_OK):
-        yield Diagnosis("bad", table.file, f"{path} is not readable by you: chmod or ask its owner")
-        return
-    try:
-        require_columns(path, table.columns)
-        if not full and path.stat().st_size > COUNTED_AT_ONCE:
-            size = path.stat().st_size / 1e9
-            yield Diagnosis(
-                "good", table.file, f"columns are there; {size:.1f} GB, counted with --full"
-            )
+        if path is None:
             return
-        rows[table.file] = sum(batch.num_rows for batch in read_rows(path, table.columns))
-        yield Diagnosis("good", table.file, f"{rows[table.file]:,} rows")
+        if not os.access(path, os.R_OK):
+            raise CharthouseError(f"{path} is not readable by you: chmod or ask its owner")
+        require_columns(path, table.columns)
+        if not full and (size := path.stat().st_size) > COUNTED_AT_ONCE:
+            words = f"columns are there; {size / 1e9:.1f} GB, counted with --full"
+        else:
+            rows[table.file] = sum(batch.num_rows for batch in read_rows(path, table.columns))
+            words = f"{rows[table.file]:,} rows"
+        yield Diagnosis("good", table.file, words)
     except CharthouseError as error:
         yield Diagnosis("bad", table.file, str(error))
 
@@ -212,27 +200,20 @@ def _examine_images(folder: Path, table: RawTable) -> Iterator[Diagnosis]:
 def _examine_warehouse() -> Diagnosis:
     try:
         path = warehouse_path()
-    except CharthouseError as error:
-        return Diagnosis("bad", "CHARTHOUSE_WAREHOUSE", str(error))
-    folder = path.absolute().parent
-    if not os.path.isdir(folder) or not os.access(folder, os.W_OK):
-        return Diagnosis(
-            "bad", "CHARTHOUSE_WAREHOUSE", f"{folder} is no folder that you may write to"
-        )
-    if path.exists():
-        try:
+        folder = path.absolute().parent
+        if not os.path.isdir(folder) or not os.access(folder, os.W_OK):
+            raise CharthouseError(f"{folder} is no folder that you may write to")
+        if path.exists():
             with open_warehouse(path, stop_waiting=lambda: True):
                 pass
-        except CharthouseError as error:
-            return Diagnosis("bad", "CHARTHOUSE_WAREHOUSE", str(error))
-    beside = Path(os.path.realpath(path))
-    disk = os.statvfs(beside.parent if beside.parent.is_dir() else folder)
-    free, size = disk.f_bavail * disk.f_frsize, beside.stat().st_size if beside.exists() else 0
-    if free < size:
-        return Diagnosis(
-            "bad",
-            "CHARTHOUSE_WAREHOUSE",
-            f"{path}: a build works on a copy beside it, which takes {size / 1e9:.1f} GB, and"
-            f" {free / 1e9:.1f} GB are free. Free space there, or name another",
-        )
+        beside = Path(os.path.realpath(path))
+        disk = os.statvfs(beside.parent if beside.parent.is_dir() else folder)
+        free, size = disk.f_bavail * disk.f_frsize, beside.stat().st_size if beside.exists() else 0
+        if free < size:
+            raise CharthouseError(
+                f"{path}: a build works on a copy beside it, which takes {size / 1e9:.1f} GB, and"
+                f" {free / 1e9:.1f} GB are free. Free space there, or name another"
+            )
+    except CharthouseError as error:
+        return Diagnosis("bad", "CHARTHOUSE_WAREHOUSE", str(error))
     return Diagnosis("good", "CHARTHOUSE_WAREHOUSE", f"{path} ({free / 1e9:.0f} GB free beside it)")

@@ -17,12 +17,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from charthouse.core.errors import CharthouseError
-from charthouse.net.guard import (
-    Guard,
-    has_real_port,
-    loopback_addresses,
-    sending,
-)
+from charthouse.net.guard import Guard, has_real_port, loopback_addresses, sending
 from charthouse.net.retry import MAX_RETRIES, Failure, Stopped, outcome_of, stoppable
 
 if TYPE_CHECKING:
@@ -56,7 +51,7 @@ class Address:
 
     def key(self) -> str:
         """'' if there is none."""
-        return os.environ.get(self.key_variable, "").strip()
+        return _setting(self.key_variable)
 
 
 def named_address(base_url: str | None = None) -> Address:
@@ -67,11 +62,14 @@ def named_address(base_url: str | None = None) -> Address:
     """
     if base_url is not None:
         return Address(_url("--base-url", base_url.strip()), "OPENAI_API_KEY", False)
-    azure = os.environ.get("AZURE_OPENAI_ENDPOINT", "").strip()
-    if azure:
+    if azure := _setting("AZURE_OPENAI_ENDPOINT"):
         return Address(_url("AZURE_OPENAI_ENDPOINT", azure), "AZURE_OPENAI_API_KEY", True)
-    plain = os.environ.get("OPENAI_BASE_URL", "").strip() or OPENAI_URL
+    plain = _setting("OPENAI_BASE_URL") or OPENAI_URL
     return Address(_url("OPENAI_BASE_URL", plain), "OPENAI_API_KEY", False)
+
+
+def _setting(variable: str) -> str:
+    return os.environ.get(variable, "").strip()
 
 
 def _url(variable: str, value: str) -> "httpx2.URL":
@@ -232,8 +230,8 @@ def connect(
     if address.is_azure:
         client = stoppable(openai.AzureOpenAI, stopping)(
             azure_endpoint=str(address.url),
-            azure_deployment=os.environ.get(deployment_variable, "").strip() or model,
-            api_version=os.environ.get("OPENAI_API_VERSION", "").strip() or AZURE_API_VERSION,
+            azure_deployment=_setting(deployment_variable) or model,
+            api_version=_setting("OPENAI_API_VERSION") or AZURE_API_VERSION,
             **common,
         )
     else:
@@ -243,9 +241,9 @@ def connect(
 
 def _key(address: Address, model: str) -> str:
     key = address.key()
+    if not key and address.is_loopback:
+        return NO_KEY
     if not key:
-        if address.is_loopback:
-            return NO_KEY
         raise CharthouseError(
             f"{model} needs a key: set {address.key_variable} (docs/how-to/approve-a-host.md)."
         )

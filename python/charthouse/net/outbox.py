@@ -10,14 +10,13 @@ alone, and holds it locked: then SQLite needs no memory shared between processes
 has on one machine only, and a warehouse on a shared disk will do.
 """
 
-import fcntl
 import json
 import os
 import re
 import sqlite3
 import stat
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -45,9 +44,8 @@ class _Unusable(CharthouseError):
     """A file that is damaged, or not ours."""
 
     def __init__(self, path: Path) -> None:
-        super().__init__(
-            f"{path}: is damaged, or no outbox of Charthouse. Move it away, then run again."
-        )
+        what = "is damaged, or no outbox of Charthouse. Move it away, then run again."
+        super().__init__(f"{path}: {what}")
 
 
 def write_sends(db: duckdb.DuckDBPyConnection, rows: Sequence[Row]) -> None:
@@ -80,18 +78,17 @@ class Outbox:
         run_id: of the run whose requests are logged.
     """
 
+    _OURS = "from waiting where kind in (select value from json_each(?1))"
+
     def __init__(
-        self,
-        warehouse: Path,
-        name: str,
-        writers: Mapping[str, Writer] = SENDS,
-        run_id: str = "",
+        self, warehouse: Path, name: str, writers: Mapping[str, Writer] = SENDS, run_id: str = ""
     ) -> None:
         self.path = warehouse.with_name(f"{warehouse.name}.{name}.outbox")
         self._warehouse, self._writers, self.run_id = warehouse, writers, run_id
         self._last = datetime.min
         self._db: sqlite3.Connection | None = None
         self._using, self._moving = Lock(), Lock()
+        self._kinds = json.dumps([*writers])
 
     def open(self) -> "Outbox":
         """Takes the file for this process alone.
@@ -113,15 +110,8 @@ class Outbox:
         with self._using:
             # a time of its own for each: with the run it is what a row is known by
             self._last = max(send.at, self._last + timedelta(microseconds=1))
-            row = {
-                "run_id": self.run_id,
-                "sent_at": self._last.isoformat(),
-                "host": send.host,
-                "allowed_because": send.allowed_because,
-                "items": send.items,
-                "bytes": send.bytes,
-            }
-            self._add("send", row)
+            sent = {name: value for name, value in vars(send).items() if name != "at"}
+            self._add("send", {"run_id": self.run_id, "sent_at": self._last.isoformat(), **sent})
 
     def add(self, kind: str, row: Row) -> None:
         """Writes a row down; it is on the disk when this returns.
@@ -146,13 +136,11 @@ class Outbox:
                 the next flush or the next run.
         """
         with self._moving:
-            with self._using:
-                found = self._rows()
-            if not found:
+            if not (found := self._rows()):
                 return Counter()
-            rows: dict[str, list[Row]] = {kind: [] for _, kind, _ in found}
+            rows: dict[str, list[Row]] = {}
             for _, kind, row in found:
-                rows[kind].append(json.loads(row))
+                rows.setdefault(kind, []).append(json.loads(row))
             with open_warehouse(self._warehouse, read_only=False, stop_waiting=gives_up) as db:
                 db.execute("begin")
                 for kind, of_kind in rows.items():
@@ -162,10 +150,7 @@ class Outbox:
             with self._using, _faults_told(self.path):
                 assert self._db is not None  # it had rows
                 # one commit; what came meanwhile has a larger id
-                self._db.execute(
-                    f"delete from waiting where id <= ? and kind in ({self._marks()})",
-                    [found[-1][0], *self._writers],
-                )
+                self._db.execute(f"delete {self._OURS} and id <= ?2", [self._kinds, found[-1][0]])
             return Counter(kind for _, kind, _ in found)
 
     def __enter__(self) -> "Outbox":
@@ -212,16 +197,11 @@ class Outbox:
 
     def _rows(self) -> list[tuple[int, str, str]]:
         """Of the kinds that can be written, in the order in which they came."""
-        if self._db is None:
-            return []
-        with _faults_told(self.path):
-            return self._db.execute(
-                f"select id, kind, row from waiting where kind in ({self._marks()}) order by id",
-                [*self._writers],
-            ).fetchall()
-
-    def _marks(self) -> str:
-        return ", ".join("?" for _ in self._writers)
+        with self._using, _faults_told(self.path):
+            if self._db is None:
+                return []
+            query = f"select id, kind, row {self._OURS} order by id"
+            return self._db.execute(query, [self._kinds]).fetchall()
 
 
 def recover(
@@ -233,8 +213,9 @@ def recover(
         CharthouseError: the warehouse is in use, or a disk is full; nothing is lost.
     """
     found: Counter[str] = Counter()
-    _import_journals(warehouse)
-    for path in _beside(warehouse, "outbox"):
+    # not of a warehouse whose name begins with this one's and a dot
+    ours = re.compile(rf"{re.escape(warehouse.name)}\.[\w-]+\.outbox")
+    for path in sorted(each for each in warehouse.parent.iterdir() if ours.fullmatch(each.name)):
         if not os.path.lexists(path):  # its run has ended meanwhile
             continue
         if not os.access(path, os.R_OK | os.W_OK, follow_symlinks=False):
@@ -257,40 +238,6 @@ def recover(
             outbox.close()
     if found["answer"]:
         say(f"  {found['answer']} answers of a run that was killed are kept.")
-
-
-def _import_journals(warehouse: Path) -> None:
-    """The version before wrote lines of JSON, each with its kind; one that was cut is dropped."""
-    for path in _beside(warehouse, "journal"):
-        if not path.is_file() or not os.access(path, os.R_OK | os.W_OK):
-            continue
-        with path.open("rb") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:  # its run goes on
-                continue
-            if os.fstat(file.fileno()).st_nlink:  # else another process has moved it
-                _import_journal(warehouse, path, file)
-
-
-def _import_journal(warehouse: Path, path: Path, lines: Iterable[bytes]) -> None:
-    name = path.name.removeprefix(f"{warehouse.name}.").removesuffix(".journal")
-    outbox = Outbox(warehouse, name.replace(".", "-"))
-    try:
-        for line in lines:
-            with suppress(*_OF_NONSENSE):
-                [(kind, row)] = json.loads(line).items()
-                if kind in ("send", "answer"):
-                    outbox.add(kind, row)
-        path.unlink(missing_ok=True)
-    finally:
-        outbox.close()
-
-
-def _beside(warehouse: Path, ending: str) -> list[Path]:
-    """Those of this warehouse, not of one whose name begins with its name and a dot."""
-    ours = re.compile(rf"{re.escape(warehouse.name)}\.[\w-]+(\.\d+)?\.{ending}")
-    return sorted(path for path in warehouse.parent.iterdir() if ours.fullmatch(path.name))
 
 
 def _open(path: Path) -> sqlite3.Connection:

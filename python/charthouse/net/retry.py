@@ -47,12 +47,7 @@ class RefusedInput(Exception):
 
 
 class GaveUp(CharthouseError):
-    """The service was asked as often as it makes sense; another question may fare better.
-
-    Args:
-        what: happened, in a line.
-        attempts: requests that were made.
-    """
+    """The service was asked as often as it makes sense; another question may fare better."""
 
     def __init__(self, what: str, attempts: int) -> None:
         super().__init__(f"{what}. Run again later: what is finished is kept.")

@@ -42,8 +42,22 @@ class ColumnType:
     """Whether these texts are for certain what Arrow made of them; may raise pa.ArrowInvalid."""
     fault: Callable[[bytes], Fault | None]
     """What is wrong with one text, which is not empty; None where nothing is."""
-    column_fault: Callable[[pa.DataType], Fault | None]
-    """What is wrong with a column of Parquet of this type; None where its values may be."""
+    holds: Callable[[pa.DataType], bool]
+    """Whether a column of Parquet of this type may have its values; each is looked at then."""
+
+    def column_fault(self, found: pa.DataType) -> Fault | None:
+        """What is wrong with a column of Parquet of that type; None where its values may be."""
+        if self.name == "VARCHAR" and kinds.is_dictionary(found):
+            return self.column_fault(found.value_type)
+        if kinds.is_null(found) or self.holds(found):
+            return None
+        is_timestamp = self.name == "TIMESTAMP"
+        if is_timestamp and kinds.is_timestamp(found):
+            zone = f" ({found.tz})" if _ZONE.fullmatch(found.tz) else ""
+            return Fault(f"times with a zone{zone}", NO_ZONE)
+        without = ", without a zone" if is_timestamp else ""
+        mend = f"Write the file again with that type{without}."
+        return Fault(f"{_called(found)} where {self.name} belongs", mend)
 
 
 # Arrow lets a value's bytes, and where each begins, be looked at as arrays of numbers.
@@ -55,11 +69,6 @@ def _bytes_of(texts: pa.StringArray) -> np.ndarray:
         return np.empty(0, np.uint8)
     bounds = np.frombuffer(offsets, np.int32)[[texts.offset, texts.offset + len(texts)]]
     return np.frombuffer(data, np.uint8)[bounds[0] : bounds[1]]
-
-
-def _lengths(texts: pa.StringArray) -> np.ndarray:
-    offsets = np.frombuffer(texts.buffers()[1], np.int32)
-    return np.diff(offsets[texts.offset : texts.offset + len(texts) + 1])
 
 
 def _of_digits(texts: pa.StringArray, numbers: pa.Array) -> bool:
@@ -129,12 +138,8 @@ def _time_fault(text: bytes) -> Fault | None:
 
 
 def _with_minutes(texts: pa.StringArray, times: pa.Array) -> bool:
-    lengths = _lengths(texts)
-    if texts.null_count:
-        lengths = lengths[lengths > 0]
-    return (not lengths.size or bool(lengths.min() >= len("2150-01-31 08:05"))) and within_years(
-        times
-    )
+    least = compute.min(compute.binary_length(texts)).as_py()  # of those that are not null
+    return (least is None or least >= len("2150-01-31 08:05")) and within_years(times)
 
 
 def _date_fault(text: bytes) -> Fault | None:
@@ -156,6 +161,10 @@ def within_years(times: pa.Array) -> bool:
     return first is None or (first * unit >= _FIRST_MOMENT and last * unit <= _LAST_MOMENT)
 
 
+def _within_years(texts: pa.StringArray, dates: pa.Array) -> bool:
+    return within_years(dates)
+
+
 def _utf8(texts: pa.StringArray, same: pa.Array) -> bool:
     data = _bytes_of(texts)
     if data.size and data.max() > 127:  # Arrow looks at each value, which takes its time
@@ -173,46 +182,16 @@ def _text_fault(text: bytes) -> Fault | None:
     return None
 
 
-def _found_where(found: str, belongs: str, mend: str) -> Fault:
-    return Fault(f"{found} where {belongs} belongs", mend)
-
-
 def _is_text(found: pa.DataType) -> bool:
     return kinds.is_string(found) or kinds.is_large_string(found) or kinds.is_string_view(found)
 
 
-def _numbers(name: str) -> Callable[[pa.DataType], Fault | None]:
-    def column_fault(found: pa.DataType) -> Fault | None:
-        number = kinds.is_integer(found) or kinds.is_floating(found) or kinds.is_decimal(found)
-        if number or kinds.is_null(found):
-            return None
-        return _found_where(_called(found), name, "Write the file again with that type.")
-
-    return column_fault
+def _is_number(found: pa.DataType) -> bool:
+    return kinds.is_integer(found) or kinds.is_floating(found) or kinds.is_decimal(found)
 
 
-def _times(found: pa.DataType) -> Fault | None:
-    if kinds.is_timestamp(found) and found.tz is not None:
-        zone = f" ({found.tz})" if _ZONE.fullmatch(found.tz) else ""
-        return Fault(f"times with a zone{zone}", NO_ZONE)
-    if kinds.is_timestamp(found) or kinds.is_null(found):
-        return None
-    mend = "Write the file again with that type, without a zone."
-    return _found_where(_called(found), "TIMESTAMP", mend)
-
-
-def _dates(found: pa.DataType) -> Fault | None:
-    if kinds.is_date(found) or kinds.is_null(found):
-        return None
-    return _found_where(_called(found), "DATE", "Write the file again with that type.")
-
-
-def _texts(found: pa.DataType) -> Fault | None:
-    if kinds.is_dictionary(found):
-        return _texts(found.value_type)
-    if _is_text(found) or kinds.is_null(found):
-        return None
-    return _found_where(_called(found), "VARCHAR", "Write the file again with that type.")
+def _is_time(found: pa.DataType) -> bool:
+    return kinds.is_timestamp(found) and found.tz is None
 
 
 def _called(found: pa.DataType) -> str:
@@ -230,12 +209,13 @@ def _called(found: pa.DataType) -> str:
     return names.get(str(found), re.split(r"\W", str(found), maxsplit=1)[0].upper()[:20])
 
 
-_INTEGER = ColumnType("INTEGER", pa.int32(), _of_digits, _whole_number_fault, _numbers("INTEGER"))
-_DOUBLE = ColumnType("DOUBLE", pa.float64(), _none_too_large, _number_fault, _numbers("DOUBLE"))
-_TIMESTAMP = ColumnType("TIMESTAMP", pa.timestamp("us"), _with_minutes, _time_fault, _times)
-_DATE_ONLY = ColumnType(
-    "DATE", pa.date32(), lambda texts, dates: within_years(dates), _date_fault, _dates
-)
-_VARCHAR = ColumnType("VARCHAR", pa.string(), _utf8, _text_fault, _texts)
-
-COLUMN_TYPES = {kind.name: kind for kind in (_INTEGER, _DOUBLE, _TIMESTAMP, _DATE_ONLY, _VARCHAR)}
+COLUMN_TYPES = {
+    kind.name: kind
+    for kind in (
+        ColumnType("INTEGER", pa.int32(), _of_digits, _whole_number_fault, _is_number),
+        ColumnType("DOUBLE", pa.float64(), _none_too_large, _number_fault, _is_number),
+        ColumnType("TIMESTAMP", pa.timestamp("us"), _with_minutes, _time_fault, _is_time),
+        ColumnType("DATE", pa.date32(), _within_years, _date_fault, kinds.is_date),
+        ColumnType("VARCHAR", pa.string(), _utf8, _text_fault, _is_text),
+    )
+}

@@ -10,6 +10,7 @@ import itertools
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
@@ -70,11 +71,7 @@ class CsvFile:
 
 
 def _names_in(path: Path, line: bytearray) -> list[str]:
-    """Names of the columns, in order, of a first line.
-
-    Raises:
-        CharthouseError: it is none of a csv; says why, where that is known.
-    """
+    """Names of the columns, in order, of a first line; refuses one that is none of a csv."""
     text = line.decode("utf-8-sig", errors="replace").strip()
     others = [name for sign, name in _SEPARATORS.items() if text.count(sign) > text.count(",")]
     fault, mend = "has a first line that is none of a csv", "Fetch it again."
@@ -102,23 +99,21 @@ def _blocks(path: Path, digest: Hasher) -> Iterator[bytearray | None]:
         yield from split_records(file)
 
 
+@dataclass
 class _Refused(Exception):
     """What a block holds that was not declared; its lines are counted from the block's first, 0."""
 
-    def __init__(
-        self, line: int, what: str, mend: str = CORRECT, *, faulty: int = 1, last: int = 0
-    ) -> None:
-        super().__init__(what)
-        self._line, self._what, self._mend = line, what, mend
-        self._faulty, self._last = faulty, last
+    line: int
+    what: str
+    mend: str = CORRECT
+    faulty: int = 1  # lines
+    last: int = 0  # line of the block
 
     def at(self, path: Path, first_line: int) -> CharthouseError:
         """The error for the user, of a block that begins with that line of the file."""
-        many = f"; {self._faulty} faulty lines up to line {first_line + self._last}"
-        return CharthouseError(
-            f"{path}, line {first_line + self._line}{self._what}"
-            f"{many if self._faulty > 1 else ''}. {self._mend}"
-        )
+        many = f"; {self.faulty} faulty lines up to line {first_line + self.last}"
+        where = f"{path}, line {first_line + self.line}{self.what}{many if self.faulty > 1 else ''}"
+        return CharthouseError(f"{where}. {self.mend}")
 
 
 def _typed(

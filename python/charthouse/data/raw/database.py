@@ -24,11 +24,7 @@ class RawDatabase:
     """One view per raw table, and SQL functions that answer macros' questions about the files."""
 
     def __init__(self, tables: Iterable[RawTable]) -> None:
-        """Prepares the views; no file is read.
-
-        Args:
-            tables: All declared raw tables.
-        """
+        """Prepares the views of all declared raw tables; no file is read."""
         self._tables = {table.relation: table for table in tables}
         self._streams = {
             name: RawStream(table.columns, partial(find_raw_file, table))

@@ -122,20 +122,14 @@ def require_file_kind(path: Path) -> None:
             begins = file.read(16)
     except OSError as error:
         raise unreadable_error(path, error) from None
-    expected = {".gz": _GZ, ".parquet": b"PAR1"}.get(path.suffix, b"")
+    by_ending = {".gz": ("gz", _GZ), ".parquet": ("Parquet file", b"PAR1")}
+    kind, expected = by_ending.get(path.suffix, ("csv", b""))
     found = detect_kind(begins)
     if not begins or (expected and begins.startswith(expected)) or not (expected or found):
         return
-    kind = {".gz": "gz", ".parquet": "Parquet file"}.get(path.suffix, "csv")
-    raise CharthouseError(
-        f"{path} is {found or _something(begins)} and no {kind}. Fetch it again, or write it as"
-        f" {kind}."
-    )
-
-
-def _something(begins: bytes) -> str:
-    is_text = begins.decode("latin-1").strip("\t\r\n").isprintable()
-    return "plain text" if is_text and begins.isascii() else "something else"
+    is_text = begins.isascii() and begins.decode("ascii").strip("\t\r\n").isprintable()
+    what = found or ("plain text" if is_text else "something else")
+    raise CharthouseError(f"{path} is {what} and no {kind}. Fetch it again, or write it as {kind}.")
 
 
 def unreadable_error(path: Path, error: OSError) -> CharthouseError:

@@ -2,6 +2,7 @@
 
 import os
 import re
+from contextlib import suppress
 from pathlib import Path
 
 from charthouse.core.errors import CharthouseError
@@ -50,22 +51,16 @@ def find_raw_file(table: RawTable) -> Path | None:
         raise CharthouseError(f"{stem} exists {times}: {names}. Keep one of them.")
     if there:
         return there[0]
-    if _is_empty(folder):
-        raise CharthouseError(
-            f"{folder} is missing, empty or not readable by you. Correct {table.root}, or the"
-            " rights of the folder (ls -ld)."
-        )
+    with suppress(OSError):
+        if any(folder.iterdir()):
+            raise CharthouseError(
+                f"{stem}.csv.gz is missing (nor is there a .csv or .parquet). Fetch it from"
+                f" PhysioNet, or correct {table.root}."
+            )
     raise CharthouseError(
-        f"{stem}.csv.gz is missing (nor is there a .csv or .parquet). Fetch it from PhysioNet, or"
-        f" correct {table.root}."
+        f"{folder} is missing, empty or not readable by you. Correct {table.root}, or the"
+        " rights of the folder (ls -ld)."
     )
-
-
-def _is_empty(folder: Path) -> bool:
-    try:
-        return not any(folder.iterdir())
-    except OSError:
-        return True
 
 
 def origin_line(file: Path | None) -> str:

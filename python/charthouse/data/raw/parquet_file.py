@@ -60,12 +60,14 @@ class ParquetFile:
         rows = 0
         try:
             for batch in self._read(list(wanted)):
-                yield pa.record_batch(
-                    {
-                        name: self._converted(name, batch[name], kind, rows)
-                        for name, kind in wanted.items()
-                    }
-                )
+                columns = {name: _converted(batch[name], kind) for name, kind in wanted.items()}
+                for name, column in columns.items():
+                    if column is None:
+                        row, what = _first_that_fails(batch[name], wanted[name])
+                        raise CharthouseError(
+                            f"{self._path}, row {rows + row + 1}, column {name}: {what}. {CORRECT}"
+                        )
+                yield pa.record_batch(columns)
                 rows += batch.num_rows
         except (pa.ArrowException, OSError):
             raise self._damaged() from None
@@ -96,23 +98,13 @@ class ParquetFile:
         if fault:
             raise CharthouseError(f"{self._path}, column {name}: {fault.what}. {fault.mend}")
         schema = self._file.schema
-        physical = {
-            schema.column(at).path: schema.column(at).physical_type for at in range(len(schema))
-        }
-        if physical.get(name) == "INT96":  # which does not say which clock it shows
+        columns = (schema.column(at) for at in range(len(schema)))
+        # which does not say which clock it shows
+        if any(column.path == name and column.physical_type == "INT96" for column in columns):
             raise CharthouseError(
                 f"{self._path}, column {name}: times of the old type INT96, which are those of a"
                 f" zone. {NO_ZONE}"
             )
-
-    def _converted(self, name: str, column: pa.Array, kind: ColumnType, rows: int) -> pa.Array:
-        made = _converted(column, kind)
-        if made is None:
-            row, what = _first_that_fails(column, kind)
-            raise CharthouseError(
-                f"{self._path}, row {rows + row + 1}, column {name}: {what}. {CORRECT}"
-            )
-        return made
 
 
 def _converted(column: pa.Array, kind: ColumnType) -> pa.Array | None:

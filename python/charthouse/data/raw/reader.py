@@ -39,25 +39,20 @@ def _found(path: Path, header: Sequence[str], columns: Sequence[RawColumn]) -> d
             " again, or correct its rights."
         )
     found = {name.lower(): name for name in header}
+    declared = {column.name.lower() for column in columns}
     for column in columns:
         if not column.optional and column.name.lower() not in found:
             raise CharthouseError(
                 f"{path}: column {column.name} is missing. Fetch the file again, or rename the"
                 " column back."
             )
-    times = Counter(name.lower() for name in header if name)
-    for name, n in times.items():
+    for name, n in Counter(name.lower() for name in header if name).items():
         if n > 1:
-            declared = name in {column.name.lower() for column in columns}
+            which = f"column {name}" if name in declared else "a column"
             raise CharthouseError(
-                f"{path}: {f'column {name}' if declared else 'a column'} occurs {n} times. Keep one"
-                " of them, or fetch the file again."
+                f"{path}: {which} occurs {n} times. Keep one of them, or fetch the file again."
             )
-    return {
-        column.name.lower(): found[column.name.lower()]
-        for column in columns
-        if column.name.lower() in found
-    }
+    return {name: found[name] for name in declared & found.keys()}
 
 
 def arrow_schema(columns: Sequence[RawColumn]) -> pa.Schema:

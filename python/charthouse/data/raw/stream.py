@@ -21,11 +21,9 @@ class RawStream:
     """
 
     def __init__(self, columns: Sequence[RawColumn], find: Callable[[], Path | None]) -> None:
-        """Prepares the stream; no file is read.
+        """Prepares the stream of columns that _sources.yml declares; no file is read.
 
-        Args:
-            columns: As _sources.yml declares them.
-            find: Finds the file, at each scan; returns None for no rows.
+        `find` finds the file, at each scan; None is no rows.
         """
         self._columns = columns
         self._schema = arrow_schema(columns)
