@@ -23,12 +23,7 @@ def data_kind_of(definition: Mapping[str, Any]) -> DataKind:
 
 
 def headline(kind: str, source: str | None) -> str | None:
-    """The line above everything that shows the data; None where they are credentialed.
-
-    Args:
-        kind: A DataKind.
-        source: Name and licence of open data.
-    """
+    """The line above all that shows the data; None for credentialed. Source: of open data."""
     return {
         "synthetic": "SYNTHETIC DATA: nothing here is about real patients.",
         "open": f"OPEN DATA of real patients, de-identified: {source}.",

@@ -10,9 +10,6 @@ def choose_device(requested: str) -> str:
 
     torch is imported only where the machine has a driver.
 
-    Args:
-        requested: cpu, cuda or auto.
-
     Raises:
         CharthouseError: cuda was requested, but torch finds no GPU; or the word is unknown.
 

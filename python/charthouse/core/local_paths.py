@@ -17,11 +17,7 @@ _LONGEST_NAME = 150  # bytes; the names of the files beside the warehouse are lo
 
 
 def require_local(name: str, path: object) -> None:
-    """Stops at a path that is not a local file or folder.
-
-    Args:
-        name: The variable or option that holds the path.
-        path: The path as the user wrote it.
+    """Stops at a path that is not a local file or folder; name is that of its variable or option.
 
     Raises:
         CharthouseError: The path is an address (such as s3://), begins with ~, or cannot be printed
@@ -71,13 +67,12 @@ def require_warehouse_path(path: str | os.PathLike[str]) -> None:
         raise CharthouseError(
             f"{variable}: '{text}' names no file. Call it warehouse.duckdb, say, or unset it."
         )
-    if called in SCHEMAS:
-        raise CharthouseError(
-            f"{text}: a warehouse cannot be called as one of its schemas ({', '.join(SCHEMAS)})."
-            " Rename the file."
-        )
-    if called in _RESERVED:
-        raise CharthouseError(
-            f"{text}: a warehouse cannot be called as what DuckDB has of its own"
-            f" ({', '.join(_RESERVED)}). Rename the file."
-        )
+    for names, what in (
+        (SCHEMAS, "one of its schemas"),
+        (_RESERVED, "what DuckDB has of its own"),
+    ):
+        if called in names:
+            raise CharthouseError(
+                f"{text}: a warehouse cannot be called as {what} ({', '.join(names)}). Rename the"
+                " file."
+            )

@@ -41,6 +41,7 @@ No file is called so: each database has the name of its file.
 
 _STORED_FAILURES = "dbt_test__audit"  # the schema of `dbt build --store-failures`
 _FICLONE = 0x40049409  # of Linux: shares the blocks of a file where the disk can (btrfs, XFS)
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 _CHUNK = 2**20  # bytes: in the cache of a processor
 
 
@@ -55,15 +56,13 @@ class AtomicBuild:
 
     Attributes:
         file: The file that is being built.
-        raw_copies: A database with raw tables that earlier failed builds have read, if there are
-            any.
+        raw_copies: A database with raw tables that earlier failed builds have read, if any.
     """
 
     def __init__(self, warehouse: Path) -> None:
         """Waits until no process writes and no other build runs, then copies the warehouse.
 
-        Args:
-            warehouse: The DuckDB file, which need not exist yet; links are resolved.
+        It need not exist yet; links are resolved.
 
         Raises:
             CharthouseError: A lock was not released in time, the warehouse is damaged, of another
@@ -203,7 +202,7 @@ class AtomicBuild:
                 db.execute(f"attach {text_literal(self.raw_copies)} as kept")
                 db.execute(f"attach {text_literal(self.file)} as unfinished (read_only)")
                 db.execute("create schema if not exists kept.staging")
-                known = self._standing_copies() | _raw_copies(db, "kept")
+                known = _raw_copies(self._standing) | _raw_copies(db, "kept")
                 for table, comment in _raw_copies(db, "unfinished") - known:
                     copy = f'kept.staging."{table}"'
                     db.execute(
@@ -222,31 +221,24 @@ class AtomicBuild:
         size = os.fstat(source).st_size
         disk = os.statvfs(self._folder)
         free = disk.f_bavail * disk.f_frsize
+        no_room = CharthouseError(
+            f"{self._warehouse}: a build works on a copy beside it, which takes {size / 1e6:,.0f}"
+            f" MB, and {free / 1e6:,.0f} MB are free. Free space on the disk of the warehouse, or"
+            " set CHARTHOUSE_WAREHOUSE to another."
+        )
         target = os.open(self.file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with open(source, "rb", closefd=False) as old, open(target, "wb") as new:
             try:
                 fcntl.ioctl(target, _FICLONE, source)
             except OSError:
                 if free < size:
-                    raise self._no_room(size, free) from None
+                    raise no_room from None
                 try:
                     shutil.copyfileobj(old, new, _CHUNK)
                     new.flush()
                 except OSError as error:
-                    if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-                        raise
-                    raise self._no_room(size, free) from None
+                    raise no_room if error.errno in _NO_SPACE else error from None
         _give_rights_of(self._warehouse, self.file)
-
-    def _no_room(self, size: int, free: int) -> CharthouseError:
-        return CharthouseError(
-            f"{self._warehouse}: a build works on a copy beside it, which takes {size / 1e6:,.0f}"
-            f" MB, and {free / 1e6:,.0f} MB are free. Free space on the disk of the warehouse, or"
-            " set CHARTHOUSE_WAREHOUSE to another."
-        )
-
-    def _standing_copies(self) -> set[tuple[str, str]]:
-        return set() if self._standing is None else _raw_copies(self._standing)
 
     def _is_of_use(self) -> bool:
         """Whether this build has read a raw file anew, or stored what broke a promise."""
@@ -254,7 +246,7 @@ class AtomicBuild:
             found = db.execute(
                 "select 1 from duckdb_tables() where schema_name = ?", [_STORED_FAILURES]
             ).fetchall()
-            return bool(found or _raw_copies(db) - self._standing_copies())
+            return bool(found or _raw_copies(db) - _raw_copies(self._standing))
         return False
 
     def _require_unmoved(self) -> None:
@@ -271,8 +263,12 @@ class AtomicBuild:
             )
 
 
-def _raw_copies(db: duckdb.DuckDBPyConnection, database: str | None = None) -> set[tuple[str, str]]:
+def _raw_copies(
+    db: duckdb.DuckDBPyConnection | None, database: str | None = None
+) -> set[tuple[str, str]]:
     """Tables of raw files, each with the comment that says which file it was."""
+    if db is None:
+        return set()
     return set(
         db.execute(
             "select table_name, comment from duckdb_tables() where schema_name = 'staging'"

@@ -82,7 +82,8 @@ class Plugin(BasePlugin):
         if self.creds is not None:
             name = self.creds.database
             if self._build is None:
-                self._renamed = attach_read_only(conn, self._path, name)
+                attach_read_only(conn, self._path, name)
+                self._renamed = True
             else:
                 self._renamed = rename_database(conn, self.creds.path, name)
             self.creds.path = self._path
@@ -122,11 +123,8 @@ def _refused(path: str) -> str | None:
 @cache  # dbt tries several times; one wait, one message
 def _begun(path: str, invocation: str) -> AtomicBuild | str | None:
     """The build of this command of dbt, if it is one; or why it cannot begin."""
-    # its flags are those of the run that it repeats
-    if (
-        next((word for word in sys.argv[1:] if word in (*WRITING_COMMANDS, "retry")), None)
-        == "retry"
-    ):
+    commands = (word for word in sys.argv[1:] if word in (*WRITING_COMMANDS, "retry"))
+    if next(commands, None) == "retry":  # its flags are those of the run that it repeats
         return (
             "dbt retry: the previous run's tables are gone, and in the current warehouse it would"
             " test other rows. Run dbt build."

@@ -6,7 +6,7 @@ parsed the project, under the umask of the shell.
 
 import logging
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from glob import escape
 from pathlib import Path
@@ -21,18 +21,9 @@ from charthouse.core.duckdb_errors import redact_errors
 from charthouse.core.local_paths import RAW_FOLDERS, require_local, require_warehouse_path
 from charthouse.core.warehouse import make_owner_only, text_literal
 
-_TARGET = (
-    "manifest.json",
-    "semantic_manifest.json",
-    "run_results.json",
-    "sources.json",
-    "catalog.json",
-    "graph_summary.json",
-    "graph.gpickle",
-    "partial_parse.msgpack",
-    "compiled",
-    "run",
-)
+_TARGET = ("manifest.json", "semantic_manifest.json", "run_results.json", "sources.json",
+           "catalog.json", "graph_summary.json", "graph.gpickle", "partial_parse.msgpack",
+           "compiled", "run")  # fmt: skip
 """What dbt writes to target/."""
 
 
@@ -63,9 +54,6 @@ class RedactingCursor(local.DuckDBCursorWrapper):
 def protect(warehouse: str) -> None:
     """Applies all of it to a dbt run; a second call changes nothing.
 
-    Args:
-        warehouse: The path of the warehouse.
-
     Raises:
         CharthouseError: The warehouse or a raw folder is not a local path.
     """
@@ -74,7 +62,9 @@ def protect(warehouse: str) -> None:
     for variable in RAW_FOLDERS:
         require_local(variable, os.environ.get(variable, ""))
     os.umask(0o077)
-    _log_no_rows()
+    for logger in get_event_manager().loggers:
+        if logger.name == "file_log":  # `dbt show` prints rows, and would keep them in its log
+            logger.filter = partial(_is_no_row, logger.filter)
     # dbt-duckdb has no hook for it; it makes one for each handle
     local.DuckDBCursorWrapper = RedactingCursor  # type: ignore[misc]
     _close_files_of_dbt()
@@ -93,14 +83,12 @@ def rename_database(connection: duckdb.DuckDBPyConnection, path: str, name: str)
     return True
 
 
-def attach_read_only(connection: duckdb.DuckDBPyConnection, path: str, name: str) -> bool:
+def attach_read_only(connection: duckdb.DuckDBPyConnection, path: str, name: str) -> None:
     """Attaches the database read-only to an empty connection, so that others can read it too.
 
-    Returns:
-        True: each cursor must `use` it.
+    Each cursor must `use` it.
     """
     _call(connection, "memory", f'attach {text_literal(path)} as "{name}" (read_only)', name)
-    return True
 
 
 def _call(connection: duckdb.DuckDBPyConnection, called: str, attach: str, name: str) -> None:
@@ -108,13 +96,6 @@ def _call(connection: duckdb.DuckDBPyConnection, called: str, attach: str, name:
     connection.execute(f"attach ':memory:' as {nothing}; use {nothing}")
     connection.execute(f'detach "{called}"')
     connection.execute(f'{attach}; use "{name}"')
-
-
-def _log_no_rows() -> None:
-    """`dbt show` prints rows, and would keep them in its log."""
-    for logger in get_event_manager().loggers:
-        if logger.name == "file_log":
-            logger.filter = partial(_is_no_row, logger.filter)
 
 
 def _is_no_row(is_logged: Callable[[Any], bool], event: Any) -> bool:
@@ -138,10 +119,7 @@ def _close_files_of_dbt() -> None:
     for folder in {target, *(log.parent for log in logs)}:
         if Path(config.project_root).resolve() in folder.resolve().parents:
             make_owner_only(folder)
-    for path in (*(target / name for name in _TARGET), *_with_older(logs)):
+    # dbt.log.1 and so on, too
+    with_older = (path for log in logs for path in log.parent.glob(f"{escape(log.name)}*"))
+    for path in (*(target / name for name in _TARGET), *with_older):
         make_owner_only(path)
-
-
-def _with_older(logs: Iterable[Path]) -> Iterator[Path]:
-    for log in logs:
-        yield from log.parent.glob(f"{escape(log.name)}*")  # dbt.log.1 and so on

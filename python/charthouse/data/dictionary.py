@@ -33,10 +33,7 @@ Node = Mapping[str, Any]
 
 
 def render_dictionary(project: Path) -> str:
-    """The page as Markdown.
-
-    Args:
-        project: The folder of dbt_project.yml.
+    """The page as Markdown; project is the folder of dbt_project.yml.
 
     Raises:
         CharthouseError: dbt cannot parse the project.
@@ -98,13 +95,11 @@ def _table(columns: list[tuple[str, str, str]]) -> Iterator[str]:
     """Lines of a table, without columns that would be empty."""
     titles = ("column", "type", "description")
     used = [at for at in range(3) if any(column[at] for column in columns)]
-    for row in (titles, *columns):
-        cells = [row[at].replace("|", "\\|").replace("\n", " ") for at in used]
-        if row is not titles and cells[0]:
-            cells[0] = f"`{cells[0]}`"
+    yield f"| {' | '.join(titles[at] for at in used)} |"
+    yield "|" + "---|" * len(used)
+    for name, *others in columns:
+        cells = [(f"`{name}`", *others)[at].replace("|", "\\|").replace("\n", " ") for at in used]
         yield f"| {' | '.join(cells)} |"
-        if row is titles:
-            yield "|" + "---|" * len(used)
 
 
 def main() -> None:

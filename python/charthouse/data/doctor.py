@@ -33,11 +33,9 @@ class Diagnosis:
 
 
 def examine(project: Path, *, full: bool = False) -> list[Diagnosis]:
-    """Examines every raw file that the models read.
+    """Examines every raw file that the models read, as the project's dbt_project.yml declares it.
 
-    Args:
-        project: The folder of dbt_project.yml, which declares files, columns and published counts.
-        full: Read every file to its end, for exact counts and to find damage.
+    With `full` it reads every file to its end, for exact counts and to find damage.
 
     Returns:
         One diagnosis per folder, file and release, then the warehouse.

@@ -30,10 +30,7 @@ def files_below(root: str) -> Callable[[str], Path | None]:
     """Where each file of marts.chest_xrays is; None if its path, or a link in it, leads out.
 
     The folder may hold files/, and that its pNN, as links: on which disks the pictures lie is for
-    the owner to say.
-
-    Args:
-        root: the variable that names their folder.
+    the owner to say. `root` is the variable that names it.
 
     Raises:
         CharthouseError: it is not set, or no folder of this machine.
@@ -64,14 +61,10 @@ def files_below(root: str) -> Callable[[str], Path | None]:
 def picture_check(kind: DataKind) -> Callable[[Path | None], None]:
     """What each picture below ROOT has to pass before it is opened, for whatever purpose.
 
-    Args:
-        kind: of the data. Where they count as synthetic, each must be one that `charthouse synth`
-            made: other bytes under its name would be shown, encoded and sent as nobody's.
-
-    Returns:
-        Takes the path; raises a CharthouseError, in one line, where the picture is another. What
-        is not there, or no regular file, passes: `read_grayscale` says so. May be used by several
-        threads.
+    Where the data count as synthetic, each must be one that `charthouse synth` made: other bytes
+    under its name would be shown, encoded and sent as nobody's. The check raises a CharthouseError,
+    in one line, where the picture is another. What is not there, or no regular file, passes:
+    `read_grayscale` says so. May be used by several threads.
     """
     synthetic = SyntheticPictures(Path(os.environ.get(ROOT, "")))
 
@@ -142,13 +135,12 @@ def read_grayscale(
         raise Unreadable(f"it has more than {MOST_PIXELS:,} pixels") from None
     except (Unreadable, MemoryError):
         raise
-    except OSError as error:
-        require_about_the_file(error)
-        if error.errno in _OF_THE_PATH:
-            raise Unreadable(_OF_THE_PATH[error.errno]) from None
-        raise Unreadable(f"the picture is damaged or cut short ({type(error).__name__})") from None
     except Exception as error:  # decoders raise all sorts of things on damaged files
-        raise Unreadable(f"the picture is damaged or cut short ({type(error).__name__})") from None
+        what = f"the picture is damaged or cut short ({type(error).__name__})"
+        if isinstance(error, OSError):
+            require_about_the_file(error)
+            what = _OF_THE_PATH.get(error.errno or 0, what)
+        raise Unreadable(what) from None
 
 
 def require_about_the_file(error: OSError) -> None:

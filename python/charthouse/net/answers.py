@@ -83,16 +83,10 @@ class _Embedding(_Part):
 
 
 class Embeddings(_Part):
-    """Answer of /embeddings; its context is the model, the dimension, and the count of inputs.
+    """Answer of /embeddings; its context is the model, the dimension, and the count of inputs."""
 
-    Attributes:
-        data: In any order.
-        model: As the service calls it.
-        prompt_tokens: What was paid for.
-    """
-
-    data: list[_Embedding]
-    model: Annotated[str | None, NoneIfWrong] = None
+    data: list[_Embedding]  # in any order
+    model: Annotated[str | None, NoneIfWrong] = None  # as the service calls it
     prompt_tokens: int = Field(ge=0, validation_alias=AliasPath("usage", "prompt_tokens"))
 
     @model_validator(mode="after")
@@ -139,14 +133,8 @@ class ChatCompletion(_Part):
     """Answer of /chat/completions.
 
     What the model or its service refuses to say in a well formed answer is a text like any other
-    (empty, often), and no error.
-
-    Attributes:
-        message: The first choice's.
-        top: What its first token might have been, with log-probabilities; None if it is not told.
-        model: As the service calls it.
-        prompt_tokens: Of the question; None if it is not told.
-        answer_tokens: Of the answer, likewise.
+    (empty, often), and no error. Tokens and what the first one might have been, with
+    log-probabilities (`top`), are None if they are not told.
     """
 
     message: _Message = Field(validation_alias=AliasPath("choices", 0, "message"))
@@ -159,12 +147,7 @@ class ChatCompletion(_Part):
 
 
 def read_answer(kind: type[Read], answer: bytes, **asked: Any) -> Read:
-    """An answer, checked.
-
-    Args:
-        kind: Embeddings or ChatCompletion.
-        answer: As it came.
-        asked: What the answer is checked against.
+    """An answer as it came, checked against what was asked.
 
     Raises:
         ValueError: anything is amiss; says what, without any of the answer.

@@ -155,10 +155,9 @@ def has_real_port(address: str) -> bool:
 def loopback_addresses(host: str) -> tuple[str, ...] | None:
     """None unless the host is this machine's loopback.
 
-    Returns:
-        For an address of loopback nothing more, (); for the name localhost all that it stands for.
-        It is only then loopback when every one of them is; the connection is bound to them, so
-        that a second, different answer of the resolver changes nothing.
+    For an address of loopback nothing more, (); for the name localhost all that it stands for, if
+    every one of them is loopback. The connection is bound to them, so that a second, different
+    answer of the resolver changes nothing.
     """
     if host == "localhost":
         try:
@@ -199,11 +198,9 @@ class Sending:
 def sending(items: int, allow: Callable[[bool], None] = lambda again: None) -> Iterator[Sending]:
     """Declares what the requests made inside, by this thread, carry.
 
-    A context, because libraries between us and the request (openai) pass on no extra of ours.
-
-    Args:
-        items: texts or images in each.
-        allow: told of each attempt whether it is a repetition, before it is logged and made.
+    A context, because libraries between us and the request (openai) pass on no extra of ours. Each
+    holds so many texts or images; `allow` is told of each attempt whether it is a repetition,
+    before it is logged and made.
     """
     token = _sending.set(sent := Sending(items, allow))
     try:

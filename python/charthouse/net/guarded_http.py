@@ -14,10 +14,8 @@ from charthouse.net.guard import Guard, Route, Send, current_sending, has_real_p
 def guarded_client(guard: Guard, *, timeout: float = 60.0, connections: int = 4) -> httpx2.Client:
     """The only HTTP client for patient data: every request is checked and logged by the guard.
 
-    Args:
-        guard: decides.
-        timeout: seconds for connecting, for sending, and for each part of the answer.
-        connections: kept open for the next request.
+    The timeout is in seconds, for connecting, for sending, and for each part of the answer; so many
+    connections are kept open for the next request.
     """
     return httpx2.Client(
         transport=GuardedTransport(guard, connections),

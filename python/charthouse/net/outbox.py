@@ -69,13 +69,8 @@ class Outbox:
     """The outbox of one run; may be written to by several threads.
 
     Its file is made when it is opened, or with the first row; the end of a `with` moves what there
-    is to the warehouse and takes the file away.
-
-    Args:
-        warehouse: the DuckDB file.
-        name: of what one process at a time may do; a run's own id where several may.
-        writers: for each kind of row what writes it to the warehouse.
-        run_id: of the run whose requests are logged.
+    is to the warehouse and takes the file away. Its name is that of what one process at a time may
+    do; a run's own id where several may. `writers` write each kind of row to the warehouse.
     """
 
     _OURS = "from waiting where kind in (select value from json_each(?1))"
@@ -125,11 +120,9 @@ class Outbox:
     def flush(self, gives_up: Callable[[], bool] = lambda: False) -> Counter[str]:
         """Moves what there is to the warehouse; others may add rows meanwhile.
 
-        Args:
-            gives_up: asked while the warehouse is in use: whether to wait no longer.
-
         Returns:
-            How many rows of each kind were moved.
+            How many rows of each kind were moved. While the warehouse is in use, `gives_up` is
+            asked whether to wait no longer.
 
         Raises:
             CharthouseError: the warehouse is in use, or a disk is full; what there is stays, for

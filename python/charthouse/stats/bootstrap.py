@@ -68,14 +68,9 @@ CHUNK = 2**18
 
 
 def patient_weights(subject_ids: np.ndarray, n_bootstrap: int = 1000, seed: int = 0) -> np.ndarray:
-    """Draws as many patients as there are, with replacement, n_bootstrap times.
+    """Draws as many of the stays' [n] patients as there are, with replacement, n_bootstrap times.
 
     Asking for more resamples with the same seed extends the list: the first ones stay the same.
-
-    Args:
-        subject_ids: [n], the patient of each stay. Only the set of patients matters.
-        n_bootstrap: Number of resamples.
-        seed: Seed of numpy's default generator.
 
     Returns:
         How often each patient was drawn [n_bootstrap, n_patients], patients in ascending order. The
@@ -176,9 +171,7 @@ class BootstrapResult:
     ) -> dict[str, Difference]:
         """Paired differences (this arm minus the other), by name, for the metrics that both have.
 
-        Args:
-            other: The result that is subtracted.
-            untested: Metrics whose difference gets neither interval nor p-value, with the reason.
+        `untested` are metrics whose difference gets neither interval nor p-value, with the reason.
 
         Raises:
             ValueError: The two results are not of the same stays and resamples.
@@ -276,27 +269,23 @@ class PatientBootstrap:
         samples = {cut: replace(self.sample, threshold=cut) for cut in set(at.values())}
         names = {cut: [name for name in metrics if at[name] == cut] for cut in samples}
         measured: dict[str, MetricValue] = {}
-        parts: list[dict[str, np.ndarray]] = []
+        parts: dict[str, list[np.ndarray]] = {name: [np.empty(0)] for name in metrics}
         with threadpool_limits(1, user_api="blas"):
             for cut, sample in samples.items():
                 measured |= sample_metrics(sample, names[cut])
             for rows in self.weighted_samples():
-                parts.append({})
                 for cut, sample in samples.items():
-                    parts[-1] |= compute_weighted(WeightedSample(sample, rows.weights), names[cut])
-        resamples = {
-            name: np.concatenate([part[name] for part in parts]) if parts else np.empty(0)
-            for name in metrics
-        }
-        shares = {
-            name: len(np.unique(self.patient[among(samples[at[name]])]))
-            for name in metrics
-            if (among := get_metric(name).denominator)
-        }
+                    same = WeightedSample(sample, rows.weights)
+                    for name, values in compute_weighted(same, names[cut]).items():
+                        parts[name].append(values)
         return replace(
             self.all_undefined({name: measured[name] for name in metrics}),
-            resamples=resamples,
-            denominator_patients=shares,
+            resamples={name: np.concatenate(part) for name, part in parts.items()},
+            denominator_patients={
+                name: len(np.unique(self.patient[among(samples[at[name]])]))
+                for name in metrics
+                if (among := get_metric(name).denominator)
+            },
         )
 
     def all_undefined(self, measured: Mapping[str, MetricValue]) -> BootstrapResult:

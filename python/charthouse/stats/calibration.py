@@ -106,11 +106,9 @@ class Recalibration:
 
 
 def recalibration(y_true: np.ndarray, logits: np.ndarray) -> tuple[Recalibration, float]:
-    """The regression with intercept and slope, on standardised logits [n].
+    """The regression with intercept and slope, on standardised logits [n], and their deviation.
 
-    Returns:
-        The regression, and the standard deviation of the logits: the slope is the second
-        coefficient divided by it.
+    The slope is the second coefficient divided by the deviation.
     """
     deviation = float(logits.std()) or 1.0
     standard = (logits - logits.mean()) / deviation

@@ -188,12 +188,9 @@ def _with_band(
 ) -> Curve:
     """The curve of the stays, with the percentiles of the resamples' curves.
 
-    Args:
-        draws: The stays and their resamples.
-        x: [points].
-        at_x: Computes y [points, c] of c weightings; NaN where undefined.
-        n: [points], stays behind each point; None for all stays at every point.
-        denominator_patients: [points], where y are proportions, the patients in each denominator.
+    `at_x` computes y [points, c] of c weightings at x [points]; NaN where undefined. `n` are the
+    stays behind each point (None: all), and, where y are proportions, `denominator_patients` the
+    patients in each denominator.
     """
     stays = unweighted(draws.sample)
     missing, y = unmet(stays, BOTH_CLASSES), at_x(stays)[:, 0]

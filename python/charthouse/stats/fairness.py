@@ -148,9 +148,7 @@ class GroupBootstrapResult:
 
         The numbers of stays are those of the compared groups.
 
-        Args:
-            other: The result that is subtracted.
-            untested: Measures whose difference gets neither interval nor p-value, with the reason.
+        `untested` are measures whose difference gets neither interval nor p-value, with the reason.
 
         Raises:
             ValueError: The two results are not of the same stays, groups and resamples.

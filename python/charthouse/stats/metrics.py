@@ -83,22 +83,6 @@ def _auprc(rows: WeightedSample) -> np.ndarray:
     return (own * positives / np.maximum(to_end, 1)).sum(axis=0) / rows.positives
 
 
-def _everyone(sample: Sample) -> np.ndarray:
-    return np.ones(len(sample), bool)
-
-
-def _positives(sample: Sample) -> np.ndarray:
-    return sample.y_true == 1
-
-
-def _negatives(sample: Sample) -> np.ndarray:
-    return sample.y_true == 0
-
-
-def _predicted(sample: Sample) -> np.ndarray:
-    return sample.y_score >= sample.threshold
-
-
 def _alerted(sample: Sample) -> np.ndarray:
     n = len(sample) * sample.operating_point.alert_rate
     if (others := sample.operating_point.match_alerts_of) is not None:
@@ -110,24 +94,38 @@ METRICS: dict[str, Metric] = {
     "auroc": Metric(_auroc, BOTH_CLASSES),
     "auprc": Metric(_auprc, BOTH_CLASSES),
     "sensitivity_at_alert_rate": Metric(
-        lambda rows: rows.alerted_positives / rows.positives, (ROWS, POSITIVES), _positives
+        lambda rows: rows.alerted_positives / rows.positives,
+        (ROWS, POSITIVES),
+        lambda sample: sample.y_true == 1,
     ),
     "ppv_at_alert_rate": Metric(
         lambda rows: rows.alerted_positives / rows.alerted, (ROWS, ALERTED), _alerted
     ),
     "specificity_at_sensitivity": Metric(
-        lambda rows: 1 - rows.false_alerts / rows.negatives, BOTH_CLASSES, _negatives
+        lambda rows: 1 - rows.false_alerts / rows.negatives,
+        BOTH_CLASSES,
+        lambda sample: sample.y_true == 0,
     ),
     "accuracy": Metric(
-        lambda rows: (rows.true_positives + rows.true_negatives) / rows.total, (ROWS,), _everyone
+        lambda rows: (rows.true_positives + rows.true_negatives) / rows.total,
+        (ROWS,),
+        lambda sample: sample.y_true >= 0,
     ),
     "sensitivity": Metric(
-        lambda rows: rows.true_positives / rows.positives, (ROWS, POSITIVES), _positives
+        lambda rows: rows.true_positives / rows.positives,
+        (ROWS, POSITIVES),
+        lambda sample: sample.y_true == 1,
     ),
     "specificity": Metric(
-        lambda rows: rows.true_negatives / rows.negatives, (ROWS, NEGATIVES), _negatives
+        lambda rows: rows.true_negatives / rows.negatives,
+        (ROWS, NEGATIVES),
+        lambda sample: sample.y_true == 0,
     ),
-    "ppv": Metric(lambda rows: rows.true_positives / rows.predicted, (ROWS, PREDICTED), _predicted),
+    "ppv": Metric(
+        lambda rows: rows.true_positives / rows.predicted,
+        (ROWS, PREDICTED),
+        lambda sample: sample.y_score >= sample.threshold,
+    ),
     "f1": Metric(
         lambda rows: 2 * rows.true_positives / (rows.predicted + rows.positives), (ROWS, POSITIVES)
     ),
@@ -143,9 +141,11 @@ RATES: dict[str, Metric] = {
     "fpr": Metric(
         lambda rows: (rows.predicted - rows.true_positives) / rows.negatives,
         (ROWS, NEGATIVES),
-        _negatives,
+        lambda sample: sample.y_true == 0,
     ),
-    "selection_rate": Metric(lambda rows: rows.predicted / rows.total, (ROWS,), _everyone),
+    "selection_rate": Metric(
+        lambda rows: rows.predicted / rows.total, (ROWS,), lambda sample: sample.y_true >= 0
+    ),
 }
 """Metrics that compare groups, besides some of METRICS."""
 

@@ -26,12 +26,7 @@ def bootstrap_ratios(
 ) -> tuple[np.ndarray, np.ndarray]:
     """The sum of each numerator over the sum of the denominators, for the stays and every resample.
 
-    Args:
-        numerators: [n, k].
-        denominators: [n], none negative; ones give means.
-        subject_ids: [n], integers, the patient of each stay.
-        n_bootstrap: Number of resamples.
-        seed: Seed of the draws.
+    Arguments are those of ratio_intervals.
 
     Returns:
         Ratios of the stays [k] and of every resample [n_bootstrap, k]; NaN where the denominators
@@ -60,7 +55,7 @@ def ratio_intervals(
     *,
     per_class: bool = False,
 ) -> Sequence[Interval]:
-    """The k ratios of bootstrap_ratios, with 95 % intervals.
+    """Ratios of sums over stays, k of them, with 95 % intervals.
 
     Args:
         numerators: [n, k].

@@ -18,7 +18,6 @@ from charthouse.synth.population import build_population
 from charthouse.synth.schedule import plan_reports, plan_summaries
 from charthouse.synth.studies import draw_images, draw_studies
 from charthouse.synth.truth import GENERATOR_VERSION, gather_truth
-from charthouse.synth.vital_sign_rows import plan_charting
 from charthouse.synth.xrays import write_cxr_tables, write_pictures
 
 FOLDERS = ("mimic-iv/hosp", "mimic-iv/icu", "mimic-iv-note/note", "mimic-cxr")
@@ -139,19 +138,8 @@ def _write_parts(
         for done in write_pictures(cxr, patients, studies, images, pixels, seed, pool):
             progress("X-ray pictures", done, len(images))
 
-    has_vitals = plan_charting(population.stays, seed).vitals
-    truth = gather_truth(
-        population,
-        counts,
-        outliers,
-        has_vitals,
-        studies,
-        images,
-        reports,
-        summaries,
-        rows,
-        settings,
-    )
+    planned = studies, images, reports, summaries
+    truth = gather_truth(population, counts, outliers, *planned, rows, settings)
     for folder in ("mimic-iv", "mimic-iv-note", "mimic-cxr"):
         write_marker(
             root / folder,

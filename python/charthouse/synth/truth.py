@@ -12,6 +12,7 @@ from charthouse.synth.population import DAY, NO_TIME, Ints, Population
 from charthouse.synth.schedule import Reports, Summaries
 from charthouse.synth.signal import COEFFICIENTS, INTERACTIONS, oracle_auroc, scaled_age
 from charthouse.synth.studies import Images, Studies
+from charthouse.synth.vital_sign_rows import plan_charting
 
 GENERATOR_VERSION = "1.2"
 DEFINITIONS = {
@@ -47,7 +48,6 @@ def gather_truth(
     population: Population,
     charted: Mapping[str, int],
     outliers: Outliers,
-    has_vitals: np.ndarray,
     studies: Studies,
     images: Images,
     reports: Reports,
@@ -68,6 +68,7 @@ def gather_truth(
     over_3_days = stays.seconds > 3 * DAY
     first_day_death = (stays.deathtime != NO_TIME) & (stays.deathtime < day_end)
     cohort = (stays.seconds >= DAY) & ~first_day_death
+    has_vitals = plan_charting(stays, settings["seed"]).vitals
     shown = {"vitals": has_vitals, "image": images_first > 0, "text": reports_first > 0}
     oracle = partial(
         oracle_auroc,

@@ -47,15 +47,11 @@ def solve_lasso(
     strength: float,
     limits: StoppingRule,
 ) -> Fits:
-    """Minimises mean loss + strength / rows |w|_1, w = ratio v.
+    """Minimises mean loss + strength / rows |w|_1, w = ratio v; strength is 1 / C.
 
-    Args:
-        problems: The data.
-        curvature: Refreshed where a fit gets on too slowly and its weights have become too old.
-        starts: Where to begin, not changed; each fit takes the one with the smallest objective. The
-            weights are taken from the last.
-        strength: 1 / C.
-        limits: When to stop.
+    Of the starts, which are not changed, each fit takes the one with the smallest objective. The
+    curvature's weights are taken from the last, and refreshed where a fit gets on too slowly and
+    they have become too old.
     """
     penalty = strength / problems.rows * problems.ratio
     penalty[problems.ratio == 0] = NEVER

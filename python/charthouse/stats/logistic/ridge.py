@@ -35,14 +35,9 @@ PATIENCE = 12  # iterations before new weights are worth their Gram matrix
 def solve_ridge(
     problems: FoldProblems, curvature: Curvature, start: Fits, strength: float, limits: StoppingRule
 ) -> Fits:
-    """Minimises mean loss + strength / (2 rows) |w|^2, w = ratio v, from start.
+    """Minimises mean loss + strength / (2 rows) |w|^2, w = ratio v; strength is 1 / C, or 0.
 
-    Args:
-        problems: The data.
-        curvature: Refreshed where its weights have become too old.
-        start: Where to begin, not changed.
-        strength: 1 / C; 0 for no penalty.
-        limits: When to stop.
+    The start is not changed; the curvature is refreshed where its weights have become too old.
     """
     now = Fits.at(start.v, start.margins)
     penalty = max(strength, LEAST) / problems.rows * problems.ratio**2

@@ -106,14 +106,15 @@ def line_search(
 ) -> float:
     """The first step of 1, 1/2, 1/4 ... that lowers the loss enough (Armijo 1966); 0 if none does.
 
-    An increase within the rounding of the products is ignored.
+    An increase within the rounding of the products is ignored. A fit for which there is no step
+    gets that as its reason.
 
     Args:
         problems: The data.
-        now: Where the step begins; a fit for which there is none gets that as its reason.
+        now: Where the step begins.
         fit: Which of its fits.
-        direction: [p + 1], of the coefficients; along [n] is that of the margins.
-        along: z times the direction.
+        direction: [p + 1], of the coefficients.
+        along: [n], z times the direction.
         slope: Of mean loss and penalty, in that direction.
         penalty: Of coefficients [p + 1].
     """
