@@ -115,11 +115,12 @@ def _readable_folder(root: str, named: str | None, title: str) -> Path:
     if not named:
         raise CharthouseError(f"not set: export {root}=/path/to/{title}")
     require_local(root, named)
-    if not os.path.isdir(named):  # as Path.is_dir, but for a name that is too long
-        raise CharthouseError(f"{Path(named)} is not a folder: correct {root}")
-    if not os.access(named, os.R_OK | os.X_OK):
-        raise CharthouseError(f"{Path(named)} is not readable by you: chmod or ask its owner")
-    return Path(named)
+    folder = Path(named)
+    if not os.path.isdir(folder):  # as Path.is_dir, but for a name that is too long
+        raise CharthouseError(f"{folder} is not a folder: correct {root}")
+    if not os.access(folder, os.R_OK | os.X_OK):
+        raise CharthouseError(f"{folder} is not readable by you: chmod or ask its owner")
+    return folder
 
 
 def _examine_table(table: RawTable, rows: dict[str, int], *, full: bool) -> Iterator[Diagnosis]:
