@@ -24,16 +24,11 @@ CONTROLS = ("text_only", "image_only", "blank_image", "other_image")
 
 @dataclass(frozen=True)
 class Condition:
-    """A way to ask about a stay.
+    """A way to ask about a stay."""
 
-    Attributes:
-        name: As in results.answers.
-        sections: Of the profile, those that are told.
-        picture: The stay's own latest X-ray; none; a blank of the same size; or another patient's.
-    """
-
-    name: str
-    sections: tuple[str, ...]
+    name: str  # as in results.answers
+    sections: tuple[str, ...]  # of the profile, those that are told
+    # the stay's own latest X-ray; none; a blank of the same size; or another patient's
     picture: Picture
 
     @property

@@ -18,15 +18,10 @@ MOST_CHARACTERS = 2000
 
 @dataclass(frozen=True)
 class Examples:
-    """Examples of one task, without pictures: many learners take one picture only.
+    """Examples of one task, without pictures: many learners take one picture only."""
 
-    Attributes:
-        stay_ids: Of the train split.
-        messages: User and assistant in turn.
-    """
-
-    stay_ids: tuple[int, ...]
-    messages: tuple[Message, ...] = field(repr=False)
+    stay_ids: tuple[int, ...]  # of the train split
+    messages: tuple[Message, ...] = field(repr=False)  # user and assistant in turn
 
 
 def draw_examples(

@@ -43,18 +43,13 @@ class PlannedQuestion:
 
 @dataclass(frozen=True)
 class Plan:
-    """The questions to one learner.
+    """The questions to one learner."""
 
-    Attributes:
-        todo: What has no answer yet; what has failed before comes last.
-        current: All questions of the present cohort under these settings, whoever asks: the hash of
-            each to what it follows from (results.answers.reads).
-        answered: Questions asked for that have their answer already.
-    """
-
-    todo: Sequence[PlannedQuestion]
+    todo: Sequence[PlannedQuestion]  # what has no answer yet; what has failed before comes last
+    # all questions of the present cohort under these settings, whoever asks: the hash of each to
+    # what it follows from (results.answers.reads)
     current: Mapping[str, list[str]] = field(repr=False)
-    answered: int
+    answered: int  # questions asked for that have their answer already
 
 
 @dataclass(frozen=True)

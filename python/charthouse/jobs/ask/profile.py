@@ -15,29 +15,20 @@ LEFT_OUT = "(left out: too long)"
 
 @dataclass(frozen=True)
 class Line:
-    """A line of a section.
+    """A line of a section."""
 
-    Attributes:
-        hours: From ICU admission; None where the line is about no moment, as `none recorded`.
-        text: May itself have line breaks, as a report has.
-    """
-
+    # from ICU admission; None where the line is about no moment, as `none recorded`
     hours: float | None
-    text: str = field(repr=False)
+    text: str = field(repr=False)  # may itself have line breaks, as a report has
 
 
 @dataclass(frozen=True)
 class Section:
-    """A section of a profile.
+    """A section of a profile."""
 
-    Attributes:
-        section: Its modality; image is a sentence on the picture, which the paper's template has.
-        heading: Its first line.
-        lines: In order of time; those of demographics and image have none.
-    """
-
-    section: str
-    heading: str = field(repr=False)
+    section: str  # its modality; image is a sentence on the picture, which the paper's template has
+    heading: str = field(repr=False)  # its first line
+    # in order of time; those of demographics and image have none
     lines: tuple[Line, ...] = field(repr=False)
 
 

@@ -15,21 +15,13 @@ FIELDS = {"version": set(), "system": set(), "user": {"profile", "question"},
 
 @dataclass(frozen=True)
 class Prompt:
-    """A file of prompts/, or the user's own.
+    """A file of prompts/, or the user's own."""
 
-    Attributes:
-        name: Of the file, without its ending.
-        version: As the file says.
-        system: The system role.
-        user: With {profile} and {question}.
-        without_profile: With {question}, for conditions that withhold all text.
-    """
-
-    name: str
+    name: str  # of the file, without its ending
     version: str
     system: str
-    user: str
-    without_profile: str
+    user: str  # with {profile} and {question}
+    without_profile: str  # with {question}, for conditions that withhold all text
 
     @property
     def hash(self) -> str:

@@ -18,25 +18,15 @@ NO_PICTURE = "no X-ray in the window"
 
 @dataclass(frozen=True)
 class BuiltPrompt:
-    """A question, and what is kept of how it was made.
-
-    Attributes:
-        planned: As planned.
-        question: None where it cannot be asked.
-        why_not: Then why.
-        dicom_id: Of the X-ray that is shown; None for none, or a blank.
-        image_hash: Of the pixels shown.
-        image_note: Why none is shown.
-        dropped: Lines of the profile, the oldest, that did not fit into the context.
-    """
+    """A question, and what is kept of how it was made."""
 
     planned: PlannedQuestion
-    question: Question | None = field(repr=False)
-    why_not: str | None = None
-    dicom_id: str | None = None
-    image_hash: str | None = None
-    image_note: str | None = None
-    dropped: int = 0
+    question: Question | None = field(repr=False)  # None where it cannot be asked
+    why_not: str | None = None  # then why
+    dicom_id: str | None = None  # of the X-ray that is shown; None for none, or a blank
+    image_hash: str | None = None  # of the pixels shown
+    image_note: str | None = None  # why none is shown
+    dropped: int = 0  # lines of the profile, the oldest, that did not fit into the context
     tokens: int = 0  # of the question, at most
 
 

@@ -16,35 +16,21 @@ from charthouse.net.openai_api import Usage
 
 @dataclass(frozen=True, kw_only=True)
 class AskRequest(Connection):
-    """The options of the command line, by their names; how learners are reached is among them.
+    """The options of the command line, by their names; how learners are reached is among them."""
 
-    Attributes:
-        learners: Names of seeds/learners.csv.
-        tasks: Names; (): all that have a question.
-        conditions: Names; (): full, unless controls or coalitions are asked for.
-        controls: Full, and each of the controls.
-        shapley: So many stays that have vitals, image and text are asked under all coalitions.
-        shots: Examples before the question.
-        stays: At most so many of the test split, drawn; None: all.
-        prompt: Its name, or a file.
-        max_cost: US dollars, at most.
-        seed: Of whatever is drawn.
-        dry_run: Nothing is asked.
-        parse_only: Answers that are kept are read again, and nothing is asked.
-    """
-
-    learners: Sequence[str] = ()
-    tasks: Sequence[str] = ()
-    conditions: Sequence[str] = ()
-    controls: bool = False
+    learners: Sequence[str] = ()  # names of seeds/learners.csv
+    tasks: Sequence[str] = ()  # names; (): all that have a question
+    conditions: Sequence[str] = ()  # names; (): full, unless controls or coalitions are asked for
+    controls: bool = False  # full, and each of the controls
+    # so many stays that have vitals, image and text are asked under all coalitions
     shapley: int = 0
-    shots: int = 0
-    stays: int | None = None
-    prompt: str = "paper"
-    max_cost: float | None = None
-    seed: int = 0
-    dry_run: bool = False
-    parse_only: bool = False
+    shots: int = 0  # examples before the question
+    stays: int | None = None  # at most so many of the test split, drawn; None: all
+    prompt: str = "paper"  # its name, or a file
+    max_cost: float | None = None  # US dollars, at most
+    seed: int = 0  # of whatever is drawn
+    dry_run: bool = False  # nothing is asked
+    parse_only: bool = False  # answers that are kept are read again, and nothing is asked
 
     def conditions_of_every_stay(self, players: Sequence[str]) -> list[Condition]:
         """Those that every stay is asked under, as far as it can be.
@@ -63,27 +49,16 @@ class AskRequest(Connection):
 
 @dataclass(frozen=True)
 class AskSession:
-    """What the learners of a command have in common.
-
-    Attributes:
-        warehouse: The DuckDB file.
-        cohort: The present one.
-        request: What the user asked; its tasks are those that are asked about.
-        prompt: The words.
-        questions: Each task to its question.
-        examples: Each task to the examples before it.
-        budget: What they may spend together.
-        usage: What they have asked of services.
-    """
+    """What the learners of a command have in common."""
 
     warehouse: Path
     cohort: Cohort
-    request: AskRequest
+    request: AskRequest  # what the user asked; its tasks are those that are asked about
     prompt: Prompt
-    questions: Mapping[str, str]
-    examples: Mapping[str, Examples]
-    budget: Budget
-    usage: Usage
+    questions: Mapping[str, str]  # each task to its question
+    examples: Mapping[str, Examples]  # each task to the examples before it
+    budget: Budget  # what they may spend together
+    usage: Usage  # what they have asked of services
 
     def hash_of_words(self, task: str) -> str:
         """Of what is asked about every stay alike."""

@@ -55,15 +55,10 @@ WRITERS: Mapping[str, Writer] = {**SENDS, "answer": keep_answers}
 
 @dataclass(frozen=True)
 class Before:
-    """What was asked under some settings, whatever the cohort.
+    """What was asked under some settings, whatever the cohort."""
 
-    Attributes:
-        questions: question_hash to its status and the attempts so far.
-        kinds: Tasks and conditions.
-    """
-
-    questions: Mapping[str, tuple[str, int]]
-    kinds: frozenset[tuple[str, str]]
+    questions: Mapping[str, tuple[str, int]]  # question_hash to its status and the attempts so far
+    kinds: frozenset[tuple[str, str]]  # tasks and conditions
 
 
 def asked_before(db: duckdb.DuckDBPyConnection, learner: str, fingerprint: str) -> Before:

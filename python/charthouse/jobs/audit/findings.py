@@ -12,21 +12,13 @@ MOST_STAYS = 1000
 
 @dataclass(frozen=True)
 class Finding:
-    """A row of results.audit_findings.
+    """A row of results.audit_findings."""
 
-    Attributes:
-        check: Name of the check, as in seeds/audit_checks.csv.
-        checked: Number of items that were checked.
-        failed: Number of items that failed.
-        stay_ids: Stays of the failed items, ascending.
-        detail: What is wrong with them; never text of a patient.
-    """
-
-    check: str
+    check: str  # name of the check, as in seeds/audit_checks.csv
     checked: int
     failed: int = 0
-    stay_ids: Sequence[int] = ()
-    detail: str | None = None
+    stay_ids: Sequence[int] = ()  # stays of the failed items, ascending
+    detail: str | None = None  # what is wrong with them; never text of a patient
 
 
 def finding(check: str, checked: int, problems: Iterable[tuple[int | None, str]]) -> Finding:

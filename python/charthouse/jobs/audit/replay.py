@@ -48,17 +48,11 @@ _QUOTED = re.compile(r"'[^']*'")
 
 @dataclass(frozen=True)
 class _Table:
-    """A table in both databases.
+    """A table in both databases."""
 
-    Attributes:
-        name: With its schema.
-        exact: Columns whose values must be equal.
-        numbers: Columns of floating point numbers.
-    """
-
-    name: str
-    exact: tuple[str, ...]
-    numbers: tuple[str, ...]
+    name: str  # with its schema
+    exact: tuple[str, ...]  # columns whose values must be equal
+    numbers: tuple[str, ...]  # columns of floating point numbers
 
     @property
     def of_stays(self) -> bool:

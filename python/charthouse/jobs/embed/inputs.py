@@ -27,15 +27,38 @@ from charthouse.models.encoders.vitals_summary import STATISTICS
 class Reader(ABC):
     """One kind of content."""
 
-    @abstractmethod
+    hashed: ClassVar[str] = ""
+    """Columns that a stay's hash is of."""
+
     def hashes(self, db: duckdb.DuckDBPyConnection, context: Context) -> dict[int, str]:
         """A hash of the content of each stay of the cohort that has any."""
+        return _hashes_of_rows(db, self.hashed, _rows(context))
 
-    @abstractmethod
     def read(
         self, db: duckdb.DuckDBPyConnection, context: Context, stay_ids: Sequence[int]
     ) -> dict[int, Any]:
         """The content of those stays."""
+        if not stay_ids:
+            return {}
+        # the range lets DuckDB skip most of a table sorted by stay
+        found = db.execute(
+            f"select stay_id, {self._selected(context)} from {self._table(context)}"
+            " where stay_id between ? and ? and stay_id in (select unnest(?)) group by all",
+            [min(stay_ids), max(stay_ids), list(stay_ids)],
+        ).fetchall()
+        content = self._content(context)
+        return {stay_id: content(*values) for stay_id, *values in found}
+
+    def _table(self, context: Context) -> str:
+        return _rows(context)
+
+    @abstractmethod
+    def _selected(self, context: Context) -> str:
+        """Columns or aggregates that make one row of a stay."""
+
+    @abstractmethod
+    def _content(self, context: Context) -> Callable[..., Any]:
+        """Makes the content of a stay from what was selected."""
 
 
 class Tabular(Reader):
@@ -43,18 +66,13 @@ class Tabular(Reader):
 
     def hashes(self, db: duckdb.DuckDBPyConnection, context: Context) -> dict[int, str]:
         """See Reader.hashes."""
-        columns = ", ".join(name for name, _ in context.columns)
-        return _hashes_of_rows(db, columns, _rows(context))
+        return _hashes_of_rows(db, ", ".join(name for name, _ in context.columns), _rows(context))
 
-    def read(
-        self, db: duckdb.DuckDBPyConnection, context: Context, stay_ids: Sequence[int]
-    ) -> dict[int, tuple[str | None, ...]]:
-        """See Reader.read."""
-        columns = ", ".join(f"cast({name} as varchar)" for name, _ in context.columns)
-        rows = _of_stays(
-            db, f"select stay_id, {columns} from {_rows(context)} where true", stay_ids
-        )
-        return {row[0]: tuple(row[1:]) for row in rows}
+    def _selected(self, context: Context) -> str:
+        return ", ".join(f"cast({name} as varchar)" for name, _ in context.columns)
+
+    def _content(self, context: Context) -> Callable[..., tuple[str | None, ...]]:
+        return lambda *values: values
 
 
 class Grid(Reader):
@@ -65,102 +83,81 @@ class Grid(Reader):
         return _hashes_of_rows(
             db,
             "variable, hour, value",
-            f"marts.{context.spec.modality.grid} where stay_id in (select stay_id from"
+            f"{self._table(context)} where stay_id in (select stay_id from"
             " marts.stay_modalities where in_window"
             f" and modality = {text_literal(context.spec.modality.name)})",
         )
 
-    def read(
-        self, db: duckdb.DuckDBPyConnection, context: Context, stay_ids: Sequence[int]
-    ) -> dict[int, np.ndarray]:
-        """See Reader.read."""
+    def _table(self, context: Context) -> str:
+        return f"marts.{context.spec.modality.grid}"
+
+    def _selected(self, context: Context) -> str:
+        return "list(cast(value as float) order by variable, hour)"
+
+    def _content(self, context: Context) -> Callable[..., np.ndarray]:
         shape = (len(context.channels), context.bins)
-        rows = _of_stays(
-            db,
-            "select stay_id, list(cast(value as float) order by variable, hour)"
-            f" from marts.{context.spec.modality.grid} where true",
-            stay_ids,
-            "group by stay_id",
-        )
-        return {stay_id: np.array(values, np.float32).reshape(shape) for stay_id, values in rows}
+        return lambda values: np.array(values, np.float32).reshape(shape)
 
 
 class Charted(Reader):
     """Events: a time series as charted."""
 
-    def hashes(self, db: duckdb.DuckDBPyConnection, context: Context) -> dict[int, str]:
-        """See Reader.hashes."""
-        return _hashes_of_rows(db, "variable, hours, value", _rows(context))
+    hashed = "variable, hours, value"
 
-    def read(
-        self, db: duckdb.DuckDBPyConnection, context: Context, stay_ids: Sequence[int]
-    ) -> dict[int, Events]:
-        """See Reader.read."""
-        places = {name: place for place, name in enumerate(context.channels)}
+    def _selected(self, context: Context) -> str:
         order = "order by hours, variable, value"
-        rows = _of_stays(
-            db,
-            f"select stay_id, list(hours {order}), list(variable {order}), list(value {order})"
-            f" from {_rows(context)} where true",
-            stay_ids,
-            "group by stay_id",
+        return f"list(hours {order}), list(variable {order}), list(value {order})"
+
+    def _content(self, context: Context) -> Callable[..., Events]:
+        places = {name: place for place, name in enumerate(context.channels)}
+        return lambda hours, variables, values: Events(
+            hours=np.array(hours, np.float32),
+            variable=np.array([places[name] for name in variables], np.int16),
+            value=np.array(values, np.float32),
         )
-        return {
-            stay_id: Events(
-                hours=np.array(hours, np.float32),
-                variable=np.array([places[name] for name in variables], np.int16),
-                value=np.array(values, np.float32),
-            )
-            for stay_id, hours, variables, values in rows
-        }
 
 
-class Summary(Charted):
+class Summary(Reader):
     """float32 [channels x 7]: count, mean, sd, min, max, first, last; NaN where not measured."""
 
-    def read(
-        self, db: duckdb.DuckDBPyConnection, context: Context, stay_ids: Sequence[int]
-    ) -> dict[int, Any]:
-        """See Charted.read."""
+    hashed = Charted.hashed
+
+    def _table(self, context: Context) -> str:
         # of ordered lists: a plain avg() adds in the order of threads
-        rows = _of_stays(
-            db,
-            "select stay_id, variable, len(v), list_avg(v), list_stddev_samp(v), list_min(v),"
-            " list_max(v), v[1], v[-1] from ("
-            "select stay_id, variable, list(value order by hours, value) as v"
-            f" from {_rows(context)} where true",
-            stay_ids,
-            "group by stay_id, variable) as lists",
+        return (
+            "(select stay_id, variable, list(value order by hours, value) as v"
+            f" from {_rows(context)} group by all)"
         )
-        places = {name: place for place, name in enumerate(context.channels)}
-        summaries: dict[int, np.ndarray] = {}
-        for stay_id, variable, *statistics in rows:
-            table = summaries.setdefault(
-                stay_id, np.full((len(places), len(STATISTICS)), np.nan, np.float32)
-            )
-            table[places[variable]] = [np.nan if x is None else x for x in statistics]
-        return {stay_id: table.ravel() for stay_id, table in summaries.items()}
+
+    def _selected(self, context: Context) -> str:
+        return (
+            "list((variable, [len(v), list_avg(v), list_stddev_samp(v), list_min(v), list_max(v),"
+            " v[1], v[-1]]))"
+        )
+
+    def _content(self, context: Context) -> Callable[..., np.ndarray]:
+        def content(measured: list[tuple[str, list[float | None]]]) -> np.ndarray:
+            statistics = dict(measured)
+            missing = [None] * len(STATISTICS)
+            rows = [statistics.get(name, missing) for name in context.channels]
+            return np.array(rows, np.float32).ravel()  # None is NaN
+
+        return content
 
 
 class Texts(Reader):
     """tuple[Report, ...], in order of time."""
 
-    def hashes(self, db: duckdb.DuckDBPyConnection, context: Context) -> dict[int, str]:
-        """See Reader.hashes."""
-        return _hashes_of_rows(db, "note_id, hours, text", _rows(context))
+    hashed = "note_id, hours, text"
 
-    def read(
-        self, db: duckdb.DuckDBPyConnection, context: Context, stay_ids: Sequence[int]
-    ) -> dict[int, tuple[Report, ...]]:
-        """See Reader.read."""
-        rows = _of_stays(
-            db,
-            "select stay_id, list(struct_pack(note_id := note_id, hours := hours, text := text)"
-            f" order by hours, note_id) from {_rows(context)} where true",
-            stay_ids,
-            "group by stay_id",
+    def _selected(self, context: Context) -> str:
+        return (
+            "list(struct_pack(note_id := note_id, hours := hours, text := text)"
+            " order by hours, note_id)"
         )
-        return {stay_id: tuple(Report(**report) for report in reports) for stay_id, reports in rows}
+
+    def _content(self, context: Context) -> Callable[..., tuple[Report, ...]]:
+        return lambda reports: tuple(Report(**report) for report in reports)
 
 
 class Images(Reader):
@@ -171,21 +168,18 @@ class Images(Reader):
     def hashes(self, db: duckdb.DuckDBPyConnection, context: Context) -> dict[int, str]:
         """Of names, sizes and times of last change: reading every picture would take hours."""
         found = db.execute(
-            "select stay_id, list(struct_pack(dicom_id := dicom_id, path := path)"
-            f" order by dicom_id) from {_rows(context)} group by stay_id"
+            "select stay_id, list((dicom_id, path) order by dicom_id)"
+            f" from {_rows(context)} group by stay_id"
         ).fetchall()
         if not found:
             return {}
         place = self._places()
+
+        def with_stats(of_stay: tuple) -> list[tuple]:
+            return [(dicom_id, stat_of(place(path))) for dicom_id, path in of_stay[1]]
+
         with ThreadPoolExecutor(16) as pool:  # the files may be on a slow share
-            stats = list(
-                pool.map(
-                    lambda row: [
-                        (image["dicom_id"], stat_of(place(image["path"]))) for image in row[1]
-                    ],
-                    found,
-                )
-            )
+            stats = list(pool.map(with_stats, found))
         if not any(stat for of_stay in stats for _, stat in of_stay):
             # else every vector would be thrown away because a disk is not mounted
             raise CharthouseError(
@@ -197,22 +191,12 @@ class Images(Reader):
             for row, stat in zip(found, stats, strict=True)
         }
 
-    def read(
-        self, db: duckdb.DuckDBPyConnection, context: Context, stay_ids: Sequence[int]
-    ) -> dict[int, tuple[Image, ...]]:
-        """See Reader.read."""
+    def _selected(self, context: Context) -> str:
+        return "list((dicom_id, path) order by hours, dicom_id)"
+
+    def _content(self, context: Context) -> Callable[..., tuple[Image, ...]]:
         place = self._places()
-        rows = _of_stays(
-            db,
-            "select stay_id, list(struct_pack(dicom_id := dicom_id, path := path)"
-            f" order by hours, dicom_id) from {_rows(context)} where true",
-            stay_ids,
-            "group by stay_id",
-        )
-        return {
-            stay_id: tuple(Image(image["dicom_id"], place(image["path"])) for image in images)
-            for stay_id, images in rows
-        }
+        return lambda images: tuple(Image(dicom_id, place(path)) for dicom_id, path in images)
 
     def _places(self) -> Callable[[str], Path | None]:
         return files_below(self.root)
@@ -244,10 +228,6 @@ def _rows(context: Context) -> str:
     return f"marts.{context.spec.modality.rows}"
 
 
-def _pairs(db: duckdb.DuckDBPyConnection, query: str) -> dict[int, Any]:
-    return dict(db.execute(query).fetchall())
-
-
 def _hashes_of_rows(db: duckdb.DuckDBPyConnection, columns: str, table: str) -> dict[int, str]:
     """Sums a hash of each row: the order does not count, memory stays flat, twice is not once.
 
@@ -258,16 +238,6 @@ def _hashes_of_rows(db: duckdb.DuckDBPyConnection, columns: str, table: str) -> 
     )
     row_hash = f"cast(md5_number_lower(concat_ws(chr(31), {texts})) as hugeint)"
     content_hash = f"md5(concat(count(*), ':', sum({row_hash})))"
-    return _pairs(db, f"select stay_id, {content_hash} from {table} group by stay_id")
-
-
-def _of_stays(
-    db: duckdb.DuckDBPyConnection, query: str, stay_ids: Sequence[int], rest: str = ""
-) -> list[tuple]:
-    """Runs the query for some stays; the range lets DuckDB skip most of a table sorted by stay."""
-    if not stay_ids:
-        return []
-    wanted = "and stay_id between ? and ? and stay_id in (select unnest(?))"
-    return db.execute(
-        f"{query} {wanted} {rest}", [min(stay_ids), max(stay_ids), list(stay_ids)]
-    ).fetchall()
+    return dict(
+        db.execute(f"select stay_id, {content_hash} from {table} group by stay_id").fetchall()
+    )

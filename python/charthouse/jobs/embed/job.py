@@ -39,13 +39,7 @@ def run_plan(
     chunk_stays: int | None = None,
     progress: ProgressCallback,
 ) -> Outcome:
-    """Encodes what the plan has to do; whatever is appended stays, however the run ends.
-
-    Args:
-        plan: what to do.
-        limit: encode no more stays than this.
-        chunk_stays: stays appended at a time; the encoder's own choice by default.
-        progress: called after each append.
+    """Encodes at most `limit` of the plan's stays; what is appended stays, however the run ends.
 
     Raises:
         CharthouseError: something the user can mend; the run can be started again and goes on.

@@ -11,6 +11,7 @@ from charthouse.core.cohort import Cohort, read_cohort
 from charthouse.core.errors import CharthouseError
 from charthouse.core.warehouse import open_warehouse
 from charthouse.jobs.embed.plan import context_of
+from charthouse.jobs.embed.store import embedding_tables
 from charthouse.models.encoders.base import Context
 from charthouse.models.encoders.registry import encoder_specs, why_not_ready
 
@@ -65,8 +66,6 @@ def _progress(warehouse: Path) -> Progress:
     rows: dict[str, list[EncoderState]] = {}
     with open_warehouse(warehouse) as db:
         cohort = read_cohort(db)
-        # else it takes a view that is not there for one of our functions
-        db.execute("set python_enable_replacements = false")
         try:
             found = db.execute(
                 "select encoder, task, state, encoded, skipped from reports.encoders"
@@ -76,10 +75,7 @@ def _progress(warehouse: Path) -> Progress:
             raise CharthouseError(
                 "The warehouse lacks reports.encoders, or has an old one. Run charthouse build."
             ) from None
-        lengths = db.execute(
-            "select table_name, cast(regexp_extract(data_type, '(\\d+)]$', 1) as integer)"
-            " from duckdb_columns() where schema_name = 'embeddings' and column_name = 'embedding'"
-        ).fetchall()
+        lengths = {name: length for name, (length, _) in embedding_tables(db).items()}
     for encoder, *row in found:
         rows.setdefault(encoder, []).append(tuple(row))
-    return Progress(cohort, rows, dict(lengths))
+    return Progress(cohort, rows, lengths)

@@ -40,13 +40,6 @@ def embed(
 ) -> None:
     """Encodes the cohort with each encoder asked for, or with every one that is ready.
 
-    Args:
-        project: folder of dbt_project.yml.
-        warehouse: the DuckDB file.
-        request: what the user asked for.
-        say: called with one line at a time.
-        watch: shows progress.
-
     Raises:
         CharthouseError: some encoders cannot run, and all others are done.
     """

@@ -10,6 +10,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
+from charthouse.core.warehouse import insert_columns
 from charthouse.models.encoders.base import Encoded, Skipped
 from charthouse.net.retry import REFUSED
 
@@ -100,28 +101,22 @@ def mark_current(
     They stay where they are until they are replaced, so that going back to the old settings finds
     them again.
     """
-    wanted = pa.table(
-        {
-            "stay_id": pa.array(list(input_hashes), pa.int32()),
-            "input_hash": pa.array(list(input_hashes.values()), pa.string()),
-        }
-    )
-    db.register("wanted", wanted)
-    tables = [("embeddings.skipped", "encoder = $encoder and")]
-    if _exists(db, target.encoder):
-        tables.append((target.table, ""))
-    for table, of_encoder in tables:
-        has_task = target.task is not None or table == "embeddings.skipped"
-        of_task = "task is not distinct from $task and" if has_task else ""
-        parameters: dict[str, Any] = {"reads": list(reads)}
-        parameters |= {"encoder": target.encoder} if of_encoder else {}
-        parameters |= {"task": target.task} if of_task else {}
-        match = "(stay_id, input_hash) in (select (stay_id, input_hash) from wanted)"
+    wanted = {
+        "stay_id": pa.array(list(input_hashes), pa.int32()),
+        "input_hash": pa.array(list(input_hashes.values()), pa.string()),
+    }
+    db.register("wanted", pa.table(wanted))
+    match = "(stay_id, input_hash) in (select (stay_id, input_hash) from wanted)"
+    tables = [("embeddings.skipped", "encoder = $encoder and task is not distinct from $task")]
+    if target.encoder in embedding_tables(db):
+        of_task = "$task is null" if target.task is None else "task = $task"
+        tables.append((target.table, f"$encoder is not null and {of_task}"))
+    for table, same in tables:
         db.execute(
-            f"update {table} set reads = if({match}, $reads, null) where {of_encoder}"
-            f" {of_task} (({match} and reads is distinct from $reads)"
+            f"update {table} set reads = if({match}, $reads, null) where {same}"
+            f" and (({match} and reads is distinct from $reads)"
             f" or (not {match} and reads = $reads))",
-            parameters,
+            {"reads": list(reads), "encoder": target.encoder, "task": target.task},
         )
     db.unregister("wanted")
 
@@ -137,27 +132,29 @@ def append(
 ) -> None:
     """Replaces what there was of these stays by what was found now, in the caller's transaction."""
     stays = sorted({*map(int, encoded.stay_ids), *(skip.stay_id for skip in encoded.skipped)})
-    same_task = "" if target.task is None else "and task = ?"
-    task = [] if target.task is None else [target.task]
-    if len(encoded.stay_ids):
+    n = len(encoded.stay_ids)
+    if n:
         _ensure_table(db, target, encoded.vectors.shape[1])
-    if _exists(db, target.encoder):
+    if target.encoder in embedding_tables(db):
+        same_task, task = ("", []) if target.task is None else ("and task = ?", [target.task])
         db.execute(
             f"delete from {target.table} where stay_id in (select unnest(?)) {same_task}",
             [stays, *task],
         )
-    db.execute(
-        "delete from embeddings.skipped where encoder = ? and task is not distinct from ?"
-        " and stay_id in (select unnest(?))",
-        [target.encoder, target.task, stays],
-    )
-    common = {"reads": list(reads), "run_id": run_id}
-    if len(encoded.stay_ids):
-        rows = _arrow_rows(encoded, input_hashes, common, target.task)
-        db.register("batch", rows)
-        db.execute(f"insert into {target.table} by name select * from batch")
-        db.unregister("batch")
-    _insert_skips(db, _skipped_rows(encoded.skipped, input_hashes, common, target))
+    _forget_skips(db, target, stays)
+    if n:
+        vectors = np.ascontiguousarray(encoded.vectors, np.float32)
+        columns: dict[str, Any] = {
+            "stay_id": encoded.stay_ids,
+            "embedding": pa.FixedSizeListArray.from_arrays(vectors.ravel(), vectors.shape[1]),
+            "input_hash": [input_hashes[int(stay_id)] for stay_id in encoded.stay_ids],
+            "written_hash": list(map(vector_hash, vectors)),
+            "reads": [list(reads)] * n,
+            "run_id": [run_id] * n,
+        }
+        of_task = {} if target.task is None else {"task": [target.task] * n}
+        insert_columns(db, target.table, columns | of_task)
+    _write_skips(db, target, encoded.skipped, input_hashes, reads, run_id)
 
 
 def note_absent(
@@ -174,13 +171,8 @@ def note_absent(
     Their vectors stay, though of no cohort, with what is known of their items: where a folder was
     forgotten, or a disk, it is found again when it is back.
     """
-    db.execute(
-        "delete from embeddings.skipped where encoder = ? and task is not distinct from ?"
-        " and item is null and stay_id in (select unnest(?))",
-        [target.encoder, target.task, [skip.stay_id for skip in skips]],
-    )
-    common = {"reads": list(reads), "run_id": run_id}
-    _insert_skips(db, _skipped_rows(skips, input_hashes, common, target))
+    _forget_skips(db, target, [skip.stay_id for skip in skips], "and item is null")
+    _write_skips(db, target, skips, input_hashes, reads, run_id)
 
 
 def learned(
@@ -217,25 +209,20 @@ def keep_learned(
         )
 
 
-def _exists(db: duckdb.DuckDBPyConnection, encoder: str) -> bool:
-    return encoder in _embedding_tables(db)
-
-
-def _embedding_tables(db: duckdb.DuckDBPyConnection) -> dict[str, int]:
-    """Name to dimension of the tables of embeddings, in order of name."""
+def embedding_tables(db: duckdb.DuckDBPyConnection) -> dict[str, tuple[int, bool]]:
+    """Encoders that have a table: length of its vectors, and whether it has a column task."""
     rows = db.execute(
-        "select table_name, data_type from duckdb_columns() where schema_name = 'embeddings'"
-        " and column_name = 'embedding' order by table_name"
+        "select table_name, max(regexp_extract(data_type, '(\\d+)]$', 1)) filter (column_name ="
+        " 'embedding')::integer, bool_or(column_name = 'task') from duckdb_columns()"
+        " where schema_name = 'embeddings' group by all"
+        " having bool_or(column_name = 'embedding') order by table_name"
     ).fetchall()
-    return {name: int(kind.split("[")[1].rstrip("]")) for name, kind in rows}
+    return {name: (length, has_task) for name, length, has_task in rows}
 
 
 def _ensure_table(db: duckdb.DuckDBPyConnection, target: Target, dimension: int) -> None:
     """Makes the encoder's table, anew where its vectors have got another length."""
-    there = _embedding_tables(db).get(target.encoder)
-    if there == dimension:
-        if not _has_column(db, target.encoder, "written_hash"):  # of an older clone
-            db.execute(f"alter table {target.table} add column written_hash varchar")
+    if embedding_tables(db).get(target.encoder, (None, False))[0] == dimension:
         return
     task = "" if target.task is None else "task varchar not null, "
     db.execute(
@@ -251,10 +238,10 @@ def _ensure_table(db: duckdb.DuckDBPyConnection, target: Target, dimension: int)
         " of the bytes of the vector as it was written.'"
     )
     arms = [
-        f"select '{name}' as encoder, {_task_column(db, name)} as task, stay_id, input_hash,"
-        f" reads, run_id, embedding::float[] as vector, hash(embedding) as vector_hash"
+        f"select '{name}' as encoder, {'task' if has_task else 'null::varchar'} as task, stay_id,"
+        " input_hash, reads, run_id, embedding::float[] as vector, hash(embedding) as vector_hash"
         f' from embeddings."{name}"'
-        for name in _embedding_tables(db)
+        for name, (_, has_task) in embedding_tables(db).items()
     ]
     db.execute(f"create or replace view embeddings.encoded as {' union all '.join(arms)}")
     db.execute(
@@ -264,59 +251,33 @@ def _ensure_table(db: duckdb.DuckDBPyConnection, target: Target, dimension: int)
     )
 
 
-def _task_column(db: duckdb.DuckDBPyConnection, name: str) -> str:
-    return "task" if _has_column(db, name, "task") else "null::varchar"
-
-
-def _has_column(db: duckdb.DuckDBPyConnection, encoder: str, column: str) -> bool:
-    found = db.execute(
-        "select 1 from duckdb_columns() where schema_name = 'embeddings' and table_name = ?"
-        " and column_name = ?",
-        [encoder, column],
-    ).fetchall()
-    return bool(found)
-
-
-def _arrow_rows(
-    encoded: Encoded,
-    input_hashes: Mapping[int, str],
-    common: Mapping[str, Sequence[str]],
-    task: str | None,
-) -> pa.Table:
-    n, dimension = encoded.vectors.shape
-    vectors = np.ascontiguousarray(encoded.vectors, np.float32)
-    flat = pa.array(vectors.ravel())
-    columns = {
-        "stay_id": pa.array(encoded.stay_ids, pa.int32()),
-        "embedding": pa.FixedSizeListArray.from_arrays(flat, dimension),
-        "input_hash": pa.array([input_hashes[int(stay)] for stay in encoded.stay_ids]),
-        "written_hash": pa.array([vector_hash(vector) for vector in vectors], pa.string()),
-        **{name: pa.array([value] * n) for name, value in common.items()},
-    }
-    return pa.table(columns if task is None else columns | {"task": pa.array([task] * n)})
-
-
-def _insert_skips(db: duckdb.DuckDBPyConnection, rows: pa.Table) -> None:
-    db.register("batch", rows)
-    db.execute("insert into embeddings.skipped by name select * from batch")
-    db.unregister("batch")
-
-
-def _skipped_rows(
-    skipped: Sequence[Skipped],
-    input_hashes: Mapping[int, str],
-    common: Mapping[str, Sequence[str]],
-    target: Target,
-) -> pa.Table:
-    n = len(skipped)
-    return pa.table(
-        {
-            "encoder": pa.array([target.encoder] * n),
-            "task": pa.array([target.task] * n, pa.string()),
-            "stay_id": pa.array([skip.stay_id for skip in skipped], pa.int32()),
-            "item": pa.array([skip.item for skip in skipped], pa.string()),
-            "reason": pa.array([skip.reason for skip in skipped]),
-            "input_hash": pa.array([input_hashes[skip.stay_id] for skip in skipped]),
-            **{name: pa.array([value] * n) for name, value in common.items()},
-        }
+def _forget_skips(
+    db: duckdb.DuckDBPyConnection, target: Target, stay_ids: Sequence[int], which: str = ""
+) -> None:
+    db.execute(
+        "delete from embeddings.skipped where encoder = ? and task is not distinct from ?"
+        f" and stay_id in (select unnest(?)) {which}",
+        [target.encoder, target.task, stay_ids],
     )
+
+
+def _write_skips(
+    db: duckdb.DuckDBPyConnection,
+    target: Target,
+    skips: Sequence[Skipped],
+    input_hashes: Mapping[int, str],
+    reads: Sequence[str],
+    run_id: str,
+) -> None:
+    n = len(skips)
+    columns = {
+        "encoder": [target.encoder] * n,
+        "task": [target.task] * n,
+        "stay_id": [skip.stay_id for skip in skips],
+        "item": [skip.item for skip in skips],
+        "reason": [skip.reason for skip in skips],
+        "input_hash": [input_hashes[skip.stay_id] for skip in skips],
+        "reads": [list(reads)] * n,
+        "run_id": [run_id] * n,
+    }
+    insert_columns(db, "embeddings.skipped", columns)

@@ -51,23 +51,17 @@ class Bootstrap:
 
 @dataclass(frozen=True, eq=False)
 class ArmMetrics:
-    """The metrics of one arm, with their resamples.
-
-    Attributes:
-        scored: The arm.
-        threshold: A stay is predicted positive from here on; None where none could be chosen.
-        why_none: Then why.
-        by_population: Split and population to the metrics.
-        by_attribute: Attribute to the metrics by group, on all test stays.
-        compared: Population to the metrics of test, of as many resamples as comparisons need; the
-            first are those of by_population.
-    """
+    """The metrics of one arm, with their resamples."""
 
     scored: Scored
+    # a stay is predicted positive from here on; None where none could be chosen
     threshold: float | None
-    why_none: str | None
-    by_population: Mapping[tuple[str, str], BootstrapResult]
+    why_none: str | None  # then why
+    by_population: Mapping[tuple[str, str], BootstrapResult]  # split and population to the metrics
+    # attribute to the metrics by group, on all test stays
     by_attribute: Mapping[str, GroupBootstrapResult]
+    # population to the metrics of test, of as many resamples as comparisons need; the first are
+    # those of by_population
     compared: Mapping[str, BootstrapResult]
 
     def threshold_of(self, metrics: Sequence[str]) -> float | None:

@@ -67,15 +67,10 @@ def read_linear(db: duckdb.DuckDBPyConnection, run_id: str, component: str = MOD
 
 @dataclass(frozen=True, eq=False)
 class Absolute:
-    """Absolute contributions of stays, summed by modality.
+    """Absolute contributions of stays, summed by modality."""
 
-    Attributes:
-        modalities: [m].
-        by_method: net and absolute: [n, m].
-    """
-
-    modalities: Sequence[str]
-    by_method: dict[str, np.ndarray]
+    modalities: Sequence[str]  # [m]
+    by_method: dict[str, np.ndarray]  # net and absolute: [n, m]
 
 
 def absolute_contributions(linear: Linear, x: np.ndarray) -> Absolute:

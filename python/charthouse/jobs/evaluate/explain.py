@@ -22,32 +22,19 @@ from charthouse.models.fusions.registry import make_fusion
 
 @dataclass(frozen=True)
 class Explained:
-    """One score, taken apart; contributions in log odds.
-
-    Attributes:
-        task: What was predicted.
-        arm: By which arm.
-        fusion: And how.
-        run_id: In which run.
-        split: Of the stay.
-        y_true: Its outcome.
-        y_score: Its score.
-        out_of_fold: Whether the score is of a model that was not fitted on the stay's patient.
-        at_mean: Log odds of a stay whose every feature is the mean.
-        by_modality: Sum of the contributions of each.
-        features: (modality, name, value, contribution) of all features, the largest first.
-    """
+    """One score, taken apart; contributions in log odds."""
 
     task: str
     arm: str
     fusion: str
     run_id: str
     split: str
-    y_true: int
+    y_true: int  # its outcome
     y_score: float
-    out_of_fold: bool
-    at_mean: float
-    by_modality: dict[str, float]
+    out_of_fold: bool  # whether the score is of a model that was not fitted on the stay's patient
+    at_mean: float  # log odds of a stay whose every feature is the mean
+    by_modality: dict[str, float]  # sum of the contributions of each
+    # (modality, name, value, contribution) of all features, the largest first
     features: Sequence[tuple[str, str, float, float]]
 
 

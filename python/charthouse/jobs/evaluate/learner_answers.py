@@ -15,21 +15,15 @@ DECISIONS = {"yes": 1.0, "no": 0.0}
 
 @dataclass(frozen=True, eq=False)
 class Answers:
-    """What a learner answered under one condition; all [n], as the stays that were read.
+    """What a learner answered under one condition; all [n], as the stays that were read."""
 
-    Attributes:
-        answered: Whether there is an answer, be it a refusal.
-        failed: Whether the question was asked and has no answer so far: it is never scored.
-        decision: 1 is yes, 0 is no; NaN where the learner refused, or was not heard.
-        p_yes: NaN where it is not known.
-        answers_hash: Of the answers themselves, those without an answer too; reports.learners
-            tells by it whether they have changed since.
-    """
-
-    answered: np.ndarray
+    answered: np.ndarray  # whether there is an answer, be it a refusal
+    # whether the question was asked and has no answer so far: it is never scored
     failed: np.ndarray
-    decision: np.ndarray
-    p_yes: np.ndarray
+    decision: np.ndarray  # 1 is yes, 0 is no; NaN where the learner refused, or was not heard
+    p_yes: np.ndarray  # NaN where it is not known
+    # of the answers themselves, those without an answer too; reports.learners tells by it whether
+    # they have changed since
     answers_hash: str
 
     @property
@@ -49,17 +43,11 @@ class Answers:
 
 @dataclass(frozen=True, eq=False)
 class Learner:
-    """A learner under the settings of its last run.
+    """A learner under the settings of its last run."""
 
-    Attributes:
-        name: As in seeds/learners.csv.
-        fingerprint: Of the settings.
-        conditions: Name of the condition to its answers.
-    """
-
-    name: str
-    fingerprint: str
-    conditions: Mapping[str, Answers]
+    name: str  # as in seeds/learners.csv
+    fingerprint: str  # of the settings
+    conditions: Mapping[str, Answers]  # name of the condition to its answers
 
 
 def read_learners(

@@ -22,38 +22,24 @@ POPULATIONS = {
 
 @dataclass(frozen=True, eq=False)
 class Stays:
-    """Stays of one split that have a label for a task, in order of stay_id.
+    """Stays of one split that have a label for a task, in order of stay_id."""
 
-    Attributes:
-        stay_ids: [n] int64.
-        subject_ids: [n] int64.
-        y_true: [n] int64.
-        populations: Name to [n] bool, which stays are in it.
-        groups: Attribute to the group of each stay [n], None where it has none.
-    """
-
-    stay_ids: np.ndarray
-    subject_ids: np.ndarray
-    y_true: np.ndarray
-    populations: Mapping[str, np.ndarray]
+    stay_ids: np.ndarray  # [n] int64
+    subject_ids: np.ndarray  # [n] int64
+    y_true: np.ndarray  # [n] int64
+    populations: Mapping[str, np.ndarray]  # name to [n] bool, which stays are in it
+    # attribute to the group of each stay [n], None where it has none
     groups: Mapping[str, np.ndarray]
 
 
 @dataclass(frozen=True, eq=False)
 class Scored:
-    """A run of `predict`, and its scores.
-
-    Attributes:
-        run_id: Of the run.
-        arm: What was fitted.
-        fusion: How.
-        y_score: Split to [n], as the stays of the split.
-    """
+    """A run of `predict`, and its scores."""
 
     run_id: str
     arm: Arm
     fusion: str
-    y_score: Mapping[str, np.ndarray]
+    y_score: Mapping[str, np.ndarray]  # split to [n], as the stays of the split
 
 
 def read_stays(

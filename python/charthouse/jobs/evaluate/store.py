@@ -14,18 +14,11 @@ Rows = Sequence[Mapping[str, Any]]
 
 @dataclass(frozen=True)
 class Replacement:
-    """Rows of one table of results, and which rows of it they are in place of.
-
-    Attributes:
-        table: Its name.
-        rows: All that there should be.
-        same: Condition on the table's columns, in SQL: of the same as these rows.
-        parameters: Of the condition.
-    """
+    """Rows of one table of results, and which rows of it they are in place of."""
 
     table: str
-    rows: Rows
-    same: str
+    rows: Rows  # all that there should be
+    same: str  # condition on the table's columns, in SQL: of the same as these rows
     parameters: Sequence[Any]
 
 

@@ -70,19 +70,12 @@ class EvaluateRequest:
 
 @dataclass(frozen=True, eq=False)
 class TaskInputs:
-    """What there is to evaluate of a task.
+    """What there is to evaluate of a task."""
 
-    Attributes:
-        stays: Split to its stays.
-        scored: The arms.
-        learners: Those that were asked about the test stays.
-        asked: Which arms are compared.
-    """
-
-    stays: Mapping[str, Stays]
+    stays: Mapping[str, Stays]  # split to its stays
     scored: Sequence[Scored]
-    learners: Sequence[Learner]
-    asked: Sequence[PlannedComparison]
+    learners: Sequence[Learner]  # those that were asked about the test stays
+    asked: Sequence[PlannedComparison]  # which arms are compared
 
     @property
     def fingerprint(self) -> str:
@@ -96,21 +89,13 @@ class TaskInputs:
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """What there is to say and to write of a task.
+    """What there is to say and to write of a task."""
 
-    Attributes:
-        found: Run of predict to the metrics of its arm.
-        compared: Rows of results.comparisons.
-        against: Rows of results.learner_comparisons.
-        of_learners: A line about each learner.
-        replacements: Every row, as it is written.
-    """
-
-    found: Mapping[str, ArmMetrics]
-    compared: Sequence[ResultRow]
-    against: Sequence[ResultRow]
-    of_learners: Sequence[str]
-    replacements: Sequence[store.Replacement]
+    found: Mapping[str, ArmMetrics]  # run of predict to the metrics of its arm
+    compared: Sequence[ResultRow]  # rows of results.comparisons
+    against: Sequence[ResultRow]  # rows of results.learner_comparisons
+    of_learners: Sequence[str]  # a line about each learner
+    replacements: Sequence[store.Replacement]  # every row, as it is written
 
 
 @dataclass(frozen=True)

@@ -28,13 +28,10 @@ STRUCTURED = "structured"
 
 @dataclass(frozen=True)
 class Arm:
-    """A set of encoders.
+    """A set of encoders."""
 
-    Attributes:
-        parts: Slot to its encoders, by the names of their vectors, in the order of vars.modalities;
-            empty for `presence`.
-    """
-
+    # slot to its encoders, by the names of their vectors, in the order of vars.modalities; empty
+    # for `presence`
     parts: tuple[tuple[str, tuple[str, ...]], ...]
 
     @property

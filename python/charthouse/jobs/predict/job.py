@@ -19,25 +19,15 @@ FOLDS = 5
 
 @dataclass(frozen=True, eq=False)
 class TaskStays:
-    """The stays that have a label for a task, in order of stay_id.
-
-    Attributes:
-        task: Name of the task.
-        stay_ids: [n] int64.
-        subject_ids: [n] int64, the patient of each.
-        splits: [n], train, validation or test.
-        y_true: [n], 0 or 1.
-        fit_splits: Splits that may be learned from.
-        seed: Of the folds, and of whatever else is random.
-    """
+    """The stays that have a label for a task, in order of stay_id."""
 
     task: str
-    stay_ids: np.ndarray
-    subject_ids: np.ndarray
-    splits: np.ndarray
-    y_true: np.ndarray
-    fit_splits: tuple[str, ...]
-    seed: int
+    stay_ids: np.ndarray  # [n] int64
+    subject_ids: np.ndarray  # [n] int64, the patient of each
+    splits: np.ndarray  # [n], train, validation or test
+    y_true: np.ndarray  # [n], 0 or 1
+    fit_splits: tuple[str, ...]  # splits that may be learned from
+    seed: int  # of the folds, and of whatever else is random
 
     @cached_property
     def fitted_on(self) -> np.ndarray:

@@ -9,17 +9,11 @@ from charthouse.models.encoders.base import Events
 
 @dataclass(frozen=True)
 class ChartedRows:
-    """The rows of a stay, in order of time.
+    """The rows of a stay, in order of time."""
 
-    Attributes:
-        hours: [rows], since intime.
-        values: [rows, variables], the last value so far; NaN before the first.
-        measured: [rows, variables], whether it was charted then.
-    """
-
-    hours: np.ndarray
-    values: np.ndarray
-    measured: np.ndarray
+    hours: np.ndarray  # [rows], since intime
+    values: np.ndarray  # [rows, variables], the last value so far; NaN before the first
+    measured: np.ndarray  # [rows, variables], whether it was charted then
 
 
 def charted_rows(events: Events, value: np.ndarray, variables: int) -> ChartedRows:

@@ -39,15 +39,10 @@ class EncoderRow:
 
 @dataclass(frozen=True, kw_only=True)
 class EncoderSpec(EncoderRow):
-    """The same for one modality of its kind.
+    """The same for one modality of its kind."""
 
-    Attributes:
-        encoder: Of its vectors: the row's name; __<modality> follows but for the kind's first.
-        name: Of the row, of its class and its weights.
-        modality: What it encodes.
-    """
-
-    name: str
+    # `encoder`, of its vectors, is the row's name; __<modality> follows but for the kind's first
+    name: str  # of the row, of its class and its weights
     modality: Modality
 
     @property

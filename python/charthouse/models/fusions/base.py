@@ -18,21 +18,14 @@ MODEL = "model"
 
 @dataclass(frozen=True, eq=False)
 class Fitting:
-    """An arm's features and outcomes.
+    """An arm's features and outcomes."""
 
-    Attributes:
-        blocks: Of n stays each, in order of stay_id.
-        fitted_on: [n], the stays that may be learned from.
-        y_true: [n], 0 or 1; only those of `fitted_on` may be looked at.
-        folds: [n], the fold of each stay of `fitted_on` (patients are never parted), else -1.
-        seed: Of whatever is random.
-    """
-
-    blocks: tuple[Block, ...]
-    fitted_on: np.ndarray
-    y_true: np.ndarray
+    blocks: tuple[Block, ...]  # of n stays each, in order of stay_id
+    fitted_on: np.ndarray  # [n], the stays that may be learned from
+    y_true: np.ndarray  # [n], 0 or 1; only those of `fitted_on` may be looked at
+    # [n], the fold of each stay of `fitted_on` (patients are never parted), else -1
     folds: np.ndarray
-    seed: int
+    seed: int  # of whatever is random
 
 
 @dataclass(frozen=True)
@@ -46,19 +39,12 @@ class Feature:
 
 @dataclass(frozen=True, eq=False)
 class Regression:
-    """What the results keep of a logistic regression (results.fits and coefficients).
+    """What the results keep of a logistic regression (results.fits and coefficients)."""
 
-    Attributes:
-        columns: [p].
-        slope: [p], log odds for one unit of a feature.
-        mean: [p], over the stays it was fitted on.
-        at_mean: Log odds where every feature has its mean.
-    """
-
-    columns: tuple[Feature, ...]
-    slope: np.ndarray
-    mean: np.ndarray
-    at_mean: float
+    columns: tuple[Feature, ...]  # [p]
+    slope: np.ndarray  # [p], log odds for one unit of a feature
+    mean: np.ndarray  # [p], over the stays it was fitted on
+    at_mean: float  # log odds where every feature has its mean
 
     def scores(self, x: np.ndarray) -> np.ndarray:
         """Probabilities [n] of rows of raw features [n, p]."""
@@ -72,42 +58,26 @@ class Regression:
 
 @dataclass(frozen=True, eq=False)
 class Component:
-    """A model that was fitted.
+    """A model that was fitted."""
 
-    Attributes:
-        name: MODEL, or the encoder that it alone hears.
-        fitted_on: [n], the stays that it learned from.
-        features: How many numbers it reads.
-        converged: Whether it was trained to its end.
-        reason: Why not.
-        iterations: Steps, or epochs.
-        logistic: The logistic regression; None where it is something else.
-        columns: [features], of a logistic regression.
-    """
-
-    name: str
-    fitted_on: np.ndarray
-    features: int
-    converged: bool
-    reason: str | None
-    iterations: int
-    logistic: LogisticFit | None = None
-    columns: tuple[Feature, ...] = ()
+    name: str  # MODEL, or the encoder that it alone hears
+    fitted_on: np.ndarray  # [n], the stays that it learned from
+    features: int  # how many numbers it reads
+    converged: bool  # whether it was trained to its end
+    reason: str | None  # why not
+    iterations: int  # steps, or epochs
+    logistic: LogisticFit | None = None  # the logistic regression; None where it is something else
+    columns: tuple[Feature, ...] = ()  # [features], of a logistic regression
 
 
 @dataclass(frozen=True, eq=False)
 class Fused:
-    """What a fusion found.
+    """What a fusion found."""
 
-    Attributes:
-        y_score: [n], probabilities; of the stays it was fitted on by models that were not fitted on
-            their patient (but see Late and gated: they have heard of its labels), NaN where there
-            is none.
-        components: Its models.
-    """
-
+    # [n], probabilities; of the stays it was fitted on by models that were not fitted on their
+    # patient (but see Late and gated: they have heard of its labels), NaN where there is none
     y_score: np.ndarray
-    components: Sequence[Component] = field(default_factory=tuple)
+    components: Sequence[Component] = field(default_factory=tuple)  # its models
 
 
 class Fusion(ABC):

@@ -10,41 +10,25 @@ PRESENCE = "presence"
 
 @dataclass(frozen=True)
 class Source:
-    """Vectors of the present cohort that one run of an encoder made (results.run_inputs).
-
-    Attributes:
-        encoder: Its name.
-        task: Of encoders that are trained per task.
-        run_id: Of the encoder's run.
-        stays: How many of the vectors it made.
-        content_hash: Of all vectors of the encoder for the task, whichever runs made them.
-    """
+    """Vectors of the present cohort that one run of an encoder made (results.run_inputs)."""
 
     encoder: str
-    task: str | None
-    run_id: str
-    stays: int
-    content_hash: str
+    task: str | None  # of encoders that are trained per task
+    run_id: str  # of the encoder's run
+    stays: int  # how many of the vectors it made
+    content_hash: str  # of all vectors of the encoder for the task, whichever runs made them
 
 
 @dataclass(frozen=True, eq=False)
 class Block:
-    """One encoder's part of an arm.
+    """One encoder's part of an arm."""
 
-    Attributes:
-        modality: Its name, or presence.
-        encoder: Name of the encoder.
-        names: [d], of the numbers of a vector.
-        vectors: [n, d] float32, by stay in order of stay_id; zeros where the stay has none.
-        present: [n], whether the stay has one.
-        sources: The runs that made the vectors; of presences none.
-        vectors_hash: Of the bytes of the vectors that were read (results.run_inputs).
-    """
-
-    modality: str
+    modality: str  # its name, or presence
     encoder: str
-    names: tuple[str, ...]
+    names: tuple[str, ...]  # [d], of the numbers of a vector
+    # [n, d] float32, by stay in order of stay_id; zeros where the stay has none
     vectors: np.ndarray
-    present: np.ndarray
-    sources: tuple[Source, ...] = ()
+    present: np.ndarray  # [n], whether the stay has one
+    sources: tuple[Source, ...] = ()  # the runs that made the vectors; of presences none
+    # of the bytes of the vectors that were read (results.run_inputs)
     vectors_hash: str | None = None

@@ -48,17 +48,11 @@ SCORE_BATCH = 2048
 
 @dataclass(frozen=True, eq=False)
 class Inputs:
-    """What the networks read: standardised vectors, of the stays that have them and no others.
+    """What the networks read: standardised vectors, of the stays that have them and no others."""
 
-    Attributes:
-        values: For each of k branches, [stays that have it, d] float32.
-        place: [n, k], the row in `values` of each stay's vector, -1 where it has none.
-        hideable: [k] bool, whether the branch may be hidden.
-    """
-
-    values: list[torch.Tensor]
-    place: torch.Tensor
-    hideable: torch.Tensor
+    values: list[torch.Tensor]  # for each of k branches, [stays that have it, d] float32
+    place: torch.Tensor  # [n, k], the row in `values` of each stay's vector, -1 where it has none
+    hideable: torch.Tensor  # [k] bool, whether the branch may be hidden
 
     @classmethod
     def of(cls, blocks: Sequence[Block], learned: np.ndarray) -> "Inputs":

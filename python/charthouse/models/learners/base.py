@@ -26,61 +26,39 @@ class Message:
 
 @dataclass(frozen=True, eq=False)
 class Question:
-    """What is put to a learner; never the outcome.
+    """What is put to a learner; never the outcome."""
 
-    Attributes:
-        key: Of the row of results.answers that the reply belongs to.
-        messages: The system role, examples if any (user and assistant in turn), the question.
-        picture: 8-bit gray, of the size at which the learner sees it; None if there is none.
-    """
-
-    key: str
+    key: str  # of the row of results.answers that the reply belongs to
+    # the system role, examples if any (user and assistant in turn), the question
     messages: tuple[Message, ...] = field(repr=False)
+    # 8-bit gray, of the size at which the learner sees it; None if there is none
     picture: PIL.Image.Image | None = field(repr=False)
 
 
 @dataclass(frozen=True)
 class Reply:
-    """What a learner answered.
+    """What a learner answered."""
 
-    Attributes:
-        text: As it was given, special tokens left out.
-        p_yes: P(yes) / (P(yes) + P(no)) of the first token; None where it is not known.
-        yes_no_mass: P(yes) + P(no) of the first token.
-        resolved_model: What answered, by its own account.
-        prompt_tokens: Those of the picture included.
-        answer_tokens: Generated.
-        seconds: Of this question; its share where several were asked together.
-        attempts: Requests that it took.
-    """
-
-    text: str = field(repr=False)
+    text: str = field(repr=False)  # as it was given, special tokens left out
+    # P(yes) / (P(yes) + P(no)) of the first token; None where it is not known
     p_yes: float | None = None
-    yes_no_mass: float | None = None
-    resolved_model: str | None = None
-    prompt_tokens: int | None = None
-    answer_tokens: int | None = None
-    seconds: float = 0.0
-    attempts: int = 1
+    yes_no_mass: float | None = None  # P(yes) + P(no) of the first token
+    resolved_model: str | None = None  # what answered, by its own account
+    prompt_tokens: int | None = None  # those of the picture included
+    answer_tokens: int | None = None  # generated
+    seconds: float = 0.0  # of this question; its share where several were asked together
+    attempts: int = 1  # requests that it took
 
 
 @dataclass(frozen=True)
 class Failed:
-    """Why a question has no answer; never text of the question, the patient or the service.
+    """Why a question has no answer; never text of the question, the patient or the service."""
 
-    Attributes:
-        reason: In a line.
-        seconds: Until it was given up.
-        attempts: Requests that it took.
-        is_about_it: The question itself is at fault; others may fare better.
-        is_answered: An answer came, but cannot be used.
-    """
-
-    reason: str
-    seconds: float = 0.0
-    attempts: int = 1
-    is_about_it: bool = False
-    is_answered: bool = False
+    reason: str  # in a line
+    seconds: float = 0.0  # until it was given up
+    attempts: int = 1  # requests that it took
+    is_about_it: bool = False  # the question itself is at fault; others may fare better
+    is_answered: bool = False  # an answer came, but cannot be used
 
 
 Keep = Callable[[Question, Reply | Failed], None]

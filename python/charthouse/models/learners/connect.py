@@ -15,31 +15,18 @@ DEPLOYMENT = "AZURE_OPENAI_CHAT_DEPLOYMENT"
 
 @dataclass(frozen=True, kw_only=True)
 class Connection:
-    """What a user may say about it.
+    """What a user may say about it."""
 
-    Attributes:
-        base_url: Of a server; None: where the environment says, or in process.
-        model: What the server calls it, if not by its hub_id.
-        concurrency: Requests in flight.
-        timeout: Seconds for an answer.
-        with_log_probabilities: Ask the server for those of the first token.
-        device: In process: cpu, cuda or auto.
-        dtype: In process: of the weights.
-        batch: In process: questions at a time; None: as many as fit.
-        max_requests: No more requests than this.
-        max_retries: Of a request to a server that is busy or broken.
-    """
-
-    base_url: str | None = None
-    model: str | None = None
-    concurrency: int = 8
-    timeout: float = 120.0
-    with_log_probabilities: bool = True
-    device: str = "auto"
-    dtype: str = "auto"
-    batch: int | None = None
-    max_requests: int | None = None
-    max_retries: int = MAX_RETRIES
+    base_url: str | None = None  # of a server; None: where the environment says, or in process
+    model: str | None = None  # what the server calls it, if not by its hub_id
+    concurrency: int = 8  # requests in flight
+    timeout: float = 120.0  # seconds for an answer
+    with_log_probabilities: bool = True  # ask the server for those of the first token
+    device: str = "auto"  # in process: cpu, cuda or auto
+    dtype: str = "auto"  # in process: of the weights
+    batch: int | None = None  # in process: questions at a time; None: as many as fit
+    max_requests: int | None = None  # no more requests than this
+    max_retries: int = MAX_RETRIES  # of a request to a server that is busy or broken
 
 
 def is_in_process(spec: LearnerSpec, connection: Connection) -> bool:

@@ -13,15 +13,10 @@ WORD_STARTS = "\u2581\u0120"  # as SentencePiece and byte-level tokenizers write
 
 @dataclass(frozen=True)
 class FirstToken:
-    """What the distribution of the first token says to a closed question.
+    """What the distribution of the first token says to a closed question."""
 
-    Attributes:
-        p_yes: P(yes) / (P(yes) + P(no)).
-        mass: P(yes) + P(no): small where the learner was about to say something else.
-    """
-
-    p_yes: float
-    mass: float
+    p_yes: float  # P(yes) / (P(yes) + P(no))
+    mass: float  # P(yes) + P(no): small where the learner was about to say something else
 
 
 def kind_of(token_text: str) -> Literal["yes", "no"] | None:
