@@ -107,16 +107,18 @@ def mark_current(
     }
     db.register("wanted", pa.table(wanted))
     match = "(stay_id, input_hash) in (select (stay_id, input_hash) from wanted)"
-    tables = [("embeddings.skipped", "encoder = $encoder and task is not distinct from $task")]
+    tables: dict[str, dict[str, Any]] = {
+        "embeddings.skipped": {"encoder": target.encoder, "task": target.task}
+    }
     if target.encoder in embedding_tables(db):
-        of_task = "$task is null" if target.task is None else "task = $task"
-        tables.append((target.table, f"$encoder is not null and {of_task}"))
-    for table, same in tables:
+        tables[target.table] = {} if target.task is None else {"task": target.task}
+    for table, key in tables.items():
+        same = " and ".join(["true", *(f"{name} is not distinct from ${name}" for name in key)])
         db.execute(
             f"update {table} set reads = if({match}, $reads, null) where {same}"
             f" and (({match} and reads is distinct from $reads)"
             f" or (not {match} and reads = $reads))",
-            {"reads": list(reads), "encoder": target.encoder, "task": target.task},
+            {"reads": list(reads), **key},
         )
     db.unregister("wanted")
 
