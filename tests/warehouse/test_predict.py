@@ -178,9 +178,7 @@ def test_labels_of_other_splits_change_no_score(fusion: str) -> None:
         found, y_true=np.where(found.splits == "train", found.y_true, 1 - found.y_true)
     )
     scores = [
-        fit_arm(
-            each, make_fusion(PROJECT, fusion), ("demographics",), block.__getitem__
-        ).fused.y_score
+        fit_arm(each, make_fusion(PROJECT, fusion), ("demographics",), block.__getitem__).y_score
         for each in (found, flipped)
     ]
     assert np.array_equal(*scores)
@@ -193,7 +191,7 @@ def test_a_fitted_stays_score_is_of_a_model_without_its_patient() -> None:
     n = len(found.stay_ids)
     noise = rng.normal(size=(n, 300)).astype(np.float32)[found.subject_ids]  # alike in a patient
     block = Block("text", "tfidf_svd", tuple(map(str, range(300))), noise, np.ones(n, bool))
-    fused = fit_arm(found, make_fusion(PROJECT, "concatenate"), ("x",), lambda _: block).fused
+    fused = fit_arm(found, make_fusion(PROJECT, "concatenate"), ("x",), lambda _: block)
     own = fused.y_score[found.fitted_on]
     assert 0.3 < roc_auc_score(found.y_true[found.fitted_on], own) < 0.7
 

@@ -166,7 +166,7 @@ class Job:
     def _keep(self, made: BuiltPrompt, outcome: Reply | Failed) -> None:
         """Writes a row of results.answers down, and counts it."""
         planned, tally = made.planned, self.tally
-        row = {
+        row: dict[str, Any] = {
             "run_id": self._outbox.run_id,
             "learner": self._spec.learner,
             "fingerprint": self._fingerprint,
@@ -176,7 +176,6 @@ class Job:
             "stay_id": planned.stay_id,
             "question_hash": planned.question_hash,
             "model": self._identity["model"],
-            "resolved_model": None,
             "revision": self._identity["revision"],
             "dtype": self._identity["dtype"],
             "endpoint": self._backend.sends_to() or "in process",
@@ -187,24 +186,14 @@ class Job:
             "image_hash": made.image_hash,
             "image_note": made.image_note,
             "dropped": made.dropped,
-            "answer": None,
-            "parsed": None,
-            "parser_version": None,
-            "p_yes": None,
-            "yes_no_mass": None,
-            "prompt_tokens": None,
-            "answer_tokens": None,
             "seconds": round(outcome.seconds, 4),
-            "cost_usd": None,
-            "status": "error",
-            "error": None,
             "attempt": planned.attempts + outcome.attempts,
             "asked_at": datetime.now(UTC).replace(tzinfo=None).isoformat(),
         }
         most = self._price(made.tokens, ANSWER_TOKENS)
         cost = 0.0
         if isinstance(outcome, Failed):
-            row["error"] = outcome.reason
+            row |= {"status": "error", "error": outcome.reason}
             cost = most if outcome.is_answered else 0.0  # an answer that is of no use is paid for
         else:
             # what no file can hold is no part of an answer

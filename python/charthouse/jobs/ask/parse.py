@@ -132,11 +132,7 @@ class _Sentence:
 
 
 def parse(answer: str) -> Parsed:
-    """Reads an answer by the rules above, in time proportional to its length.
-
-    Args:
-        answer: As the learner gave it; any text whatever.
-    """
+    """Reads any answer by the rules above, in time proportional to its length."""
     sentences = list(_sentences(_behind_thoughts(answer)))
     found: set[Parsed] = set()
     leads = True  # nothing has been said yet

@@ -39,14 +39,8 @@ def swapped(pictures: Sequence[tuple[int, int, str]], seed: int) -> dict[int, st
     """For each stay the X-ray of another patient of the same split.
 
     The stays stand in a ring, in an order that depends on the seed and on their numbers alone; each
-    gets the picture of the next one that is another patient's.
-
-    Args:
-        pictures: stay_id, subject_id and dicom_id.
-        seed: of the order.
-
-    Returns:
-        stay_id to dicom_id; without the stays for which there is no other patient.
+    gets the picture of the next one that is another patient's. Takes (stay_id, subject_id,
+    dicom_id); gives stay_id to dicom_id, without the stays for which there is no other patient.
     """
     ring = sorted(pictures, key=lambda each: seeded_order(each[0], seed))
     found = {}

@@ -61,12 +61,7 @@ class _Stay:
 
 
 def make_plan(session: AskSession, learner: str, fingerprint: str) -> Plan:
-    """Compares the questions asked for with those that have been answered.
-
-    Args:
-        session: what is asked for.
-        learner: its name.
-        fingerprint: of the settings.
+    """Compares the questions asked for with those answered under settings of this fingerprint.
 
     Raises:
         CharthouseError: the marts were built again, or no stay has a label of a task.

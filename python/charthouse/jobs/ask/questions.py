@@ -31,12 +31,7 @@ class BuiltPrompt:
 
 
 class PromptBuilder:
-    """Makes the questions to one learner; may be used by several threads.
-
-    Args:
-        backend: who is asked.
-        session: what is asked, in which words.
-    """
+    """Makes the questions to one learner; may be used by several threads."""
 
     def __init__(self, backend: LearnerBackend, session: AskSession) -> None:
         self._backend, self._session = backend, session

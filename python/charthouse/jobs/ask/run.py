@@ -31,21 +31,9 @@ from charthouse.net.outbox import Outbox, recover
 
 
 def ask(
-    project: Path,
-    warehouse: Path,
-    request: AskRequest,
-    *,
-    say: PrintLine,
-    watch: ProgressBar,
+    project: Path, warehouse: Path, request: AskRequest, *, say: PrintLine, watch: ProgressBar
 ) -> None:
     """Puts the questions of the tasks to each learner; what has been answered is not asked again.
-
-    Args:
-        project: folder of dbt_project.yml.
-        warehouse: the DuckDB file.
-        request: what the user asked.
-        say: told one line at a time.
-        watch: shows progress.
 
     Raises:
         CharthouseError: a learner cannot be asked (any more); every answer that came is kept.

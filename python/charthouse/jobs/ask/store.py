@@ -29,10 +29,9 @@ def keep_answers(db: duckdb.DuckDBPyConnection, rows: Sequence[Mapping[str, Any]
             " where schema_name = 'results' and table_name = 'answers'"
         ).fetchall()
     )
-    names = [name for name in columns if name in rows[0]]
-    db.register(
-        "batch", pa.table({name: pa.array([row[name] for row in last.values()]) for name in names})
-    )
+    names = [name for name in columns if any(name in row for row in rows)]
+    batch = {name: pa.array([row.get(name) for row in last.values()]) for name in names}
+    db.register("batch", pa.table(batch))
     typed = ", ".join(f'cast("{name}" as {columns[name]}) as "{name}"' for name in names)
     db.execute(f"create or replace temp table new_answers as select {typed} from batch")
     db.unregister("batch")
@@ -81,13 +80,8 @@ def mark_current(
 ) -> int:
     """Answers to just these questions are of what is shown now, others of these settings are not.
 
-    They stay where they are: going back to the old settings finds them.
-
-    Args:
-        db: The warehouse, in a transaction.
-        learner: Its name.
-        fingerprint: Hash of its settings.
-        questions: The hash of each to what it follows from (results.answers.reads).
+    They stay where they are: going back to the old settings finds them. `questions` is the hash of
+    each to what it follows from (results.answers.reads).
 
     Returns:
         Answers under other settings to what is shown now, which do not stand beside these.

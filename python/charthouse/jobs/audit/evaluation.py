@@ -25,7 +25,6 @@ from charthouse.models.encoders.registry import encoder_specs
 
 CHECK = "results_not_as_evaluated"
 NAMED = 20  # rows that a finding lists per task; all are counted
-NOTED = {"n_bootstrap", "attributes", "min_group", "compare", "alert_rate", "at_sensitivity"}
 STATISTICS = {
     "value", "difference", "share", "mean_absolute", "y", "ci_low", "ci_high", "p_value",
     "p_adjusted", "threshold", "n", "n_positive", "n_undefined", "n_errors", "n_groups", "n_asked",
@@ -49,22 +48,14 @@ class _Run:
 def recompute_evaluation(
     project: Path, warehouse: Path, cohort: Cohort, say: PrintLine, watch: ProgressBar
 ) -> Finding:
-    """Compares every row of each task's current evaluation; writes nothing.
-
-    Args:
-        project: The folder of dbt_project.yml.
-        warehouse: The DuckDB file; others may read it meanwhile.
-        cohort: Its current cohort.
-        say: Prints which tasks are skipped, and why.
-        watch: Shows progress.
-    """
+    """Compares every row of each task's current evaluation; says which it skips, and why."""
     specs = encoder_specs(project)
     checked = failed = 0
     details: list[str] = []
     for name in cohort.tasks:
         with open_warehouse(warehouse) as db:
             run = _current(db, name)
-        if run is None or not run.settings.keys() >= NOTED:
+        if run is None:
             continue
         request = EvaluateRequest(
             attributes=run.settings["attributes"],

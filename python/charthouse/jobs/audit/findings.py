@@ -4,7 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import duckdb
-import pyarrow as pa
+
+from charthouse.core.warehouse import insert_columns
 
 MOST_STAYS = 1000
 """Maximum number of stays listed, as in report_audit.sql; all are counted."""
@@ -22,12 +23,7 @@ class Finding:
 
 
 def finding(check: str, checked: int, problems: Iterable[tuple[int | None, str]]) -> Finding:
-    """Builds a finding from the failed items.
-
-    Args:
-        check: Name of the check.
-        checked: Number of items that were checked.
-        problems: For each failed item its stay (None if it belongs to no stay), and what failed.
+    """Builds a finding from each failed item's stay (None if it belongs to none) and what failed.
 
     Example:
         >>> finding("labels_not_as_replayed", 9, [(7, "marts.labels")]).stay_ids
@@ -45,20 +41,13 @@ def finding(check: str, checked: int, problems: Iterable[tuple[int | None, str]]
 
 def write_findings(db: duckdb.DuckDBPyConnection, run_id: str, findings: Sequence[Finding]) -> None:
     """Writes findings, in the caller's transaction."""
-    rows = pa.table(
-        {
-            "run_id": pa.array([run_id] * len(findings)),
-            "check_name": pa.array([each.check for each in findings]),
-            "checked": pa.array([each.checked for each in findings], pa.int64()),
-            "failed": pa.array([each.failed for each in findings], pa.int64()),
-            "stays": pa.array([len(each.stay_ids) for each in findings], pa.int64()),
-            "stay_ids": pa.array(
-                [list(each.stay_ids[:MOST_STAYS]) or None for each in findings],
-                pa.list_(pa.int32()),
-            ),
-            "detail": pa.array([each.detail for each in findings], pa.string()),
-        }
-    )
-    db.register("batch", rows)
-    db.execute("insert into results.audit_findings by name select * from batch")
-    db.unregister("batch")
+    columns: dict[str, list] = {
+        "run_id": [run_id] * len(findings),
+        "check_name": [each.check for each in findings],
+        "checked": [each.checked for each in findings],
+        "failed": [each.failed for each in findings],
+        "stays": [len(each.stay_ids) for each in findings],
+        "stay_ids": [list(each.stay_ids[:MOST_STAYS]) or None for each in findings],
+        "detail": [each.detail for each in findings],
+    }
+    insert_columns(db, "results.audit_findings", columns)

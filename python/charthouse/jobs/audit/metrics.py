@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 import duckdb
@@ -11,12 +10,16 @@ from charthouse.core.cohort import Cohort
 from charthouse.core.errors import CharthouseError
 from charthouse.jobs.audit.findings import Finding, finding
 from charthouse.jobs.audit.tolerance import is_close
-from charthouse.jobs.evaluate import arm_metrics
-from charthouse.jobs.evaluate.arm_metrics import Bootstrap, ResultRow
+from charthouse.jobs.evaluate.arm_metrics import (
+    Bootstrap,
+    ResultRow,
+    measure_arm,
+    rows_by_table,
+)
 from charthouse.jobs.evaluate.scored import read_scored, read_stays
 from charthouse.jobs.evaluate.task import SPLITS
 from charthouse.models.encoders.registry import encoder_specs
-from charthouse.stats.samples import DEFAULT_OPERATING_POINT
+from charthouse.stats.samples import OperatingPoint
 
 CHECK = "metrics_not_of_the_predictions"
 KEYS = {
@@ -34,13 +37,7 @@ NAMES = ("task", "arm", "fusion")
 
 
 def recompute_metrics(db: duckdb.DuckDBPyConnection, project: Path, cohort: Cohort) -> Finding:
-    """Compares metrics, subgroup metrics and fairness measures of every current arm.
-
-    Args:
-        db: The warehouse.
-        project: The folder of dbt_project.yml.
-        cohort: Its current cohort.
-    """
+    """Compares metrics, subgroup metrics and fairness measures of every current arm."""
     specs = encoder_specs(project)
     checked = 0
     problems: list[tuple[int | None, str]] = []
@@ -52,7 +49,7 @@ def recompute_metrics(db: duckdb.DuckDBPyConnection, project: Path, cohort: Coho
         problems += [(None, words) for words in lost]
         if not evaluated:
             continue
-        attributes = sorted({name for each in evaluated.values() for name in each.attributes})
+        attributes = sorted({name for of, _ in evaluated.values() for name in of})
         stays = {split: read_stays(db, task, split, attributes) for split in SPLITS}
         try:
             arms = read_scored(db, cohort, task, stays, specs)
@@ -63,15 +60,8 @@ def recompute_metrics(db: duckdb.DuckDBPyConnection, project: Path, cohort: Coho
             if each.run_id not in evaluated:
                 continue
             setting = cohort.variables["decision_threshold"]
-            again = arm_metrics.measure_arm(
-                each, stays, setting, evaluated[each.run_id].bootstrap, 1
-            )
-            tables: dict[str, Iterable[ResultRow]] = {
-                "metrics": arm_metrics.metric_rows(again),
-                "subgroup_metrics": arm_metrics.subgroup_rows(again),
-                "fairness": arm_metrics.fairness_rows(again),
-            }
-            for table, rows in tables.items():
+            again = measure_arm(each, stays, setting, evaluated[each.run_id][1], 1)
+            for table, rows in rows_by_table(again).items():
                 names = (task, each.arm.name, each.fusion)
                 n, wrong = _compare(db, table, each.run_id, names, rows)
                 checked += n
@@ -80,18 +70,13 @@ def recompute_metrics(db: duckdb.DuckDBPyConnection, project: Path, cohort: Coho
     return finding(CHECK, checked, problems)
 
 
-@dataclass(frozen=True)
-class _Evaluation:
-    """Settings of the run that evaluated an arm, as far as point estimates depend on them."""
-
-    attributes: Sequence[str]
-    bootstrap: Bootstrap
-
-
 def _evaluated(
     db: duckdb.DuckDBPyConnection, task: str
-) -> tuple[dict[str, _Evaluation], list[str]]:
-    """Current runs of predict that have metrics, and by what; and those of which nobody knows."""
+) -> tuple[dict[str, tuple[Sequence[str], Bootstrap]], list[str]]:
+    """Current runs of predict that have metrics, and by which attributes and settings.
+
+    Of settings those that point estimates depend on; and runs of whose evaluation nobody knows.
+    """
     rows = db.execute(
         "select distinct arms.run_id, arms.settings ->> 'arm', arms.settings ->> 'fusion',"
         " evaluations.seed, from_json(evaluations.settings -> 'attributes', '[\"varchar\"]'),"
@@ -104,17 +89,14 @@ def _evaluated(
         " or evaluations.run_id in (select run_id from results.current_evaluations)) order by all",
         [task],
     ).fetchall()
-    evaluated: dict[str, _Evaluation] = {}
+    evaluated: dict[str, tuple[Sequence[str], Bootstrap]] = {}
     lost = []
     for run_id, arm, fusion, seed, attributes, min_group, alert_rate, at_sensitivity in rows:
         if None in (seed, attributes, min_group) or run_id in evaluated:
             lost.append(f"{task} {arm} by {fusion}: metrics of an unknown evaluation")
             continue
-        points = {"alert_rate": alert_rate, "sensitivity": at_sensitivity}
-        noted = {name: at for name, at in points.items() if at is not None}  # older clones do not
-        evaluated[run_id] = _Evaluation(
-            attributes, Bootstrap(1, seed, min_group, replace(DEFAULT_OPERATING_POINT, **noted))
-        )
+        point = OperatingPoint(alert_rate, at_sensitivity)
+        evaluated[run_id] = attributes, Bootstrap(1, seed, min_group, point)
     return evaluated, lost
 
 

@@ -62,14 +62,9 @@ class _Table:
 def replay(
     project: Path, warehouse: Path, cohort: Cohort, folder: Path, say: PrintLine
 ) -> list[Finding]:
-    """Rebuilds the marts in the folder, and reports the stays in which they differ.
+    """Rebuilds the marts in an empty folder of our own, and reports the stays that differ.
 
-    Args:
-        project: The folder of dbt_project.yml.
-        warehouse: The DuckDB file; others may read it meanwhile.
-        cohort: Its current cohort.
-        folder: An empty folder that others cannot read.
-        say: Prints a line where the project's SQL has changed since the build.
+    Says so where the project's SQL has changed since the build.
 
     Raises:
         CharthouseError: The disk is full.

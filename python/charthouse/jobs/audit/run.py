@@ -23,18 +23,10 @@ STATES = ("failed", "warning", "by a chosen setting", "passed", "nothing to chec
 def audit(project: Path, warehouse: Path, say: PrintLine, full: ProgressBar | None = None) -> int:
     """Recomputes what the warehouse holds, keeps the findings, and prints every check.
 
-    Args:
-        project: The folder of dbt_project.yml.
-        warehouse: The DuckDB file.
-        say: Prints one line.
-        full: Shows the progress of recomputing the evaluation; None skips that check.
-
-    Returns:
-        Number of failed checks.
+    Where `full` shows progress, the evaluation is recomputed too. Returns how many checks failed.
 
     Raises:
-        CharthouseError: The warehouse lacks reports.audit, or was built by an older version; or
-            another audit of it is running.
+        CharthouseError: The warehouse lacks reports.audit, or another audit of it is running.
     """
     with open_warehouse(warehouse) as db:
         cohort = read_cohort(db)
@@ -47,14 +39,7 @@ def audit(project: Path, warehouse: Path, say: PrintLine, full: ProgressBar | No
 def recompute(
     project: Path, warehouse: Path, cohort: Cohort, say: PrintLine, full: ProgressBar | None = None
 ) -> None:
-    """Runs the checks that need Python, and keeps their findings.
-
-    Args:
-        project: The folder of dbt_project.yml.
-        warehouse: The DuckDB file; others may read it meanwhile.
-        cohort: Its current cohort.
-        say: Prints one line.
-        full: As for audit.
+    """Runs the checks that need Python, as for audit, and keeps their findings.
 
     Raises:
         CharthouseError: As for audit.
@@ -97,15 +82,10 @@ def _found_or_why_not(check: str, compute: Callable[[], Sequence[Finding]]) -> S
 def print_checks(warehouse: Path, say: PrintLine) -> int:
     """Prints whether each check passed, and for the others the stays and what to do.
 
-    Args:
-        warehouse: The DuckDB file.
-        say: Prints one line.
-
-    Returns:
-        Number of failed checks.
+    Returns how many failed.
 
     Raises:
-        CharthouseError: The warehouse lacks reports.audit, or was built by an older version.
+        CharthouseError: The warehouse lacks reports.audit.
     """
     with open_warehouse(warehouse) as db:
         rows = _read(db)
@@ -128,14 +108,6 @@ def print_checks(warehouse: Path, say: PrintLine) -> int:
 
 
 def _read(db: duckdb.DuckDBPyConnection) -> list[tuple]:
-    missing = CharthouseError(
-        "The warehouse lacks reports.audit, or has an old one. Run charthouse build."
-    )
-    # asked for first: where there is no such view, DuckDB takes the name for a Python variable
-    if not db.execute(
-        "select 1 from duckdb_views() where schema_name = 'reports' and view_name = 'audit'"
-    ).fetchall():
-        raise missing
     try:
         return db.execute(
             "select state, check_name, question, checked, failing, stays, stay_ids, detail, mend"
@@ -143,8 +115,8 @@ def _read(db: duckdb.DuckDBPyConnection) -> list[tuple]:
         ).fetchall()
     except (duckdb.CatalogException, duckdb.BinderException):
         raise CharthouseError(
-            "reports.audit cannot be read: a table or view under it is of an older clone, was"
-            " changed, or is gone. Run charthouse build."
+            "The warehouse lacks reports.audit, or a table or view under it is not as it was built."
+            " Run charthouse build."
         ) from None
 
 

@@ -40,13 +40,7 @@ class _Kept:
 
 
 def recompute_scores(db: duckdb.DuckDBPyConnection, project: Path, cohort: Cohort) -> Finding:
-    """Compares y_score of every current arm that keeps coefficients.
-
-    Args:
-        db: The warehouse.
-        project: The folder of dbt_project.yml.
-        cohort: Its current cohort.
-    """
+    """Compares y_score of every current arm that keeps coefficients."""
     specs = encoder_specs(project)
     checked = 0
     problems: list[tuple[int | None, str]] = []

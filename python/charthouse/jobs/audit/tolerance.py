@@ -20,12 +20,7 @@ def is_close(one: Any, other: Any) -> bool:
 
 
 def sql_is_close(one: str, other: str) -> str:
-    """The same as a DuckDB expression, except that NaN equals NaN.
-
-    Args:
-        one: An SQL expression of type DOUBLE.
-        other: Another.
-    """
+    """The same of two SQL expressions of type DOUBLE, except that NaN equals NaN."""
     # DuckDB holds that NaN <= NaN, and that infinity <= infinity
     return (
         f"coalesce({one} is not distinct from {other} or (isfinite({one}) and isfinite({other})"

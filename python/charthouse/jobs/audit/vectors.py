@@ -18,9 +18,6 @@ _Target = tuple[str, str | None]
 def rehash_vectors(db: duckdb.DuckDBPyConnection) -> list[Finding]:
     """Hashes every vector of the current cohort once.
 
-    Args:
-        db: The warehouse.
-
     Returns:
         Two findings: each vector against the hash that was written with it, and all vectors that
         each current arm read against the hash that its run recorded.
@@ -33,38 +30,23 @@ def rehash_vectors(db: duckdb.DuckDBPyConnection) -> list[Finding]:
     hashes: dict[_Target, dict[int, str]] = defaultdict(dict)
     for encoder, task in targets:
         label = f"{encoder} {task}" if task else encoder
-        columns = _columns(db, encoder)
-        written = "written_hash" if "written_hash" in columns else "null::varchar"
         of_task, parameters = ("and task = ?", [task]) if task else ("", [])
         rows = db.sql(
-            f'select stay_id, embedding, {written} as written from embeddings."{encoder}"'
+            f'select stay_id, embedding, written_hash from embeddings."{encoder}"'
             f" where {IS_CURRENT} {of_task}",
             params=parameters,
         ).to_arrow_reader(ROWS_AT_ONCE)
-        noted: dict[int, str | None] = {}
         for batch in rows:
             stays = batch.column("stay_id").to_pylist()
             flat = batch.column("embedding").flatten().to_numpy()
             vectors = flat.reshape(len(stays), -1)
-            for stay, vector, then in zip(
-                stays, vectors, batch.column("written").to_pylist(), strict=True
-            ):
-                hashes[encoder, task][stay] = vector_hash(vector)
-                noted[stay] = then
-        if any(noted.values()):  # else they are of an older clone, which noted none
-            checked += len(noted)
-            now = hashes[encoder, task]
-            problems += [(stay, label) for stay, then in noted.items() if then != now[stay]]
+            written = batch.column("written_hash").to_pylist()
+            for stay, vector, then in zip(stays, vectors, written, strict=True):
+                hashes[encoder, task][stay] = now = vector_hash(vector)
+                checked += 1
+                if then != now:
+                    problems.append((stay, label))
     return [finding(WRITTEN, checked, problems), _as_read(db, hashes)]
-
-
-def _columns(db: duckdb.DuckDBPyConnection, encoder: str) -> set[str]:
-    rows = db.execute(
-        "select column_name from duckdb_columns()"
-        " where schema_name = 'embeddings' and table_name = ?",
-        [encoder],
-    ).fetchall()
-    return {name for (name,) in rows}
 
 
 def _as_read(db: duckdb.DuckDBPyConnection, hashes: dict[_Target, dict[int, str]]) -> Finding:
@@ -81,8 +63,6 @@ def _as_read(db: duckdb.DuckDBPyConnection, hashes: dict[_Target, dict[int, str]
         " inner join results.current_runs as runs using (run_id)"
         " where runs.kind = 'predict' order by all"
     ).fetchall()
-    if not any(then for *_, then in inputs):  # of an older clone
-        return finding(READ, 0, ())
     now: dict[tuple[_Target, str], str] = {}  # several arms read the same
     problems: list[tuple[int | None, str]] = []
     for task, name, encoder, encoder_task, then in inputs:

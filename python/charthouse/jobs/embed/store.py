@@ -272,7 +272,7 @@ def _write_skips(
     run_id: str,
 ) -> None:
     n = len(skips)
-    columns = {
+    columns: dict[str, list] = {
         "encoder": [target.encoder] * n,
         "task": [target.task] * n,
         "stay_id": [skip.stay_id for skip in skips],

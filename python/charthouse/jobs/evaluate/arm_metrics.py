@@ -10,11 +10,7 @@ import numpy as np
 from charthouse.core.errors import CharthouseError
 from charthouse.jobs.evaluate.scored import ALL, Scored, Stays
 from charthouse.stats.bootstrap import BootstrapResult, Difference, Interval, bootstrap_metrics
-from charthouse.stats.curves import (
-    calibration_curve,
-    precision_recall_curve,
-    roc_curve,
-)
+from charthouse.stats.curves import calibration_curve, precision_recall_curve, roc_curve
 from charthouse.stats.fairness import (
     FAIRNESS_MEASURES,
     GROUP_METRICS,
@@ -92,87 +88,87 @@ def measure_arm(
 ) -> ArmMetrics:
     """Measures an arm on validation, on each population of test, and by group.
 
-    Args:
-        scored: The arm.
-        stays: Split to its stays.
-        setting: The decision threshold, or "validation".
-        bootstrap: How intervals are made.
-        n_compared: Resamples for comparisons, no fewer than bootstrap's.
+    `stays` are by split; `setting` is the decision threshold, or "validation"; so many resamples as
+    `n_compared`, no fewer than bootstrap's, are for comparisons.
     """
     threshold, why_none = decide(stays["validation"], scored.y_score["validation"], setting)
+    at = ACCURACY_AT if threshold is None else threshold
+    test, y_score = stays["test"], scored.y_score["test"]
     more = replace(bootstrap, n=n_compared)
-    by_population, compared = {}, {}
-    for split, of_split in stays.items():
-        for population, rows in of_split.populations.items():
-            if split != "test" and population != ALL:
-                continue
-            found = measured(
-                of_split,
-                scored.y_score[split],
-                rows,
-                threshold,
-                why_none,
-                more if split == "test" else bootstrap,
-            )
-            by_population[split, population] = found.first(bootstrap.n)
-            if split == "test":
-                compared[population] = found
-    test = stays["test"]
-    by_attribute = {
-        attribute: _without_cut(
-            bootstrap_groups(
-                test.y_true,
-                scored.y_score["test"],
-                test.subject_ids,
-                groups,
-                ACCURACY_AT if threshold is None else threshold,
-                GROUP_METRICS,
-                bootstrap.n,
-                bootstrap.seed,
-                bootstrap.min_group,
-                CUTS,
-            ),
-            why_none,
-        )
-        for attribute, groups in test.groups.items()
+    validation = measured(
+        stays["validation"],
+        stays["validation"].populations[ALL],
+        scored.y_score["validation"],
+        tuple(METRICS),
+        bootstrap,
+        at,
+    )
+    compared = {
+        population: _without_cut(measured(test, rows, y_score, tuple(METRICS), more, at), why_none)
+        for population, rows in test.populations.items()
     }
-    return ArmMetrics(scored, threshold, why_none, by_population, by_attribute, compared)
+    by_attribute = {}
+    for attribute, groups in test.groups.items():
+        grouped = bootstrap_groups(
+            test.y_true,
+            y_score,
+            test.subject_ids,
+            groups,
+            at,
+            GROUP_METRICS,
+            bootstrap.n,
+            bootstrap.seed,
+            bootstrap.min_group,
+            CUTS,
+        )
+        by_group = {name: _without_cut(of, why_none) for name, of in grouped.by_group.items()}
+        by_attribute[attribute] = replace(grouped, by_group=by_group)
+    return ArmMetrics(
+        scored,
+        threshold,
+        why_none,
+        {("validation", ALL): _without_cut(validation, why_none)}
+        | {("test", name): found.first(bootstrap.n) for name, found in compared.items()},
+        by_attribute,
+        compared,
+    )
 
 
 def measured(
     stays: Stays,
-    y_score: np.ndarray,
     rows: np.ndarray,
-    threshold: float | None,
-    why_none: str | None,
+    y_score: np.ndarray,
+    metrics: Sequence[str],
     bootstrap: Bootstrap,
-    metrics: Sequence[str] = tuple(METRICS),
+    threshold: float = ACCURACY_AT,
 ) -> BootstrapResult:
-    """Metrics of an arm on the chosen rows [n], accuracy (always) at ACCURACY_AT, same draws."""
+    """Metrics of scores or decisions [n] on the chosen rows [n], accuracy always at ACCURACY_AT."""
     sample = stays.y_true[rows], y_score[rows], stays.subject_ids[rows]
-    at = ACCURACY_AT if threshold is None else threshold
-    operating = bootstrap.operating_point.subset(rows)
-    found = bootstrap_metrics(*sample, at, metrics, bootstrap.n, bootstrap.seed, CUTS, operating)
-    return found if why_none is None else _without(found, CUT, why_none)
+    at = bootstrap.operating_point.subset(rows)
+    return bootstrap_metrics(*sample, threshold, metrics, bootstrap.n, bootstrap.seed, CUTS, at)
 
 
-def _without_cut(grouped: GroupBootstrapResult, why_none: str | None) -> GroupBootstrapResult:
+def _without_cut(found: BootstrapResult, why_none: str | None) -> BootstrapResult:
+    """The same, metrics at the threshold undefined where there is none."""
     if why_none is None:
-        return grouped
-    by_group = {name: _without(group, CUT, why_none) for name, group in grouped.by_group.items()}
-    return replace(grouped, by_group=by_group)
-
-
-def _without(found: BootstrapResult, names: set[str], reason: str) -> BootstrapResult:
-    """The same with some metrics undefined."""
-    undefined = [name for name in found.point_estimates if name in names]
+        return found
+    undefined = [name for name in found.point_estimates if name in CUT]
     nothing = np.full(len(next(iter(found.resamples.values()))), np.nan)
+    no_value = MetricValue(np.nan, why_none)
     return replace(
         found,
-        point_estimates=found.point_estimates
-        | dict.fromkeys(undefined, MetricValue(np.nan, reason)),
+        point_estimates=found.point_estimates | dict.fromkeys(undefined, no_value),
         resamples=found.resamples | dict.fromkeys(undefined, nothing),
     )
+
+
+def rows_by_table(found: ArmMetrics) -> dict[str, Iterator[ResultRow]]:
+    """Rows of the tables of results that hold an arm's metrics."""
+    return {
+        "metrics": metric_rows(found),
+        "subgroup_metrics": subgroup_rows(found),
+        "fairness": fairness_rows(found),
+    }
 
 
 def metric_rows(found: ArmMetrics) -> Iterator[ResultRow]:

@@ -74,12 +74,7 @@ class Absolute:
 
 
 def absolute_contributions(linear: Linear, x: np.ndarray) -> Absolute:
-    """Of n stays, some at a time: float64 of all would be twice the size of the features.
-
-    Args:
-        linear: The model.
-        x: [n, p] float32, their features.
-    """
+    """Of features x [n, p] float32, some at a time: float64 of all would be twice the size."""
     modality = np.array([column.modality for column in linear.columns])
     member = np.column_stack([modality == name for name in linear.modalities]).astype(np.float64)
     parts: dict[str, list[np.ndarray]] = {"net": [], "absolute": []}
@@ -108,15 +103,7 @@ class Share:
 def shares(
     absolute: Absolute, rows: np.ndarray, subject_ids: np.ndarray, n_bootstrap: int, seed: int
 ) -> list[Share]:
-    """Shares of the modalities among some stays; none where nothing moves any score.
-
-    Args:
-        absolute: Of n stays.
-        rows: [n], which of them.
-        subject_ids: [n], the patient of each.
-        n_bootstrap: How many resamples.
-        seed: Of the draws.
-    """
+    """Shares of the modalities among the chosen rows [n]; none where nothing moves any score."""
     if not rows.any():
         return []
     found = []
@@ -128,15 +115,6 @@ def shares(
         of_all, resamples = bootstrap_ratios(own, total, subject_ids[rows], n_bootstrap, seed)
         for place, modality in enumerate(absolute.modalities):
             low, high, _, reason = percentile_interval(resamples[:, place], few)
-            found.append(
-                Share(
-                    method,
-                    modality,
-                    float(own[:, place].mean()),
-                    float(of_all[place]),
-                    low,
-                    high,
-                    reason,
-                )
-            )
+            mean, share = float(own[:, place].mean()), float(of_all[place])
+            found.append(Share(method, modality, mean, share, low, high, reason))
     return found

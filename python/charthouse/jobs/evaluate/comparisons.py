@@ -44,11 +44,7 @@ def difference_rows(
 ) -> Iterator[ResultRow]:
     """Columns of results.comparisons that are of a pair: arm minus other, on the test stays.
 
-    Args:
-        arm: The one.
-        other: What is subtracted.
-        populations: In which they are compared.
-        n_resamples: The first so many are taken.
+    Takes the first `n_resamples`.
     """
     for population in populations:
         one, another = (each.compared[population].first(n_resamples) for each in (arm, other))
@@ -71,14 +67,11 @@ def fairness_difference_rows(
 
 
 def corrected(rows: Sequence[ResultRow], family: Sequence[str]) -> Sequence[ResultRow]:
-    """Adds is_primary, n_asked and p_adjusted (Holm) to comparisons: of those of a family.
+    """Adds is_primary, n_asked and p_adjusted (Holm) to comparisons of a task.
 
-    n_asked counts those without a p-value too; they are not corrected for. Of exploratory metrics
-    there is no p_adjusted: who corrects a p-value says that a claim may rest on it.
-
-    Args:
-        rows: Comparisons, of a task.
-        family: Columns that comparisons share that are corrected together, the metric among them.
+    Those are corrected together that share the columns of `family`, the metric among them. n_asked
+    counts those without a p-value too; they are not corrected for. Of exploratory metrics there is
+    no p_adjusted: who corrects a p-value says that a claim may rest on it.
     """
     families: dict[tuple, list[ResultRow]] = {}
     for row in rows:
@@ -93,12 +86,7 @@ def corrected(rows: Sequence[ResultRow], family: Sequence[str]) -> Sequence[Resu
 
 
 def in_words(rows: Sequence[ResultRow], of_what: str) -> str | None:
-    """One line about the comparisons of a task; None where there are none of the primary metric.
-
-    Args:
-        rows: Corrected, one of each pair and metric.
-        of_what: Who is compared.
-    """
+    """One line about corrected comparisons, one of each pair; None without the primary metric."""
     primary = [row for row in rows if row["is_primary"]]
     if not primary:
         return None

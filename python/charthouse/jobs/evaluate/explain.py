@@ -48,13 +48,7 @@ def explain(
 ) -> Explained:
     """Takes the score of one stay apart.
 
-    Args:
-        project: folder of dbt_project.yml.
-        warehouse: the DuckDB file.
-        stay_id: which stay.
-        task: which outcome.
-        arm_name: which arm; the one with the best validation AUROC if None.
-        fusion_name: by which fusion; by the default one if None.
+    By the arm of the best validation AUROC, and by the default fusion, where none is named.
 
     Raises:
         CharthouseError: there is no such task, stay, fusion or prediction; or the fusion has no
@@ -105,17 +99,12 @@ def explain(
         ]
     x = fusion.matrix(blocks, linear.columns, linear.mean)
     contributions = linear.contributions(x)[0]
+    columns = linear.columns
+    of_modality = np.array([column.modality for column in columns])
     by_modality = {
-        modality: float(
-            sum(
-                value
-                for column, value in zip(linear.columns, contributions, strict=True)
-                if column.modality == modality
-            )
-        )
+        modality: float(contributions[of_modality == modality].sum())
         for modality in linear.modalities
     }
-    columns = linear.columns
     order = np.argsort(-np.abs(contributions), kind="stable")
     features = [
         (columns[i].modality, columns[i].name, float(x[0, i]), float(contributions[i]))

@@ -55,14 +55,8 @@ def read_learners(
 ) -> list[Learner]:
     """Every learner that was asked about these stays, in order of name.
 
-    Answers about other stays are left out; `charthouse audit` finds them. A warehouse of a clone
-    that knew no learners has none.
+    Answers about other stays are left out; `charthouse audit` finds them.
     """
-    if not db.execute(
-        "select 1 from duckdb_tables() where schema_name = 'results'"
-        " and table_name = 'learner_metrics'"
-    ).fetchall():
-        return []
     found = db.execute(
         "select learner, fingerprint, condition, stay_id, status = 'answered' as answered, parsed,"
         " p_yes, answers_hash from results.current_answers inner join results.current_answer_hashes"

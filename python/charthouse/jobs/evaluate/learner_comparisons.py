@@ -25,10 +25,11 @@ from charthouse.jobs.evaluate.arm_metrics import (
     ResultRow,
     difference_row,
     interval_row,
+    measured,
 )
 from charthouse.jobs.evaluate.comparisons import NOT_SHOWN, corrected
 from charthouse.jobs.evaluate.learner_answers import Answers, Learner
-from charthouse.jobs.evaluate.learner_metrics import AS_WRONG, ASKED, P_YES, measured_on
+from charthouse.jobs.evaluate.learner_metrics import AS_WRONG, ASKED, P_YES
 from charthouse.jobs.evaluate.planned_comparisons import populations_of
 from charthouse.jobs.evaluate.representatives import one_per_modalities
 from charthouse.jobs.evaluate.scored import ALL, Stays
@@ -52,14 +53,9 @@ def comparison_rows(
     bootstrap: Bootstrap,
     by_era: bool = False,
 ) -> Sequence[ResultRow]:
-    """Rows of results.learner_comparisons, of one task.
+    """Rows of results.learner_comparisons, of one task, on the test stays.
 
-    Args:
-        learners: All that were asked.
-        arms: Those that learners are measured against.
-        stays: The test stays.
-        bootstrap: How intervals are made.
-        by_era: Whether the split is: then arms that use images are compared on fewer stays.
+    Split by era, arms that use images are compared on fewer stays.
     """
     shown = [learner for learner in learners if FULL in learner.conditions]
     rows: list[ResultRow] = []
@@ -111,13 +107,13 @@ def _against_arm(
     if (rows := full.answered & among).any():
         yes = full.decision == 1
         as_often = replace(bootstrap, operating_point=OperatingPoint(match_alerts_of=yes))
-        theirs = measured_on(stays, rows, y_score, OF_ALERTS, as_often)
-        ours = measured_on(stays, rows, yes * 1.0, OF_ALERTS, as_often)
+        theirs = measured(stays, rows, y_score, OF_ALERTS, as_often)
+        ours = measured(stays, rows, yes * 1.0, OF_ALERTS, as_often)
         yield from _differences(common, ASKED, ours, theirs)
     if (rows := full.has_p_yes & among).any():
         metrics = ("auroc", "auprc", "brier")
-        theirs = measured_on(stays, rows, y_score, metrics, bootstrap)
-        ours = measured_on(stays, rows, full.p_yes, metrics, bootstrap)
+        theirs = measured(stays, rows, y_score, metrics, bootstrap)
+        ours = measured(stays, rows, full.p_yes, metrics, bootstrap)
         yield from _differences(common, P_YES, ours, theirs, untested=UNTESTED)
 
 
@@ -129,7 +125,7 @@ def _against_condition(
     yield from _paired(common, full, other, ("auroc", "brier"), stays, bootstrap)
     if (rows := full.answered & other.answered).any():
         same = (full.decision == other.decision) | ~(full.decided | other.decided)
-        found = measured_on(stays, rows, 1.0 - same, ("selection_rate",), bootstrap)
+        found = measured(stays, rows, 1.0 - same, ("selection_rate",), bootstrap)
         changed = found.intervals()["selection_rate"]
         yield common | _mean_row("changed", ASKED, changed, bootstrap)
     if (rows := full.has_p_yes & other.has_p_yes).any():
@@ -160,19 +156,12 @@ def _paired(
 ) -> Iterator[ResultRow]:
     """Accuracy on the stays that both answered, and metrics of p_yes where both have one."""
     if (rows := ours.answered & theirs.answered).any():
-        pair = [_decided(each, stays, rows, ("accuracy",), bootstrap) for each in (ours, theirs)]
+        decisions = [each.refusals_wrong(stays.y_true) for each in (ours, theirs)]
+        pair = [measured(stays, rows, each, ("accuracy",), bootstrap) for each in decisions]
         yield from _differences(common, AS_WRONG, *pair)
     if (rows := ours.has_p_yes & theirs.has_p_yes).any():
-        pair = [
-            measured_on(stays, rows, each.p_yes, of_p_yes, bootstrap) for each in (ours, theirs)
-        ]
+        pair = [measured(stays, rows, each.p_yes, of_p_yes, bootstrap) for each in (ours, theirs)]
         yield from _differences(common, P_YES, *pair)
-
-
-def _decided(
-    answers: Answers, stays: Stays, rows: np.ndarray, metrics: Sequence[str], bootstrap: Bootstrap
-) -> BootstrapResult:
-    return measured_on(stays, rows, answers.refusals_wrong(stays.y_true), metrics, bootstrap)
 
 
 def _differences(
@@ -190,12 +179,10 @@ def _differences(
 def _mean_row(metric: str, counting: str, mean: Interval, bootstrap: Bootstrap) -> ResultRow:
     """A mean that cannot be below 0: an interval, but no p-value for its being 0."""
     row = interval_row(mean)
-    difference = {
-        "difference": row.pop("value"),
-        "p_value": None,
-        "n_resamples": bootstrap.n,
-    }
-    return {"counting": counting, "metric": metric} | difference | row
+    row["difference"] = row.pop("value")
+    return {
+        "counting": counting, "metric": metric, "p_value": None, "n_resamples": bootstrap.n, **row
+    }  # fmt: skip
 
 
 def _named(

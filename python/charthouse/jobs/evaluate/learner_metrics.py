@@ -27,10 +27,11 @@ from charthouse.jobs.evaluate.arm_metrics import (
     ResultRow,
     fairness_row,
     interval_row,
+    measured,
 )
 from charthouse.jobs.evaluate.learner_answers import Answers, Learner
 from charthouse.jobs.evaluate.scored import Stays
-from charthouse.stats.bootstrap import BootstrapResult, Interval, bootstrap_metrics
+from charthouse.stats.bootstrap import Interval
 from charthouse.stats.fairness import GroupBootstrapResult, bootstrap_groups, group_names
 from charthouse.stats.metrics import MetricValue
 
@@ -59,50 +60,32 @@ WHY_NONE = {
 }
 
 
-def measured_on(
-    stays: Stays,
-    rows: np.ndarray,
-    y_score: np.ndarray,
-    metrics: Sequence[str],
-    bootstrap: Bootstrap,
-) -> BootstrapResult:
-    """Metrics of decisions (1.0 or 0.0) or probabilities [n] on the chosen stays [n]."""
-    sample = stays.y_true[rows], y_score[rows], stays.subject_ids[rows]
-    operating = bootstrap.operating_point.subset(rows)
-    return bootstrap_metrics(
-        *sample, ACCURACY_AT, metrics, bootstrap.n, bootstrap.seed, operating_point=operating
-    )
-
-
 def metric_rows(learner: Learner, stays: Stays, bootstrap: Bootstrap) -> Iterator[ResultRow]:
     """Rows of results.learner_metrics: every condition on all stays, `full` by subgroup too."""
     for condition, answers in learner.conditions.items():
-        common = {"condition": condition, "attribute": None, "subgroup": None}
-        for counting, found in _of_all(answers, stays, bootstrap).items():
+        common = {
+            "condition": condition,
+            "attribute": None,
+            "subgroup": None,
+            "n_errors": int(answers.failed.sum()),
+            "answers_hash": answers.answers_hash,
+        }
+        for counting, found in _of_all(answers, stays, bootstrap):
             for metric, interval in found.items():
-                yield (
-                    common
-                    | interval_row(interval)
-                    | {
-                        "counting": counting,
-                        "metric": _called(counting, metric),
-                        "n_errors": int(answers.failed.sum()),
-                        "answers_hash": answers.answers_hash,
-                    }
-                )
+                yield common | interval_row(interval) | _called(counting, metric)
     for attribute, counting, grouped in _by_group(learner, stays, bootstrap):
-        failed = group_names(stays.groups[attribute][learner.conditions[FULL].failed])
+        full = learner.conditions[FULL]
+        failed = group_names(stays.groups[attribute][full.failed])
         for subgroup, intervals in grouped.intervals().items():
+            common = {
+                "condition": FULL,
+                "attribute": attribute,
+                "subgroup": subgroup,
+                "n_errors": int((failed == subgroup).sum()),
+                "answers_hash": full.answers_hash,
+            }
             for metric, interval in intervals.items():
-                yield interval_row(interval) | {
-                    "condition": FULL,
-                    "attribute": attribute,
-                    "subgroup": subgroup,
-                    "counting": counting,
-                    "metric": _called(counting, metric),
-                    "n_errors": int((failed == subgroup).sum()),
-                    "answers_hash": learner.conditions[FULL].answers_hash,
-                }
+                yield common | interval_row(interval) | _called(counting, metric)
 
 
 def _counted(answers: Answers, y_true: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray]]:
@@ -115,30 +98,22 @@ def _counted(answers: Answers, y_true: np.ndarray) -> dict[str, tuple[np.ndarray
     }
 
 
-def _called(counting: str, metric: str) -> str:
+def _called(counting: str, metric: str) -> ResultRow:
     """The metric's name in the results: what is selected of all answers is yes or no."""
-    return SHARE if counting == ASKED else metric
+    return {"counting": counting, "metric": SHARE if counting == ASKED else metric}
 
 
-def _of_all(answers: Answers, stays: Stays, bootstrap: Bootstrap) -> dict[str, dict[str, Interval]]:
-    """Counting to the intervals of its metrics."""
-    return {
-        counting: _intervals(stays, rows, y_score, OF_ALL[counting], bootstrap, WHY_NONE[counting])
-        for counting, (rows, y_score) in _counted(answers, stays.y_true).items()
-    }
-
-
-def _intervals(
-    stays: Stays,
-    rows: np.ndarray,
-    y_score: np.ndarray,
-    metrics: Sequence[str],
-    bootstrap: Bootstrap,
-    why_none: str,
-) -> dict[str, Interval]:
-    if not rows.any():
-        return dict.fromkeys(metrics, Interval(np.nan, np.nan, np.nan, 0, 0, 0, why_none))
-    return measured_on(stays, rows, y_score, metrics, bootstrap).intervals()
+def _of_all(
+    answers: Answers, stays: Stays, bootstrap: Bootstrap
+) -> Iterator[tuple[str, dict[str, Interval]]]:
+    """Countings, with the intervals of their metrics."""
+    for counting, (rows, y_score) in _counted(answers, stays.y_true).items():
+        metrics = OF_ALL[counting]
+        if rows.any():
+            yield counting, measured(stays, rows, y_score, metrics, bootstrap).intervals()
+        else:
+            nothing = Interval(np.nan, np.nan, np.nan, 0, 0, 0, WHY_NONE[counting])
+            yield counting, dict.fromkeys(metrics, nothing)
 
 
 def fairness_rows(learner: Learner, stays: Stays, bootstrap: Bootstrap) -> Iterator[ResultRow]:
@@ -198,12 +173,7 @@ def _with_absent(
 
 
 def in_words(learner: Learner, rows: Sequence[ResultRow]) -> str:
-    """One line about a learner's answers to `full`: counts and metrics, nothing of a patient.
-
-    Args:
-        learner: The learner.
-        rows: Its rows of results.learner_metrics.
-    """
+    """One line about answers to `full`, from rows of metric_rows; nothing of a patient."""
     of_all = {
         (row["counting"], row["metric"]): row
         for row in rows

@@ -30,11 +30,9 @@ def nothing_evaluated(db: duckdb.DuckDBPyConnection) -> str:
 
 
 def other_evaluated(evaluated: Sequence[Sequence[Any]], present: str) -> str | None:
-    """What to say where something has been evaluated, and the reports do not show it.
+    """What to say where something has been evaluated, and the reports of `present` do not show it.
 
-    Args:
-        evaluated: Rows of EVALUATED_COHORTS.
-        present: Hash of the cohort that the marts hold.
+    Takes rows of EVALUATED_COHORTS, and the hash of the cohort that the marts hold.
     """
     if not evaluated:
         return None

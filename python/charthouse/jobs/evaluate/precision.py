@@ -13,13 +13,8 @@ those from 10 patients held it, and 93 % from 20, 50 or 100 (benchmarks/interval
 def how_sure(widths: Sequence[float], *, patients: int, rarer: int, n: int, n_positive: int) -> str:
     """How well AUROC is known; with too few patients only the warning that it is not.
 
-    Args:
-        widths: Of the arms' intervals of AUROC on all test stays, those that have one: arms whose
-            scores are constant, or separate the classes, have none.
-        patients: Of the test split.
-        rarer: Those of the class that has fewer.
-        n: Their stays.
-        n_positive: Positive stays.
+    `widths` are of the arms' intervals of AUROC on the n test stays; arms whose scores are
+    constant, or separate the classes, have none. `rarer`: patients of the class that has fewer.
     """
     of_whom = f"With {patients:,} test patients ({n_positive:,} of {n:,} stays positive)"
     few = f"conclude nothing: fewer than {{}} patients of a class ({rarer})"

@@ -14,11 +14,8 @@ def one_per_modalities(arms: Collection[str], validation: Mapping[str, float]) -
 
     The structured arm is the best on validation of those that others build on; the others are each
     the best on validation of those that build on it. So each differs from the first by
-    what it adds.
-
-    Args:
-        arms: Names, all of one fusion; of equally good ones the first in the alphabet is taken.
-        validation: Name to the AUROC on validation; without one an arm comes last.
+    what it adds. `arms` are names, all of one fusion; of equally good ones the first in the
+    alphabet is taken. An arm without an AUROC on validation comes last.
     """
 
     def best(among: Sequence[str]) -> list[str]:
@@ -31,7 +28,7 @@ def one_per_modalities(arms: Collection[str], validation: Mapping[str, float]) -
     ] or measured
     base = best(built_on)
     names = list(base)
-    building = [arm for arm in arms if base and _builds(arm, base[0])]
+    building = [arm for arm in arms if base and arm.startswith(f"{base[0]}+")]
     for slots in sorted({_slots(arm) for arm in building}, key=lambda slots: (len(slots), slots)):
         names += best([arm for arm in building if _slots(arm) == slots])
     if not names:  # none is structured: whatever there is
@@ -42,7 +39,3 @@ def one_per_modalities(arms: Collection[str], validation: Mapping[str, float]) -
 
 def _slots(arm: str) -> tuple[str, ...]:
     return tuple(part.split("[")[0] for part in arm.split("+"))
-
-
-def _builds(arm: str, base: str) -> bool:
-    return arm.startswith(f"{base}+")

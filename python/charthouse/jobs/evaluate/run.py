@@ -27,13 +27,6 @@ def evaluate(
 
     And the learner_ tables, where learners have been asked.
 
-    Args:
-        project: folder of dbt_project.yml.
-        warehouse: the DuckDB file.
-        request: what the user asked for.
-        say: called with one line at a time.
-        watch: shows progress.
-
     Raises:
         CharthouseError: there is nothing to evaluate, or not of a task that was named (the others
             are evaluated first), or an option makes no sense.

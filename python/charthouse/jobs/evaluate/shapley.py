@@ -23,14 +23,9 @@ def _members(coalition: Condition) -> frozenset[str]:
 
 
 def shapley_values(worth: np.ndarray, players: Sequence[str]) -> np.ndarray:
-    """Of n stays, exactly; a player that never changes anything has 0, not a rounding error.
+    """Values [n, players] from worth [n, coalitions], that of each of coalitions(players).
 
-    Args:
-        worth: [n, coalitions], what each of coalitions(players) is worth.
-        players: Their names.
-
-    Returns:
-        [n, players].
+    Exact; a player that never changes anything has 0, not a rounding error.
     """
     values = np.empty((len(worth), len(players)))
     every = [_members(coalition) for coalition in coalitions(players)]

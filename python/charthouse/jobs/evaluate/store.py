@@ -22,23 +22,8 @@ class Replacement:
     parameters: Sequence[Any]
 
 
-def joined(made: Iterable[Mapping[str, Rows]]) -> dict[str, Rows]:
-    """Tables of results to all rows that were made for them."""
-    found: dict[str, list[Mapping[str, Any]]] = {}
-    for tables in made:
-        for table, rows in tables.items():
-            found.setdefault(table, []).extend(rows)
-    return dict(found)
-
-
 def replacements(tables: Mapping[str, Rows], **of: Sequence[str]) -> list[Replacement]:
-    """Rows in place of all that are of the same.
-
-    Args:
-        tables: Table of results to its rows; of none, what there was goes all the same.
-        of: Columns and the values by which the rows to be replaced are known: those of runs, or
-            of learners, their task and cohort.
-    """
+    """Rows in place of all whose columns `of` hold one of their values; none replace them too."""
     same = " and ".join(f"{column} in (select unnest(?::varchar[]))" for column in of)
     known = [list(values) for values in of.values()]
     return [Replacement(table, rows, same, known) for table, rows in tables.items()]

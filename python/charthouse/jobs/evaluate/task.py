@@ -1,10 +1,10 @@
 """One task: what there is to evaluate, and all rows of its metrics; nothing is written here."""
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
-from typing import Any
 
 from charthouse.core.cohort import Cohort, require_same_cohort
 from charthouse.core.errors import CharthouseError
@@ -27,13 +27,7 @@ from charthouse.jobs.evaluate.planned_comparisons import (
     populations_of,
     resamples_by_family,
 )
-from charthouse.jobs.evaluate.scored import (
-    ALL,
-    Scored,
-    Stays,
-    read_scored,
-    read_stays,
-)
+from charthouse.jobs.evaluate.scored import ALL, Scored, Stays, read_scored, read_stays
 from charthouse.jobs.evaluate.shapley import contribution_rows
 from charthouse.jobs.predict.arms import parse_arm
 from charthouse.jobs.predict.job import FitKey
@@ -130,13 +124,8 @@ class Task:
     def compute(self, subject: TaskInputs, run_id: str, watch: ProgressBar) -> Evaluation:
         """Metrics of each arm and learner, then the comparisons; writes nothing.
 
-        Args:
-            subject: What to evaluate.
-            run_id: Of the evaluation, which every row names.
-            watch: shows progress.
-
         Raises:
-            CharthouseError: the marts are of an older clone, or were built again meanwhile.
+            CharthouseError: the marts were built again meanwhile.
         """
         stays, scored, learners = subject.stays, subject.scored, subject.learners
         asked = subject.asked
@@ -150,8 +139,8 @@ class Task:
         setting = self.cohort.variables["decision_threshold"]
         test = stays["test"]
         found: dict[str, ArmMetrics] = {}
-        of_arms: list[dict[str, list[ResultRow]]] = []
-        of_learners: list[dict[str, list[ResultRow]]] = []
+        of_arms: defaultdict[str, list[ResultRow]] = defaultdict(list)
+        of_learners: defaultdict[str, list[ResultRow]] = defaultdict(list)
         lines = []
         total, done = len(scored) + len(learners) + 1, count(1)
         with watch(self.task, total) as progress:
@@ -161,11 +150,16 @@ class Task:
                     default=bootstrap.n,
                 )
                 found[each.run_id] = arm_metrics.measure_arm(each, stays, setting, bootstrap, most)
-                of_arms.append(self._arm_rows(run_id, found[each.run_id], test, bootstrap))
+                for table, rows in self._arm_rows(
+                    run_id, found[each.run_id], test, bootstrap
+                ).items():
+                    of_arms[table] += rows
                 progress(next(done), total)
             for learner in learners:
-                of_learners.append(self._learner_rows(run_id, learner, test, bootstrap))
-                lines.append(in_words(learner, of_learners[-1]["learner_metrics"]))
+                made = self._learner_rows(run_id, learner, test, bootstrap)
+                for table, rows in made.items():
+                    of_learners[table] += rows
+                lines.append(in_words(learner, made["learner_metrics"]))
                 progress(next(done), total)
             arms = chosen_arms(list(found.values()), self.cohort.variables["fusion"])
             compared = self._compare(run_id, asked, found, n_compared)
@@ -174,13 +168,13 @@ class Task:
             )
             progress(next(done), total)
         replacements = [
-            *store.replacements(store.joined(of_arms), run_id=list(found)),
+            *store.replacements(of_arms, run_id=list(found)),
             store.comparisons(self.cohort, self.task, compared),
         ]
         if learners:
             of_task = {"task": [self.task], "cohort_hash": [self.cohort.cohort_hash]}
             names = [learner.name for learner in learners]  # under other settings too
-            replacements += store.replacements(store.joined(of_learners), **of_task, learner=names)
+            replacements += store.replacements(of_learners, **of_task, learner=names)
             replacements += store.replacements({"learner_comparisons": against}, **of_task)
         return Evaluation(found, compared, against, lines, replacements)
 
@@ -188,13 +182,7 @@ class Task:
     def operating_point(self) -> OperatingPoint:
         """Alert rate and sensitivity at which arms are compared, from the settings."""
         settings = self.cohort.variables
-        try:
-            return OperatingPoint(settings["alert_rate"], settings["at_sensitivity"])
-        except KeyError as error:
-            raise CharthouseError(
-                f"The marts are of an older clone, which had no setting {error}. Run charthouse"
-                " build."
-            ) from None
+        return OperatingPoint(settings["alert_rate"], settings["at_sensitivity"])
 
     @property
     def by_era(self) -> bool:
@@ -225,10 +213,7 @@ class Task:
         self, run_id: str, found: ArmMetrics, test: Stays, bootstrap: Bootstrap
     ) -> dict[str, list[ResultRow]]:
         """Rows of the tables of arms."""
-        rows = {
-            "metrics": arm_metrics.metric_rows(found),
-            "subgroup_metrics": arm_metrics.subgroup_rows(found),
-            "fairness": arm_metrics.fairness_rows(found),
+        rows = arm_metrics.rows_by_table(found) | {
             "contributions": self._contribution_rows(found.scored, test, bootstrap),
             "curves": arm_metrics.curve_rows(found.scored, test, bootstrap),
         }
@@ -271,14 +256,14 @@ class Task:
 
     def _contribution_rows(
         self, scored: Scored, test: Stays, bootstrap: Bootstrap
-    ) -> list[dict[str, Any]]:
+    ) -> Iterator[ResultRow]:
         """Rows of results.contributions, for fusions that have them.
 
         None, and a line that says so, where the vectors are not those that the scores are of.
         """
         fusion = make_fusion(self.project, scored.fusion)
         if not fusion.explains or not len(test.stay_ids):
-            return []
+            return
         with open_warehouse(self.warehouse) as db:
             require_same_cohort(db, self.cohort)
             asked = FitKey(self.task, scored.arm, scored.fusion)
@@ -286,7 +271,7 @@ class Task:
                 require_as_fitted(db, self.cohort, scored.run_id, asked, fusion)
             except CharthouseError as error:
                 self.say(f"    no contributions: {error}")
-                return []
+                return
             linear = read_linear(db, scored.run_id)
             blocks = [
                 read_block(db, self.cohort, self.specs, encoder, self.task, test.stay_ids)
@@ -294,22 +279,11 @@ class Task:
             ]
         x = fusion.matrix(blocks, linear.columns, linear.mean)
         absolute = absolute_contributions(linear, x)
-        return [
-            {
-                "split": "test",
-                "population": population,
-                "method": share.method,
-                "modality": share.modality,
-                "mean_absolute": share.mean_absolute,
-                "share": share.share,
-                "ci_low": arm_metrics.number(share.ci_low),
-                "ci_high": arm_metrics.number(share.ci_high),
-                "reason": share.reason,
-                "n": int(rows.sum()),
-            }
-            for population, rows in test.populations.items()
-            for share in shares(absolute, rows, test.subject_ids, bootstrap.n, bootstrap.seed)
-        ]
+        for population, rows in test.populations.items():
+            common = {"split": "test", "population": population, "n": int(rows.sum())}
+            for share in shares(absolute, rows, test.subject_ids, bootstrap.n, bootstrap.seed):
+                low, high = arm_metrics.number(share.ci_low), arm_metrics.number(share.ci_high)
+                yield common | vars(share) | {"ci_low": low, "ci_high": high}
 
     def _compare(
         self,

@@ -1,6 +1,5 @@
 """Fits one arm for one task by one fusion, and scores every stay of the cohort."""
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -89,14 +88,6 @@ class FitKey:
         return f"{self.arm.name} by {self.fusion}"
 
 
-@dataclass(frozen=True, eq=False)
-class FitResult:
-    """What came of it."""
-
-    fused: Fused
-    seconds: float
-
-
 def fingerprint(
     stays: TaskStays, fusion: Fusion, name: str, sources: Mapping[str, Sequence[Source]]
 ) -> str:
@@ -111,20 +102,13 @@ def fingerprint(
 
 def fit_arm(
     stays: TaskStays, fusion: Fusion, encoders: Sequence[str], block: Callable[[str], Block]
-) -> FitResult:
-    """Fits and scores.
-
-    Args:
-        stays: Of the task.
-        fusion: How.
-        encoders: Of the arm, in order.
-        block: Gives the vectors of an encoder.
+) -> Fused:
+    """Fits on the blocks of an arm's encoders, in their order, and scores.
 
     Raises:
         CharthouseError: the stays cannot be fitted on.
     """
-    started = time.monotonic()
-    fused = fusion.fit(
+    return fusion.fit(
         Fitting(
             blocks=tuple(block(encoder) for encoder in encoders),
             fitted_on=stays.fitted_on,
@@ -133,4 +117,3 @@ def fit_arm(
             seed=stays.seed,
         )
     )
-    return FitResult(fused, time.monotonic() - started)

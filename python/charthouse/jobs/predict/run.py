@@ -1,6 +1,7 @@
 """Many arms in turn: which, in what order, and what is said about it."""
 
 import math
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,11 +17,11 @@ from charthouse.core.runs import Run
 from charthouse.core.warehouse import open_warehouse
 from charthouse.jobs.predict import store
 from charthouse.jobs.predict.arms import Arm, best_first, default_arms, parse_arm
-from charthouse.jobs.predict.job import FitKey, FitResult, TaskStays, fingerprint, fit_arm
+from charthouse.jobs.predict.job import FitKey, TaskStays, fingerprint, fit_arm
 from charthouse.jobs.predict.vectors import find_sources, read_block
 from charthouse.models.encoders.registry import encoder_specs
 from charthouse.models.encoders.spec import EncoderSpec
-from charthouse.models.fusions.base import MODEL, Fusion
+from charthouse.models.fusions.base import MODEL, Fused, Fusion
 from charthouse.models.fusions.block import Block, Source
 from charthouse.models.fusions.registry import make_fusion
 from charthouse.stats.metrics import compute_metrics
@@ -41,13 +42,6 @@ def predict(
     project: Path, warehouse: Path, request: PredictRequest, *, say: PrintLine, watch: ProgressBar
 ) -> None:
     """Fits each arm asked for, or all of seeds/arms.csv whose encoders have run.
-
-    Args:
-        project: folder of dbt_project.yml.
-        warehouse: the DuckDB file.
-        request: what the user asked for.
-        say: progress one line at a time.
-        watch: shows progress.
 
     Raises:
         CharthouseError: an arm that was named cannot be fitted, and those before it are done; or
@@ -188,20 +182,24 @@ class _Session:
             fingerprint=print_of,
             reads=self.cohort.reads(("task", asked.task), *asked.arm.parts_read(self.specs)),
         ) as run:
-            predicted = fit_arm(self.stays, fusion, asked.arm.reads, partial(self._block, sources))
+            started = time.monotonic()
+            fused = fit_arm(self.stays, fusion, asked.arm.reads, partial(self._block, sources))
+            seconds = time.monotonic() - started
             hashes = {encoder: self.blocks[encoder].vectors_hash for encoder in sources}
             with run.transaction() as db:
-                scores_hash = store.write(
-                    db, run.run_id, asked, self.stays, sources, hashes, predicted
-                )
+                scores_hash = store.write(db, run.run_id, asked, self.stays, sources, hashes, fused)
                 run.counts = {
                     "stays": len(self.stays.stay_ids),
-                    "seconds": round(predicted.seconds, 3),
+                    "seconds": round(seconds, 3),
                     "scores_hash": scores_hash,
                 }
                 run.finish(db)
         self.runs[asked] = run.run_id
-        self.say(f"  {asked.task}  {asked.arm.name}: {_summary(predicted)}")
+        failed = [f"{each.name} {each.reason}" for each in fused.components if not each.converged]
+        self.say(
+            f"  {asked.task}  {asked.arm.name}: {_summary(fused)}, {seconds:.1f} s"
+            + (f"; NOT CONVERGED: {', '.join(failed)}" if failed else "")
+        )
 
     def _block(self, sources: dict[str, tuple[Source, ...]], encoder: str) -> Block:
         """The vectors of an encoder, or the presences; read once a task.
@@ -233,19 +231,10 @@ class _Session:
             yield db
 
 
-def _summary(predicted: FitResult) -> str:
-    model = next(found for found in predicted.fused.components if found.name == MODEL)
+def _summary(fused: Fused) -> str:
+    model = next(found for found in fused.components if found.name == MODEL)
     choice = ""
     if model.logistic:
         strength = f", C = {model.logistic.choice.C:g}" if model.logistic.choice.C else ""
         choice = f" ({model.logistic.choice.penalty}{strength})"
-    not_converged = [
-        f"{found.name} {found.reason}"
-        for found in predicted.fused.components
-        if not found.converged
-    ]
-    return (
-        f"fitted on {int(model.fitted_on.sum())} stays x {model.features} features{choice},"
-        f" {predicted.seconds:.1f} s"
-        + (f"; NOT CONVERGED: {', '.join(not_converged)}" if not_converged else "")
-    )
+    return f"fitted on {int(model.fitted_on.sum())} stays x {model.features} features{choice}"

@@ -11,9 +11,9 @@ import numpy as np
 from charthouse.core.cohort import Cohort
 from charthouse.core.errors import CharthouseError
 from charthouse.core.warehouse import insert_columns
-from charthouse.jobs.predict.job import FitKey, FitResult, TaskStays
+from charthouse.jobs.predict.job import FitKey, TaskStays
 from charthouse.jobs.predict.vectors import find_sources
-from charthouse.models.fusions.base import Component, Fusion
+from charthouse.models.fusions.base import Component, Fused, Fusion
 from charthouse.models.fusions.block import Source
 
 
@@ -50,13 +50,6 @@ def require_as_fitted(
     db: duckdb.DuckDBPyConnection, cohort: Cohort, run_id: str, asked: FitKey, fusion: Fusion
 ) -> None:
     """Stops where a run cannot be taken apart: its coefficients are of other numbers.
-
-    Args:
-        db: The warehouse.
-        cohort: Its present cohort.
-        run_id: Of the run.
-        asked: What it fitted.
-        fusion: How, by the code as it is now.
 
     Raises:
         CharthouseError: a vector has changed since it was read, or the code of the fusion has.
@@ -104,23 +97,14 @@ def write(
     stays: TaskStays,
     sources: Mapping[str, Sequence[Source]],
     vectors_hashes: Mapping[str, str | None],
-    predicted: FitResult,
+    fused: Fused,
 ) -> str:
     """Predictions, models, coefficients and inputs of a run, in the caller's transaction.
 
-    Args:
-        db: The warehouse.
-        run_id: Of the run.
-        asked: What it fitted.
-        stays: Of the task.
-        sources: By encoder, the runs whose vectors it read.
-        vectors_hashes: By encoder, of the bytes of these vectors.
-        predicted: What came of it.
-
-    Returns:
-        A hash of the predictions: the audit sees by it whether they were changed.
+    `sources` and `vectors_hashes` are by encoder: the runs whose vectors it read, and a hash of
+    their bytes. Returns a hash of the predictions: the audit sees by it whether they were changed.
     """
-    scored = np.isfinite(predicted.fused.y_score)
+    scored = np.isfinite(fused.y_score)
     n = int(scored.sum())
     insert_columns(
         db,
@@ -133,11 +117,11 @@ def write(
             "stay_id": stays.stay_ids[scored],
             "split": stays.splits[scored].tolist(),
             "y_true": stays.y_true[scored],
-            "y_score": predicted.fused.y_score[scored],
+            "y_score": fused.y_score[scored],
             "out_of_fold": stays.fitted_on[scored],
         },
     )
-    for component in predicted.fused.components:
+    for component in fused.components:
         _write_component(db, run_id, stays, component)
     for found in sources.values():
         for source in found:
@@ -155,37 +139,38 @@ def write(
 def _write_component(
     db: duckdb.DuckDBPyConnection, run_id: str, stays: TaskStays, component: Component
 ) -> None:
-    logistic = component.logistic
-    candidates = [
-        {
-            "penalty": candidate.choice.penalty,
-            "C": candidate.choice.C,
-            "mean_auroc": _or_none(candidate.mean_auroc),
-            "fold_auroc": [_or_none(auroc) for auroc in candidate.fold_auroc],
-            "converged": candidate.converged,
-            "iterations": candidate.iterations,
-            "reason": candidate.reason,
-        }
-        for candidate in (logistic.candidates if logistic else ())
-    ]
-    cv_auroc = None
-    if logistic:
-        cv_auroc = next(c.mean_auroc for c in logistic.candidates if c.choice == logistic.choice)
     row = {
         "run_id": run_id,
         "component": component.name,
-        "penalty": logistic.choice.penalty if logistic else None,
-        "c": logistic.choice.C if logistic else None,
-        "cv_auroc": _or_none(cv_auroc),
         "converged": component.converged,
         "iterations": component.iterations,
-        "residual": _or_none(logistic.residual) if logistic else None,
         "reason": component.reason,
-        "intercept": logistic.intercept if logistic else None,
         "features": component.features,
-        "candidates": json.dumps(candidates),
+        "candidates": "[]",
         "fitted_on": stays.stay_ids[component.fitted_on].tolist(),
     }
+    if logistic := component.logistic:
+        candidates = [
+            {
+                "penalty": candidate.choice.penalty,
+                "C": candidate.choice.C,
+                "mean_auroc": _or_none(candidate.mean_auroc),
+                "fold_auroc": [_or_none(auroc) for auroc in candidate.fold_auroc],
+                "converged": candidate.converged,
+                "iterations": candidate.iterations,
+                "reason": candidate.reason,
+            }
+            for candidate in logistic.candidates
+        ]
+        chosen = next(each for each in logistic.candidates if each.choice == logistic.choice)
+        row |= {
+            "penalty": chosen.choice.penalty,
+            "c": chosen.choice.C,
+            "cv_auroc": _or_none(chosen.mean_auroc),
+            "residual": _or_none(logistic.residual),
+            "intercept": logistic.intercept,
+            "candidates": json.dumps(candidates),
+        }
     insert_columns(db, "results.fits", {name: [value] for name, value in row.items()})
     if logistic:
         n = len(component.columns)
@@ -206,5 +191,5 @@ def _write_component(
         )
 
 
-def _or_none(value: float | None) -> float | None:
-    return None if value is None or not math.isfinite(value) else float(value)
+def _or_none(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None

@@ -1,7 +1,6 @@
 """The input of arms: the vectors of each encoder for every stay of the cohort."""
 
 import hashlib
-import io
 from collections.abc import Mapping
 
 import duckdb
@@ -10,7 +9,7 @@ import numpy as np
 from charthouse.core.cohort import IS_CURRENT, Cohort
 from charthouse.core.errors import CharthouseError
 from charthouse.jobs.embed.plan import context_of
-from charthouse.jobs.embed.store import vector_hash
+from charthouse.jobs.embed.store import Target, learned, vector_hash
 from charthouse.models.encoders.registry import encoder_class
 from charthouse.models.encoders.spec import EncoderSpec
 from charthouse.models.fusions.block import PRESENCE, Block, Source
@@ -27,13 +26,7 @@ def hash_of_all(hashes: Mapping[int, str]) -> str:
 def find_sources(
     db: duckdb.DuckDBPyConnection, cohort: Cohort, encoder: str, task: str
 ) -> tuple[Source, ...]:
-    """The runs whose vectors are those of the present cohort.
-
-    Args:
-        db: The warehouse.
-        cohort: Its present cohort.
-        encoder: Name of the encoder.
-        task: For encoders that are trained per task.
+    """The runs whose vectors are those of the present cohort, for encoders per task of that task.
 
     Raises:
         CharthouseError: the encoder has not yet answered for every stay, or has no vector at all.
@@ -79,15 +72,7 @@ def read_block(
     task: str,
     stay_ids: np.ndarray,
 ) -> Block:
-    """The vectors of an encoder, or the presences.
-
-    Args:
-        db: The warehouse.
-        cohort: Its present cohort.
-        specs: Every encoder.
-        encoder: Name of one of them, or PRESENCE.
-        task: For encoders that are trained per task.
-        stay_ids: [n], which stays, in ascending order.
+    """The vectors of an encoder, or of PRESENCE, of stay_ids [n] in ascending order.
 
     Raises:
         CharthouseError: as find_sources.
@@ -152,18 +137,14 @@ def _names(
     db: duckdb.DuckDBPyConnection, cohort: Cohort, spec: EncoderSpec, run_id: str, dimension: int
 ) -> tuple[str, ...]:
     """Names of a vector's numbers: the encoder's own, or their places."""
-    learned = db.execute(
-        "select fitted.learned from embeddings.fitted inner join results.runs"
-        " on fitted.fit_hash = runs.settings ->> 'fit_hash'"
+    fitted = db.execute(
+        "select fitted.encoder, fitted.task, fitted.fit_hash from embeddings.fitted"
+        " inner join results.runs on fitted.fit_hash = runs.settings ->> 'fit_hash'"
         " where fitted.encoder = ? and runs.run_id = ?",
         [spec.encoder, run_id],
     ).fetchall()
-    arrays: Mapping[str, np.ndarray] = {}
-    if learned:
-        with np.load(io.BytesIO(learned[0][0]), allow_pickle=False) as file:
-            arrays = dict(file)
-    encoder = encoder_class(spec.name)(context_of(cohort, spec))
-    names = encoder.feature_names(arrays)
+    arrays = learned(db, Target(*fitted[0][:2]), fitted[0][2]) if fitted else None
+    names = encoder_class(spec.name)(context_of(cohort, spec)).feature_names(arrays or {})
     if names is None or len(names) != dimension:
         return tuple(f"{spec.encoder} {place}" for place in range(dimension))
     return tuple(names)
