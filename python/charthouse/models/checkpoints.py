@@ -152,17 +152,10 @@ def require_fit(
     unexpected: Iterable[str] = (),
     misshapen: Iterable[str] = (),
 ) -> None:
-    """Stops at weights that are not those of the model.
-
-    Args:
-        model: its name.
-        path: of the checkpoint, or its folder.
-        missing: tensors that the model has and the checkpoint lacks.
-        unexpected: tensors of the checkpoint that the model has no place for.
-        misshapen: tensors of another shape than the model's.
+    """Stops at a checkpoint (or folder) whose tensors are not those of the model.
 
     Raises:
-        CharthouseError: there is any such tensor.
+        CharthouseError: one is missing, has no place in the model, or is of another shape.
     """
     faults = {
         "lacks": sorted(missing),

@@ -48,15 +48,10 @@ def estimate_tokens(text: str) -> int:
 
 
 def split_text(source: int, text: str, limit: int) -> list[Chunk]:
-    """Chunks of a text, cut at white space; a word over the limit is cut anywhere.
+    """Chunks of at most `limit` estimated tokens, cut at white space; a longer word anywhere.
 
-    Args:
-        source: the position of the text, which each chunk carries.
-        text: without white space at its ends.
-        limit: estimated tokens of a chunk, at most.
-
-    Returns:
-        At least one; joined, they are the text but for white space at the cuts.
+    The text has no white space at its ends. Returns at least one chunk; joined, they are the text
+    but for white space at the cuts. Each carries `source`, the position of the text.
     """
     whole = estimate_tokens(text)
     if whole <= limit:
@@ -87,13 +82,7 @@ def _words(text: str, limit: int) -> list[slice]:
 
 
 def pack(chunks: Sequence[Chunk], most_chunks: int, most_tokens: int) -> list[list[Chunk]]:
-    """Batches of chunks in the given order, each as full as both limits allow.
-
-    Args:
-        chunks: none over `most_tokens`.
-        most_chunks: of a batch.
-        most_tokens: of a batch, estimated.
-    """
+    """Batches of chunks, none over `most_tokens`, in order, each as full as both limits allow."""
     batches: list[list[Chunk]] = []
     tokens = 0
     for chunk in chunks:

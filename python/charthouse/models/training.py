@@ -9,12 +9,9 @@ import torch
 
 @contextmanager
 def reproducible(device: str = "cpu") -> Iterator[None]:
-    """One thread; the caller's threads and random state are restored afterwards.
+    """One thread; the caller's threads and random state, the device's too, are restored afterwards.
 
     How sums are split among threads changes bits.
-
-    Args:
-        device: whose random numbers are kept besides those of the CPU.
     """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -28,13 +25,10 @@ def reproducible(device: str = "cpu") -> Iterator[None]:
 def early_stopping(
     network: torch.nn.Module, epoch: Callable[[], float], *, epochs: int, patience: int
 ) -> tuple[int, bool]:
-    """Trains a network until its loss has not fallen for some epochs; the best weights are kept.
+    """Trains until the loss has not fallen for `patience` epochs; the best weights are kept.
 
-    Args:
-        network: gets the weights of its best epoch, or keeps those it had where no loss is finite.
-        epoch: trains for an epoch and returns the loss of rows that it does not learn from.
-        epochs: at most.
-        patience: epochs without a lower loss, after which it stops.
+    `epoch` trains for an epoch and returns the loss of rows that it does not learn from. Where no
+    loss is finite the network keeps the weights it had.
 
     Returns:
         How many epochs it took, and whether it stopped since the loss fell no more.

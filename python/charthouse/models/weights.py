@@ -43,11 +43,9 @@ def local_weights(spec: Published, patterns: Sequence[str]) -> Path | None:
 def find_weights(spec: Published, patterns: Sequence[str]) -> Path:
     """The folder with the weights: local, else fetched from the hub unless HF_HUB_OFFLINE is set.
 
-    Args:
-        spec: names the model and its revision.
-        patterns: the files needed, such as ("config.json", "*.safetensors|*.bin", "merges.txt?"):
-            a|b is a, or b where there is no a; a? is taken along if it is there. One without a
-            slash is of the top folder alone, where a repository has its weights for torch.
+    Patterns are of the files needed, such as ("config.json", "*.safetensors|*.bin", "merges.txt?"):
+    a|b is a, or b where there is no a; a? is taken along if it is there. One without a slash is of
+    the top folder alone, where a repository has its weights for torch.
 
     Raises:
         CharthouseError: they are absent and cannot be fetched; gives the command that does.

@@ -61,14 +61,10 @@ TEMPLATE = (
 
 
 def convert(source: Path, target: Path, clip: Path | None = None) -> None:
-    """Writes the checkpoint anew, a file of weights at a time.
+    """Writes the checkpoint anew, as published, to a new folder, a file of weights at a time.
 
-    Args:
-        source: the folder as published: config.json, weights, tokenizer.
-        target: a folder that does not exist yet.
-        clip: a folder with openai/clip-vit-large-patch14-336. Its vision tower is taken instead of
-            the checkpoint's own, as LLaVA-Med's code does when it answers; needed where the
-            checkpoint has none.
+    `clip` is a folder with openai/clip-vit-large-patch14-336. Its vision tower is taken instead of
+    the checkpoint's own, as LLaVA-Med's code does when it answers; needed where that has none.
 
     Raises:
         CharthouseError: the source is in another layout, incomplete or damaged.

@@ -95,9 +95,7 @@ class Context:
 
     spec: EncoderSpec
     variables: Mapping[str, Any]  # the cohort's settings (marts.cohort_definition.variables)
-    channels: tuple[
-        str, ...
-    ] = ()  # of a time series: its variables, in the order of the grid's rows
+    channels: tuple[str, ...] = ()  # variables of a time series, in the order of the grid's rows
     columns: tuple[tuple[str, str], ...] = ()  # of a table: name, and numeric or categorical
     bins: int = 24  # of a grid
     task: str | None = None
@@ -191,8 +189,7 @@ class Encoder(ABC, Generic[Content]):
     def feature_names(self, learned: Mapping[str, np.ndarray]) -> Sequence[str] | None:
         """What each number of a vector is, for people; None where numbers have no meaning alone.
 
-        Args:
-            learned: What a `FittedEncoder` learned; empty where nothing is fitted or kept.
+        `learned` is what a `FittedEncoder` learned; empty where nothing is fitted or kept.
         """
         return None
 
@@ -221,8 +218,7 @@ class FittedEncoder(Encoder[Content]):
         They are read from the warehouse piece by piece, in order of stay_id, and may be iterated
         more than once.
 
-        Returns:
-            What was learned, by name; numbers or strings, no objects.
+        Returns what was learned, by name; numbers or strings, no objects.
 
         Raises:
             NothingToFit: the stays do not allow it.

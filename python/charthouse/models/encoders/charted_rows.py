@@ -17,12 +17,9 @@ class ChartedRows:
 
 
 def charted_rows(events: Events, value: np.ndarray, variables: int) -> ChartedRows:
-    """Rows of float64; what was charted twice at a time is averaged.
+    """Rows of float64 of a stay; what was charted twice at a time is averaged.
 
-    Args:
-        events: of a stay.
-        value: [n], in place of theirs: in whatever unit the rows shall be.
-        variables: how many there are.
+    `value` [n] stands in place of the events' own, in whatever unit the rows shall be.
     """
     hours, row = np.unique(events.hours, return_inverse=True)
     cell, shape = row * variables + events.variable, (len(hours), variables)

@@ -193,12 +193,8 @@ def _to_png(path: Path | None) -> bytes | str:
 class ModelProcess:
     """The model in a process of its own, with another python: TensorFlow does not share ours.
 
-    Ends with this object, or with this process however that ends.
-
-    Args:
-        python: has TensorFlow.
-        folder: of the SavedModel.
-        device: cpu hides the GPUs from it.
+    Ends with this object, or with this process however that ends. `folder` holds the SavedModel;
+    the device cpu hides the GPUs from it.
 
     Raises:
         CharthouseError: it cannot be started.

@@ -206,8 +206,10 @@ class Gru(FittedEncoder[Events]):
                 if number == final:
                     hidden[members] = self._hidden(self._final, sequences)
                 else:
-                    found = self._hidden(self._folds[number], sequences)
-                    hidden[members] = _with_one(found).matmul(self._maps[number]).float()
+                    found = self._hidden(self._folds[number], sequences).double()
+                    ones = torch.ones(len(found), 1)  # for the shift
+                    turned = torch.cat([found, ones], dim=1).matmul(self._maps[number])
+                    hidden[members] = turned.float()
             with torch.inference_mode():
                 vectors = self._final.embed(hidden.to(self.context.device)).cpu().numpy()
         return Encoded(np.array([stay.stay_id for stay in kept], dtype=np.int64), vectors, skipped)
@@ -297,17 +299,9 @@ def fold_of(subject_id: int) -> int:
 def train(network: Network, rows: Rows, validation: Rows, recipe: Recipe, seed: int) -> Network:
     """Trains until the validation loss has not fallen for 3 epochs; the best weights are kept.
 
-    Adam, batches of about equal length, gradients clipped: as in the paper's code.
-
-    Args:
-        network: with its initial weights.
-        rows: to learn from.
-        validation: rows that decide when to stop.
-        recipe: of the task.
-        seed: of the order of batches; dropout takes torch's global generator.
-
-    Returns:
-        The same network, in evaluation mode.
+    Adam, batches of about equal length, gradients clipped: as in the paper's code. The seed is of
+    the order of batches; dropout takes torch's global generator. Returns the same network, in
+    evaluation mode.
     """
     generator = torch.Generator().manual_seed(seed)
     optimizer = torch.optim.Adam(network.parameters(), lr=LEARNING_RATE)
@@ -378,11 +372,6 @@ def rotation(source: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     left, _, right = torch.linalg.svd(agreement)
     turned = left @ right
     return torch.cat([turned, (target_mean - mean @ turned)[None]])
-
-
-def _with_one(hidden: torch.Tensor) -> torch.Tensor:
-    """Hidden states [n, 64] in float64 with a column of ones, for the intercept of a map."""
-    return torch.cat([hidden.double(), torch.ones(len(hidden), 1, dtype=torch.float64)], dim=1)
 
 
 def _packed(sequences: Sequence[torch.Tensor], network: Network) -> PackedSequence:

@@ -209,13 +209,8 @@ def is_charted(context: Context) -> bool:
 def filled_rows(events: Events, variables: int) -> np.ndarray:
     """The charted rows of a stay without gaps, filled forward, then backward.
 
-    Args:
-        events: as charted, in order of time.
-        variables: how many there are.
-
-    Returns:
-        [variables, rows] float64 in the units charted, 8 to 512 rows, the last ones; 0 for a
-        variable that was never measured.
+    Returns [variables, rows] float64 in the units charted, 8 to 512 rows, the last ones; 0 for a
+    variable that was never measured.
     """
     rows = charted_rows(events, events.value, variables).values
     has_any = ~np.isnan(rows).all(axis=0)

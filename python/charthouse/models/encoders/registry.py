@@ -16,13 +16,9 @@ if TYPE_CHECKING:
 
 
 def encoder_specs(project: Path) -> dict[str, EncoderSpec]:
-    """Every encoder for every modality of its kind, in the order of seeds/encoders.csv.
+    """Specs of every encoder for every modality of its kind, by the name of its vectors.
 
-    Args:
-        project: The folder of dbt_project.yml.
-
-    Returns:
-        Specs by the name of the encoder's vectors.
+    In the order of seeds/encoders.csv.
 
     Raises:
         CharthouseError: The seed is missing, or a row is not valid; the message names the row.

@@ -37,8 +37,7 @@ class ReportEncoder(ItemEncoder[Report]):
     def encode_joined(self, texts: Sequence[Sequence[str]]) -> Sequence[np.ndarray | str]:
         """For each stay the vector of all its texts, in order of time; or why there is none.
 
-        Args:
-            texts: of each stay at least one, and none without words.
+        Of each stay there is at least one text, and none without words.
         """
 
     def encode(self, stays: Sequence[Stay[tuple[Report, ...]]]) -> Encoded:

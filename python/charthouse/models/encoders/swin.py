@@ -128,14 +128,7 @@ class Swin(ItemEncoder[Image]):
 
 
 def read_picture(path: Path | None, size: int) -> np.ndarray | str:
-    """A picture as the paper's processor resizes it, or why there is none.
-
-    Args:
-        path: of the image.
-        size: width and height in pixels.
-
-    Returns:
-        Gray levels [size, size] uint8, or the reason.
+    """Gray levels [size, size] uint8 as the paper's processor resizes a picture; or why not.
 
     Raises:
         CharthouseError: the machine would not read it just now.
@@ -149,8 +142,7 @@ def read_picture(path: Path | None, size: int) -> np.ndarray | str:
 def normalised() -> torch.Tensor:
     """What transformers' image processor (Pillow backend) makes of each gray level.
 
-    Returns:
-        For each channel and level [3, 256] float32, standardised by ImageNet's mean and deviation.
+    [3, 256] float32, by channel and level, standardised by ImageNet's mean and deviation.
     """
     levels = np.arange(256, dtype=np.uint8)[:, None, None].repeat(3, axis=2)
     processor = import_transformers().ViTImageProcessorPil(

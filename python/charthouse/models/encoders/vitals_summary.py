@@ -26,12 +26,8 @@ class VitalsSummary(FittedEncoder[np.ndarray]):
         # sorted, so that no order of the stays is seen in the sums; NaN comes last
         table = np.sort(np.stack(rows), axis=0)
         measured = np.isfinite(table).sum(axis=0)
-        median = np.array(
-            [
-                np.median(column[:count]) if count else 0.0
-                for column, count in zip(table.T, measured, strict=True)
-            ]
-        )
+        columns = zip(table.T, measured, strict=True)
+        median = np.array([np.median(column[:n]) if n else 0.0 for column, n in columns])
         table = np.sort(np.where(np.isnan(table), median, table), axis=0)
         sd = table.std(axis=0)
         # a number that is the same everywhere has an sd of 0, or nearly so
@@ -61,13 +57,9 @@ class VitalsSummary(FittedEncoder[np.ndarray]):
 
 
 def _known(statistics: np.ndarray) -> np.ndarray:
-    """What a gap itself says: not measured is a count of 0, measured once is an sd of 0.
+    """[variables x 7] in float64: not measured is a count of 0, measured once is an sd of 0.
 
-    Args:
-        statistics: [variables x 7] float32, NaN where there is none.
-
-    Returns:
-        The same in float64; NaN is left where only the train split can tell.
+    NaN is left where only the train split can tell.
     """
     table = statistics.astype(np.float64).reshape(-1, len(STATISTICS))
     table[:, COUNT] = np.nan_to_num(table[:, COUNT])

@@ -96,29 +96,19 @@ class Fusion(ABC):
     def matrix(
         self, blocks: Sequence[Block], columns: Sequence[Feature], mean: np.ndarray
     ) -> np.ndarray:
-        """What the logistic regression reads.
+        """What the logistic regression reads, [n, features] float32.
 
-        Args:
-            blocks: Of n stays.
-            columns: [features], those that it has.
-            mean: [features], of the columns over the stays that it was fitted on, as it keeps them.
-
-        Returns:
-            [n, features] float32.
+        `mean` [features] is of its columns over the stays that it was fitted on, as it keeps them.
         """
         raise NotImplementedError
 
     def rescored(
         self, blocks: Sequence[Block], models: Mapping[str, Regression]
     ) -> np.ndarray | None:
-        """Scores by what the results keep of the models: the audit compares them with those kept.
+        """Scores [n] by what the results keep of the models: the audit compares with those kept.
 
-        Args:
-            blocks: Of n stays that no model was fitted on.
-            models: By name of the component.
-
-        Returns:
-            [n], or None where the results do not keep all that the scores depend on.
+        Of stays that no model was fitted on; `models` by name of the component. None where the
+        results do not keep all that the scores depend on.
         """
         return None
 
@@ -130,17 +120,10 @@ class Fusion(ABC):
 def fit_logistic(
     name: str, x: np.ndarray, columns: Sequence[Feature], fitting: Fitting, rows: np.ndarray
 ) -> tuple[np.ndarray, Component]:
-    """The paper's grid search on some rows, and scores of all.
-
-    Args:
-        name: Of the component.
-        x: [n, features] float32.
-        columns: [features].
-        fitting: Labels and folds.
-        rows: [n], which rows to fit on.
+    """The paper's grid search of x [n, features] float32 on the chosen rows [n].
 
     Returns:
-        Probabilities [n], out of fold for `rows`, and the model.
+        Probabilities [n] of all, out of fold for `rows`, and the model.
     """
     from charthouse.stats.logistic.grid_search import grid_search
 

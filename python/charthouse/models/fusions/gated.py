@@ -98,11 +98,8 @@ class Network(nn.Module):
 
     The weights of a stay sum to the number of its branches, not to 1: an average would say no more
     of two modalities that agree than of one. Of a stay without any the head sees zeros alone: its
-    biases hold the prior.
-
-    Args:
-        inputs: [k], the length of each branch's vectors.
-        prior: Log odds to start from, so that a rare outcome costs no steps to find.
+    biases hold the prior. `inputs` [k] are the lengths of the branches' vectors; `prior` are log
+    odds to start from, so that a rare outcome costs no steps to find.
     """
 
     def __init__(self, inputs: Sequence[int], prior: torch.Tensor) -> None:
@@ -231,13 +228,9 @@ def _standardised(block: Block, learned: np.ndarray) -> torch.Tensor:
 def _train(
     inputs: Inputs, labels: torch.Tensor, learned: torch.Tensor, held_out: torch.Tensor
 ) -> Trained:
-    """Trains until the loss of the held-out rows has not fallen for 3 epochs; keeps the best.
+    """Trains on the rows `learned` until the loss of the held-out rows falls no more for 3 epochs.
 
-    Args:
-        inputs: Of all n stays.
-        labels: [n] float32; only those of the rows are looked at.
-        learned: Rows to learn from.
-        held_out: Rows that decide when to stop.
+    Of the labels [n] only those of the rows are looked at.
     """
     has = inputs.place >= 0
     network = Network(

@@ -118,11 +118,9 @@ class LearnerBackend(ABC):
 
     @abstractmethod
     def ask(self, questions: Iterable[Question], keep: Keep) -> None:
-        """Asks; takes no more questions ahead than it works on.
+        """Asks; takes no more questions ahead than it works on, in the caller's thread.
 
-        Args:
-            questions: taken one by one, in the caller's thread.
-            keep: called with each question and its outcome the moment it is there, in any thread.
+        `keep` is called with each question and its outcome the moment it is there, in any thread.
 
         Raises:
             CharthouseError: no question can be answered (no such model, the key is refused, no

@@ -127,12 +127,6 @@ def load_processor(folder: Path) -> Any:
 def load_model(folder: Path, tokenizer: Any, device: str, dtype: str) -> Any:
     """The model of a folder, in evaluation mode, set to answer greedily.
 
-    Args:
-        folder: with the weights.
-        tokenizer: of the same folder.
-        device: cpu or cuda.
-        dtype: float32, bfloat16, float16 or 4bit.
-
     Raises:
         CharthouseError: files are damaged or do not belong together, a tensor is missing, or the
             memory does not suffice.

@@ -39,13 +39,8 @@ def from_top(
     """From the likeliest first tokens, as services tell them.
 
     All forms of a word count together. Of a word that is not in the list its upper bound is taken:
-    it is no likelier than the last of the list, nor than what the other word leaves.
-
-    Args:
-        logprobs: Texts of tokens with their natural log-probabilities.
-
-    Returns:
-        None where neither word is in the list, or both are out of the question.
+    it is no likelier than the last of the list, nor than what the other word leaves. Logarithms are
+    natural ones. None where neither word is in the list, or both are out of the question.
     """
     pairs = list(logprobs.items()) if isinstance(logprobs, Mapping) else list(logprobs)
     told: dict[str, list[float]] = {"yes": [], "no": []}
@@ -67,15 +62,9 @@ def from_top(
 def from_logits(
     logits: "torch.Tensor", yes_ids: Sequence[int], no_ids: Sequence[int]
 ) -> FirstToken | None:
-    """From the whole distribution, in float64.
+    """From the whole distribution, logits [vocabulary] of any precision, in float64.
 
-    Args:
-        logits: [vocabulary], of any precision.
-        yes_ids: tokens that are a yes (answer_ids).
-        no_ids: tokens that are a no.
-
-    Returns:
-        None where the vocabulary lacks either word, or the logits are no numbers.
+    None where the vocabulary lacks either word (answer_ids), or the logits are no numbers.
     """
     if not yes_ids or not no_ids:
         return None
@@ -88,11 +77,7 @@ def from_logits(
 
 
 def answer_ids(tokenizer: Any) -> tuple[list[int], list[int]]:
-    """All tokens of a vocabulary that are a yes, and all that are a no, in order.
-
-    Args:
-        tokenizer: of transformers; anything with get_vocab().
-    """
+    """All tokens of a vocabulary that are a yes, and all that are a no, in order."""
     ids: dict[str, list[int]] = {"yes": [], "no": []}
     for text, place in tokenizer.get_vocab().items():
         if (kind := kind_of(text)) is not None:

@@ -40,13 +40,9 @@ class InProcess(LearnerBackend):
     first token. Where the chat template takes no system role (it raises, or leaves it out), that
     text comes before the first user's, with an empty line between them.
 
-    Args:
-        spec: the learner.
-        device: cpu or cuda.
-        dtype: of the weights. auto is float32 on a CPU and bfloat16 on a GPU; 4bit is NF4 by
-            bitsandbytes, on a GPU only.
-        batch: questions at a time, by default 1 on a CPU and 8 on a GPU; halved for good where the
-            memory does not suffice. In float32 it changes no answer.
+    The dtype auto is float32 on a CPU and bfloat16 on a GPU; 4bit is NF4 by bitsandbytes, on a GPU
+    only. `batch` questions are asked at a time, by default 1 on a CPU and 8 on a GPU; halved for
+    good where the memory does not suffice. In float32 it changes no answer.
 
     Raises:
         CharthouseError: the weights are absent or of another family.

@@ -57,13 +57,7 @@ class LearnerSpec:
 
 
 def learner_specs(project: Path) -> dict[str, LearnerSpec]:
-    """Every multimodal learner, in the order of seeds/learners.csv.
-
-    Args:
-        project: The folder of dbt_project.yml.
-
-    Returns:
-        Specs by name.
+    """Specs of every multimodal learner by name, in the order of seeds/learners.csv.
 
     Raises:
         CharthouseError: The seed is missing, or a row is not valid; the message names the row.

@@ -38,15 +38,7 @@ LEAST_FAILURES = 8  # in a row, before the run is called off
 
 
 class Served(LearnerBackend):
-    """A learner by its name at a server.
-
-    Args:
-        spec: the learner.
-        family: its family.
-        service: who serves it.
-        model: what the server calls it.
-        with_log_probabilities: ask for them; a few servers refuse such questions.
-    """
+    """A learner by the name `model` at a server; a few refuse to be asked for log-probabilities."""
 
     def __init__(
         self,
