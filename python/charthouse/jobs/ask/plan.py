@@ -179,11 +179,7 @@ def _others(stays: Mapping[int, _Stay], seed: int) -> dict[int, Shown]:
 
 
 def _with_stats(stays: Mapping[int, _Stay]) -> dict[int, _Stay]:
-    """With size and time of change of each file: a picture that has come since is asked about anew.
-
-    Raises:
-        CharthouseError: there is not one of them.
-    """
+    """With size and time of change of each file: a picture that came since is asked about anew."""
     paths = [stay.shown.path for stay in stays.values() if stay.shown is not None]
     with ThreadPoolExecutor(16) as pool:  # the files may be on a slow share
         stats = dict(zip(paths, pool.map(stat_of, paths), strict=True))

@@ -69,12 +69,7 @@ class PromptBuilder:
         )
 
     def _picture(self, planned: PlannedQuestion) -> tuple[PIL.Image.Image | None, str | None]:
-        """What is shown, or why nothing is.
-
-        Raises:
-            CharthouseError: the file is not what it was when the question was planned, or does
-                not pass the check.
-        """
+        """What is shown, or why nothing is."""
         if planned.condition.picture == "none":
             return None, "withheld"
         if planned.shown is None:

@@ -79,11 +79,7 @@ def _questions(db: duckdb.DuckDBPyConnection, cohort: Cohort) -> dict[str, str]:
 def _tasks(
     cohort: Cohort, questions: Mapping[str, str], request: AskRequest, say: PrintLine
 ) -> Sequence[str]:
-    """Those asked for that have a question; a length of stay by another threshold has none.
-
-    Raises:
-        CharthouseError: a task is unknown, or none that is asked for has a question.
-    """
+    """Those asked for that have a question; a length of stay by another threshold has none."""
     for task in request.tasks:
         require_known("--task", task, cohort.tasks)
     asked = request.tasks or cohort.tasks
@@ -117,11 +113,6 @@ def _chosen(project: Path, request: AskRequest) -> list[LearnerSpec]:
 def _ask_learner(
     session: AskSession, spec: LearnerSpec, say: PrintLine, watch: ProgressBar
 ) -> None:
-    """Plans and asks; says what came of it.
-
-    Raises:
-        CharthouseError: it cannot be asked, or somebody else is asking it.
-    """
     request, cohort = session.request, session.cohort
     if request.dry_run and (absent := why_absent(spec, request)):
         say(f"  {spec.learner}: not ready, {absent}")
@@ -160,11 +151,7 @@ def _ask_learner(
 
 
 def _take(outbox: Outbox, learner: str) -> None:
-    """Opens it for this run alone: two would ask each question twice.
-
-    Raises:
-        CharthouseError: another run has it.
-    """
+    """Opens it for this run alone: two would ask each question twice."""
     for _ in range(20):  # a run of another learner may look into it, for a moment
         with suppress(LockHeldError):
             outbox.open()

@@ -121,7 +121,6 @@ def _block(
     task: str,
     stays: np.ndarray,
 ) -> Block | None:
-    """None where there are not all vectors any more."""
     try:
         return read_block(db, cohort, specs, encoder, task, stays)
     except CharthouseError:

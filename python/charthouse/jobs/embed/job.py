@@ -143,9 +143,6 @@ def _require_sound(
 
     Returns:
         The length of the vectors; `length`, that of the chunks before, where there is none.
-
-    Raises:
-        CharthouseError: the encoder does not do what its row in seeds/encoders.csv says.
     """
     answered = [*map(int, found.stay_ids), *(s.stay_id for s in found.skipped if s.item is None)]
     if sorted(answered) != sorted(chunk) or len(found.vectors) != len(found.stay_ids):
@@ -197,11 +194,7 @@ def _without_known(plan: EmbedPlan, found: Encoded) -> Encoded:
 
 @contextmanager
 def _transaction(plan: EmbedPlan, run: Run) -> Iterator[duckdb.DuckDBPyConnection]:
-    """That of the run, and never beside another run.
-
-    Raises:
-        CharthouseError: the marts were built again, or another run of the encoder has begun.
-    """
+    """That of the run, and never beside another run."""
     with run.transaction() as db:
         newest = store.newest_run(db, plan.target)
         if newest != plan.run_id:  # its settings may be others, and rows of both would mix

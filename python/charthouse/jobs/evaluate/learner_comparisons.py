@@ -188,7 +188,6 @@ def _mean_row(metric: str, counting: str, mean: Interval, bootstrap: Bootstrap) 
 def _named(
     question: str, learner: Learner, other: Learner | None = None, condition: str | None = None
 ) -> ResultRow:
-    """What is compared with what."""
     return {
         "question": question,
         "learner": learner.name,

@@ -212,7 +212,6 @@ class Task:
     def _arm_rows(
         self, run_id: str, found: ArmMetrics, test: Stays, bootstrap: Bootstrap
     ) -> dict[str, list[ResultRow]]:
-        """Rows of the tables of arms."""
         rows = arm_metrics.rows_by_table(found) | {
             "contributions": self._contribution_rows(found.scored, test, bootstrap),
             "curves": arm_metrics.curve_rows(found.scored, test, bootstrap),
@@ -223,7 +222,6 @@ class Task:
     def _learner_rows(
         self, run_id: str, learner: Learner, test: Stays, bootstrap: Bootstrap
     ) -> dict[str, list[ResultRow]]:
-        """Rows of the tables of learners, but for comparisons."""
         rows = {
             "learner_metrics": metric_rows(learner, test, bootstrap),
             "learner_fairness": fairness_rows(learner, test, bootstrap),

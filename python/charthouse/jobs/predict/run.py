@@ -206,9 +206,6 @@ class _Session:
 
         They are read again if embed has since made others: those that are scored are those that
         the run names.
-
-        Raises:
-            CharthouseError: they are no longer those of the sources.
         """
         wanted = sources.get(encoder, ())
         if encoder not in self.blocks or self.blocks[encoder].sources != wanted:

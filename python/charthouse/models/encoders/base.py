@@ -88,6 +88,25 @@ class Encoded:
     vectors: np.ndarray  # [n, dimension] float32
     skipped: Sequence[Skipped] = ()
 
+    @classmethod
+    def of(
+        cls,
+        stays: Sequence[Stay],
+        outcomes: Iterable[np.ndarray | str],
+        skipped: Sequence[Skipped] = (),
+    ) -> "Encoded":
+        """Of each stay its vector [dimension], or the reason why it has none; more are skipped."""
+        pairs = list(zip((stay.stay_id for stay in stays), outcomes, strict=True))
+        kept = [(stay_id, vector) for stay_id, vector in pairs if not isinstance(vector, str)]
+        without = [Skipped(stay_id, None, why) for stay_id, why in pairs if isinstance(why, str)]
+        return cls(
+            np.array([stay_id for stay_id, _ in kept], np.int64),
+            np.stack([vector for _, vector in kept]).astype(np.float32)
+            if kept
+            else np.empty((0, 0), np.float32),
+            [*skipped, *without],
+        )
+
 
 @dataclass(frozen=True)
 class Context:
@@ -242,28 +261,20 @@ class ItemEncoder(Encoder[tuple[Item, ...]]):
 
     def encode(self, stays: Sequence[Stay[tuple[Item, ...]]]) -> Encoded:
         """Encodes the items of all stays together, so that they can be batched by size."""
-        items = [item for stay in stays for item in stay.content]
-        outcomes = iter(zip(items, self.encode_items(items), strict=True))
-        kept: list[int] = []
-        vectors: list[np.ndarray] = []
+        items = [(stay.stay_id, item) for stay in stays for item in stay.content]
+        found: dict[int, list[np.ndarray]] = {stay.stay_id: [] for stay in stays}
         skipped: list[Skipped] = []
-        for stay in stays:
-            found: list[np.ndarray] = []
-            for item in stay.content:
-                _, outcome = next(outcomes)
-                if isinstance(outcome, str):
-                    skipped.append(Skipped(stay.stay_id, item.item, outcome))  # type: ignore[attr-defined]
-                else:
-                    found.append(outcome)
-            if found:
-                kept.append(stay.stay_id)
-                # in float64, where no order of summing is seen after rounding back
-                vectors.append(np.stack(found).mean(axis=0, dtype=np.float64).astype(np.float32))
+        outcomes = self.encode_items([item for _, item in items])
+        for (stay_id, item), outcome in zip(items, outcomes, strict=True):
+            if isinstance(outcome, str):
+                skipped.append(Skipped(stay_id, item.item, outcome))  # type: ignore[attr-defined]
             else:
-                skipped.append(Skipped(stay.stay_id, None, "none of its items could be encoded"))
-        return Encoded(np.array(kept, dtype=np.int64), stack(vectors), skipped)
-
-
-def stack(vectors: Sequence[np.ndarray]) -> np.ndarray:
-    """[n, dimension] float32 of n vectors; [0, 0] of none."""
-    return np.stack(vectors).astype(np.float32) if vectors else np.empty((0, 0), np.float32)
+                found[stay_id].append(outcome)
+        # in float64, where no order of summing is seen after rounding back
+        means = [
+            np.mean(vectors, axis=0, dtype=np.float64)
+            if vectors
+            else "none of its items could be encoded"
+            for vectors in found.values()
+        ]
+        return Encoded.of(stays, means, skipped)

@@ -127,11 +127,6 @@ def _released() -> Path | None:
 
 
 def _python() -> str:
-    """The python that has TensorFlow.
-
-    Raises:
-        CharthouseError: there is none, so that neither way is set up.
-    """
     python = os.environ.get("CHARTHOUSE_CXR_PYTHON")
     if not python:
         raise CharthouseError(
@@ -144,7 +139,6 @@ def _python() -> str:
 
 
 def _read_released(image: Image) -> np.ndarray | str:
-    """The released vector of an X-ray."""
     if image.path is None:
         return LEADS_OUT
     try:

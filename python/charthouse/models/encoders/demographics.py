@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from charthouse.core.errors import CharthouseError
-from charthouse.models.encoders.base import Encoded, FittedEncoder, NothingToFit, Stay, stack
+from charthouse.models.encoders.base import Encoded, FittedEncoder, NothingToFit, Stay
 
 Values = tuple[str | None, ...]
 
@@ -76,8 +76,7 @@ class Demographics(FittedEncoder[Values]):
 
     def encode(self, stays: Sequence[Stay[Values]]) -> Encoded:
         """Encodes each stay by itself."""
-        stay_ids = np.array([stay.stay_id for stay in stays], dtype=np.int64)
-        return Encoded(stay_ids, stack([self._vector(stay.content) for stay in stays]))
+        return Encoded.of(stays, [self._vector(stay.content) for stay in stays])
 
     def _vector(self, values: Values) -> np.ndarray:
         vector = np.zeros(len(self._places))

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from charthouse.models.encoders.base import Context, Encoded, Encoder, Stay, stack
+from charthouse.models.encoders.base import Context, Encoded, Encoder, Stay
 from charthouse.models.encoders.hourly_grid import gaps, require_whole
 
 
@@ -40,7 +40,4 @@ class FixedInterval(Encoder[np.ndarray]):
         """
         for stay in stays:
             require_whole(stay.content, self.context)
-        return Encoded(
-            np.array([stay.stay_id for stay in stays], dtype=np.int64),
-            stack([stay.content.ravel() for stay in stays]),
-        )
+        return Encoded.of(stays, [stay.content.ravel() for stay in stays])

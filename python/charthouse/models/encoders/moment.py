@@ -30,7 +30,7 @@ from charthouse.models.checkpoints import (
     read_config,
     read_tensors,
 )
-from charthouse.models.encoders.base import Context, Encoded, Encoder, Events, Stay, stack
+from charthouse.models.encoders.base import Context, Encoded, Encoder, Events, Stay
 from charthouse.models.encoders.charted_rows import charted_rows
 from charthouse.models.encoders.hourly_grid import gaps, require_whole
 from charthouse.models.encoders.precision import on_gpu
@@ -159,10 +159,7 @@ class Moment(Encoder[np.ndarray | Events]):
                 batch = alike[first : first + size].tolist()
                 found = self._embed(np.stack([scaled[place] for place in batch]))
                 vectors |= dict(zip(batch, found, strict=True))
-        return Encoded(
-            np.array([stay.stay_id for stay in stays], dtype=np.int64),
-            stack([vectors[place] for place in range(len(stays))]),
-        )
+        return Encoded.of(stays, [vectors[place] for place in range(len(stays))])
 
     def _series(self, content: np.ndarray | Events) -> np.ndarray:
         """Steps without gaps [variables, steps]."""

@@ -13,7 +13,6 @@ from charthouse.models.encoders.base import (
     Report,
     Skipped,
     Stay,
-    stack,
 )
 
 NO_WORDS = "the report has no words"
@@ -48,23 +47,15 @@ class ReportEncoder(ItemEncoder[Report]):
         texts = [
             [report.text for report in stay.content if has_words(report.text)] for stay in stays
         ]
-        outcomes = iter(self.encode_joined([of_stay for of_stay in texts if of_stay]))
+        found = iter(self.encode_joined([of_stay for of_stay in texts if of_stay]))
+        outcomes = [next(found) if of_stay else NONE_HAS_WORDS for of_stay in texts]
         skipped = [
             Skipped(stay.stay_id, report.item, NO_WORDS)
             for stay in stays
             for report in stay.content
             if not has_words(report.text)
         ]
-        kept: list[int] = []
-        vectors: list[np.ndarray] = []
-        for stay, of_stay in zip(stays, texts, strict=True):
-            outcome = next(outcomes) if of_stay else NONE_HAS_WORDS
-            if isinstance(outcome, str):
-                skipped.append(Skipped(stay.stay_id, None, outcome))
-            else:
-                kept.append(stay.stay_id)
-                vectors.append(outcome)
-        return Encoded(np.array(kept, dtype=np.int64), stack(vectors), skipped)
+        return Encoded.of(stays, outcomes, skipped)
 
 
 def has_words(text: str) -> bool:

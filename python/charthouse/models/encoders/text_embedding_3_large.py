@@ -124,7 +124,6 @@ class TextEmbedding3Large(ReportEncoder):
         return self._embed([joined(of_stay) for of_stay in texts])
 
     def _embed(self, texts: Sequence[str]) -> list[np.ndarray | str]:
-        """For each text its vector, or a reason."""
         begin = time.monotonic()
         chunks = [
             chunk
@@ -158,11 +157,7 @@ class TextEmbedding3Large(ReportEncoder):
         return [outcome for half in halves for outcome in self._vectors(half, halving=True)]
 
     def _probe(self) -> None:
-        """Else a wrong setting would be halved down, and blamed on each single report.
-
-        Raises:
-            CharthouseError: the service takes not even a harmless input.
-        """
+        """Else a wrong setting would be halved down, and blamed on each single report."""
         try:
             self._request([PROBE])
         except RefusedInput as refusal:

@@ -9,15 +9,7 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from charthouse.models.encoders.base import (
-    Encoded,
-    FittedEncoder,
-    NothingToFit,
-    Report,
-    Skipped,
-    Stay,
-    stack,
-)
+from charthouse.models.encoders.base import Encoded, FittedEncoder, NothingToFit, Report, Stay
 
 WORD = re.compile(r"[^\W\d_]{2,30}")  # letters: no number, no ___ of de-identification
 MIN_STAYS = 5  # a term of fewer train stays says nothing of others
@@ -101,20 +93,13 @@ class TfidfSvd(FittedEncoder[Reports]):
     def encode(self, stays: Sequence[Stay[Reports]]) -> Encoded:
         """Encodes each stay by itself: a sparse row times the components is summed term by term."""
         if not stays:
-            return Encoded(np.empty(0, np.int64), stack([]))
+            return Encoded.of((), ())
         counts = self._counter.transform(stay.content for stay in stays)
         scores = _weights(counts, self._idf) @ self._components
-        kept: list[int] = []
-        vectors: list[np.ndarray] = []
-        skipped: list[Skipped] = []
-        for stay, row in zip(stays, scores, strict=True):
-            if (length := np.sqrt(np.einsum("k,k->", row, row))) > 0:
-                kept.append(stay.stay_id)
-                vectors.append(row / length)
-            else:
-                reason = "its reports have no word that the train split knows"
-                skipped.append(Skipped(stay.stay_id, None, reason))
-        return Encoded(np.array(kept, dtype=np.int64), stack(vectors), skipped)
+        lengths = [np.sqrt(np.einsum("k,k->", row, row)) for row in scores]
+        reason = "its reports have no word that the train split knows"
+        rows = zip(scores, lengths, strict=True)
+        return Encoded.of(stays, [row / length if length > 0 else reason for row, length in rows])
 
 
 def _terms(reports: Reports) -> Iterator[str]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from charthouse.models.encoders.base import Encoded, FittedEncoder, NothingToFit, Stay, stack
+from charthouse.models.encoders.base import Encoded, FittedEncoder, NothingToFit, Stay
 
 STATISTICS = ("count", "mean", "sd", "min", "max", "first", "last")  # of each vital sign
 COUNT, SD = 0, 2  # places among them
@@ -44,10 +44,7 @@ class VitalsSummary(FittedEncoder[np.ndarray]):
 
     def encode(self, stays: Sequence[Stay[np.ndarray]]) -> Encoded:
         """Encodes each stay by itself."""
-        return Encoded(
-            np.array([stay.stay_id for stay in stays], dtype=np.int64),
-            stack([self._vector(stay.content) for stay in stays]),
-        )
+        return Encoded.of(stays, [self._vector(stay.content) for stay in stays])
 
     def _vector(self, statistics: np.ndarray) -> np.ndarray:
         known = _known(statistics)

@@ -72,11 +72,7 @@ def _logit_or_0(block: Block, scores: np.ndarray) -> np.ndarray:
 
 
 def _hear(block: Block, fitting: Fitting) -> tuple[np.ndarray, Component]:
-    """Scores of all stays by a model of one encoder alone, and the model.
-
-    Raises:
-        CharthouseError: too few of the stays have its vector to fit on.
-    """
+    """Scores of all stays by a model of one encoder alone, and the model."""
     columns = [Feature(block.modality, block.encoder, name) for name in block.names]
     rows = fitting.fitted_on & block.present
     if min(len(set(fitting.folds[rows & (fitting.y_true == label)])) for label in (0, 1)) < 2:

@@ -108,7 +108,6 @@ class Served(LearnerBackend):
         self.stop()
 
     def _answer(self, question: Question, keep: Keep, slots: threading.Semaphore) -> None:
-        """In one of the threads."""
         try:
             if not self._is_over.is_set() and (outcome := self._ask(question)) is not None:
                 keep(question, outcome)
@@ -215,11 +214,7 @@ def data_url(picture: PIL.Image.Image) -> str:
 
 
 def _said(answer: bytes) -> dict[str, Any]:
-    """What a chat completion says, as arguments of Reply.
-
-    Raises:
-        ValueError: anything is amiss; says what, without any of the answer.
-    """
+    """What a chat completion says, as arguments of Reply; its ValueError quotes none of it."""
     found = read_answer(ChatCompletion, answer)
     first = from_top([(each.token, each.logprob) for each in found.top or ()])
     # cleaned of what no file can hold
