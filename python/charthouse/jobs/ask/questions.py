@@ -1,7 +1,9 @@
 """From a planned question to what a learner gets: profile, picture, and what had to be left out."""
 
 import threading
+from bisect import bisect_left
 from dataclasses import dataclass, field
+from functools import cache, partial
 
 import PIL.Image
 
@@ -106,18 +108,14 @@ class PromptBuilder:
         None: it never fits.
         """
         most = self._backend.context_tokens - ANSWER_TOKENS
-        low, high = 0, droppable(told)
-        if (tokens := self._tokens(task, told, picture, low)) <= most:
-            return low, tokens
-        if (tokens := self._tokens(task, told, picture, high)) > most:
-            return None
-        while high - low > 1:
-            middle = (low + high) // 2
-            if (of_middle := self._tokens(task, told, picture, middle)) <= most:
-                high, tokens = middle, of_middle
-            else:
-                low = middle
-        return high, tokens
+        tokens = cache(partial(self._tokens, task, told, picture))
+
+        def fits(dropped: int) -> bool:
+            return tokens(dropped) <= most
+
+        numbers = range(droppable(told) + 1)
+        dropped = 0 if fits(0) else bisect_left(numbers, True, lo=1, key=fits)
+        return (dropped, tokens(dropped)) if dropped in numbers else None
 
     def _tokens(
         self, task: str, told: tuple[Section, ...], picture: PIL.Image.Image | None, dropped: int

@@ -5,10 +5,8 @@ Covers intervals, p-values, comparisons, curves, contributions and learners' met
 """
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import duckdb
 
@@ -34,17 +32,6 @@ STATISTICS = {
 """Columns with computed values. All others identify a row, and rows are paired by them."""
 
 
-@dataclass(frozen=True)
-class _Run:
-    """The current evaluation of a task."""
-
-    run_id: str
-    seed: int
-    fingerprint: str
-    code_version: str
-    settings: Mapping[str, Any]
-
-
 def recompute_evaluation(
     project: Path, warehouse: Path, cohort: Cohort, say: PrintLine, watch: ProgressBar
 ) -> Finding:
@@ -57,12 +44,14 @@ def recompute_evaluation(
             run = _current(db, name)
         if run is None:
             continue
+        run_id, seed, fingerprint, version, settings = run
+        noted = json.loads(settings)
         request = EvaluateRequest(
-            attributes=run.settings["attributes"],
-            compare=[(first, second) for first, second in run.settings["compare"]],
-            n_bootstrap=run.settings["n_bootstrap"],
-            min_group=run.settings["min_group"],
-            seed=run.seed,
+            attributes=noted["attributes"],
+            compare=[(first, second) for first, second in noted["compare"]],
+            n_bootstrap=noted["n_bootstrap"],
+            min_group=noted["min_group"],
+            seed=seed,
         )
         task = Task(project, warehouse, cohort, specs, name, request, say)
         try:
@@ -71,13 +60,13 @@ def recompute_evaluation(
             failed += 1
             details.append(f"{name}: {error}".rstrip("."))
             continue
-        if subject.fingerprint != run.fingerprint:
+        if subject.fingerprint != fingerprint:
             say(
                 f"{name}: other arms or answers than were evaluated. Run charthouse evaluate, then"
                 " audit again."
             )
             continue
-        replacements = task.compute(subject, run.run_id, watch).replacements
+        replacements = task.compute(subject, run_id, watch).replacements
         with open_warehouse(warehouse) as db:
             require_same_cohort(db, cohort)
             if _current(db, name) != run:
@@ -88,23 +77,22 @@ def recompute_evaluation(
         if wrong := sum(n for _, n, _ in of_task):
             failed += wrong
             details += [words for _, _, named in of_task for words in named][:NAMED]
-            if run.code_version != code_version():
+            if version != code_version():
                 say(
-                    f"{name} was evaluated by {run.code_version}, this is {code_version()}: what"
+                    f"{name} was evaluated by {version}, this is {code_version()}: what"
                     " differs below may be due to that. Run charthouse evaluate, then audit again."
                 )
     return Finding(CHECK, checked, failed, (), ", ".join(details) or None)
 
 
-def _current(db: duckdb.DuckDBPyConnection, task: str) -> _Run | None:
-    rows = db.execute(
+def _current(db: duckdb.DuckDBPyConnection, task: str) -> tuple[str, int, str, str, str] | None:
+    """The current evaluation: run_id, seed, fingerprint, code version and settings."""
+    rows: list = db.execute(
         "select run_id, seed, fingerprint, code_version, settings from results.current_runs"
         " where kind = 'evaluate' and task = ?",
         [task],
     ).fetchall()
-    for run_id, seed, fingerprint, version, settings in rows:
-        return _Run(run_id, seed, fingerprint, version, json.loads(settings))
-    return None
+    return rows[0] if rows else None
 
 
 def _compare(

@@ -5,6 +5,7 @@ are not kept; the check predictions_changed_since detects whether they were chan
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,7 +55,9 @@ def recompute_scores(db: duckdb.DuckDBPyConnection, project: Path, cohort: Cohor
             for each in arms:
                 for encoder in each.arm.reads:
                     if encoder not in blocks:
-                        blocks[encoder] = _block(db, cohort, specs, encoder, task, chunk)
+                        blocks[encoder] = None  # where there are not all vectors any more
+                        with suppress(CharthouseError):
+                            blocks[encoder] = read_block(db, cohort, specs, encoder, task, chunk)
                 n, wrong = _compare(db, each, [blocks[name] for name in each.arm.reads], chunk)
                 checked += n
                 problems += wrong
@@ -62,10 +65,7 @@ def recompute_scores(db: duckdb.DuckDBPyConnection, project: Path, cohort: Cohor
 
 
 def _kept(
-    db: duckdb.DuckDBPyConnection,
-    project: Path,
-    specs: Mapping[str, EncoderSpec],
-    task: str,
+    db: duckdb.DuckDBPyConnection, project: Path, specs: Mapping[str, EncoderSpec], task: str
 ) -> tuple[list[_Kept], list[str]]:
     """Arms whose scores can be computed again, and why others cannot that should."""
     runs = db.execute(
@@ -85,21 +85,15 @@ def _kept(
         if type(fusion).rescored is Fusion.rescored:  # it keeps no coefficients
             continue
         components = db.execute(
-            "select component from results.fits where run_id = ? and intercept is not null",
+            "select component, component in (select component from results.coefficients"
+            " where run_id = $1) from results.fits where run_id = $1 and intercept is not null",
             [run_id],
         ).fetchall()
         if not components:
             lost.append(f"{label}: no fit")
-        else:
-            models = {
-                part: read_linear(db, run_id, part)
-                for (part,) in components
-                if db.execute(
-                    "select 1 from results.coefficients where run_id = ? and component = ? limit 1",
-                    [run_id, part],
-                ).fetchall()
-            }
-            kept.append(_Kept(run_id, label, parse_arm(arm, specs), fusion, models))
+            continue
+        models = {part: read_linear(db, run_id, part) for part, has_any in components if has_any}
+        kept.append(_Kept(run_id, label, parse_arm(arm, specs), fusion, models))
     return kept, lost
 
 
@@ -111,20 +105,6 @@ def _held_out(db: duckdb.DuckDBPyConnection, run_ids: Sequence[str]) -> np.ndarr
         [list(run_ids)],
     ).fetchnumpy()
     return np.asarray(rows["stay_id"], np.int64)
-
-
-def _block(
-    db: duckdb.DuckDBPyConnection,
-    cohort: Cohort,
-    specs: Mapping[str, EncoderSpec],
-    encoder: str,
-    task: str,
-    stays: np.ndarray,
-) -> Block | None:
-    try:
-        return read_block(db, cohort, specs, encoder, task, stays)
-    except CharthouseError:
-        return None
 
 
 def _compare(

@@ -4,10 +4,9 @@ from collections import defaultdict
 
 import duckdb
 
-from charthouse.core.cohort import IS_CURRENT
 from charthouse.jobs.audit.findings import Finding, finding
-from charthouse.jobs.embed.store import vector_hash
-from charthouse.jobs.predict.vectors import ROWS_AT_ONCE, hash_of_all
+from charthouse.jobs.embed.store import Target, current_vectors, vector_hash
+from charthouse.jobs.predict.vectors import hash_of_all
 
 WRITTEN = "vectors_not_as_written"
 READ = "vectors_not_as_read"
@@ -30,17 +29,7 @@ def rehash_vectors(db: duckdb.DuckDBPyConnection) -> list[Finding]:
     hashes: dict[_Target, dict[int, str]] = defaultdict(dict)
     for encoder, task in targets:
         label = f"{encoder} {task}" if task else encoder
-        of_task, parameters = ("and task = ?", [task]) if task else ("", [])
-        rows = db.sql(
-            f'select stay_id, embedding, written_hash from embeddings."{encoder}"'
-            f" where {IS_CURRENT} {of_task}",
-            params=parameters,
-        ).to_arrow_reader(ROWS_AT_ONCE)
-        for batch in rows:
-            stays = batch.column("stay_id").to_pylist()
-            flat = batch.column("embedding").flatten().to_numpy()
-            vectors = flat.reshape(len(stays), -1)
-            written = batch.column("written_hash").to_pylist()
+        for stays, vectors, written in current_vectors(db, Target(encoder, task)):
             for stay, vector, then in zip(stays, vectors, written, strict=True):
                 hashes[encoder, task][stay] = now = vector_hash(vector)
                 checked += 1

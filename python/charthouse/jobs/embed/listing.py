@@ -1,6 +1,5 @@
 """`charthouse encoders`: every encoder of the seed and how far it has come."""
 
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import duckdb
@@ -18,33 +17,24 @@ from charthouse.models.encoders.registry import encoder_specs, why_not_ready
 EncoderState = tuple[str | None, str, int, int]  # task, state, encoded, skipped
 
 
-@dataclass(frozen=True)
-class Progress:
-    """What a warehouse holds; nothing where there is none yet."""
-
-    cohort: Cohort | None = None
-    rows: dict[str, list[EncoderState]] = field(default_factory=dict)  # by encoder
-    lengths: dict[str, int] = field(default_factory=dict)  # of the vectors in an encoder's table
-
-
 def encoder_table(project: Path, warehouse: Path) -> tuple[str, Table, list[str]]:
     """A heading; one row an encoder (and task): what it is, what is done; what is not ready, why.
 
     Raises:
         CharthouseError: the warehouse was not built to its end, or by an older clone.
     """
-    known = _progress(warehouse)
-    place = f"and their state in {warehouse}" if known.cohort else f"before {warehouse} is built"
+    cohort, known, lengths = _progress(warehouse) if warehouse.exists() else (None, {}, {})
+    place = f"and their state in {warehouse}" if cohort else f"before {warehouse} is built"
     table = Table(box=SIMPLE_HEAD, padding=0, pad_edge=False)
     for column in ("encoder", "modality", "length", "saw MIMIC", "state", "encoded", "skipped"):
         is_number = column in ("length", "encoded", "skipped")
         table.add_column(column, justify="right" if is_number else "left", no_wrap=True)
     lines = []
     for spec in encoder_specs(project).values():
-        context = context_of(known.cohort, spec) if known.cohort else Context(spec, {})
+        context = context_of(cohort, spec) if cohort else Context(spec, {})
         needs = why_not_ready(context)
-        length = known.lengths.get(spec.encoder) or spec.dimension
-        for task, state, encoded, skipped in known.rows.get(spec.encoder, [(None, "none", 0, 0)]):
+        length = lengths.get(spec.encoder) or spec.dimension
+        for task, state, encoded, skipped in known.get(spec.encoder, [(None, "none", 0, 0)]):
             table.add_row(
                 f"{spec.encoder} ({task})" if task else spec.encoder,
                 spec.modality.name,
@@ -59,10 +49,8 @@ def encoder_table(project: Path, warehouse: Path) -> tuple[str, Table, list[str]
     return f"Encoders, {place}", table, lines
 
 
-def _progress(warehouse: Path) -> Progress:
-    """Of each encoder, its rows of reports.encoders; and how long its vectors are."""
-    if not warehouse.exists():
-        return Progress()
+def _progress(warehouse: Path) -> tuple[Cohort, dict[str, list[EncoderState]], dict[str, int]]:
+    """The cohort; by encoder, its rows of reports.encoders, and the length of its vectors."""
     rows: dict[str, list[EncoderState]] = {}
     with open_warehouse(warehouse) as db:
         cohort = read_cohort(db)
@@ -78,4 +66,4 @@ def _progress(warehouse: Path) -> Progress:
         lengths = {name: length for name, (length, _) in embedding_tables(db).items()}
     for encoder, *row in found:
         rows.setdefault(encoder, []).append(tuple(row))
-    return Progress(cohort, rows, lengths)
+    return cohort, rows, lengths

@@ -6,8 +6,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import duckdb
-
 from charthouse.core.cohort import Cohort, require_same_cohort
 from charthouse.core.digest import digest
 from charthouse.core.errors import CharthouseError
@@ -24,6 +22,20 @@ from charthouse.net.openai_api import named_address
 from charthouse.net.outbox import Outbox
 
 STAYS_READ_AT_ONCE = 1024  # while fitting
+
+
+@dataclass(frozen=True)
+class EmbedRequest:
+    """What a user may ask of `charthouse embed`."""
+
+    encoders: Sequence[str] = ()  # none: every one that is ready
+    tasks: Sequence[str] = ()  # none: all, for encoders that are trained per task
+    limit: int | None = None
+    dry_run: bool = False
+    seed: int = 0
+    device: str = "auto"
+    precision: str = "float32"
+    chunk_stays: int | None = None
 
 
 @dataclass
@@ -127,11 +139,8 @@ def make_plan(
     warehouse: Path,
     cohort: Cohort,
     spec: EncoderSpec,
-    *,
     task: str | None,
-    seed: int,
-    device: str,
-    precision: str,
+    request: EmbedRequest,
 ) -> EmbedPlan:
     """Compares what an encoder has written with what it should have written.
 
@@ -145,9 +154,9 @@ def make_plan(
         cohort,
         spec,
         task=task,
-        seed=seed,
-        device=device,
-        precision=precision,
+        seed=request.seed,
+        device=request.device,
+        precision=request.precision,
         guard=Guard(cohort.data_kind, log=outbox.record),
     )
     if reason := unsuited(cls, context):
@@ -166,7 +175,9 @@ def make_plan(
     with open_warehouse(warehouse) as db:
         require_same_cohort(db, cohort)
         content = reader.hashes(db, encoder.context)
-        labels = _labels(db, task) if task else {}
+        labels = dict(
+            db.execute("select stay_id, label from marts.labels where task = ?", [task]).fetchall()
+        )
         done = answered(db, target)
         encoded = encoded_hashes(db, target)
         not_taken = refused(db, target)
@@ -238,9 +249,3 @@ def _fit_hash(
         if split in encoder.fits_on and stay_id in content
     ]
     return digest(encoder.version, encoder.settings(), _frame(encoder), fitted_on)
-
-
-def _labels(db: duckdb.DuckDBPyConnection, task: str) -> dict[int, int]:
-    return dict(
-        db.execute("select stay_id, label from marts.labels where task = ?", [task]).fetchall()
-    )

@@ -1,7 +1,7 @@
 """Several encoders in turn: which, on what device, and what is said about it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from charthouse.core.cohort import Cohort, read_cohort
@@ -10,7 +10,7 @@ from charthouse.core.errors import CharthouseError, require_known
 from charthouse.core.progress import PrintLine, ProgressBar
 from charthouse.core.warehouse import open_warehouse
 from charthouse.jobs.embed.job import Outcome, run_plan
-from charthouse.jobs.embed.plan import EmbedPlan, context_of, make_plan
+from charthouse.jobs.embed.plan import EmbedPlan, EmbedRequest, context_of, make_plan
 from charthouse.models.encoders.registry import (
     encoder_class,
     encoder_spec,
@@ -19,20 +19,6 @@ from charthouse.models.encoders.registry import (
 )
 from charthouse.models.encoders.spec import EncoderSpec
 from charthouse.net.outbox import recover
-
-
-@dataclass(frozen=True)
-class EmbedRequest:
-    """What a user may ask of `charthouse embed`."""
-
-    encoders: Sequence[str] = ()  # none: every one that is ready
-    tasks: Sequence[str] = ()  # none: all, for encoders that are trained per task
-    limit: int | None = None
-    dry_run: bool = False
-    seed: int = 0
-    device: str = "auto"
-    precision: str = "float32"
-    chunk_stays: int | None = None
 
 
 def embed(
@@ -79,15 +65,7 @@ def _embed_with(
         if request.dry_run and (refusal := _fetches(spec, cohort)):
             say(f"  {spec.encoder}: not ready, {refusal}")
             continue
-        plan = make_plan(
-            warehouse,
-            cohort,
-            spec,
-            task=task,
-            seed=request.seed,
-            device=request.device,
-            precision=request.precision,
-        )
+        plan = make_plan(warehouse, cohort, spec, task, request)
         used = plan.encoder.settings().get("precision", "float32")
         if request.encoders and used != request.precision:
             say(f"  {plan.target.label}: --precision is not for it; its vectors are {used}")

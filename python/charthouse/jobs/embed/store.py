@@ -2,7 +2,7 @@
 
 import hashlib
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,9 +10,12 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
+from charthouse.core.cohort import IS_CURRENT
 from charthouse.core.warehouse import insert_columns
 from charthouse.models.encoders.base import Encoded, Skipped
 from charthouse.net.retry import REFUSED
+
+ROWS_AT_ONCE = 4096
 
 ItemNames = frozenset[str | None]
 """Of a stay: its images or reports by name; None is the whole stay."""
@@ -78,6 +81,25 @@ def encoded_hashes(db: duckdb.DuckDBPyConnection, target: Target) -> dict[int, s
             [target.encoder, target.task],
         ).fetchall()
     )
+
+
+def current_vectors(
+    db: duckdb.DuckDBPyConnection, target: Target, first: int = 0, last: int = 2**31 - 1
+) -> Iterator[tuple[list[int], np.ndarray, list[str]]]:
+    """Stays of the present cohort, first to last, some at a time: ids, vectors and written hashes.
+
+    The vectors are [n, dimension] float32.
+    """
+    of_task, task = ("", []) if target.task is None else ("and task = ?", [target.task])
+    batches = db.sql(
+        f"select stay_id, embedding, written_hash from {target.table} where {IS_CURRENT} {of_task}"
+        " and stay_id between ? and ?",
+        params=[*task, first, last],
+    ).to_arrow_reader(ROWS_AT_ONCE)
+    for batch in batches:
+        stays = batch.column("stay_id").to_pylist()
+        vectors = batch.column("embedding").flatten().to_numpy().reshape(len(stays), -1)
+        yield stays, vectors, batch.column("written_hash").to_pylist()
 
 
 def newest_run(db: duckdb.DuckDBPyConnection, target: Target) -> str:

@@ -9,12 +9,11 @@ import numpy as np
 
 from charthouse.core.errors import CharthouseError
 from charthouse.jobs.evaluate.scored import ALL, Scored, Stays
-from charthouse.stats.bootstrap import BootstrapResult, Difference, Interval, bootstrap_metrics
+from charthouse.stats.bootstrap import BootstrapResult, bootstrap_metrics
 from charthouse.stats.curves import calibration_curve, precision_recall_curve, roc_curve
 from charthouse.stats.fairness import (
     FAIRNESS_MEASURES,
     GROUP_METRICS,
-    FairnessInterval,
     GroupBootstrapResult,
     bootstrap_groups,
 )
@@ -175,7 +174,7 @@ def metric_rows(found: ArmMetrics) -> Iterator[ResultRow]:
     """Rows of results.metrics."""
     for (split, population), resampled in found.by_population.items():
         for metric, interval in resampled.intervals().items():
-            yield interval_row(interval) | {
+            yield statistics_row(interval) | {
                 "split": split,
                 "population": population,
                 "metric": metric,
@@ -188,7 +187,7 @@ def subgroup_rows(found: ArmMetrics) -> Iterator[ResultRow]:
     for attribute, grouped in found.by_attribute.items():
         for subgroup, intervals in grouped.intervals().items():
             for metric, interval in intervals.items():
-                yield interval_row(interval) | {
+                yield statistics_row(interval) | {
                     "split": "test",
                     "population": ALL,
                     "attribute": attribute,
@@ -202,7 +201,7 @@ def fairness_rows(found: ArmMetrics) -> Iterator[ResultRow]:
     """Rows of results.fairness."""
     for attribute, grouped in found.by_attribute.items():
         for metric, interval in grouped.fairness().items():
-            yield fairness_row(interval) | {
+            yield statistics_row(interval) | {
                 "split": "test",
                 "population": ALL,
                 "attribute": attribute,
@@ -233,43 +232,15 @@ def curve_rows(scored: Scored, stays: Stays, bootstrap: Bootstrap) -> Iterator[R
             }
 
 
-def difference_row(found: Difference) -> ResultRow:
-    """Columns of results.comparisons that are statistics."""
-    own = {
-        "difference": number(found.difference),
-        "p_value": number(found.p_value),
-        "n_resamples": found.n_resamples,
-    }
-    return own | _interval_of(found)
-
-
-def interval_row(found: Interval) -> ResultRow:
-    """Columns of a metric that are statistics."""
-    return {"value": number(found.value)} | _interval_of(found)
-
-
-def _interval_of(found: Interval | Difference) -> ResultRow:
+def statistics_row(found: object) -> ResultRow:
+    """Columns of results that a dataclass of statistics has fields for, null where it is NaN."""
     return {
-        "ci_low": number(found.ci_low),
-        "ci_high": number(found.ci_high),
-        "n": found.n,
-        "n_positive": found.n_positive,
-        "n_undefined": found.n_undefined,
-        "reason": found.reason,
-    }
-
-
-def fairness_row(found: FairnessInterval) -> ResultRow:
-    """Columns of a measure over groups that are statistics."""
-    return {
-        "value": number(found.value),
-        "ci_low": number(found.ci_low),
-        "ci_high": number(found.ci_high),
-        "n_groups": found.n_groups,
-        "worst_group": found.worst_group,
-        "left_out": list(found.left_out),
-        "n_undefined": found.n_undefined,
-        "reason": found.reason,
+        name: number(value)
+        if isinstance(value, float)
+        else list(value)
+        if isinstance(value, tuple)
+        else value
+        for name, value in vars(found).items()
     }
 
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from charthouse.jobs.evaluate.arm_metrics import CUT, ArmMetrics, ResultRow, difference_row, number
+from charthouse.jobs.evaluate.arm_metrics import CUT, ArmMetrics, ResultRow, number, statistics_row
 from charthouse.jobs.evaluate.scored import ALL
 from charthouse.stats.fairness import FAIRNESS_MEASURES
 from charthouse.stats.metrics import METRICS
@@ -49,9 +49,8 @@ def difference_rows(
     for population in populations:
         one, another = (each.compared[population].first(n_resamples) for each in (arm, other))
         for metric, found in one.minus(another, UNTESTED).items():
-            yield {"population": population, "attribute": None, "metric": metric} | difference_row(
-                found
-            )
+            common = {"population": population, "attribute": None, "metric": metric}
+            yield common | statistics_row(found)
 
 
 def fairness_difference_rows(
@@ -61,9 +60,8 @@ def fairness_difference_rows(
     for attribute in attributes:
         one, another = (each.by_attribute[attribute] for each in (arm, other))
         for measure, found in one.fairness_minus(another, UNTESTED_MEASURES).items():
-            yield {"population": ALL, "attribute": attribute, "metric": measure} | difference_row(
-                found
-            )
+            common = {"population": ALL, "attribute": attribute, "metric": measure}
+            yield common | statistics_row(found)
 
 
 def corrected(rows: Sequence[ResultRow], family: Sequence[str]) -> Sequence[ResultRow]:

@@ -23,9 +23,8 @@ from charthouse.jobs.evaluate.arm_metrics import (
     ArmMetrics,
     Bootstrap,
     ResultRow,
-    difference_row,
-    interval_row,
     measured,
+    statistics_row,
 )
 from charthouse.jobs.evaluate.comparisons import NOT_SHOWN, corrected
 from charthouse.jobs.evaluate.learner_answers import Answers, Learner
@@ -173,12 +172,12 @@ def _differences(
     untested: Mapping[str, str] | None = None,
 ) -> Iterator[ResultRow]:
     for metric, found in ours.minus(theirs, untested).items():
-        yield {**common, "counting": counting, "metric": metric} | difference_row(found)
+        yield {**common, "counting": counting, "metric": metric} | statistics_row(found)
 
 
 def _mean_row(metric: str, counting: str, mean: Interval, bootstrap: Bootstrap) -> ResultRow:
     """A mean that cannot be below 0: an interval, but no p-value for its being 0."""
-    row = interval_row(mean)
+    row = statistics_row(mean)
     row["difference"] = row.pop("value")
     return {
         "counting": counting, "metric": metric, "p_value": None, "n_resamples": bootstrap.n, **row

@@ -25,9 +25,8 @@ from charthouse.jobs.evaluate.arm_metrics import (
     ACCURACY_AT,
     Bootstrap,
     ResultRow,
-    fairness_row,
-    interval_row,
     measured,
+    statistics_row,
 )
 from charthouse.jobs.evaluate.learner_answers import Answers, Learner
 from charthouse.jobs.evaluate.scored import Stays
@@ -72,7 +71,7 @@ def metric_rows(learner: Learner, stays: Stays, bootstrap: Bootstrap) -> Iterato
         }
         for counting, found in _of_all(answers, stays, bootstrap):
             for metric, interval in found.items():
-                yield common | interval_row(interval) | _called(counting, metric)
+                yield common | statistics_row(interval) | _called(counting, metric)
     for attribute, counting, grouped in _by_group(learner, stays, bootstrap):
         full = learner.conditions[FULL]
         failed = group_names(stays.groups[attribute][full.failed])
@@ -85,7 +84,7 @@ def metric_rows(learner: Learner, stays: Stays, bootstrap: Bootstrap) -> Iterato
                 "answers_hash": full.answers_hash,
             }
             for metric, interval in intervals.items():
-                yield common | interval_row(interval) | _called(counting, metric)
+                yield common | statistics_row(interval) | _called(counting, metric)
 
 
 def _counted(answers: Answers, y_true: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray]]:
@@ -122,7 +121,7 @@ def fairness_rows(learner: Learner, stays: Stays, bootstrap: Bootstrap) -> Itera
         if counting == ASKED:  # no decisions
             continue
         for metric, found in grouped.fairness().items():
-            yield fairness_row(found) | {
+            yield statistics_row(found) | {
                 "condition": FULL,
                 "attribute": attribute,
                 "counting": counting,

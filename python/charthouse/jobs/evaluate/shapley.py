@@ -12,7 +12,7 @@ from math import factorial
 import numpy as np
 
 from charthouse.jobs.ask.conditions import IMAGE, Condition, coalitions
-from charthouse.jobs.evaluate.arm_metrics import Bootstrap, ResultRow, interval_row
+from charthouse.jobs.evaluate.arm_metrics import Bootstrap, ResultRow, statistics_row
 from charthouse.jobs.evaluate.learner_answers import Learner
 from charthouse.jobs.evaluate.scored import Stays
 from charthouse.stats.ratios import ratio_intervals
@@ -68,4 +68,4 @@ def contribution_rows(
     }
     for metric, intervals in found.items():
         for player, interval in zip(players, intervals, strict=True):
-            yield interval_row(interval) | {"modality": player, "metric": metric}
+            yield statistics_row(interval) | {"modality": player, "metric": metric}

@@ -280,8 +280,7 @@ class Task:
         for population, rows in test.populations.items():
             common = {"split": "test", "population": population, "n": int(rows.sum())}
             for share in shares(absolute, rows, test.subject_ids, bootstrap.n, bootstrap.seed):
-                low, high = arm_metrics.number(share.ci_low), arm_metrics.number(share.ci_high)
-                yield common | vars(share) | {"ci_low": low, "ci_high": high}
+                yield common | arm_metrics.statistics_row(share)
 
     def _compare(
         self,

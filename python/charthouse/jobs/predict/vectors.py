@@ -9,12 +9,16 @@ import numpy as np
 from charthouse.core.cohort import IS_CURRENT, Cohort
 from charthouse.core.errors import CharthouseError
 from charthouse.jobs.embed.plan import context_of
-from charthouse.jobs.embed.store import Target, learned, vector_hash
+from charthouse.jobs.embed.store import (
+    Target,
+    current_vectors,
+    embedding_tables,
+    learned,
+    vector_hash,
+)
 from charthouse.models.encoders.registry import encoder_class
 from charthouse.models.encoders.spec import EncoderSpec
 from charthouse.models.fusions.block import PRESENCE, Block, Source
-
-ROWS_AT_ONCE = 4096
 
 
 def hash_of_all(hashes: Mapping[int, str]) -> str:
@@ -82,28 +86,17 @@ def read_block(
     spec = specs[encoder]
     sources = find_sources(db, cohort, encoder, task)
     own_task = sources[0].task
-    of_task, parameters = ("", []) if own_task is None else ("and task = ?", [own_task])
-    found = db.sql(
-        f'select stay_id, embedding from embeddings."{spec.encoder}" where {IS_CURRENT}'
-        f" {of_task} and stay_id between ? and ? order by stay_id",
-        params=[*parameters, int(stay_ids[0]), int(stay_ids[-1])],
-    ).to_arrow_reader(ROWS_AT_ONCE)
-    assert found is not None
-    dimension = found.schema.field("embedding").type.list_size
+    dimension, _ = embedding_tables(db)[spec.encoder]
     vectors = np.zeros((len(stay_ids), dimension), np.float32)
     present = np.zeros(len(stay_ids), bool)
     hashes: dict[int, str] = {}
-    for batch in found:
-        stays = batch.column("stay_id").to_numpy()
+    target = Target(spec.encoder, own_task)
+    for stays, rows, _ in current_vectors(db, target, int(stay_ids[0]), int(stay_ids[-1])):
         places = np.minimum(np.searchsorted(stay_ids, stays), len(stay_ids) - 1)
-        wanted = stay_ids[places] == stays
-        rows = batch.column("embedding").flatten().to_numpy().reshape(-1, dimension)
+        wanted = np.flatnonzero(stay_ids[places] == stays)
         vectors[places[wanted]] = rows[wanted]
         present[places[wanted]] = True
-        hashes |= {
-            int(stay): vector_hash(row)
-            for stay, row in zip(stays[wanted], rows[wanted], strict=True)
-        }
+        hashes |= {stays[place]: vector_hash(rows[place]) for place in wanted}
     return Block(
         modality=spec.modality.name,
         encoder=spec.encoder,

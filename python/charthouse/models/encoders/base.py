@@ -271,8 +271,8 @@ class ItemEncoder(Encoder[tuple[Item, ...]]):
             else:
                 found[stay_id].append(outcome)
         # in float64, where no order of summing is seen after rounding back
-        means = [
-            np.mean(vectors, axis=0, dtype=np.float64)
+        means: list[np.ndarray | str] = [
+            np.stack(vectors).mean(axis=0, dtype=np.float64)
             if vectors
             else "none of its items could be encoded"
             for vectors in found.values()
