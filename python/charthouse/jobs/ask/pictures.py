@@ -1,7 +1,7 @@
 """The picture that stands beside a question."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import PIL.Image
@@ -35,18 +35,18 @@ def hash_of(picture: PIL.Image.Image) -> str:
     return hashlib.md5(content, usedforsecurity=False).hexdigest()
 
 
-def swapped(pictures: Sequence[tuple[int, int, str]], seed: int) -> dict[int, str]:
-    """For each stay the X-ray of another patient of the same split.
+def swapped(subjects: Mapping[int, int], seed: int) -> dict[int, int]:
+    """For each stay that has a picture the stay of another patient, to take its picture from.
 
     The stays stand in a ring, in an order that depends on the seed and on their numbers alone; each
-    gets the picture of the next one that is another patient's. Takes (stay_id, subject_id,
-    dicom_id); gives stay_id to dicom_id, without the stays for which there is no other patient.
+    gets the next one that is another patient's. Takes stay_id to subject_id; gives stay_id to
+    stay_id, without the stays for which there is no other patient.
     """
-    ring = sorted(pictures, key=lambda each: seeded_order(each[0], seed))
+    ring = sorted(subjects, key=lambda stay_id: seeded_order(stay_id, seed))
     found = {}
-    for place, (stay_id, subject_id, _) in enumerate(ring):
+    for place, stay_id in enumerate(ring):
         others = (ring[(place + step) % len(ring)] for step in range(1, len(ring)))
-        other = next((dicom for _, subject, dicom in others if subject != subject_id), None)
+        other = next((each for each in others if subjects[each] != subjects[stay_id]), None)
         if other is not None:
             found[stay_id] = other
     return found

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import duckdb
@@ -72,10 +72,14 @@ def make_plan(session: AskSession, learner: str, fingerprint: str) -> Plan:
     task_hashes = {task: session.hash_of_words(task) for task in session.questions}
     with open_warehouse(session.warehouse) as db:
         require_same_cohort(db, cohort)
-        stays = _with_stats(_read_stays(db))
+        stays = _read_stays(db)
         labelled = {task: _labelled(db, task) for task in task_hashes}
         before = store.asked_before(db, learner, fingerprint)
-    others = _others(stays, request.seed)
+    subjects = {stay_id: stay.subject_id for stay_id, stay in stays.items() if stay.shown}
+    others = {
+        stay_id: stays[other].shown for stay_id, other in swapped(subjects, request.seed).items()
+    }
+    kinds_before = {kind for *_, kind in before.values()}
     drawn = sorted(stays, key=lambda stay_id: seeded_order(stay_id, request.seed))
     some = set(drawn[: request.stays])
     sample = set([stay_id for stay_id in drawn if stays[stay_id].is_complete][: request.shapley])
@@ -89,14 +93,17 @@ def make_plan(session: AskSession, learner: str, fingerprint: str) -> Plan:
                 sample if condition in of_a_sample else set()
             )
             is_asked = task in request.tasks and bool(chosen)
-            if not is_asked and (task, condition.name) not in before.kinds:
+            if not is_asked and (task, condition.name) not in kinds_before:
                 continue
             for stay_id, stay in stays.items():
-                if stay_id not in labelled[task]:
+                if stay_id not in labelled[task] or (condition.needs_picture and not stay.shown):
                     continue
-                if not _can_be_asked(condition, stay, others.get(stay_id)):
-                    continue
-                shown = _shown(condition, stay, others.get(stay_id))
+                # a blank rests on the stay's own, for its size
+                shown = None if condition.picture == "none" else stay.shown
+                if condition.picture == "other":
+                    if stay_id not in others:  # there is no other patient
+                        continue
+                    shown = others[stay_id]
                 question_hash = digest(
                     fingerprint, task, task_hashes[task], stay_id, condition.name,
                     condition.sections, condition.picture, stay.profile_hash,
@@ -105,7 +112,7 @@ def make_plan(session: AskSession, learner: str, fingerprint: str) -> Plan:
                 current[question_hash] = reads[task]
                 if not is_asked or stay_id not in chosen:
                     continue
-                status, attempts = before.questions.get(question_hash, ("", 0))
+                status, attempts, _ = before.get(question_hash, ("", 0, ()))
                 if status == "answered":
                     answered += 1
                 else:
@@ -128,21 +135,11 @@ def what_is_read(cohort: Cohort, *tasks: str) -> list[str]:
     )
 
 
-def _can_be_asked(condition: Condition, stay: _Stay, other: Shown | None) -> bool:
-    if condition.picture == "other" and other is None:  # there is no other patient
-        return False
-    return stay.shown is not None or not condition.needs_picture
-
-
-def _shown(condition: Condition, stay: _Stay, other: Shown | None) -> Shown | None:
-    """The file that a question rests on; a blank rests on the stay's own, for its size."""
-    if condition.picture == "none":
-        return None
-    return other if condition.picture == "other" else stay.shown
-
-
 def _read_stays(db: duckdb.DuckDBPyConnection) -> dict[int, _Stay]:
-    """Of the test split, in order of stay_id."""
+    """Of the test split, in order of stay_id, with size and time of change of each file.
+
+    So a picture that has come since is asked about anew.
+    """
     rows = db.execute(
         "select cohort.stay_id, cohort.subject_id, md5(profiles.profile),"
         " cohort.is_complete, profiles.latest_dicom_id, images.path"
@@ -152,9 +149,17 @@ def _read_stays(db: duckdb.DuckDBPyConnection) -> dict[int, _Stay]:
         " where cohort.split = ? order by cohort.stay_id",
         [SPLIT],
     ).fetchall()
-    place = files_below(ROOT) if any(row[5] for row in rows) else Path
+    named = [row[5] for row in rows if row[5]]
+    paths = list(map(files_below(ROOT), named)) if named else []
+    with ThreadPoolExecutor(16) as pool:  # the files may be on a slow share
+        stats = dict(zip(named, zip(paths, pool.map(stat_of, paths), strict=True), strict=True))
+    if named and not any(stat for _, stat in stats.values()):
+        # else every question would go out without its picture
+        raise CharthouseError(
+            f"None of the {len(named)} X-rays is there. Mount the disk, or correct {ROOT}."
+        )
     return {
-        stay_id: _Stay(subject_id, hashed, complete, Shown(dicom, place(path)) if path else None)
+        stay_id: _Stay(subject_id, hashed, complete, Shown(dicom, *stats[path]) if path else None)
         for stay_id, subject_id, hashed, complete, dicom, path in rows
     }
 
@@ -164,32 +169,3 @@ def _labelled(db: duckdb.DuckDBPyConnection, task: str) -> set[int]:
         "select stay_id from marts.labels where task = ? and label is not null", [task]
     ).fetchall()
     return {row[0] for row in rows}
-
-
-def _others(stays: Mapping[int, _Stay], seed: int) -> dict[int, Shown]:
-    pictures = {
-        stay.shown.dicom_id: stay.shown for stay in stays.values() if stay.shown is not None
-    }
-    ring = [
-        (stay_id, stay.subject_id, stay.shown.dicom_id)
-        for stay_id, stay in stays.items()
-        if stay.shown is not None
-    ]
-    return {stay_id: pictures[dicom] for stay_id, dicom in swapped(ring, seed).items()}
-
-
-def _with_stats(stays: Mapping[int, _Stay]) -> dict[int, _Stay]:
-    """With size and time of change of each file: a picture that came since is asked about anew."""
-    paths = [stay.shown.path for stay in stays.values() if stay.shown is not None]
-    with ThreadPoolExecutor(16) as pool:  # the files may be on a slow share
-        stats = dict(zip(paths, pool.map(stat_of, paths), strict=True))
-    if paths and not any(stats.values()):  # else every question would go out without its picture
-        raise CharthouseError(
-            f"None of the {len(paths)} X-rays is there. Mount the disk, or correct {ROOT}."
-        )
-    return {
-        stay_id: replace(stay, shown=replace(stay.shown, stat=stats[stay.shown.path]))
-        if stay.shown is not None
-        else stay
-        for stay_id, stay in stays.items()
-    }

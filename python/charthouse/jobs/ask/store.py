@@ -1,7 +1,6 @@
 """results.answers: every statement that reads or changes it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import duckdb
@@ -52,24 +51,16 @@ WRITERS: Mapping[str, Writer] = {**SENDS, "answer": keep_answers}
 """What the outbox of `charthouse ask` holds."""
 
 
-@dataclass(frozen=True)
-class Before:
-    """What was asked under some settings, whatever the cohort."""
-
-    questions: Mapping[str, tuple[str, int]]  # question_hash to its status and the attempts so far
-    kinds: frozenset[tuple[str, str]]  # tasks and conditions
-
-
-def asked_before(db: duckdb.DuckDBPyConnection, learner: str, fingerprint: str) -> Before:
-    """Reads it."""
+def asked_before(
+    db: duckdb.DuckDBPyConnection, learner: str, fingerprint: str
+) -> dict[str, tuple[str, int, tuple[str, str]]]:
+    """Whatever the cohort: question_hash to status, attempts so far, and (task, condition)."""
     rows = db.execute(
-        "select question_hash, status, attempt, task, condition from results.answers"
+        "select question_hash, status, attempt, (task, condition) from results.answers"
         " where learner = ? and fingerprint = ?",
         [learner, fingerprint],
     ).fetchall()
-    return Before(
-        {row[0]: (row[1], row[2]) for row in rows}, frozenset((row[3], row[4]) for row in rows)
-    )
+    return {row[0]: row[1:] for row in rows}
 
 
 def mark_current(

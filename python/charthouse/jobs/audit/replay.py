@@ -202,7 +202,11 @@ def _differing(
         for column in ("nth", *map(_quoted, table.exact))
     )
     is_pair = "stored.nth is not null and replayed.nth is not null"
-    altered = {column: f"({is_pair} and not {_close(_quoted(column))})" for column in table.numbers}
+    altered = {
+        column: f"({is_pair} and not"
+        f" {sql_is_close(f'stored.{_quoted(column)}', f'replayed.{_quoted(column)}')})"
+        for column in table.numbers
+    }
     stay = "coalesce(stored.stay_id, replayed.stay_id)" if table.of_stays else "null::integer"
     db.execute(
         f"create or replace temp table differing as select {stay} as stay_id,"
@@ -254,14 +258,12 @@ def _differing_columns(db: duckdb.DuckDBPyConnection, table: _Table) -> list[str
     even = "select stay_id from differing where extra = missing"
     of_even = f"stay_id in ({even})" if table.of_stays else f"exists ({even})"
     stay = "stay_id" if table.of_stays else "null::integer"
+    exact = [column for column in table.exact if column != "stay_id"]
+    sums = "".join(f", sum(hash({c})::hugeint) as {c}" for c in map(_quoted, exact))
     hashes = [
-        f"select {stay} as of_stay"
-        + "".join(f", sum(hash({column})::hugeint) as {column}" for column in columns)
-        + f" from {database}.{table.name} where {of_even} group by 1"
-        for columns in [[_quoted(column) for column in table.exact if column != "stay_id"]]
+        f"select {stay} as of_stay{sums} from {database}.{table.name} where {of_even} group by 1"
         for database in ("source", _SCRATCH)
     ]
-    exact = [column for column in table.exact if column != "stay_id"]
     wanted = [f"bool_or(stored.{_quoted(c)} is distinct from replayed.{_quoted(c)})" for c in exact]
     (of_exact,) = db.execute(
         f"select {', '.join(wanted)} from ({hashes[0]}) as stored full join ({hashes[1]})"
@@ -269,13 +271,8 @@ def _differing_columns(db: duckdb.DuckDBPyConnection, table: _Table) -> list[str
     ).fetchall()
     any_stay = ", ".join(f"bool_or({_quoted(c)})" for c in table.numbers) or "null"
     of_numbers = db.execute(f"select {any_stay} from differing limit 1").fetchall()[0]
-    return [
-        column
-        for column, differs in (
-            *zip(exact, of_exact, strict=True), *zip(table.numbers, of_numbers, strict=False)
-        )
-        if differs is True
-    ]  # fmt: skip
+    found = zip((*exact, *table.numbers), (*of_exact, *of_numbers), strict=False)
+    return [column for column, differs in found if differs is True]
 
 
 def _suspect(table: _Table) -> str:
@@ -287,10 +284,6 @@ def _nth(table: _Table) -> str:
     exact = ", ".join(map(_quoted, table.exact))
     order = f"order by {', '.join(map(_quoted, table.numbers))}" if table.numbers else ""
     return f"row_number() over (partition by {exact} {order})"
-
-
-def _close(column: str) -> str:
-    return sql_is_close(f"stored.{column}", f"replayed.{column}")
 
 
 def _quoted(column: str) -> str:
