@@ -52,7 +52,7 @@ def recompute_metrics(db: duckdb.DuckDBPyConnection, project: Path, cohort: Coho
         attributes = sorted({name for of, _ in evaluated.values() for name in of})
         stays = {split: read_stays(db, task, split, attributes) for split in SPLITS}
         try:
-            arms = read_scored(db, cohort, task, stays, specs)
+            arms = read_scored(db, task, stays, specs)
         except CharthouseError:  # audit_predictions_of_another_cohort and _outcome say which
             problems.append((None, f"{task}: predictions that are not of the stays"))
             continue

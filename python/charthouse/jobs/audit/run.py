@@ -37,7 +37,7 @@ def audit(project: Path, warehouse: Path, say: PrintLine, full: ProgressBar | No
 
 
 def recompute(
-    project: Path, warehouse: Path, cohort: Cohort, say: PrintLine, full: ProgressBar | None = None
+    project: Path, warehouse: Path, cohort: Cohort, say: PrintLine, full: ProgressBar | None
 ) -> None:
     """Runs the checks that need Python, as for audit, and keeps their findings.
 

@@ -30,6 +30,9 @@ class Reader(ABC):
     hashed: ClassVar[str] = ""
     """Columns that a stay's hash is of."""
 
+    selected: ClassVar[str] = ""
+    """Columns or aggregates that make one row of a stay."""
+
     def hashes(self, db: duckdb.DuckDBPyConnection, context: Context) -> dict[int, str]:
         """A hash of the content of each stay of the cohort that has any."""
         return _hashes_of_rows(db, self.hashed, _rows(context))
@@ -52,9 +55,8 @@ class Reader(ABC):
     def _table(self, context: Context) -> str:
         return _rows(context)
 
-    @abstractmethod
     def _selected(self, context: Context) -> str:
-        """Columns or aggregates that make one row of a stay."""
+        return self.selected
 
     @abstractmethod
     def _content(self, context: Context) -> Callable[..., Any]:
@@ -78,6 +80,8 @@ class Tabular(Reader):
 class Grid(Reader):
     """float32 [channels, bins]: the imputed grid of stays with at least one measurement."""
 
+    selected = "list(cast(value as float) order by variable, hour)"
+
     def hashes(self, db: duckdb.DuckDBPyConnection, context: Context) -> dict[int, str]:
         """See Reader.hashes."""
         return _hashes_of_rows(
@@ -91,9 +95,6 @@ class Grid(Reader):
     def _table(self, context: Context) -> str:
         return f"marts.{context.spec.modality.grid}"
 
-    def _selected(self, context: Context) -> str:
-        return "list(cast(value as float) order by variable, hour)"
-
     def _content(self, context: Context) -> Callable[..., np.ndarray]:
         shape = (len(context.channels), context.bins)
         return lambda values: np.array(values, np.float32).reshape(shape)
@@ -103,10 +104,10 @@ class Charted(Reader):
     """Events: a time series as charted."""
 
     hashed = "variable, hours, value"
-
-    def _selected(self, context: Context) -> str:
-        order = "order by hours, variable, value"
-        return f"list(hours {order}), list(variable {order}), list(value {order})"
+    selected = ", ".join(
+        f"list({column} order by hours, variable, value)"
+        for column in ("hours", "variable", "value")
+    )
 
     def _content(self, context: Context) -> Callable[..., Events]:
         places = {name: place for place, name in enumerate(context.channels)}
@@ -121,18 +122,16 @@ class Summary(Reader):
     """float32 [channels x 7]: count, mean, sd, min, max, first, last; NaN where not measured."""
 
     hashed = Charted.hashed
+    selected = (
+        "list((variable, [len(v), list_avg(v), list_stddev_samp(v), list_min(v), list_max(v),"
+        " v[1], v[-1]]))"
+    )
 
     def _table(self, context: Context) -> str:
         # of ordered lists: a plain avg() adds in the order of threads
         return (
             "(select stay_id, variable, list(value order by hours, value) as v"
             f" from {_rows(context)} group by all)"
-        )
-
-    def _selected(self, context: Context) -> str:
-        return (
-            "list((variable, [len(v), list_avg(v), list_stddev_samp(v), list_min(v), list_max(v),"
-            " v[1], v[-1]]))"
         )
 
     def _content(self, context: Context) -> Callable[..., np.ndarray]:
@@ -149,21 +148,17 @@ class Texts(Reader):
     """tuple[Report, ...], in order of time."""
 
     hashed = "note_id, hours, text"
-
-    def _selected(self, context: Context) -> str:
-        return (
-            "list(struct_pack(note_id := note_id, hours := hours, text := text)"
-            " order by hours, note_id)"
-        )
+    selected = "list((note_id, hours, text) order by hours, note_id)"
 
     def _content(self, context: Context) -> Callable[..., tuple[Report, ...]]:
-        return lambda reports: tuple(Report(**report) for report in reports)
+        return lambda reports: tuple(Report(*report) for report in reports)
 
 
 class Images(Reader):
     """tuple[Image, ...], in order of time."""
 
     root: ClassVar[str] = ROOT
+    selected = "list((dicom_id, path) order by hours, dicom_id)"
 
     def hashes(self, db: duckdb.DuckDBPyConnection, context: Context) -> dict[int, str]:
         """Of names, sizes and times of last change: reading every picture would take hours."""
@@ -190,9 +185,6 @@ class Images(Reader):
             row[0]: hashlib.md5(repr(stat).encode(), usedforsecurity=False).hexdigest()
             for row, stat in zip(found, stats, strict=True)
         }
-
-    def _selected(self, context: Context) -> str:
-        return "list((dicom_id, path) order by hours, dicom_id)"
 
     def _content(self, context: Context) -> Callable[..., tuple[Image, ...]]:
         place = self._places()

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import duckdb
 import numpy as np
 
-from charthouse.core.cohort import Cohort
 from charthouse.jobs.evaluate.scored import Stays
 
 DECISIONS = {"yes": 1.0, "no": 0.0}
@@ -50,9 +49,7 @@ class Learner:
     conditions: Mapping[str, Answers]  # name of the condition to its answers
 
 
-def read_learners(
-    db: duckdb.DuckDBPyConnection, cohort: Cohort, task: str, stays: Stays
-) -> list[Learner]:
+def read_learners(db: duckdb.DuckDBPyConnection, task: str, stays: Stays) -> list[Learner]:
     """Every learner that was asked about these stays, in order of name.
 
     Answers about other stays are left out; `charthouse audit` finds them.

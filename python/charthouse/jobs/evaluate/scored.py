@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import duckdb
 import numpy as np
 
-from charthouse.core.cohort import Cohort
 from charthouse.core.errors import CharthouseError
 from charthouse.jobs.predict.arms import Arm, parse_arm
 from charthouse.models.encoders.spec import EncoderSpec
@@ -82,7 +81,6 @@ def read_stays(
 
 def read_scored(
     db: duckdb.DuckDBPyConnection,
-    cohort: Cohort,
     task: str,
     stays: Mapping[str, Stays],
     encoders: Mapping[str, EncoderSpec],

@@ -116,8 +116,8 @@ class Task:
             stays = {
                 split: read_stays(db, self.task, split, self.request.attributes) for split in SPLITS
             }
-            scored = read_scored(db, self.cohort, self.task, stays, self.specs)
-            learners = read_learners(db, self.cohort, self.task, stays["test"])
+            scored = read_scored(db, self.task, stays, self.specs)
+            learners = read_learners(db, self.task, stays["test"])
         asked = self._questions(scored) if scored or learners else []
         return TaskInputs(stays, scored, learners, asked)
 
