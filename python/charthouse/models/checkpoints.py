@@ -70,11 +70,7 @@ def quiet(transformers: ModuleType) -> Iterator[None]:
 
 
 def checkpoint_of(folder: Path) -> Path:
-    """The file with the weights in a folder that may hold several forms of the same ones.
-
-    Raises:
-        CharthouseError: there is none.
-    """
+    """The weights in a folder that may hold several forms of them; CharthouseError if none."""
     for pattern in CHECKPOINTS:
         if found := sorted(folder.glob(pattern)):
             return found[0]
@@ -152,11 +148,7 @@ def require_fit(
     unexpected: Iterable[str] = (),
     misshapen: Iterable[str] = (),
 ) -> None:
-    """Stops at a checkpoint (or folder) whose tensors are not those of the model.
-
-    Raises:
-        CharthouseError: one is missing, has no place in the model, or is of another shape.
-    """
+    """Stops, by a CharthouseError, at a checkpoint whose tensors are not those of the model."""
     faults = {
         "lacks": sorted(missing),
         "has no use for": sorted(unexpected),

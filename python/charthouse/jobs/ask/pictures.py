@@ -14,11 +14,7 @@ BLANK_GRAY = 128  # of 255: the middle; black would look like an X-ray that fail
 def at_size_of(
     path: Path | None, size_of: Callable[[int, int], tuple[int, int]]
 ) -> PIL.Image.Image:
-    """The X-ray in 8-bit gray at the size at which a learner sees it.
-
-    Raises:
-        charthouse.data.xray_files.Unreadable: the file holds no X-ray.
-    """
+    """The X-ray in 8-bit gray at the size at which a learner sees it; Unreadable if it is none."""
     picture = read_grayscale(path)
     size = size_of(*picture.size)
     return picture if size == picture.size else picture.resize(size, PIL.Image.Resampling.BICUBIC)

@@ -39,11 +39,7 @@ def audit(project: Path, warehouse: Path, say: PrintLine, full: ProgressBar | No
 def recompute(
     project: Path, warehouse: Path, cohort: Cohort, say: PrintLine, full: ProgressBar | None
 ) -> None:
-    """Runs the checks that need Python, as for audit, and keeps their findings.
-
-    Raises:
-        CharthouseError: As for audit.
-    """
+    """Runs the checks that need Python, and keeps their findings; arguments and errors of audit."""
     with Run(warehouse=warehouse, cohort=cohort, kind="audit", name="audit") as run:
         with scratch_folder(warehouse) as folder:
             made = replay(project, warehouse, cohort, folder, say)

@@ -76,11 +76,7 @@ def read_block(
     task: str,
     stay_ids: np.ndarray,
 ) -> Block:
-    """The vectors of an encoder, or of PRESENCE, of stay_ids [n] in ascending order.
-
-    Raises:
-        CharthouseError: as find_sources.
-    """
+    """Vectors of an encoder, or of PRESENCE, of ascending stay_ids [n]; errors of find_sources."""
     if encoder == PRESENCE:
         return _read_presence(db, stay_ids)
     spec = specs[encoder]

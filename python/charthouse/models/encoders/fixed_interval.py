@@ -33,11 +33,7 @@ class FixedInterval(Encoder[np.ndarray]):
         return [f"{name} @ {hour}" for name in self.context.channels for hour in hours]
 
     def encode(self, stays: Sequence[Stay[np.ndarray]]) -> Encoded:
-        """Encodes each stay by itself.
-
-        Raises:
-            CharthouseError: the grid has gaps.
-        """
+        """Encodes each stay by itself; a grid with gaps is a CharthouseError."""
         for stay in stays:
             require_whole(stay.content, self.context)
         return Encoded.of(stays, [stay.content.ravel() for stay in stays])

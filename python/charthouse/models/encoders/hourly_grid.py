@@ -12,11 +12,7 @@ def gaps(context: Context) -> str | None:
 
 
 def require_whole(grids: np.ndarray, context: Context) -> None:
-    """Stops at an empty cell: no network and no regression takes one.
-
-    Raises:
-        CharthouseError: there is one.
-    """
+    """Stops, by a CharthouseError, at an empty cell: no network and no regression takes one."""
     if not np.isfinite(grids).all():
         raise CharthouseError(_refusal(context))
 

@@ -56,11 +56,7 @@ def read_examples(path: Path) -> Iterator[dict[str, Feature]]:
 
 
 def split_records(data: bytes) -> Iterator[bytes]:
-    """The records of a file's bytes, their checksums compared.
-
-    Raises:
-        DamagedRecord: cut short, or a checksum does not agree.
-    """
+    """The records of a file's bytes; a DamagedRecord is cut short or fails its checksum."""
     at = 0
     while at < len(data):
         if len(data) - at < _HEADER.size:
@@ -84,11 +80,7 @@ def _masked_crc32c(data: bytes) -> int:
 
 
 def parse_example(message: bytes) -> dict[str, Feature]:
-    """The features of a serialized tf.train.Example, by name; [] is one without a list.
-
-    Raises:
-        DamagedRecord: it is not one.
-    """
+    """Features of a serialized tf.train.Example by name, [] without a list; or DamagedRecord."""
     try:
         example = _example_class().FromString(message)
     except DecodeError:

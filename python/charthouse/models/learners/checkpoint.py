@@ -59,11 +59,7 @@ def require_family(folder: Path, model_types: Sequence[str], learner: str) -> No
 
 
 def require_4bit(device: str) -> None:
-    """Stops where weights cannot be held in 4 bits.
-
-    Raises:
-        CharthouseError: a package is missing, or the device is no GPU.
-    """
+    """Stops, by a CharthouseError, where weights cannot be held in 4 bits."""
     if device != "cuda":
         raise CharthouseError("--dtype 4bit needs a GPU: use --device cuda, or --dtype bfloat16.")
     absent = [name for name in ("bitsandbytes", "accelerate") if not importlib.util.find_spec(name)]
