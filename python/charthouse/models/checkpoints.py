@@ -15,6 +15,7 @@ import torch
 from torch.library import Library
 
 from charthouse.core.errors import CharthouseError
+from charthouse.models.weights import damage_told
 
 CHECKPOINTS = ("model.safetensors", "*.safetensors", "pytorch_model.bin", "*.pth", "*.bin")
 _declared: list[Library] = []  # a schema lives no longer than its Library
@@ -98,16 +99,12 @@ def read_tensors(path: Path) -> dict[str, torch.Tensor]:
     Raises:
         CharthouseError: it is damaged, or holds something else than tensors.
     """
-    try:
+    with damage_told(f"{path} cannot be read as weights"):
         if path.suffix == ".safetensors":
             from safetensors.torch import load_file
 
             return load_file(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # each format has its own zoo of them
-        raise CharthouseError(
-            f"{path} cannot be read as weights ({type(error).__name__}): fetch it again."
-        ) from error
     for wrapping in ("model", "state_dict"):  # as training scripts save them
         if isinstance(content, dict) and isinstance(content.get(wrapping), dict):
             content = content[wrapping]

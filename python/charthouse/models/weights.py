@@ -4,7 +4,8 @@ import fnmatch
 import hashlib
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -68,7 +69,7 @@ def find_weights(spec: Published, patterns: Sequence[str]) -> Path:
     # each retry without a network would be a line of its own; the one below says it all
     logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
     revision = spec.revision or None
-    try:
+    with damage_told(f"{absent} and could not be fetched", f". Fetch them: {mend}"):
         names = list_repo_files(spec.hub_id, revision=revision)
         if missing := _missing(names, patterns):
             raise CharthouseError(
@@ -77,12 +78,17 @@ def find_weights(spec: Published, patterns: Sequence[str]) -> Path:
             )
         wanted = [name for pattern in patterns for name in _matches(names, pattern)]
         return Path(snapshot_download(spec.hub_id, revision=revision, allow_patterns=wanted))
+
+
+@contextmanager
+def damage_told(what: str, mend: str = ": fetch it again.") -> Iterator[None]:
+    """Any exception becomes a line: damaged files raise all sorts, each library its own."""
+    try:
+        yield
     except CharthouseError:
         raise
-    except Exception as error:  # of the hub, of its HTTP library, of the disk
-        raise CharthouseError(
-            f"{absent} and could not be fetched ({type(error).__name__}). Fetch them: {mend}"
-        ) from None
+    except Exception as error:
+        raise CharthouseError(f"{what} ({type(error).__name__}){mend}") from None
 
 
 def published_revision(spec: Published, patterns: Sequence[str]) -> str | None:

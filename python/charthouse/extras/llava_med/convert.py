@@ -29,6 +29,7 @@ from charthouse.models.checkpoints import (
     read_tensors,
 )
 from charthouse.models.learners.checkpoint import LLAVA_MED
+from charthouse.models.weights import damage_told
 
 IMAGE = "<image>"
 HEAD = 64  # numbers of an attention head, in every CLIP that OpenAI published
@@ -162,28 +163,21 @@ def _tokenizer(source: Path) -> Any:
     """That of the source, with a token for the picture and one to pad with."""
     transformers = import_transformers()
     path = source / "tokenizer_config.json"
-    with quiet(transformers):
-        try:
-            settings = json.loads(path.read_text()) if path.exists() else {}
-            given = {
-                # what transformers 4 took where nothing was said; 5 would cut words otherwise
-                "legacy": settings.get("legacy") is not False,
-                "add_bos_token": True,
-                "extra_special_tokens": {"image_token": IMAGE},
-            }
-            if (source / "tokenizer.json").exists():
-                tokenizer = transformers.LlamaTokenizer.from_pretrained(
-                    source, local_files_only=True, **given
-                )
-            else:
-                tokenizer = transformers.LlamaTokenizer(
-                    **_sentence_pieces(source / "tokenizer.model"), **given
-                )
-        except Exception as error:  # damaged files raise all sorts of things
-            raise CharthouseError(
-                f"The tokenizer in {source} cannot be loaded ({type(error).__name__}): fetch it"
-                " again."
-            ) from None
+    with quiet(transformers), damage_told(f"The tokenizer in {source} cannot be loaded"):
+        settings = json.loads(path.read_text()) if path.exists() else {}
+        given = {
+            # what transformers 4 took where nothing was said; 5 would cut words otherwise
+            "legacy": settings.get("legacy") is not False,
+            "add_bos_token": True,
+            "extra_special_tokens": {"image_token": IMAGE},
+        }
+        if (source / "tokenizer.json").exists():
+            tokenizer = transformers.LlamaTokenizer.from_pretrained(
+                source, local_files_only=True, **given
+            )
+        else:
+            pieces = _sentence_pieces(source / "tokenizer.model")
+            tokenizer = transformers.LlamaTokenizer(**pieces, **given)
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.unk_token
     return tokenizer

@@ -34,7 +34,7 @@ from charthouse.models.encoders.base import Context, Encoded, Encoder, Events, S
 from charthouse.models.encoders.charted_rows import charted_rows
 from charthouse.models.encoders.hourly_grid import gaps, require_whole
 from charthouse.models.encoders.precision import on_gpu
-from charthouse.models.weights import find_weights, hash_of_files
+from charthouse.models.weights import damage_told, find_weights, hash_of_files
 
 mend_torchvision()  # transformers' T5, which momentfm imports, imports torchvision
 
@@ -232,13 +232,10 @@ def load_pipeline(folder: Path) -> MOMENTPipeline:
         )
     with warnings.catch_warnings():  # of heads that we do not use, and of names about to change
         warnings.simplefilter("ignore")
-        try:
+        with damage_told(
+            f"{folder / 'config.json'} is not that of a MOMENT-1", ". Fetch it again."
+        ):
             model = MOMENTPipeline(config, model_kwargs={"task_name": "embedding"})
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise CharthouseError(
-                f"{folder / 'config.json'} is not that of a MOMENT-1 ({type(error).__name__})."
-                " Fetch it again."
-            ) from error
         path = checkpoint_of(folder)
         load_strictly(model, read_tensors(path), path)
         model.init()  # only now: the checkpoint has the head that the model was pretrained with

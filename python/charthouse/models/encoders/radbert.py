@@ -20,7 +20,7 @@ from charthouse.models.checkpoints import (
 from charthouse.models.encoders.base import Context, Report
 from charthouse.models.encoders.precision import inference, on_gpu
 from charthouse.models.encoders.report_encoder import NO_WORDS, NONE_HAS_WORDS, ReportEncoder
-from charthouse.models.weights import find_weights, hash_of_files
+from charthouse.models.weights import damage_told, find_weights, hash_of_files
 
 TOKENIZER = (
     "tokenizer.json", "vocab.txt", "vocab.json", "merges.txt",
@@ -170,21 +170,17 @@ def load_bert(folder: Path) -> tuple[Any, Any]:
         CharthouseError: files are damaged or do not belong together, or a tensor is missing.
     """
     transformers = import_transformers()
-    with quiet(transformers):
-        try:
-            tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
-            model, loaded = transformers.AutoModel.from_pretrained(
-                folder,
-                local_files_only=True,
-                add_pooling_layer=False,
-                attn_implementation="sdpa",
-                dtype=torch.float32,
-                output_loading_info=True,
-            )
-        except Exception as error:  # damaged files raise all sorts of things
-            raise CharthouseError(
-                f"{folder} cannot be loaded ({type(error).__name__}): fetch the files again."
-            ) from error
+    told = damage_told(f"{folder} cannot be loaded", ": fetch the files again.")
+    with quiet(transformers), told:
+        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        model, loaded = transformers.AutoModel.from_pretrained(
+            folder,
+            local_files_only=True,
+            add_pooling_layer=False,
+            attn_implementation="sdpa",
+            dtype=torch.float32,
+            output_loading_info=True,
+        )
     require_fit(type(model).__name__, checkpoint_of(folder), missing=loaded["missing_keys"])
     # a cut vocabulary reads every report as unknown words, a foreign one as other words
     known, embedded = len(tokenizer), model.config.vocab_size

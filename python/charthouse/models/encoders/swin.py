@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from charthouse.core.errors import CharthouseError
 from charthouse.core.prefetch import prefetch_map
 from charthouse.data.xray_files import Unreadable, read_grayscale
 from charthouse.models.checkpoints import (
@@ -26,7 +25,7 @@ from charthouse.models.checkpoints import (
 )
 from charthouse.models.encoders.base import Context, Image, ItemEncoder
 from charthouse.models.encoders.precision import inference, on_gpu
-from charthouse.models.weights import find_weights, hash_of_files
+from charthouse.models.weights import damage_told, find_weights, hash_of_files
 
 FILES = ("*.safetensors|*.bin|*.pth", "config.json?")
 
@@ -73,15 +72,9 @@ class Swin(ItemEncoder[Image]):
         folder = find_weights(self.context.spec, FILES)
         config = read_config(folder)
         load = load_of_transformers if config.get("model_type") == "swin" else load_of_timm
-        try:
+        mend = ". Fetch it again, or leave it out for a Swin-B."
+        with damage_told(f"{folder / 'config.json'} is not that of a Swin", mend):
             forward, self._size = load(folder, config)
-        except CharthouseError:
-            raise
-        except Exception as error:  # a wrong configuration raises all sorts of things
-            raise CharthouseError(
-                f"{folder / 'config.json'} is not that of a Swin ({type(error).__name__}). Fetch it"
-                " again, or leave it out for a Swin-B."
-            ) from error
         self._model = forward.to(self.context.device)
         self._normalised = normalised().to(self.context.device)
 

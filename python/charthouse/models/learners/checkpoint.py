@@ -14,7 +14,7 @@ import torch
 from charthouse.core.errors import CharthouseError
 from charthouse.models.checkpoints import import_transformers, quiet, read_config, require_fit
 from charthouse.models.learners.base import ANSWER_TOKENS
-from charthouse.models.weights import hash_of_files
+from charthouse.models.weights import damage_told, hash_of_files
 
 PROCESSOR = (
     "tokenizer.json", "tokenizer.model", "vocab.json", "merges.txt", "tokenizer_config.json",
@@ -80,14 +80,9 @@ def positions(folder: Path) -> int:
         CharthouseError: config.json is broken.
     """
     transformers = import_transformers()
-    with quiet(transformers):
-        try:
-            config = transformers.AutoConfig.from_pretrained(folder, **_LOCAL)
-            return int(config.get_text_config().max_position_embeddings)
-        except Exception as error:  # a broken one raises all sorts of things
-            raise CharthouseError(
-                f"{folder / 'config.json'} cannot be used ({type(error).__name__}): fetch it again."
-            ) from None
+    with quiet(transformers), damage_told(f"{folder / 'config.json'} cannot be used"):
+        config = transformers.AutoConfig.from_pretrained(folder, **_LOCAL)
+        return int(config.get_text_config().max_position_embeddings)
 
 
 def load_processor(folder: Path) -> Any:
@@ -97,19 +92,14 @@ def load_processor(folder: Path) -> Any:
         CharthouseError: one is missing or damaged.
     """
     transformers = import_transformers()
-    with quiet(transformers):
-        try:
-            processor = transformers.AutoProcessor.from_pretrained(folder, **_LOCAL)
-            # by itself: some processors hold one for videos too, and Pillow has none for those
-            processor.image_processor = transformers.AutoImageProcessor.from_pretrained(
-                folder, backend="pil", **_LOCAL
-            )
-            template, tokenizer = processor.chat_template, processor.tokenizer
-        except Exception as error:  # damaged files raise all sorts of things
-            raise CharthouseError(
-                f"The processor in {folder} cannot be loaded ({type(error).__name__}): fetch its"
-                " files again."
-            ) from None
+    told = damage_told(f"The processor in {folder} cannot be loaded", ": fetch its files again.")
+    with quiet(transformers), told:
+        processor = transformers.AutoProcessor.from_pretrained(folder, **_LOCAL)
+        # by itself: some processors hold one for videos too, and Pillow has none for those
+        processor.image_processor = transformers.AutoImageProcessor.from_pretrained(
+            folder, backend="pil", **_LOCAL
+        )
+        template, tokenizer = processor.chat_template, processor.tokenizer
     if not template:
         raise CharthouseError(
             f"{folder} has no chat template: fetch chat_template.jinja or chat_template.json."

@@ -27,7 +27,7 @@ from charthouse.models.learners.base import (
 )
 from charthouse.models.learners.first_token import from_top
 from charthouse.models.learners.registry import LearnerSpec
-from charthouse.models.weights import local_weights
+from charthouse.models.weights import damage_told, local_weights
 from charthouse.net.answers import ChatCompletion, read_answer
 from charthouse.net.openai_api import Service
 from charthouse.net.retry import REFUSED, GaveUp, RefusedInput, Stopped
@@ -197,12 +197,8 @@ def token_counter(spec: LearnerSpec) -> Callable[[str], int] | None:
         return None
     from tokenizers import Tokenizer
 
-    try:
+    with damage_told(f"{folder / 'tokenizer.json'} is no tokenizer"):
         tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-    except Exception as error:  # the library raises bare Exceptions
-        raise CharthouseError(
-            f"{folder / 'tokenizer.json'} is no tokenizer ({type(error).__name__}): fetch it again."
-        ) from None
     return lambda text: len(tokenizer.encode(text, add_special_tokens=False))
 
 
