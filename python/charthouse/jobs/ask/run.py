@@ -118,13 +118,8 @@ def _ask_learner(
         say(f"  {spec.learner}: not ready, {absent}")
         return
     guard = Guard(cohort.data_kind)
-    backend = reach(
-        spec,
-        request,
-        guard,
-        session.usage,
-        image_detail=cohort.variables.get("image_detail", "high"),
-    )
+    detail = cohort.variables["image_detail"]
+    backend = reach(spec, request, guard, session.usage, image_detail=detail)
     fingerprint = _fingerprint(session, spec, backend)
     if request.dry_run:
         plan = make_plan(session, spec.learner, fingerprint)

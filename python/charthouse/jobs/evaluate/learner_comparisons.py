@@ -84,11 +84,8 @@ def chosen_arms(found: Sequence[ArmMetrics], fusion: str) -> list[ArmMetrics]:
     """One for each set of modalities, chosen on validation, of those of the default fusion."""
     by_arm = {each.scored.arm.name: each for each in found if each.scored.fusion == fusion}
     validation = {
-        name: auroc.value
+        name: each.by_population["validation", ALL].point_estimates["auroc"].value
         for name, each in by_arm.items()
-        if not np.isnan(
-            (auroc := each.by_population["validation", ALL].point_estimates["auroc"]).value
-        )
     }
     return [by_arm[name] for name in one_per_modalities(by_arm, validation)]
 

@@ -46,12 +46,7 @@ def why_absent(spec: LearnerSpec, connection: Connection) -> str | None:
 
 
 def reach(
-    spec: LearnerSpec,
-    connection: Connection,
-    guard: Guard,
-    usage: Usage,
-    *,
-    image_detail: str,
+    spec: LearnerSpec, connection: Connection, guard: Guard, usage: Usage, *, image_detail: str
 ) -> LearnerBackend:
     """A server where one is named, or where the learner has no other way; else in process.
 
@@ -63,10 +58,7 @@ def reach(
         from charthouse.models.learners.in_process import InProcess
 
         return InProcess(
-            spec,
-            device=connection.device,
-            dtype=connection.dtype,
-            batch=connection.batch,
+            spec, device=connection.device, dtype=connection.dtype, batch=connection.batch
         )
     model = connection.model or spec.hub_id
     service = connect(
@@ -80,10 +72,5 @@ def reach(
         base_url=connection.base_url,
         most_requests=connection.max_requests,
     )
-    return Served(
-        spec,
-        family,
-        service,
-        model=model,
-        with_log_probabilities=connection.with_log_probabilities,
-    )
+    with_log_probabilities = connection.with_log_probabilities
+    return Served(spec, family, service, model, with_log_probabilities)

@@ -45,9 +45,8 @@ class Served(LearnerBackend):
         spec: LearnerSpec,
         family: Family,
         service: Service,
-        *,
         model: str,
-        with_log_probabilities: bool = True,
+        with_log_probabilities: bool,
     ) -> None:
         self.family = family
         self.context_tokens = spec.context_tokens
