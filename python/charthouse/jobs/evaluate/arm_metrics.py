@@ -234,14 +234,8 @@ def curve_rows(scored: Scored, stays: Stays, bootstrap: Bootstrap) -> Iterator[R
 
 def statistics_row(found: object) -> ResultRow:
     """Columns of results that a dataclass of statistics has fields for, null where it is NaN."""
-    return {
-        name: number(value)
-        if isinstance(value, float)
-        else list(value)
-        if isinstance(value, tuple)
-        else value
-        for name, value in vars(found).items()
-    }
+    listed = {name: list(v) if isinstance(v, tuple) else v for name, v in vars(found).items()}
+    return {name: number(v) if isinstance(v, float) else v for name, v in listed.items()}
 
 
 def number(value: float) -> float | None:
