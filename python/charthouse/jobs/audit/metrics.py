@@ -40,13 +40,11 @@ def recompute_metrics(db: duckdb.DuckDBPyConnection, project: Path, cohort: Coho
     """Compares metrics, subgroup metrics and fairness measures of every current arm."""
     specs = encoder_specs(project)
     checked = 0
-    problems: list[tuple[int | None, str]] = []
+    problems: list[str] = []
     for task in cohort.tasks:
-        problems += [
-            (None, f"{words}: no metrics of its evaluation") for words in _without_metrics(db, task)
-        ]
+        problems += [f"{arm}: no metrics of its evaluation" for arm in _without_metrics(db, task)]
         evaluated, lost = _evaluated(db, task)
-        problems += [(None, words) for words in lost]
+        problems += lost
         if not evaluated:
             continue
         attributes = sorted({name for of, _ in evaluated.values() for name in of})
@@ -54,7 +52,7 @@ def recompute_metrics(db: duckdb.DuckDBPyConnection, project: Path, cohort: Coho
         try:
             arms = read_scored(db, task, stays, specs)
         except CharthouseError:  # audit_predictions_of_another_cohort and _outcome say which
-            problems.append((None, f"{task}: predictions that are not of the stays"))
+            problems.append(f"{task}: predictions that are not of the stays")
             continue
         for each in arms:
             if each.run_id not in evaluated:
@@ -66,8 +64,8 @@ def recompute_metrics(db: duckdb.DuckDBPyConnection, project: Path, cohort: Coho
                 n, wrong = _compare(db, table, each.run_id, names, rows)
                 checked += n
                 label = f"{task} {each.arm.name} by {each.fusion}"
-                problems += [(None, f"{label}: {words}") for words in wrong]
-    return finding(CHECK, checked, problems)
+                problems += [f"{label}: {words}" for words in wrong]
+    return finding(CHECK, checked, [(None, words) for words in problems])
 
 
 def _evaluated(
