@@ -70,6 +70,9 @@ def main() -> None:
     except CharthouseError as error:
         print(f"charthouse: {error}", file=sys.stderr)
         raise SystemExit(1) from None
+    except BrokenPipeError:  # as with `| head`: nobody reads it any more
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(1) from None
     except Exception as error:
         _show_where(error)
         raise SystemExit(1) from None

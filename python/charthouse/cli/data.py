@@ -1,5 +1,6 @@
 """Commands of the data: raw files, real or synthetic, to marts."""
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
@@ -56,19 +57,18 @@ def synth(
     ] = 256,
 ) -> None:
     """Write a synthetic MIMIC-IV, MIMIC-IV-Note and MIMIC-CXR: true in form, no real patient."""
-    from rich.progress import Progress
-
     from charthouse.core.local_paths import require_local
+    from charthouse.core.progress import ProgressCallback, progress_bars
     from charthouse.synth.mimic import write_synthetic_mimic
 
     require_local("--out", out)
-    with Progress(transient=True) as bars:
-        tasks = {}
+    with progress_bars("") as (_, watch), ExitStack() as opened:
+        bars: dict[str, ProgressCallback] = {}
 
         def progress(label: str, done: int, total: int) -> None:
-            if label not in tasks:
-                tasks[label] = bars.add_task(label, total=total)
-            bars.update(tasks[label], completed=done)
+            if label not in bars:
+                bars[label] = opened.enter_context(watch(label, total))
+            bars[label](done, total)
 
         truth = write_synthetic_mimic(
             out,

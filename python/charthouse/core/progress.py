@@ -1,8 +1,15 @@
-"""How a job reports to a terminal: lines, and a progress bar for each of its parts."""
+"""How a job reports to a terminal: lines, and a progress bar for each of its parts.
 
+Where the output is no terminal, the bars are lines, one every few seconds.
+"""
+
+import os
+import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
+from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -10,6 +17,7 @@ from rich.progress import (
     ProgressColumn,
     Task,
     TextColumn,
+    TimeElapsedColumn,
     TimeRemainingColumn,
 )
 from rich.text import Text
@@ -19,6 +27,51 @@ ProgressCallback = Callable[[int, int], None]
 """Called as ``progress(done, total)``."""
 ProgressBar = Callable[[str, int], AbstractContextManager[ProgressCallback]]
 """Shows a bar: called with a label and the number of things to do."""
+
+SECONDS_BETWEEN_LINES = 5.0
+
+
+class Bars(Progress):
+    """Progress bars on standard output, gone when they are done; elsewhere, lines.
+
+    The lines come from a thread of their own, so that a step that reports nothing for a while, such
+    as the training of a network, is seen to go on.
+
+    Args:
+        columns: Of a bar, as rich has them.
+        unit: What is counted, in the plural.
+    """
+
+    def __init__(self, *columns: ProgressColumn, unit: str) -> None:
+        console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
+        super().__init__(*columns, console=console, transient=True, disable=not console.is_terminal)
+        self._unit = unit
+        self._stopped = threading.Event()
+
+    def start(self) -> None:
+        """Shows the bars."""
+        super().start()
+        if self.disable:
+            threading.Thread(target=self._print_lines, daemon=True).start()
+
+    def stop(self) -> None:
+        """Takes the bars away; another time it does nothing."""
+        self._stopped.set()
+        super().stop()
+
+    def say(self, line: str) -> None:
+        """Prints a line above the bars, as it is; work goes on where nobody reads it any more."""
+        try:
+            self.console.print(line, markup=False, crop=False)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+    def _print_lines(self) -> None:
+        while not self._stopped.wait(SECONDS_BETWEEN_LINES):
+            for task in self.tasks:
+                if task.total and not task.finished:
+                    where = f"{int(task.completed)} of {int(task.total)} {self._unit}".rstrip()
+                    self.say(f"  {task.elapsed:5.0f} s  {task.description}: {where}")
 
 
 class _Rate(ProgressColumn):
@@ -43,22 +96,20 @@ def progress_bars(unit: str = "stays") -> Iterator[tuple[PrintLine, ProgressBar]
     Yields:
         PrintLine and ProgressBar.
     """
-    with Progress(
+    with Bars(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
+        TimeElapsedColumn(),
         _Rate(unit),
         TimeRemainingColumn(),
-        transient=True,
-    ) as progress:
+        unit=unit,
+    ) as bars:
 
         @contextmanager
         def watch(label: str, total: int) -> Iterator[ProgressCallback]:
-            bar = progress.add_task(label, total=total)
-            yield lambda done, total: progress.update(bar, completed=done, total=total)
-            progress.remove_task(bar)
+            bar = bars.add_task(label, total=total)
+            yield lambda done, total: bars.update(bar, completed=done, total=total)
+            bars.remove_task(bar)
 
-        def say(line: str) -> None:
-            progress.console.print(line, highlight=False, soft_wrap=True, markup=False)
-
-        yield say, watch
+        yield bars.say, watch
