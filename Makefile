@@ -2,32 +2,15 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 STAYS ?= 1000
-DEMO := data/synthetic-$(STAYS)
-
-# The demo's world: synthetic data, a warehouse beside it.
-demo: export CHARTHOUSE_MIMICIV := $(DEMO)/mimic-iv
-demo: export CHARTHOUSE_NOTE := $(DEMO)/mimic-iv-note
-demo: export CHARTHOUSE_CXR := $(DEMO)/mimic-cxr
-demo: export CHARTHOUSE_WAREHOUSE := data/demo.duckdb
 
 TENSORFLOW ?= tensorflow-cpu==2.21.0
 
 .PHONY: demo test coverage check faults lint lint-types lint-rest docs site cxr-env clean
 .DEFAULT_GOAL := demo
 
-# Encoders that need no weights.
-ENCODERS := demographics fixed_interval gru vitals_summary tfidf_svd pixel_pca
-
 ## the synthetic MIMIC, every mart, embeddings, predictions, and the leaderboard; in data/demo.duckdb
-demo: .venv/installed $(DEMO)/SYNTHETIC.json
-	$(BIN)/charthouse build
-	$(BIN)/charthouse embed $(ENCODERS:%=--encoder %)
-	$(BIN)/charthouse predict
-	$(BIN)/charthouse evaluate
-	$(BIN)/charthouse report --out data/report
-
-$(DEMO)/SYNTHETIC.json: | .venv/installed
-	$(BIN)/charthouse synth --stays $(STAYS) --seed 7 --out $(DEMO)
+demo: .venv/installed
+	$(BIN)/charthouse demo --stays $(STAYS)
 
 ## all tests: clinical rules, promises of the marts, faults, the real demo where it is at hand
 test: .venv/installed

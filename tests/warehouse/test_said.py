@@ -15,8 +15,8 @@ from charthouse.core.errors import CharthouseError
 from charthouse.core.settings import merge_settings, parse_vars
 from charthouse.jobs.embed.run import EmbedRequest, embed
 from charthouse.jobs.evaluate.explain import explain
-from charthouse.jobs.evaluate.leaderboard import print_leaderboard
 from charthouse.views.dashboard.launch import launch
+from charthouse.views.leaderboard import print_leaderboard
 from charthouse.views.report.run import write_report
 
 

@@ -24,6 +24,23 @@ def build(context: typer.Context, settings: VarsOption = None) -> None:
     run_dbt_build(project_dir(), [*vars_arguments(parse_vars(settings or ())), *context.args])
 
 
+@app.command(epilog="Example: charthouse init my-project")
+def init(
+    folder: Annotated[Path, typer.Argument(help="New; the dbt project is written there.")],
+) -> None:
+    """A dbt project of your own, with models, macros and seeds that you can edit."""
+    from charthouse.core.local_paths import require_local
+    from charthouse.data.new_project import init_project
+
+    require_local("FOLDER", folder)
+    init_project(folder)
+    print(f"A Charthouse project is in {folder}: settings are in dbt_project.yml. Next:")
+    print(f"  cd {folder}")
+    print("  export CHARTHOUSE_MIMICIV=...    # the folder of MIMIC-IV that holds hosp and icu")
+    print("  charthouse doctor                # is all there, and whole?")
+    print("  charthouse build                 # raw files to marts")
+
+
 @app.command(epilog="Example: charthouse doctor --full")
 def doctor(
     full: Annotated[
@@ -35,7 +52,7 @@ def doctor(
     from charthouse.core.project import project_dir
     from charthouse.data.doctor import examine, print_diagnoses
 
-    findings = examine(project_dir(), full=full)
+    findings = examine(project_dir(else_shipped=True), full=full)
     print_diagnoses(findings)
     if any(finding.state == "bad" for finding in findings):
         raise typer.Exit(1)

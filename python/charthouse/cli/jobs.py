@@ -187,9 +187,9 @@ def evaluate(
     from charthouse.core.progress import progress_bars
     from charthouse.core.project import project_dir
     from charthouse.core.warehouse import warehouse_path
-    from charthouse.jobs.evaluate.leaderboard import print_leaderboard
     from charthouse.jobs.evaluate.run import evaluate
     from charthouse.jobs.evaluate.task import ATTRIBUTES, EvaluateRequest
+    from charthouse.views.leaderboard import print_leaderboard
 
     require_seed(seed)
     require_between("--bootstraps", bootstraps, 2, MOST_BOOTSTRAPS)
@@ -203,7 +203,7 @@ def evaluate(
     )
     with resumable("tasks"), progress_bars("arms") as (say, watch):
         evaluate(project_dir(), warehouse_path(), request, say=say, watch=watch)
-    print_leaderboard(warehouse_path())
+    print_leaderboard(warehouse_path(), task or ())
 
 
 def _pair(text: str) -> tuple[str, str]:

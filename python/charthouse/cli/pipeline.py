@@ -1,11 +1,25 @@
-"""The command that runs the others in turn."""
+"""The commands that run the others in turn."""
 
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from charthouse.cli.app import VarsOption, app
+from charthouse.cli.data import synth
 from charthouse.cli.jobs import audit, embed, evaluate, predict
+from charthouse.cli.views import publish, report
+from charthouse.core.errors import CharthouseError
+
+DEMO_ENCODERS = (
+    "demographics", "fixed_interval", "gru", "vitals_summary", "tfidf_svd", "pixel_pca"
+)  # fmt: skip
+"""Those that need no weights."""
+DEMO_TASKS = ("in_hospital_mortality", "icu_stay_over_3_days")
+"""The paper's."""
 
 
 @app.command(epilog="Example: charthouse run --encoder demographics --encoder fixed_interval")
@@ -44,3 +58,62 @@ def run(
     predict(fusion=fusion)
     evaluate()
     audit()
+
+
+@app.command(epilog="Example: charthouse demo charthouse-demo --stays 300")
+def demo(
+    folder: Annotated[
+        Path | None,
+        typer.Argument(
+            help="Of the project; made there if it is new. Default: the one that you are in, else"
+            " charthouse-demo."
+        ),
+    ] = None,
+    stays: Annotated[int, typer.Option(min=50, help="ICU stays to make up.")] = 1000,
+) -> None:
+    """A synthetic MIMIC, from raw files to the leaderboard; run it again, and it goes on."""
+    from importlib.util import find_spec
+
+    from charthouse.core.local_paths import require_local
+    from charthouse.core.project import project_dir
+    from charthouse.data.build import run_dbt_build
+    from charthouse.data.new_project import init_project
+
+    require_local("FOLDER", folder or "")
+    if not (find_spec("torch") and find_spec("sklearn")):
+        raise CharthouseError("The demo trains models: pip install 'charthouse[models]' first.")
+    try:
+        project = folder or project_dir()
+    except CharthouseError:
+        project = Path("charthouse-demo")
+    if not (project / "dbt_project.yml").exists():
+        init_project(project)
+    here = Path.cwd()
+    os.chdir(project)  # so that what follows can be said in short paths
+    raw, warehouse, page = Path(f"data/synthetic-{stays}"), "data/demo.duckdb", "data/report"
+    folders = {"CHARTHOUSE_MIMICIV": "mimic-iv", "CHARTHOUSE_NOTE": "mimic-iv-note"}
+    os.environ |= {name: str(raw / part) for name, part in folders.items()}
+    os.environ |= {"CHARTHOUSE_CXR": str(raw / "mimic-cxr"), "CHARTHOUSE_WAREHOUSE": warehouse}
+    os.environ |= {"CHARTHOUSE_PROJECT": "."}
+    tasks = list(DEMO_TASKS)
+    steps: list[tuple[str, Callable[[], None]]] = [
+        ("build: raw files to marts", lambda: run_dbt_build(Path(), [])),
+        ("embed: marts to vectors", lambda: embed(list(DEMO_ENCODERS), tasks)),
+        ("predict: vectors to scores", lambda: predict(task=tasks)),
+        ("evaluate: scores to metrics", lambda: evaluate(task=tasks)),
+        ("report: metrics to pictures", lambda: report(Path(page))),
+        ("publish: a read-only copy, for the dashboard", lambda: publish(embeddings=True)),
+    ]
+    if not (raw / "SYNTHETIC.json").exists():
+        steps.insert(0, ("synth: raw files", lambda: synth(stays, raw, seed=7)))
+    began = time.monotonic()
+    for number, (what, step) in enumerate(steps, 1):
+        print(f"[{number}/{len(steps)}] {what}", flush=True)
+        step_began = time.monotonic()
+        step()
+        print(f"      {time.monotonic() - step_began:.0f} s\n", flush=True)
+    print(f"Done in {time.monotonic() - began:.0f} s. Look at it, in a browser:")
+    if Path.cwd() != here:
+        print(f"  cd {os.path.relpath(Path.cwd(), here)}")
+    print(f"  CHARTHOUSE_WAREHOUSE={warehouse} CHARTHOUSE_CXR={raw}/mimic-cxr charthouse dashboard")
+    print(f"  xdg-open {page}/report.html")

@@ -24,13 +24,21 @@ def encoders() -> None:
         print(line)
 
 
-@app.command(epilog="Example: charthouse leaderboard")
-def leaderboard() -> None:
-    """Tables II and III: each arm on the present cohort, with the published metrics beside it."""
+@app.command(epilog="Example: charthouse leaderboard --task icu_mortality --format csv")
+def leaderboard(
+    task: Annotated[list[str] | None, typer.Option(help="Default: all tasks.")] = None,
+    form: Annotated[
+        str,
+        typer.Option(
+            "--format", help="table, or every metric of reports.leaderboard as csv or json."
+        ),
+    ] = "table",
+) -> None:
+    """Tables II and III: each arm on the present cohort, with the published AUROC beside it."""
     from charthouse.core.warehouse import warehouse_path
-    from charthouse.jobs.evaluate.leaderboard import print_leaderboard
+    from charthouse.views.leaderboard import print_leaderboard
 
-    print_leaderboard(warehouse_path())
+    print_leaderboard(warehouse_path(), task or (), form)
 
 
 @app.command(epilog="Example: charthouse explain 30001234 --task in_hospital_mortality")

@@ -69,7 +69,7 @@ class Bars(Progress):
     def _print_lines(self) -> None:
         while not self._stopped.wait(SECONDS_BETWEEN_LINES):
             for task in self.tasks:
-                if task.total and not task.finished:
+                if task.total and not task.finished and (task.elapsed or 0) > 2:
                     where = f"{int(task.completed)} of {int(task.total)} {self._unit}".rstrip()
                     self.say(f"  {task.elapsed:5.0f} s  {task.description}: {where}")
 

@@ -10,9 +10,15 @@ import yaml
 from charthouse.core.errors import CharthouseError
 from charthouse.core.registry import Count, read_seed
 
+SHIPPED_PROJECT = Path(__file__).parents[1] / "dbt_project"
+"""The dbt project that the package carries; in a clone, links to the clone's own."""
 
-def project_dir() -> Path:
+
+def project_dir(*, else_shipped: bool = False) -> Path:
     """The folder of dbt_project.yml: CHARTHOUSE_PROJECT, or the current folder or one above it.
+
+    Args:
+        else_shipped: If there is none, take the one that the package carries, to read only.
 
     Raises:
         CharthouseError: There is none.
@@ -26,9 +32,11 @@ def project_dir() -> Path:
     for folder in candidates:
         if (folder / "dbt_project.yml").exists() and (folder / "profiles").is_dir():
             return folder
+    if else_shipped and not named:
+        return SHIPPED_PROJECT
     raise CharthouseError(
-        f"{candidates[0]} is not (in) a clone of Charthouse. Go to the clone, or set"
-        " CHARTHOUSE_PROJECT to it."
+        f"{candidates[0]} is not (in) a project of Charthouse. Go to one, make one (charthouse init"
+        " FOLDER), or set CHARTHOUSE_PROJECT to one."
     )
 
 

@@ -33,7 +33,8 @@ def main(parent: Connection, arguments: Sequence[str]) -> int:
     for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(each) != signal.SIG_IGN:
             signal.signal(each, _interrupt)
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # else dbt waits for ever for a thread that failed
+    # as with `| head`: dbt would wait for ever for a thread that could not print
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     try:
         reason = _run(arguments)

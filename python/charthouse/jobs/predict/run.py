@@ -18,7 +18,7 @@ from charthouse.core.warehouse import open_warehouse
 from charthouse.jobs.predict import store
 from charthouse.jobs.predict.arms import Arm, best_first, default_arms, parse_arm
 from charthouse.jobs.predict.job import FitKey, TaskStays, fingerprint, fit_arm
-from charthouse.jobs.predict.vectors import find_sources, read_block
+from charthouse.jobs.predict.vectors import NotEncoded, find_sources, read_block
 from charthouse.models.encoders.registry import encoder_specs
 from charthouse.models.encoders.spec import EncoderSpec
 from charthouse.models.fusions.base import MODEL, Fused, Fusion
@@ -60,6 +60,7 @@ def predict(
         require_known("--task", task, cohort.tasks)
     say(f"{cohort.describe()} in {warehouse}")
     fitted = 0
+    not_encoded: dict[str, None] = {}
     for task in request.tasks or cohort.tasks:
         with open_warehouse(warehouse) as db:
             require_same_cohort(db, cohort)
@@ -78,11 +79,19 @@ def predict(
                     except CharthouseError as error:
                         if named:
                             raise
-                        left_out.setdefault(str(error), []).append(arm.name)
+                        if isinstance(error, NotEncoded):
+                            not_encoded[error.encoder] = None
+                        else:
+                            left_out.setdefault(str(error), []).append(arm.name)
                     progress(place + 1, len(arms))
             for reason, names in left_out.items():
                 rest = f" and {len(names) - 1} more" if names[1:] else ""
                 say(f"  {task}  left out {names[0]}{rest}: {reason}")
+    if not_encoded:
+        say(
+            f"  left out: arms of {', '.join(not_encoded)}, which have not encoded this cohort"
+            " (charthouse encoders says what each needs)"
+        )
     if not fitted:
         raise CharthouseError("No arm could be fitted: the lines above say why.")
 

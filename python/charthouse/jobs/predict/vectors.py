@@ -27,13 +27,25 @@ def hash_of_all(hashes: Mapping[int, str]) -> str:
     return hashlib.md5(joined.encode()).hexdigest()
 
 
+class NotEncoded(CharthouseError):
+    """An encoder has not yet answered for every stay of the cohort."""
+
+    def __init__(self, encoder: str, done: int, stays: int) -> None:
+        part = f"only for {done} of {stays} stays" if done else "not"
+        super().__init__(
+            f"{encoder} has {part} encoded this cohort. Run charthouse embed --encoder {encoder}."
+        )
+        self.encoder = encoder
+
+
 def find_sources(
     db: duckdb.DuckDBPyConnection, cohort: Cohort, encoder: str, task: str
 ) -> tuple[Source, ...]:
     """The runs whose vectors are those of the present cohort, for encoders per task of that task.
 
     Raises:
-        CharthouseError: the encoder has not yet answered for every stay, or has no vector at all.
+        NotEncoded: the encoder has not yet answered for every stay.
+        CharthouseError: it has no vector at all.
     """
     answered = dict(
         db.execute(
@@ -46,10 +58,7 @@ def find_sources(
     )
     own_task = task if any(answered) else None
     if (stays := answered.get(own_task, 0)) != len(cohort.stays):
-        done = f"only for {stays} of {len(cohort.stays)} stays" if stays else "not"
-        raise CharthouseError(
-            f"{encoder} has {done} encoded this cohort. Run charthouse embed --encoder {encoder}."
-        )
+        raise NotEncoded(encoder, stays, len(cohort.stays))
     found = db.execute(
         "select encoder, task, run_id, count(*), content_hash from (select vectors.encoder,"
         " vectors.task, vectors.run_id, hashes.content_hash"
