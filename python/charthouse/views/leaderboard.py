@@ -80,7 +80,7 @@ def _print_tables(rows: pd.DataFrame, cohort: Cohort) -> None:
         console.print(_table(arms, of_paper), highlight=False)
         for note in _notes(arms, of_paper):
             console.print(Text(f"  {note}"), soft_wrap=True)
-    print(f"\n{cohort.describe()}. With --format csv or json: every metric.")
+    print(f"\n{cohort.describe()}\n--format csv or json gives every metric.")
 
 
 def _table(arms: pd.DataFrame, of_paper: bool) -> Table:
