@@ -112,10 +112,12 @@ def test_doctor_exits_1_while_something_is_missing(monkeypatch: pytest.MonkeyPat
     assert "1 to mend before a build." in done.stdout
 
 
-def test_outside_a_clone_it_says_how_to_name_one(tmp_path: Path) -> None:
-    done = charthouse("doctor", cwd=tmp_path)
+def test_outside_a_project_it_says_how_to_get_one(tmp_path: Path) -> None:
+    done = charthouse("embed", cwd=tmp_path)
     assert done.returncode == 1
-    assert "Go to the clone, or set CHARTHOUSE_PROJECT to it." in done.stderr
+    assert "Go to one, make one (charthouse init FOLDER), or set" in done.stderr
+    done = charthouse("doctor", cwd=tmp_path)  # which needs none
+    assert "CHARTHOUSE_MIMICIV" in done.stdout and not done.stderr
 
 
 def test_a_gpu_is_taken_where_there_is_one_and_never_made_up(

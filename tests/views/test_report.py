@@ -19,6 +19,7 @@ from PIL import Image
 
 from bench import Bench
 from charthouse.core.errors import CharthouseError
+from charthouse.core.warehouse import open_warehouse
 from charthouse.views.figures import style
 from charthouse.views.figures.rows import Figure
 from charthouse.views.figures.sheet import SCALE, sheet
@@ -682,3 +683,38 @@ def test_several_fusions_are_told_apart(empty: Path, tmp_path: Path) -> None:
     assert [run["fusion"] for run in chosen(results, ())] == [results.fusion]
     page = render(found, Picture("a.png", b"", "a", "c"), [TaskPart(results, [], [])])
     assert f"{DEATH} has not been evaluated" in page
+
+
+# TRIPOD+AI
+
+
+def test_every_item_of_tripod_is_answered_or_for_the_authors(filled: Path, tmp_path: Path) -> None:
+    """Each query runs; the lines that it gives, and it itself, stand on the page."""
+    items = read(filled, tripod=True).checklist
+    assert [item.number for item in items][:4] == ["1", "2", "3a", "3b"] and len(items) == 52
+    assert len({item.number for item in items}) == len(items)
+    page = unescape(write_report(filled, tmp_path, tripod=True, say=lambda line: None).read_text())
+    with open_warehouse(filled) as db:
+        for item in items:
+            if item.sql is None:
+                continue
+            assert list(item.answers) == [row[0] for row in db.execute(item.sql).fetchall()]
+            for line in item.answers[:12]:
+                assert line in page, item.number
+            assert item.sql in page, item.number
+    assert page.count("<em>for the authors</em>") == sum(item.sql is None for item in items)
+    assert "TRIPOD" not in write_report(filled, tmp_path, say=lambda line: None).read_text()
+
+
+def test_tripod_has_the_attrition_and_the_figures_of_the_leaderboard(filled: Path) -> None:
+    answers = {item.number: item.answers for item in read(filled, tripod=True).checklist}
+    with open_warehouse(filled) as db:
+        last = db.execute("select max_by(stays, step) from marts.cohort_attrition").fetchone()
+        arms = db.execute(
+            "select arm, auroc from reports.leaderboard where run_id is not null and"
+            " population = 'all'"
+        ).fetchall()
+    assert last and f": {last[0]} stays of " in answers["6b"][-1]
+    assert len(answers["23a"]) == len(arms)
+    for arm, auroc in arms:
+        assert any(f"{arm} by " in line and f"AUROC {auroc}, " in line for line in answers["23a"])

@@ -82,15 +82,6 @@ def test_the_wheel_writes_the_project_of_the_clone(installed: Path, tmp_path: Pa
     assert again.stderr == "charthouse: mine is not empty. Name a new folder.\n"
 
 
-def test_doctor_needs_no_project_and_a_job_says_how_to_get_one(
-    installed: Path, tmp_path: Path
-) -> None:
-    done = run_in(tmp_path, installed, "doctor")
-    assert "CHARTHOUSE_MIMICIV" in done.stdout and not done.stderr
-    done = run_in(tmp_path, installed, "embed")
-    assert done.returncode == 1 and "make one (charthouse init FOLDER)" in done.stderr
-
-
 def test_the_demo_runs_outside_a_clone_and_writes_nothing_to_the_package(
     installed: Path, tmp_path: Path
 ) -> None:

@@ -80,6 +80,10 @@ def report(
             " one for each set of modalities, chosen on validation."
         ),
     ] = None,
+    tripod: Annotated[
+        bool,
+        typer.Option("--tripod", help="Add the checklist of TRIPOD+AI, filled from the tables."),
+    ] = False,
 ) -> None:
     """Figures to a page: one self-contained HTML file, and its pictures as PNG."""
     from charthouse.core.local_paths import require_local
@@ -87,7 +91,7 @@ def report(
     from charthouse.views.report.run import write_report
 
     require_local("--out", out)
-    write_report(warehouse_path(), out, arms=arm or (), say=print)
+    write_report(warehouse_path(), out, arms=arm or (), tripod=tripod, say=print)
 
 
 @app.command(epilog="Example: charthouse publish --embeddings")

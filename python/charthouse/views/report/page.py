@@ -91,6 +91,7 @@ def render(found: Found, attrition: Picture, parts: Sequence[TaskPart]) -> str:
         attrition=attrition,
         tasks=parts,
         not_evaluated=found.not_evaluated,
+        checklist=found.checklist,
         trace=trace(found),
         share=lambda value: NOTHING if value is None else f"{value:.0%}",
     )

@@ -14,6 +14,7 @@ from charthouse.core.errors import CharthouseError
 from charthouse.core.warehouse import open_warehouse
 from charthouse.jobs.evaluate.other_cohorts import nothing_evaluated
 from charthouse.jobs.evaluate.scored import POPULATIONS
+from charthouse.views.report.tripod import Item, checklist
 
 Row = dict[str, Any]
 """A row of a query: name of the column to its value."""
@@ -99,10 +100,15 @@ class Found:
     cohort: CohortFacts
     tasks: Sequence[TaskResults]
     not_evaluated: Sequence[str]  # tasks
+    checklist: Sequence[Item] = ()  # of TRIPOD+AI, if it was asked for
 
 
-def read(warehouse: Path) -> Found:
+def read(warehouse: Path, *, tripod: bool = False) -> Found:
     """Reads all of it.
+
+    Args:
+        warehouse: The DuckDB file.
+        tripod: With the checklist of TRIPOD+AI.
 
     Raises:
         CharthouseError: nothing has been evaluated on the present cohort, or tables are missing.
@@ -123,13 +129,14 @@ def read(warehouse: Path) -> Found:
             cohort = _cohort(db)
             tasks = [_task(db, cohort, task) for task in evaluated]
             known = rows(db, "select distinct task from marts.labels order by task")
+            items = checklist(db) if tripod else ()
         except duckdb.CatalogException as error:
             missing = str(error).splitlines()[0]
             raise CharthouseError(
                 f"The warehouse lacks what a report is made of ({missing}). Run charthouse build."
             ) from None
     left = [row["task"] for row in known if row["task"] not in evaluated]
-    return Found(cohort, tasks, left)
+    return Found(cohort, tasks, left, items)
 
 
 def _nothing(db: duckdb.DuckDBPyConnection) -> str:

@@ -19,13 +19,21 @@ PART = ".charthouse-report.part"
 """Folder in which a report is made; one that a killed run left is removed by the next."""
 
 
-def write_report(warehouse: Path, out: Path, *, arms: Sequence[str] = (), say: PrintLine) -> Path:
+def write_report(
+    warehouse: Path,
+    out: Path,
+    *,
+    arms: Sequence[str] = (),
+    tripod: bool = False,
+    say: PrintLine,
+) -> Path:
     """Writes FOLDER/report.html and its pictures; other files of the folder are left alone.
 
     Args:
         warehouse: the DuckDB file.
         out: the folder; made if need be.
         arms: those to draw where only a few can be; none: chosen on validation.
+        tripod: add the checklist of TRIPOD+AI.
         say: told one line at a time.
 
     Returns:
@@ -35,7 +43,7 @@ def write_report(warehouse: Path, out: Path, *, arms: Sequence[str] = (), say: P
         CharthouseError: nothing has been evaluated, an arm is unknown, or the folder cannot be
             written. A report that was there before is then still whole.
     """
-    found = read(warehouse)
+    found = read(warehouse, tripod=tripod)
     require_known_arms(found, arms)
     attrition = attrition_picture(found.cohort)
     parts = [task_part(results, arms) for results in found.tasks]
