@@ -45,5 +45,7 @@ def init_project(folder: Path) -> None:
         except BaseException:
             shutil.rmtree(beside, ignore_errors=True)
             raise
+    except shutil.Error as error:  # of copytree: a list of what failed
+        raise CharthouseError(f"{folder} cannot be written: {error.args[0][0][2]}.") from None
     except OSError as error:
         raise CharthouseError(f"{folder} cannot be written: {error.strerror}.") from None
