@@ -14,11 +14,12 @@ from bench import PROJECT
 from charthouse.views.figures import style
 from charthouse.views.figures.curves import curves
 from charthouse.views.figures.leaderboard import OURS, PUBLISHED, leaderboard
-from charthouse.views.figures.rows import LABELS, Figure, Panel, place, whiskers
+from charthouse.views.figures.moved import by_attribute
+from charthouse.views.figures.rows import Figure, Panel, place, whiskers
 from charthouse.views.figures.shares import shares
 from charthouse.views.figures.sheet import png, sheet
 from charthouse.views.figures.subgroups import fairness
-from charthouse.views.figures.words import wrapped
+from charthouse.views.figures.words import group_words, pair_label, short_arm, wrapped
 from drawn import is_cross, points_of, svg_of, words_of
 
 LONG = "structured[vitals_summary,gru,moment]+image[pixel_pca,swin]+text[tfidf_svd,radbert]"
@@ -95,15 +96,75 @@ def test_rows_with_many_series_and_long_names_do_not_overlap() -> None:
 def test_every_name_is_whole_and_from_above_in_the_order_of_the_rows() -> None:
     names = [f"{LONG}+image[e{at}]" for at in range(60)]
     words = words_of(drawn(estimates(*({"label": name} for name in names))).chart)
-    places = [words.replace("\n", "").index(name) for name in names]
+    whole = words.replace("\n", "").replace(" ", "")
+    places = [whole.index(short_arm(name).replace(" ", "")) for name in names]
     assert places == sorted(places) and "…" not in words
+
+
+def test_arms_are_named_by_their_encoders_and_whole_where_one_points() -> None:
+    arm = "structured[gru,moment]+image[swin]"
+    figure = drawn(estimates({"label": arm}))
+    assert "gru,moment + swin" in words_of(figure.chart)
+    assert arm in str(points_of(figure.chart)[0])  # its tooltip
+    pair = {"arm": arm, "other_arm": "structured[gru,moment]", "fusion": "late"}
+    assert pair_label(pair, several_fusions=False) == "+swin\nto gru,moment"
+
+
+@pytest.mark.parametrize(
+    ("attribute", "group", "words"),
+    [
+        ("age_group", "<=65", "65 and under"),
+        ("age_group", "65-85", "66 to 85"),
+        ("age_group", ">85", "Over 85"),
+        ("anchor_year_group", "2008-2010", "2008-2010"),
+        ("race_group", "WHITE", "White"),
+        ("gender", "F", "F"),
+        ("insurance", "(missing)", "Missing"),
+    ],
+)
+def test_groups_are_in_words(attribute: str, group: str, words: str) -> None:
+    assert group_words(attribute, group) == words
+
+
+def test_a_place_that_decides_the_width_has_the_reason_below_the_label() -> None:
+    """Where all of a row lacks an interval for one reason; a narrow panel has no room beside."""
+    lacking = {"low": None, "high": None, "note": "fewer than 10 patients of a class (3)"}
+    series = style.series_of("ab")
+    both = estimates({"series": "a", **lacking}, {"series": "b", **lacking})
+    words = words_of(whiskers(both, [Panel("p", (0, 1))], series).chart)
+    assert "no interval: fewer than 10 patients\nof a class (3)" in words
+    one = estimates({"series": "a", **lacking}, {"series": "b"})
+    assert "fewer" not in words_of(whiskers(one, [Panel("p", (0, 1))], series).chart)
+
+
+def test_contributions_are_added_up_by_attribute() -> None:
+    found = by_attribute(
+        [
+            ("demographics", "insurance=Medicaid", 1.0, 0.25),
+            ("demographics", "insurance unseen", 0.0, -0.5),
+            ("demographics", "age", 0.3, 0.125),
+            ("vitals", "heart_rate @ 0 h", 1.0, 1.0),
+            ("vitals", "heart_rate @ 1 h", 1.0, 1.0),
+            ("image", "swin 0", 1.0, 0.0625),
+            ("image", "swin 1", 1.0, 0.0625),
+            ("presence", "has image", 1.0, -0.0625),
+        ],
+        most=1,
+    )
+    assert list(found.itertuples(index=False, name=None)) == [
+        ("vitals", "heart_rate", 2, 2.0),
+        ("demographics", "insurance", 2, -0.25),
+        ("demographics", "all others", 1, 0.125),
+        ("image", "swin", 2, 0.125),
+        ("presence", "has image", 1, -0.0625),
+    ]
 
 
 @pytest.mark.parametrize(
     ("row", "cross", "fill"),
     [
         ({}, False, style.BLUE),
-        ({"filled": False}, False, "white"),
+        ({"filled": False}, False, style.PAPER),
         ({"low": None, "high": None, "note": "few"}, True, None),
     ],
 )
@@ -177,7 +238,7 @@ def test_fairness_names_the_groups_that_a_ratio_is_without() -> None:
            "value": 0.5, "ci_low": 0.4, "ci_high": 0.6, "reason": None}  # fmt: skip
     found = pd.DataFrame([row | {"left_out": ["OTHER"]}, row | {"left_out": [], "series": "b"}])
     words = words_of(fairness(found, style.series_of("ab"), width=300).chart)
-    assert "Race\nwithout OTHER" in words and "Equalized odds ratio" in words
+    assert "Race\nwithout Other" in words and "Equalized odds ratio" in words
 
 
 def test_a_curve_of_one_point_and_a_curve_of_none_are_drawn() -> None:
@@ -225,7 +286,7 @@ def test_the_same_frame_is_the_same_bytes_in_another_process() -> None:
 
 def test_a_picture_is_as_wide_as_its_figure_and_alone() -> None:
     figure = drawn(estimates({}))
-    assert figure.width == LABELS + 300
+    assert figure.width == figure.left + 300
     assert png(sheet(figure, title="t", footer="f", kind="synthetic")).startswith(b"\x89PNG")
 
 

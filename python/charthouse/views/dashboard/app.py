@@ -3,7 +3,6 @@
 import argparse
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import streamlit as st
@@ -13,6 +12,7 @@ from charthouse.views.dashboard import (
     audit,
     comparisons,
     contributions,
+    copies,
     leaderboard,
     learners,
     overview,
@@ -27,29 +27,10 @@ FOLDER, WAREHOUSE, SHOW_STAYS = "--folder", "--warehouse", "--show-stays"
 """How the command tells the app what to show."""
 
 
-@dataclass(frozen=True)
-class Page:
-    """A page: its name in the address, its title, and what shows it.
-
-    It has no icon: for one Streamlit's client asks a server far away.
-    """
-
-    name: str
-    title: str
-    show: Callable[[Site, Copy], None]
-
-
 PAGES = (
-    Page("overview", "Overview", overview.show),
-    Page("leaderboard", "Leaderboard", leaderboard.show),
-    Page("comparisons", "Comparisons", comparisons.show),
-    Page("subgroups", "Subgroups and fairness", subgroups.show),
-    Page("contributions", "Modality contributions", contributions.show),
-    Page("learners", "Multimodal learners", learners.show),
-    Page("stay", "One stay", stay.show),
-    Page("runs", "Runs and provenance", runs.show),
-    Page("audit", "Audit", audit.show),
-)
+    overview.page, leaderboard.page, comparisons.page, subgroups.page, contributions.page,
+    learners.page, copies.page, stay.page, runs.page, audit.page,
+)  # fmt: skip
 
 
 def run(site: Site, only: str | None = None) -> None:
@@ -93,7 +74,7 @@ def _run(site: Site, copy: Copy | None, only: str | None) -> None:
     ).run()
 
 
-def _shown(page: Page, site: Site, copy: Copy) -> Callable[[], None]:
+def _shown(page: parts.Page, site: Site, copy: Copy) -> Callable[[], None]:
     return lambda: page.show(site, copy)
 
 
@@ -109,4 +90,6 @@ def site_of(arguments: Sequence[str]) -> Site:
 
 if __name__ == "__main__":
     st.set_page_config(page_title="Charthouse", layout="wide")
+    # Streamlit leaves 6 rem above the title, for a menu that is not as high
+    st.html("<style>[data-testid=stMainBlockContainer]{padding-top:4rem}</style>")
     run(site_of(sys.argv[1:]))

@@ -7,7 +7,7 @@ from charthouse.views.dashboard import charts, parts
 from charthouse.views.dashboard.data import Copy, Site, frame
 
 STATES = {
-    "failed": ":red-badge[FAILED]",
+    "failed": ":red-badge[failed]",
     "warning": ":orange-badge[warning]",
     "by a chosen setting": ":orange-badge[by a chosen setting]",
     "passed": ":green-badge[passed]",
@@ -16,17 +16,16 @@ STATES = {
 }
 
 
-def show(site: Site, copy: Copy) -> None:
-    """The page."""
-    parts.head(
-        site, copy, "Audit",
-        "Every fault that is looked for, as it stood when the copy was published. *By a chosen"
-        " setting*: a violation caused by a chosen setting (protocol: paper has some). *Warning*:"
-        " look at it; it fails nothing. *Not run*: only `charthouse audit` runs it, and it has not"
-        " since the last build.",
-    )  # fmt: skip
-    if not parts.has_tables(copy, "reports.audit"):
-        return
+@parts.page(
+    "audit", "Audit",
+    "Every fault that is looked for, as it stood when the copy was published. *By a chosen"
+    " setting*: a violation caused by a chosen setting (protocol: paper has some). *Warning*: look"
+    " at it; it fails nothing. *Not run*: only `charthouse audit` runs it, and it has not since the"
+    " last build.",
+    "reports.audit",
+)  # fmt: skip
+def page(site: Site, copy: Copy) -> None:
+    """Checks by state, what they found in full."""
     found = frame(copy, "select * from reports.audit order by position")
     charts.facts({state.capitalize(): str((found["state"] == state).sum()) for state in STATES})
     shown = parts.choose_some("State", list(STATES), key="state")
@@ -38,11 +37,8 @@ def show(site: Site, copy: Copy) -> None:
                 for _, row in of.iterrows():
                     _finding(row, with_stays=site.show_stays or copy.is_synthetic)
             else:
-                parts.table(
-                    of[["check_name", "question", "checked"]].rename(
-                        columns={"check_name": "check", "question": "asks"}
-                    )
-                )
+                columns = {"check_name": "Check", "question": "Asks", "checked": "Checked"}
+                parts.table(copy, of[list(columns)].rename(columns=columns), f"audit {state}")
 
 
 def _finding(row: pd.Series, *, with_stays: bool) -> None:

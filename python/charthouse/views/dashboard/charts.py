@@ -9,7 +9,8 @@ import streamlit as st
 from charthouse.views.dashboard import parts
 from charthouse.views.figures import style
 from charthouse.views.figures.rows import Figure
-from charthouse.views.figures.style import Key
+from charthouse.views.figures.style import Key, adaptive
+from charthouse.views.figures.words import short_arm
 
 _SIGNS = {
     "circle": "\N{BLACK CIRCLE}", "square": "\N{BLACK SQUARE}",
@@ -22,15 +23,14 @@ _SIGNS = {
 def show(figure: Figure, alt: str, *, title: str = "") -> None:
     """As wide as its place; `alt` is what it is, for those who cannot see it."""
     if figure.warning:
-        sign, _, words = figure.warning.partition(" ")
-        st.warning(f"{sign} {parts.as_written(words)}")
+        parts.text(figure.warning, small=True, warns=True)
     legend(figure.keys, title)
     draw(figure, alt)
 
 
 def draw(figure: Figure, alt: str) -> None:
     """The chart alone, where what stands above it stands there already."""
-    spec = style.spec(figure.chart, background="transparent")
+    spec = style.adapted(style.spec(figure.chart, background="transparent"))
     spec["autosize"] = {"type": "fit-x", "contains": "padding"}  # Streamlit's would fit the height
     st.vega_lite_chart(spec=spec, theme=None, width="stretch", alt=alt)
 
@@ -42,8 +42,8 @@ def legend(keys: Mapping[str, Key], title: str = "") -> None:
     bold = f'<b style="margin-right:0.8rem">{escape(title)}</b>' if title else ""
     look = "margin-right:1rem;display:inline-block;font-size:0.875rem"
     written = [
-        f'<span style="{look}"><span style="color:{colour}">{_SIGNS[shape]}</span>'
-        f" {escape(name)}</span>"
+        f'<span style="{look}" title="{escape(name)}"><span style="color:{adaptive(colour)}">'
+        f"{_SIGNS[shape]}</span> {escape(short_arm(name))}</span>"
         for name, (colour, shape) in keys.items()
     ]
     st.html(bold + "".join(written))
@@ -76,15 +76,17 @@ def bars(found: Sequence[Bar]) -> None:
     lines = []
     for bar in found:
         pieces = "".join(
-            f'<span style="flex:0 0 {70 * share:.2f}%;background:{colour};height:1rem"></span>'
+            f'<span style="flex:0 0 {share:.2%};background:{adaptive(colour)};height:1rem"></span>'
             for share, colour in bar.parts
         )
         lines.append(
             f'<span style="text-align:right">{escape(bar.label)}</span>'
-            f'<span style="display:flex;align-items:center">{pieces}'
-            f'<span style="margin-left:0.5rem;white-space:nowrap">{escape(bar.words)}</span></span>'
+            f'<span style="display:flex;align-items:center">{pieces}</span>'
+            f'<span style="white-space:nowrap">{escape(bar.words)}</span>'
         )
+    # the number has a column of its own: no bar can push it out of sight
     st.html(
-        '<div style="display:grid;grid-template-columns:max-content 1fr;gap:0.35rem 0.6rem;'
-        f'font-size:0.875rem;align-items:center">{"".join(lines)}</div>'
+        '<div style="display:grid;grid-template-columns:fit-content(40%) minmax(3rem,1fr)'
+        ' max-content;gap:0.35rem 0.6rem;font-size:0.875rem;align-items:center">'
+        f"{''.join(lines)}</div>"
     )

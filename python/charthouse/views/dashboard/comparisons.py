@@ -5,44 +5,37 @@ import streamlit as st
 
 from charthouse.jobs.evaluate.comparisons import PRIMARY, SIGNIFICANT
 from charthouse.views.dashboard import charts, parts
-from charthouse.views.dashboard.data import Copy, Site, tasks
+from charthouse.views.dashboard.data import Copy, Site
 from charthouse.views.figures.comparisons import comparisons
-from charthouse.views.figures.words import asked_under, pair_label
+from charthouse.views.figures.words import asked_under, pair_label, short_arm
 
 
-def show(site: Site, copy: Copy) -> None:
-    """The page."""
-    parts.head(
-        site, copy, "Comparisons",
-        "Differences between two arms on the same stays and resamples of patients: right of zero"
-        " the first is better (of Brier score and calibration error: worse). AUROC is the primary"
-        " metric: filled dots are significant after Holm correction for how many were asked"
-        " of a question and fusion. All"
-        " others are exploratory.",
-    )  # fmt: skip
-    task = parts.choose_task(tasks(copy))
+@parts.page(
+    "comparisons", "Comparisons",
+    "Differences between two arms on the same stays and resamples of patients: right of zero the"
+    " first is better (of Brier score and calibration error: worse). AUROC is the primary metric:"
+    " filled dots are significant after Holm correction for how many were asked of a question and"
+    " fusion. All others are exploratory.",
+)  # fmt: skip
+def page(site: Site, copy: Copy) -> None:
+    """Pairs of arms, question by question."""
+    task, row = parts.choose_task(copy)
     found = parts.rows_of(
         copy, "reports.comparisons", task,
-        "No two arms have been compared for {task} on this cohort: it takes arms that differ in"
-        " one thing, or a pair named by --compare.",
-        *parts.EVALUATED,
+        "It takes arms that differ in one thing, or a pair named by --compare.",
     )  # fmt: skip
     if found is None:
         return
-    left, right = st.columns(2)
-    with left:
+    with row:
         of_arms = found[found["attribute"].isna()]
-        metric = parts.choose_long("Metric", _in_order(of_arms["metric"]), key="metric")
-    with right:
+        metric = parts.choose("Metric", _in_order(of_arms["metric"]), key="metric")
         population = parts.choose_population()
-    left, right = st.columns(2)
-    with left:
-        questions = parts.choose_some("Question", sorted(set(found["question"])), key="question")
-    with right:
-        seen = parts.choose_seen()
     fusions = sorted(set(found["fusion"]))
-    if len(fusions) > 1:
-        fusions = parts.choose_some("Asked under the fusion", fusions, key="fusion")
+    with st.container(horizontal=True):
+        questions = parts.choose_some("Question", sorted(set(found["question"])), key="question")
+        seen = parts.choose_seen()
+        if len(fusions) > 1:
+            fusions = parts.choose_some("Asked under the fusion", fusions, key="fusion")
     only_sure = st.toggle(
         f"Only those significant after Holm correction (p < {SIGNIFICANT})",
         key="sure", bind="query-params",
@@ -69,7 +62,7 @@ def show(site: Site, copy: Copy) -> None:
         parts.empty("No comparison is left by these filters.")
         return
     _plot(shown, metric)
-    _table(shown)
+    _table(copy, shown, f"comparisons-{task}-{metric}")
 
 
 def _in_order(metrics: pd.Series) -> list[str]:
@@ -93,29 +86,27 @@ def _plot(found: pd.DataFrame, metric: str) -> None:
     charts.show(figure, f"Differences of {parts.worded(metric)}, question by question.")
 
 
-def _table(found: pd.DataFrame) -> None:
+def _table(copy: Copy, found: pd.DataFrame, name: str) -> None:
     shown = pd.DataFrame(
         {
-            "question": found["question"],
-            "arm": found["arm"],
-            "minus": found["other_arm"],
-            "difference": [
-                parts.interval(row, "difference", "ci_low", "ci_high", "+.4f")
-                for _, row in found.iterrows()
-            ],
-            "role": [parts.ROLES[metric == PRIMARY] for metric in found["metric"]],
-            "p": found["p_value"],
-            "corrected p": found["p_adjusted"],
-            "asked": found["n_asked"],
-            "stays": found["n"],
-            "positive": found["n_positive"],
-            "saw MIMIC": found["saw_mimic"],
-            "the other saw MIMIC": found["other_saw_mimic"],
-            "why no value or interval": found["reason"],
-            "fusion": found["fusion"],
-            "run": found["run_id"],
-            "run of the other": found["other_run_id"],
+            "Question": found["question"],
+            "Arm": found["arm"].map(short_arm),
+            "Minus": found["other_arm"].map(short_arm),
+            "Difference": parts.intervals(found, "difference", form="+.4f"),
+            "Role": [parts.ROLES[metric == PRIMARY] for metric in found["metric"]],
+            "P": found["p_value"],
+            "Corrected p": found["p_adjusted"],
+            "Asked": found["n_asked"],
+            "Stays": found["n"],
+            "Positive": found["n_positive"],
+            "Saw MIMIC": found["saw_mimic"],
+            "The other saw MIMIC": found["other_saw_mimic"],
+            "Why no value or interval": found["reason"],
+            "Fusion": found["fusion"],
+            "Run": found["run_id"],
+            "Run of the other": found["other_run_id"],
+            "Arm in full": found["arm"],
+            "The other in full": found["other_arm"],
         }
     )
-    st.markdown("**The same as a table**")
-    parts.table(shown)
+    parts.table(copy, shown, name, title="The same as a table")

@@ -5,35 +5,35 @@ import streamlit as st
 
 from charthouse.jobs.evaluate.scored import COMPLETE, POPULATIONS
 from charthouse.views.dashboard import charts, parts
-from charthouse.views.dashboard.data import Copy, Site, modalities, tasks
+from charthouse.views.dashboard.data import Copy, Site, modalities
 from charthouse.views.figures import style
 from charthouse.views.figures.leaderboard import labels
 from charthouse.views.figures.shares import METHODS, shares
 from charthouse.views.figures.style import Key
+from charthouse.views.figures.words import short_arm
 
 
-def show(site: Site, copy: Copy) -> None:
-    """The page."""
-    parts.head(
-        site, copy, "Modality contributions",
-        "Of what moves the scores of a logistic regression, the share of each modality. On all"
-        " stays a modality that most stays lack can move little; on complete cases none is absent.",
-    )  # fmt: skip
-    task = parts.choose_task(tasks(copy))
+@parts.page(
+    "contributions", "Modality contributions",
+    "Of what moves the scores of a logistic regression, the share of each modality. On all stays a"
+    " modality that most stays lack can move little; on complete cases none is absent.",
+)  # fmt: skip
+def page(site: Site, copy: Copy) -> None:
+    """Stacked shares for each population."""
+    task, row = parts.choose_task(copy)
     found = parts.rows_of(
-        copy, "reports.contributions", task,
-        "No contributions for {task} on this cohort: they are of logistic regressions that"
-        " have been evaluated.",
-        *parts.EVALUATED,
-    )  # fmt: skip
+        copy, "reports.contributions", task, "Contributions are of logistic regressions."
+    )
     if found is None:
         return
     found = found.assign(label=labels(found))
-    names = dict(zip(found["method"], found["method_label"], strict=True))
-    methods = [method for method in METHODS if method in names]
-    method = parts.choose("Counted", methods, names, key="method")
-    arms = parts.choose_some("Arms", sorted(set(found["label"])), key="arm")
+    meant = dict(zip(found["method"], found["method_label"], strict=True))
+    with row:
+        method = parts.choose("Counted", [of for of in METHODS if of in meant], key="method")
+        arms = parts.choose_some("Arms", sorted(set(found["label"])), key="arm")
     shown = found[(found["method"] == method) & found["label"].isin(arms)]
+    shown = shown.assign(interval=parts.intervals(shown, "share", form=".3f"))
+    st.caption(parts.as_written(meant[method]))
     colours = style.modality_colours(modalities(copy))
     keys: dict[str, Key] = {}
     for population in POPULATIONS:
@@ -45,28 +45,23 @@ def show(site: Site, copy: Copy) -> None:
             st.caption(f"No test stay {lacking}.")
             continue
         figure = shares(
-            of[["label", "modality", "share"]].assign(interval=_intervals(of)), colours,
-            {population: ""}, axis="share of what moves the score",
+            of[["label", "modality", "share", "interval"]], colours, {population: ""},
+            axis="share of what moves the score",
         )  # fmt: skip
         if keys != figure.keys:
             charts.legend(keys := dict(figure.keys))
         charts.draw(figure, f"Shares of the modalities by arm, {style.POPULATIONS[population]}.")
-    st.markdown("**The same as a table**")
-    parts.table(
-        pd.DataFrame(
-            {
-                "arm": shown["label"],
-                "stays": shown["population"].map(style.POPULATIONS),
-                "modality": shown["modality"],
-                "share": _intervals(shown),
-                "why no interval": shown["reason"],
-                "mean |contribution|, log odds": shown["mean_absolute"],
-                "n": shown["n"],
-                "run": shown["run_id"],
-            }
-        )
+    shown = pd.DataFrame(
+        {
+            "Arm": shown["label"].map(short_arm),
+            "Stays": shown["population"].map(style.POPULATIONS),
+            "Modality": shown["modality"],
+            "Share": shown["interval"],
+            "Why no interval": shown["reason"],
+            "Mean |contribution|, log odds": shown["mean_absolute"],
+            "N": shown["n"],
+            "Run": shown["run_id"],
+            "Arm in full": shown["label"],
+        }
     )
-
-
-def _intervals(found: pd.DataFrame) -> list[str]:
-    return [parts.interval(row, "share", "ci_low", "ci_high", ".3f") for _, row in found.iterrows()]
+    parts.table(copy, shown, f"contributions-{task}-{method}", title="The same as a table")

@@ -13,11 +13,10 @@ import streamlit as st
 
 from charthouse.core.data_kind import DataKind, data_kind_of
 from charthouse.core.duckdb_errors import redact_errors
+from charthouse.core.errors import CharthouseError
 from charthouse.core.warehouse import open_warehouse
 from charthouse.views.publish import FILE, OWN, modified_ns
 from charthouse.views.report.read import rows as read_rows
-
-Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -79,6 +78,24 @@ class Copy:
         return modified_ns(warehouse) > self.warehouse_modified_ns
 
 
+_GUARDED: Sequence[DataKind] = ("synthetic", "open", "credentialed")
+
+
+def others_beside(site: Site, copy: Copy) -> dict[str, Copy]:
+    """Copies in folders beside this one, by the folder's name; none is of more guarded data."""
+    found = {}
+    for link in sorted(site.folder.parent.glob(f"*/{FILE}")):
+        if not link.is_symlink() or link.parent == site.folder:
+            continue
+        try:
+            other = find_copy(link.parent)
+        except (CharthouseError, OSError, duckdb.Error):  # of an older clone, or not for us to read
+            continue
+        if other and _GUARDED.index(other.data_kind) <= _GUARDED.index(copy.data_kind):
+            found[link.parent.name] = other
+    return found
+
+
 def find_copy(folder: Path) -> Copy | None:
     """The current version in a folder, or None: nothing has been published there."""
     link = folder / FILE
@@ -104,12 +121,12 @@ class _Open:
         self._closing.close()
 
 
-@st.cache_resource(max_entries=2, show_spinner=False, on_release=_Open.close)
+@st.cache_resource(max_entries=8, show_spinner=False, on_release=_Open.close)
 def _opened(path: Path, mtime_ns: int) -> _Open:
     return _Open(path)
 
 
-@st.cache_resource(max_entries=2, show_spinner=False)
+@st.cache_resource(max_entries=8, show_spinner=False)
 def _facts(path: Path, mtime_ns: int) -> Copy:
     db = _opened(path, mtime_ns).cursor()
     (about,) = db.execute(
@@ -134,17 +151,15 @@ def _frame(path: Path, mtime_ns: int, query: str, values: Sequence[Any]) -> pd.D
         return _opened(path, mtime_ns).cursor().execute(query, list(values)).fetch_df()
 
 
-def rows(
-    copy: Copy, read: Callable[[duckdb.DuckDBPyConnection, str], Sequence[Row]], of: str
-) -> list[Row]:
+def read(copy: Copy, reader: Callable[[duckdb.DuckDBPyConnection, str], Any], of: str) -> Any:
     """What a reader of the report gives for a task, likewise."""
-    return _rows(copy.path, copy.mtime_ns, read.__name__, of, read)
+    return _read(copy.path, copy.mtime_ns, reader.__name__, of, reader)
 
 
 @st.cache_data(max_entries=50, show_spinner=False)
-def _rows(path: Path, mtime_ns: int, name: str, of: str, _read: Callable) -> list[Row]:
+def _read(path: Path, mtime_ns: int, name: str, of: str, _reader: Callable) -> Any:
     with redact_errors():
-        return list(_read(_opened(path, mtime_ns).cursor(), of))
+        return _reader(_opened(path, mtime_ns).cursor(), of)
 
 
 def modalities(copy: Copy) -> list[str]:

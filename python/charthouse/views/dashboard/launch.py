@@ -9,8 +9,9 @@ from pathlib import Path
 from charthouse.core.errors import CharthouseError
 from charthouse.core.progress import PrintLine
 from charthouse.net.guard import loopback_addresses
-from charthouse.views.figures.style import BLUE
+from charthouse.views.figures.style import BLUE, SKY
 
+_HEADINGS = '["1.75rem", "1.4rem", "1.25rem"]'
 OPTIONS = {
     "server.headless": "true",
     "server.fileWatcherType": "none",
@@ -21,8 +22,12 @@ OPTIONS = {
     "logger.hideWelcomeMessage": "true",
     "logger.level": "error",
     "runner.magicEnabled": "false",
-    "theme.base": "light",
-    "theme.primaryColor": BLUE,
+    # both are named, so the page is as the reader's system is; a larger title pushes the chart away
+    **{
+        f"theme.{name}.{option}": value
+        for name, colour in {"light": BLUE, "dark": SKY}.items()
+        for option, value in {"primaryColor": colour, "headingFontSizes": _HEADINGS}.items()
+    },
 }
 
 

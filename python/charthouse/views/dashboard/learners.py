@@ -8,7 +8,7 @@ import streamlit as st
 from charthouse.jobs.ask.conditions import CONTROLS, FULL
 from charthouse.jobs.evaluate.learner_metrics import OF_DECISIONS, OF_P_YES
 from charthouse.views.dashboard import charts, parts
-from charthouse.views.dashboard.data import Copy, Site, frame, modalities, tasks
+from charthouse.views.dashboard.data import Copy, Site, frame, modalities
 from charthouse.views.dashboard.subgroups import drawn_attributes, groups_of
 from charthouse.views.figures import style
 from charthouse.views.figures.comparisons import comparisons
@@ -55,25 +55,24 @@ COMMANDS = (
 )  # fmt: skip
 
 
-def show(site: Site, copy: Copy) -> None:
-    """The page."""
-    parts.head(
-        site, copy, "Multimodal learners",
-        "Vision-language models that were asked about the same test stays, beside the modular"
-        " framework.",
-    )  # fmt: skip
-    task = parts.choose_task(tasks(copy))
+@parts.page(
+    "learners", "Multimodal learners",
+    "Vision-language models that were asked about the same test stays, beside the modular"
+    " framework.",
+)  # fmt: skip
+def page(site: Site, copy: Copy) -> None:
+    """One of six sections, each a tab."""
+    task, _ = parts.choose_task(copy)
     found = parts.rows_of(
-        copy, "reports.learners", task,
-        "No learner has been asked and evaluated for {task} on this cohort.", *COMMANDS,
-    )  # fmt: skip
+        copy, "reports.learners", task, "No learner has been asked about it.", *COMMANDS
+    )
     if found is None:
         return
     if not found["is_current"].all():
         st.warning("More has been answered since: run `charthouse evaluate`, then publish.")
     sections: dict[str, Callable[[], None]] = {
         "Beside the best arm": lambda: _beside(copy, found),
-        "Refusals and errors": lambda: _refusals(found),
+        "Refusals and errors": lambda: _refusals(copy, found),
         "Controls": lambda: _controls(found),
         "Comparisons": lambda: _comparisons(copy, task),
         "Subgroups and fairness": lambda: _subgroups(copy, task),
@@ -87,7 +86,7 @@ def show(site: Site, copy: Copy) -> None:
 
 
 def _beside(copy: Copy, found: pd.DataFrame) -> None:
-    figure = parts.choose_long("Figure", list(FIGURES), FIGURES, key="figure")
+    figure = parts.choose("Figure", list(FIGURES), FIGURES, key="figure")
     full = found[found["condition"] == FULL]
     if full.empty:
         parts.empty("No learner has been asked with everything shown.", *COMMANDS)
@@ -106,7 +105,7 @@ def _beside(copy: Copy, found: pd.DataFrame) -> None:
         f" Was it trained on MIMIC before? {seen}"
     )
     parts.table(
-        pd.DataFrame(
+        copy, pd.DataFrame(
             {
                 "learner": full["technique"].fillna(full["learner"]),
                 "stays": full["n"],
@@ -122,8 +121,8 @@ def _beside(copy: Copy, found: pd.DataFrame) -> None:
                 "prompt": full["prompt"] + " " + full["prompt_version"],
                 "asked at": full["endpoint"],
             }
-        )
-    )
+        ), "learners",
+    )  # fmt: skip
 
 
 def _seen(of_arm: pd.Series) -> str:
@@ -167,13 +166,13 @@ def _best_arm(copy: Copy, full: pd.DataFrame, metric: str) -> pd.DataFrame:
     )
 
 
-def _refusals(found: pd.DataFrame) -> None:
+def _refusals(copy: Copy, found: pd.DataFrame) -> None:
     st.markdown(
         "A refusal is an answer that is neither yes nor no. An error is no answer: it is asked"
         " again by the next run, and never scored."
     )
     parts.table(
-        pd.DataFrame(
+        copy, pd.DataFrame(
             {
                 "learner": found["technique"].fillna(found["learner"]),
                 "shown": found["condition"],
@@ -186,8 +185,8 @@ def _refusals(found: pd.DataFrame) -> None:
                 "accuracy, each refusal as wrong": found["accuracy_as_wrong"],
                 **_majority(found),
             }
-        )
-    )
+        ), "refusals",
+    )  # fmt: skip
 
 
 def _controls(found: pd.DataFrame) -> None:
@@ -195,7 +194,7 @@ def _controls(found: pd.DataFrame) -> None:
         "Does a learner use the picture? Controls are asked of the stays that have one; *full* of"
         " all: whether they differ on the same stays is under *Comparisons*."
     )
-    figure = parts.choose_long("Figure", list(FIGURES), FIGURES, key="control")
+    figure = parts.choose("Figure", list(FIGURES), FIGURES, key="control")
     found = found[found["condition"].isin([FULL, *CONTROLS])]
     names = [name for name in (FULL, *CONTROLS) if name in set(found["condition"])]
     long = _estimates(found, figure).assign(
@@ -215,7 +214,7 @@ def _comparisons(copy: Copy, task: str) -> None:
     found = _found(copy, table, task)
     if found is None:
         return
-    metric = parts.choose_long("Metric", sorted(set(found["metric"])), key="compared")
+    metric = parts.choose("Metric", sorted(set(found["metric"])), key="compared")
     seen = parts.choose_seen()
     shown = found[
         (found["metric"] == metric)
@@ -234,7 +233,7 @@ def _comparisons(copy: Copy, task: str) -> None:
         comparisons(drawn.assign(population=""), metric, {"": ""}),
         f"Differences of {parts.worded(metric)}, question by question.",
     )
-    parts.table(shown[_interesting(shown)])
+    parts.table(copy, shown[_interesting(shown)], "learner-comparisons")
 
 
 def _pair(row: pd.Series) -> str:
@@ -264,9 +263,7 @@ def _subgroups(copy: Copy, task: str) -> None:
         return
     kinds = [f"{parts.worded(row.metric)}{COUNTED[row.counting]}" for row in found.itertuples()]
     found = found.assign(kind=kinds)
-    kind = parts.choose_long(
-        "Metric", sorted(set(kinds)), {name: name for name in kinds}, key="kind"
-    )
+    kind = parts.choose("Metric", sorted(set(kinds)), {name: name for name in kinds}, key="kind")
     shown = found[found["kind"] == kind]
     series = style.series_of(sorted(set(shown["learner"])))
     figure = subgroups(shown.assign(series=shown["learner"]), kind, series, reference=None)
@@ -275,7 +272,7 @@ def _subgroups(copy: Copy, task: str) -> None:
     if fairness is not None:
         shown = fairness[fairness["attribute"].isin(attributes)]
         st.markdown("**How far apart the groups are**")
-        parts.table(shown[_interesting(shown)])
+        parts.table(copy, shown[_interesting(shown)], "learner-fairness")
 
 
 def _contributions(copy: Copy, task: str) -> None:
@@ -292,7 +289,7 @@ def _contributions(copy: Copy, task: str) -> None:
         axis="share of what moves P(yes), by Shapley values",
     )  # fmt: skip
     charts.show(figure, "Shares of the modalities by learner.")
-    parts.table(found[_interesting(found)])
+    parts.table(copy, found[_interesting(found)], "learner-contributions")
 
 
 def _found(copy: Copy, table: str, task: str) -> pd.DataFrame | None:

@@ -1,4 +1,4 @@
-"""Every run with all that made it, and the way from a figure back to its rows."""
+"""Every run with all that made it, and the way from a metric back to its rows."""
 
 import json
 from typing import Any
@@ -8,7 +8,7 @@ import streamlit as st
 
 from charthouse.core.warehouse import text_literal
 from charthouse.views.dashboard import parts
-from charthouse.views.dashboard.data import Copy, Site, frame, tasks
+from charthouse.views.dashboard.data import Copy, Site, frame
 from charthouse.views.figures.leaderboard import labels
 
 ROWS = """select predictions.stay_id, predictions.y_true, predictions.y_score, cohort.split,
@@ -28,23 +28,22 @@ NAMING = frozenset(
 """Keys of settings that stay hidden where stays are."""
 
 
-def show(site: Site, copy: Copy) -> None:
-    """The page."""
-    parts.head(
-        site, copy, "Runs and provenance",
-        "What ran, with which code, weights, settings and seed; and from a figure of the"
-        " leaderboard back to the rows that it is of.",
-    )  # fmt: skip
-    if not parts.has_tables(copy, "results.runs"):
-        return
+@parts.page(
+    "runs", "Runs and provenance",
+    "What ran, with which code, weights, settings and seed; and from a metric of the leaderboard"
+    " back to the rows that it is of.",
+    "results.runs",
+)  # fmt: skip
+def page(site: Site, copy: Copy) -> None:
+    """From a metric to its rows; all runs; requests to servers."""
     found = frame(copy, "select * from results.runs order by started_at desc, run_id desc")
     if found.empty:
         parts.empty("Nothing has run yet.", "charthouse embed", "charthouse publish")
         return
-    st.subheader("From a figure to its rows", anchor=False)
+    st.subheader("From a metric to its rows", anchor=False)
     _provenance(site, copy)
     st.subheader("Runs", anchor=False)
-    _runs(site, found)
+    _runs(site, copy, found)
     st.subheader("Requests to servers", anchor=False)
     _sends(copy)
 
@@ -52,7 +51,7 @@ def show(site: Site, copy: Copy) -> None:
 def _provenance(site: Site, copy: Copy) -> None:
     if not parts.has_tables(copy, "reports.leaderboard", "reports.arms"):
         return
-    task = parts.choose_task(tasks(copy))
+    task, row = parts.choose_task(copy)
     board = frame(
         copy,
         "select * from reports.leaderboard where task = ? and run_id is not null"
@@ -60,13 +59,11 @@ def _provenance(site: Site, copy: Copy) -> None:
         task,
     )
     if board.empty:
-        parts.empty(
-            f"Nothing has been evaluated for {parts.as_written(task)} on this cohort.",
-            *parts.EVALUATED,
-        )  # fmt: skip
+        parts.not_evaluated(task)
         return
     names = dict(zip(board["run_id"], labels(board), strict=True))
-    run_id = parts.choose_long("Arm", list(names), names, key="arm_run")
+    with row:
+        run_id = parts.choose("Arm", list(names), names, key="arm_run")
     cell = board[board["run_id"] == run_id].iloc[0]
     fit = frame(copy, "select * from reports.arms where run_id = ?", run_id).iloc[0]
     parts.text(
@@ -89,22 +86,22 @@ def _provenance(site: Site, copy: Copy) -> None:
         run_id,
     )
     st.caption("The vectors that it read, and the runs that made them")
-    parts.table(inputs)
+    parts.table(copy, inputs, f"inputs-{run_id}")
     if site.show_stays or copy.is_synthetic:
-        st.caption("The stays that the figure is of, as this query gives them")
-        st.code(ROWS.format(run_id=text_literal(run_id)), language="sql")
-        parts.table(frame(copy, ROWS.format(run_id="?"), run_id))
+        st.caption("The stays that the metric is of, as this query gives them")
+        st.code(ROWS.format(run_id=text_literal(run_id)), language="sql", wrap_lines=True)
+        parts.table(copy, frame(copy, ROWS.format(run_id="?"), run_id), f"rows-{run_id}")
     else:
-        st.caption("The stays that the figure is of: hidden, unless asked for by --show-stays")
+        st.caption("The stays that the metric is of: hidden, unless asked for by --show-stays")
 
 
-def _runs(site: Site, found: pd.DataFrame) -> None:
+def _runs(site: Site, copy: Copy, found: pd.DataFrame) -> None:
     kinds = parts.choose_some("Kind", sorted(set(found["kind"])), key="kind")
     shown = found[found["kind"].isin(kinds)]
     columns = ["run_id", "kind", "name", "task", "started_at", "finished_at", "code_version",
                "seed", "device", "revision"]  # fmt: skip
-    parts.table(shown[columns])
-    run_id = parts.choose_long("One run", list(shown["run_id"]), _same(shown), key="one_run")
+    parts.table(copy, shown[columns], "runs")
+    run_id = parts.choose("One run", list(shown["run_id"]), _same(shown), key="one_run")
     run = shown[shown["run_id"] == run_id].iloc[0]
     for column, name in zip(st.columns(3), ("settings", "counts", "packages"), strict=True):
         with column:
@@ -138,4 +135,4 @@ def _sends(copy: Copy) -> None:
     if found.empty:
         st.markdown("None has been sent.")
     else:
-        parts.table(found)
+        parts.table(copy, found, "requests")

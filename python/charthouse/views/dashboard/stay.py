@@ -1,7 +1,9 @@
 """One stay: what was measured and shown, and where its prediction came from."""
 
+import itertools
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -15,38 +17,31 @@ from charthouse.data.xray_files import (
     read_grayscale,
 )
 from charthouse.views.dashboard import charts, parts
-from charthouse.views.dashboard.data import Copy, Site, frame, tasks
+from charthouse.views.dashboard.data import Copy, Site, frame
+from charthouse.views.dashboard.overview import OF_UNITS, choose_units
 from charthouse.views.dashboard.stay_scores import show_scores
 from charthouse.views.figures import style
 from charthouse.views.figures.vitals import KEYS, vitals
+from charthouse.views.figures.words import short_arm
 
-PANELS = {
-    "Heart rate, bpm": ("heart_rate",),
-    "Respiratory rate, breaths a minute": ("respiratory_rate",),
-    "Oxygen saturation, %": ("spo2",),
-    "Temperature, °F": ("temperature",),
-    "Non-invasive pressure, mmHg": ("nbp_systolic", "nbp_mean", "nbp_diastolic"),
-    "Arterial pressure, mmHg": ("abp_systolic", "abp_mean", "abp_diastolic"),
-    "Glasgow coma scale, points": ("gcs_eye", "gcs_verbal", "gcs_motor"),
-}
 COLOURS = (style.BLUE, style.GREEN, style.PURPLE)
 LISTED = 500
 """Stays in the list: a browser bears no more; any other is named by its number."""
 PICTURES = 4
 ORDERS = {
-    "highest": "highest score first",
-    "negatives": "highest-scored negatives",
-    "positives": "lowest-scored positives",
-    "number": "by number",
+    "highest": "Highest score first",
+    "negatives": "Highest-scored negatives",
+    "positives": "Lowest-scored positives",
+    "number": "By number",
 }
 
 
-def show(site: Site, copy: Copy) -> None:
-    """The page; hidden for real patients unless asked for."""
-    parts.head(
-        site, copy, "One stay",
-        "Vital signs of the window, X-rays and reports, and where the prediction came from.",
-    )  # fmt: skip
+@parts.page(
+    "stay", "One stay",
+    "Vital signs of the window, X-rays and reports, and where the prediction came from.",
+)  # fmt: skip
+def page(site: Site, copy: Copy) -> None:
+    """Hidden for real patients unless asked for."""
     if not (copy.is_synthetic or site.show_stays):
         parts.empty(
             f"Single stays are hidden: these are {copy.data_kind} data. If all who can reach this"
@@ -54,8 +49,11 @@ def show(site: Site, copy: Copy) -> None:
             "charthouse dashboard --show-stays",
         )
         return
-    task = parts.choose_task(tasks(copy))
-    stay_id = _choose(copy, task)
+    task, row = parts.choose_task(copy)
+    with row:
+        units = choose_units(copy)
+        order = parts.choose("Order", list(ORDERS), ORDERS, key="order")
+    stay_id = _choose(copy, task, order, units)
     if stay_id is None:
         return
     _facts(copy, stay_id)
@@ -72,10 +70,7 @@ def show(site: Site, copy: Copy) -> None:
     show_scores(copy, task, stay_id)
 
 
-def _choose(copy: Copy, task: str) -> int | None:
-    left, middle, right = st.columns([2, 3, 2])
-    with left:
-        order = parts.choose_long("Order", list(ORDERS), ORDERS, key="order")
+def _choose(copy: Copy, task: str, order: str, units: list[str]) -> int | None:
     best = frame(
         copy,
         "select run_id, arm from reports.arms where task = ?"
@@ -85,13 +80,15 @@ def _choose(copy: Copy, task: str) -> int | None:
     found = frame(
         copy,
         "select cohort.stay_id, labels.label, scores.y_score from marts.cohort as cohort"
-        " inner join marts.labels as labels on labels.stay_id = cohort.stay_id and labels.task = $1"
+        " inner join marts.labels as labels on labels.stay_id = cohort.stay_id and labels.task = $2"
         " left join results.predictions as scores"
-        " on scores.stay_id = cohort.stay_id and scores.run_id = $3 where cohort.split = 'test'"
-        " and (labels.label = 0 or $2 != 'negatives') and (labels.label = 1 or $2 != 'positives')"
-        " order by case $2 when 'number' then cohort.stay_id when 'positives' then scores.y_score"
+        " on scores.stay_id = cohort.stay_id and scores.run_id = $4 where cohort.split = 'test'"
+        f" and {OF_UNITS}"
+        " and (labels.label = 0 or $3 != 'negatives') and (labels.label = 1 or $3 != 'positives')"
+        " order by case $3 when 'number' then cohort.stay_id when 'positives' then scores.y_score"
         " else -scores.y_score end nulls last, cohort.stay_id"
         f" limit {LISTED}",
+        units,
         task,
         order,
         best["run_id"][0] if len(best) else None,
@@ -104,14 +101,15 @@ def _choose(copy: Copy, task: str) -> int | None:
         + ("" if pd.isna(row.y_score) else f" · score {row.y_score:.3f}")
         for row in found.itertuples()
     }
-    with middle:
+    row = st.container(horizontal=True)
+    with row:
         chosen: int | None = st.selectbox(
             "Stay of the test split", list(words), format_func=lambda stay_id: words[stay_id]
         )
-        if len(best):
-            parts.text(f"Scores of {best['arm'][0]}, the best on validation", small=True)
-    with right:
         named = st.text_input("Or any stay, by its number", placeholder="stay_id")
+    if len(best):
+        arm = short_arm(best["arm"][0])
+        parts.text(f"Scores of {arm}, the best on validation.", small=True)
     if not named.strip():
         return chosen
     # as text: it may be longer than any number of DuckDB's
@@ -132,8 +130,8 @@ def _facts(copy: Copy, stay_id: int) -> None:
         "Age, gender": f"{row['age']}, {row['gender']}",
         "Race group": row["race_group"].capitalize(),
         "ICU stay": f"{row['los_days']:.1f} days",
-        "Split": row["split"],
-        **{parts.worded(name): "yes" if label else "no"
+        "Split": row["split"].capitalize(),
+        **{parts.worded(name): "Yes" if label else "No"
            for name, label in labels.itertuples(index=False)},
     }  # fmt: skip
     unit = "unit unknown" if pd.isna(row["first_careunit"]) else row["first_careunit"]
@@ -157,29 +155,49 @@ def _vitals(copy: Copy, stay_id: int) -> None:
     )
     charts.legend(KEYS)
     ends = grid["hour"].min(), grid["hour"].max() + 1
-    columns = st.columns(2, gap="medium")
-    for at, (title, variables) in enumerate(PANELS.items()):
-        with columns[at % 2]:
-            colours = dict(zip(variables, COLOURS, strict=False))
-            measured, read, odd = (
+    panels = _panels(copy)
+    for place, (title, variables) in zip(_places(len(panels)), panels.items(), strict=False):
+        with place:
+            colours = dict(zip(variables, itertools.cycle(COLOURS), strict=False))
+            measured, of_grid, odd = (
                 found[found["variable"].isin(variables)] for found in (events, grid, outliers)
             )
-            if measured.empty and odd.empty:
-                charts.legend({}, title)
-                st.caption("Nothing was measured.")
-                continue
             charts.show(
-                vitals(measured, read, odd, colours, ends),
+                vitals(measured, of_grid, odd, colours, ends),
                 f"{', '.join(colours)}: {len(measured)} measurements, {len(odd)} outliers.",
-                title=title,
+                title=title if len(measured) else f"{title}: not measured",
             )
+
+
+def _places(n: int) -> list[Any]:
+    """Two a row, so that they are read from left to right and neighbours begin at one height."""
+    return [place for _ in range(0, n, 2) for place in st.columns(2, gap="medium")]
+
+
+def _panels(copy: Copy) -> dict[str, list[str]]:
+    """Title to variables: those of seeds/vital_signs.csv, nbp_systolic and nbp_mean together."""
+    found = frame(
+        copy,
+        "select variable, arg_min(label, rowid) as label, arg_min(unit, rowid) as unit"
+        " from seeds.vital_signs group by variable order by min(rowid)",
+    )
+    found["stem"] = found["variable"].str.partition("_")[0] + found["unit"]
+    panels = {}
+    for _, of in found.groupby("stem", sort=False):
+        words = zip(*of["label"].str.split(), strict=False) if len(of) > 1 else ()
+        same = itertools.takewhile(lambda word: len(set(word)) == 1, words)
+        shared = " ".join(word for word, *_ in same).rstrip(" -")
+        shared = shared if shared.isupper() else shared.capitalize()
+        name = shared or parts.worded(of["variable"].iloc[0])
+        panels[f"{name}, {of['unit'].iloc[0]}"] = list(of["variable"])
+    return panels
 
 
 def _pictures(copy: Copy, stay_id: int) -> None:
     found = frame(
         copy,
         "select hours, view_position, dicom_id, path from marts.chest_xrays where stay_id = ?"
-        " order by hours desc, dicom_id",
+        " order by hours, dicom_id",
         stay_id,
     )
     if found.empty:
@@ -191,15 +209,15 @@ def _pictures(copy: Copy, stay_id: int) -> None:
         place = None
         parts.text(str(why), small=True)
     check = picture_check(copy.data_kind)
-    columns = st.columns(2)
-    for at, row in enumerate(found.head(PICTURES).itertuples()):
+    if len(found) > PICTURES:
+        st.caption(f"The last {PICTURES} of {len(found)}")
+    places = zip(_places(PICTURES), found.tail(PICTURES).itertuples(), strict=False)
+    for position, row in places:
         view = "view unknown" if pd.isna(row.view_position) else row.view_position
         words = f"{row.hours:.1f} h, {view}, {row.dicom_id}"
-        with columns[at % 2]:
+        with position:
             why_not = _show(place(row.path), check, words) if place else ""
             parts.text(words + why_not, small=True)
-    if len(found) > PICTURES:
-        st.caption(f"and {len(found) - PICTURES} earlier")
 
 
 def _show(path: Path | None, check: Callable[[Path | None], None], words: str) -> str:

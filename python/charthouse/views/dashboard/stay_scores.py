@@ -10,10 +10,11 @@ from charthouse.views.dashboard import charts, parts
 from charthouse.views.dashboard.data import Copy, frame
 from charthouse.views.figures import style
 from charthouse.views.figures.leaderboard import labels
+from charthouse.views.figures.moved import by_attribute, moved
 from charthouse.views.figures.rows import Panel, whiskers
-from charthouse.views.figures.words import MINUS
 
-TOP = 12
+TOP, MOST = 8, 50
+"""Attributes of a modality, and features, that are shown."""
 
 
 def show_scores(copy: Copy, task: str, stay_id: int) -> None:
@@ -36,25 +37,21 @@ def show_scores(copy: Copy, task: str, stay_id: int) -> None:
         return
     outcome = "positive" if found["y_true"][0] else "negative"
     parts.text(f": the outcome is {outcome}.", bold=parts.worded(task))
-    left, right = st.columns(2, gap="large")
-    with left:
-        _scores(found)
-        _answers(copy, task, stay_id)
-    with right:
-        names = dict(zip(found["run_id"], labels(found), strict=True))
-        arm = parts.choose_long("Taken apart", list(names), names, key="taken_apart")
-        _taken_apart(copy, task, stay_id, found[found["run_id"] == arm].iloc[0])
+    _scores(found)
+    _answers(copy, task, stay_id)
+    names = dict(zip(found["run_id"], labels(found), strict=True))
+    arm = parts.choose("Taken apart", list(names), names, key="taken_apart")
+    _taken_apart(copy, task, stay_id, found[found["run_id"] == arm].iloc[0])
 
 
 def _scores(found: pd.DataFrame) -> None:
-    long = pd.DataFrame(
-        {"label": labels(found), "value": found["y_score"], "low": None, "high": None,
-         "run_id": found["run_id"]}
-    ).astype({"low": float, "high": float})  # fmt: skip
-    st.caption("The score of each arm that stands, the best on validation first")
+    score = found["y_score"].astype(float)  # known without an interval: both its ends
+    long = pd.DataFrame({"label": labels(found), "value": score, "low": score, "high": score,
+                         "run_id": found["run_id"]})  # fmt: skip
+    st.caption("The score of each current arm, the best on validation first")
     panel = Panel("", (0, 1), axis="probability of the outcome")
     charts.draw(
-        whiskers(long, [panel], {"score": (style.BLUE, "circle")}, labels=250),
+        whiskers(long, [panel], {"score": (style.BLUE, "circle")}),
         "The score of each arm.",
     )
     if found["out_of_fold"].any():
@@ -74,7 +71,7 @@ def _answers(copy: Copy, task: str, stay_id: int) -> None:
     )
     if len(found):
         st.caption("What multimodal learners answered")
-        parts.table(found)
+        parts.table(copy, found, f"answers-{stay_id}")
 
 
 def _taken_apart(copy: Copy, task: str, stay_id: int, row: pd.Series) -> None:
@@ -88,7 +85,7 @@ def _taken_apart(copy: Copy, task: str, stay_id: int, row: pd.Series) -> None:
     parts.text(
         f", by run {row['run_id']}, from the vectors of:", bold=f"Score {row['y_score']:.4f}"
     )
-    parts.table(inputs)
+    parts.table(copy, inputs, f"vectors-{stay_id}")
     if not copy.has_embeddings:
         st.caption(
             "What moved it: the vectors are not in this copy. `charthouse publish --embeddings`"
@@ -102,7 +99,7 @@ def _taken_apart(copy: Copy, task: str, stay_id: int, row: pd.Series) -> None:
     except CharthouseError as error:
         parts.text(str(error), small=True)
         return
-    _contributions(found)
+    _contributions(copy, found, f"contributions-{stay_id}")
 
 
 @st.cache_data(max_entries=100, show_spinner="Taking the score apart")
@@ -112,26 +109,12 @@ def _explained(
     return explain(project_dir(), _copy.path, stay_id, task, arm, fusion)
 
 
-def _contributions(found: Explained) -> None:
-    st.caption(f"What moved it, in log odds: {found.at_mean:+.2f} at the mean of all features, and")
-    largest = max([abs(value) for value in found.by_modality.values()] + [1e-9])
-    charts.bars(
-        [
-            charts.Bar(
-                parts.worded(modality),
-                [(abs(value) / largest, style.VERMILLION if value > 0 else style.BLUE)],
-                f"{value:+.2f}".replace("-", MINUS),
-            )
-            for modality, value in found.by_modality.items()
-        ]
+def _contributions(copy: Copy, found: Explained, name: str) -> None:
+    st.caption(
+        f"What moved it, in log odds, from {found.at_mean:+.2f} at the mean of all features: each"
+        " attribute with all its numbers, an encoder whose numbers have no names as one."
     )
-    st.caption("Red raises the score, blue lowers it. The features that moved it most:")
-    parts.table(
-        pd.DataFrame(
-            [
-                (modality, name, f"{value:.4g}", f"{moved:+.3f}")
-                for modality, name, value, moved in found.features[:TOP]
-            ],
-            columns=["modality", "feature", "value", "log odds"],
-        )
-    )
+    attributes = by_attribute(found.features, TOP)
+    charts.show(moved(attributes), "What moved the score, attribute by attribute.")
+    features = pd.DataFrame(found.features, columns=["Modality", "Feature", "Value", "Log odds"])
+    parts.table(copy, features.head(MOST), name, title=f"The {MOST} features that moved it most")

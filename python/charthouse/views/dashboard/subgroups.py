@@ -5,33 +5,30 @@ import streamlit as st
 
 from charthouse.jobs.evaluate.representatives import one_per_modalities
 from charthouse.views.dashboard import charts, parts
-from charthouse.views.dashboard.data import Copy, Site, frame, tasks
+from charthouse.views.dashboard.data import Copy, Site, frame
 from charthouse.views.figures.leaderboard import labels
 from charthouse.views.figures.style import Key, series_of
 from charthouse.views.figures.subgroups import fairness, subgroups
+from charthouse.views.figures.words import group_words, short_arm
 from charthouse.views.report.choose import MOST
 from charthouse.views.report.read import MOST_GROUPS
 
 
-def show(site: Site, copy: Copy) -> None:
-    """The page."""
-    parts.head(
-        site, copy, "Subgroups and fairness",
-        "Compare groups within one colour, and mind how few positive stays a group has.",
-    )  # fmt: skip
-    if not parts.has_tables(copy, "reports.subgroups", "reports.fairness", "reports.arms"):
+@parts.page(
+    "subgroups", "Subgroups and fairness",
+    "Compare groups within one colour, and mind how few positive stays a group has.",
+    "reports.subgroups", "reports.fairness", "reports.arms",
+)  # fmt: skip
+def page(site: Site, copy: Copy) -> None:
+    """A metric by group, then the ratios and gaps between groups."""
+    task, row = parts.choose_task(copy)
+    if parts.rows_of(copy, "reports.subgroups", task) is None:
         return
-    task = parts.choose_task(tasks(copy))
     found = _with_labels(groups_of(copy, "reports.subgroups", task))
-    if found.empty:
-        parts.empty(
-            f"No subgroup has been measured for {parts.as_written(task)} on this cohort.",
-            *parts.EVALUATED,
-        )
-        return
-    metric = parts.choose_long("Metric", _first("auroc", found["metric"]), key="metric")
     attributes = drawn_attributes(found, "reports.subgroups")
-    names = parts.choose_some("Attribute", attributes, key="attribute")
+    with row:
+        metric = parts.choose("Metric", _first("auroc", found["metric"]), key="metric")
+        names = parts.choose_some("Attribute", attributes, key="attribute")
     arms = _choose_arms(copy, task, found)
     shown = found["label"].isin(arms) & found["attribute"].isin(set(attributes) & set(names))
     shown = found[shown & (found["metric"] == metric)]
@@ -45,9 +42,22 @@ def show(site: Site, copy: Copy) -> None:
                       reference=reference),
             f"{title} by subgroup, arm by arm.",
         )  # fmt: skip
+        groups = pd.DataFrame(
+            {
+                "Attribute": shown["attribute"].map(parts.worded),
+                "Group": list(map(group_words, shown["attribute"], shown["subgroup"])),
+                "Arm": shown["label"].map(short_arm),
+                title: parts.intervals(shown),
+                "Stays": shown["n"],
+                "Positive": shown["n_positive"],
+                "Why no value or interval": shown["reason"],
+            }
+        )
+        parts.table(copy, groups, f"subgroups-{task}-{metric}", title="The same as a table")
     st.subheader("How far apart the groups are", anchor=False)
     apart = _with_labels(frame(copy, "select * from reports.fairness where task = ?", task))
-    _fairness(apart[apart["label"].isin(arms) & apart["attribute"].isin(names)], series_of(arms))
+    apart = apart[apart["label"].isin(arms) & apart["attribute"].isin(names)]
+    _fairness(copy, apart, series_of(arms), f"fairness-{task}")
 
 
 def groups_of(copy: Copy, table: str, task: str) -> pd.DataFrame:
@@ -97,32 +107,34 @@ def _choose_arms(copy: Copy, task: str, found: pd.DataFrame) -> list[str]:
     label_of = dict(zip(of_fusion["arm"], of_fusion["label"], strict=True))
     picked: list[str] = st.multiselect(
         "Arms", sorted(set(found["label"])), default=[label_of[arm] for arm in usual],
-        max_selections=MOST, key=f"arms-{task}", bind="query-params",
+        max_selections=MOST, key=f"arms-{task}", bind="query-params", format_func=short_arm,
     )  # fmt: skip
     return picked
 
 
-def _fairness(found: pd.DataFrame, series: dict[str, Key]) -> None:
+def _fairness(copy: Copy, found: pd.DataFrame, series: dict[str, Key], name: str) -> None:
     if found.empty:
         parts.empty("No measure of fairness for what is chosen.")
         return
     charts.show(
         fairness(found.assign(series=found["label"]), series), "Fairness ratios by attribute."
     )
-    st.markdown("**Every measure as a table**")
-    parts.table(
-        pd.DataFrame(
-            {
-                "attribute": found["attribute"],
-                "measure": [parts.worded(name) for name in found["metric"]],
-                "arm": found["label"],
-                "value": [
-                    parts.interval(row, "value", "ci_low", "ci_high") for _, row in found.iterrows()
-                ],
-                "groups": found["n_groups"],
-                "worst group": found["worst_group"],
-                "left out": [", ".join(groups) for groups in found["left_out"]],
-                "why no value or interval": found["reason"],
-            }
-        ).sort_values(["attribute", "measure", "arm"])
-    )
+    shown = pd.DataFrame(
+        {
+            "Attribute": found["attribute"].map(parts.worded),
+            "Measure": found["metric"].map(parts.worded),
+            "Arm": found["label"].map(short_arm),
+            "Value": parts.intervals(found),
+            "Groups": found["n_groups"],
+            "Worst group": [
+                group_words(attribute, group) if isinstance(group, str) else None
+                for attribute, group in zip(found["attribute"], found["worst_group"], strict=True)
+            ],
+            "Left out": [
+                ", ".join(group_words(attribute, group) for group in groups)
+                for attribute, groups in zip(found["attribute"], found["left_out"], strict=True)
+            ],
+            "Why no value or interval": found["reason"],
+        }
+    ).sort_values(["Attribute", "Measure", "Arm"])
+    parts.table(copy, shown, name, title="Every measure as a table")

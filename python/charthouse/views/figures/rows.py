@@ -1,6 +1,7 @@
 """Rows under headings, in panels side by side: where each stands, its label, its whiskers."""
 
 import json
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,14 +14,16 @@ from charthouse.views.figures.style import Key
 from charthouse.views.figures.words import wrapped
 
 LABELS = 290
-"""Pixels left of the first panel; all measures are pixels."""
+"""Most pixels left of the first panel; all measures are pixels."""
+_CHARACTER = 6.0  # pixels of one of a label, about
+_REASON = 36  # characters of a line of a reason below a label
 MOST_REASONS = 3
 _ROW, _LINE, _LANE, _HEADING, _GAP = 25, 13, 13, 24, 10
 BETWEEN = 26
-_LAYOUT = ("panel", "key", "group", "filled", "beside", "y", "words_y")
+_LAYOUT = ("panel", "key", "group", "filled", "beside", "y", "words", "words_y")
 
 
-_HALO: Any = ({"stroke": "white", "strokeWidth": 4}, {})
+_HALO: Any = ({"stroke": style.PAPER, "strokeWidth": 4}, {})
 """Behind words, so that no line strikes them; and the words."""
 
 
@@ -70,6 +73,12 @@ class Placed:
     ticks: Sequence[tuple[float, str, bool]]  # middle, words, whether it is a heading
     height: float
 
+    @property
+    def labels(self) -> int:
+        """Pixels that the longest line needs: a panel must not be squeezed by a name."""
+        lines = [line for _, words, _ in self.ticks for line in words.split("\n")]
+        return min(LABELS, round(_CHARACTER * max(map(len, lines), default=0)) + 16)
+
     def y(self, labels: int, column: str = "y") -> alt.Y:
         """Of a column; the axis has no labels where another panel of the same rows has them."""
         lines = [words.split("\n") for _, words, _ in self.ticks]
@@ -112,7 +121,8 @@ def place(found: pd.DataFrame, series: Sequence[str], lane: float = _LANE) -> Pl
             ticks.append((end + height / 2, str(group), True))
             end += height
         for _, of_row in of_group.groupby(key, sort=False):
-            label = of_row["label"].iloc[0]
+            label = of_row["words" if "words" in of_row else "label"].iloc[0]
+            label = label if "\n" in label else wrapped(label)
             most = of_row.groupby("panel")["series"].nunique().max()
             height = max(_ROW + _LINE * str(label).count("\n"), lane * most + 10)
             ticks.append((end + height / 2, str(label), False))
@@ -128,8 +138,7 @@ def place(found: pd.DataFrame, series: Sequence[str], lane: float = _LANE) -> Pl
 
 def whiskers(
     found: pd.DataFrame, panels: Sequence[Panel], series: Mapping[str, Key], *,
-    keys: Mapping[str, Key] | None = None, labels: int = LABELS, width: int | None = None,
-    beside: int = 0,
+    keys: Mapping[str, Key] | None = None, width: int | None = None, beside: int = 0,
 ) -> Figure:  # fmt: skip
     """Dots with their intervals; a cross where there is none, and why there is no value.
 
@@ -141,12 +150,14 @@ def whiskers(
         panels: From left to right; they share their rows.
         series: Name to colour and shape, in their order; of one series, its name does not show.
         keys: For the legend, if not the series that there are.
-        labels: Pixels for the labels.
         width: Of a panel; None: the place decides, there is one panel and nothing beside it.
         beside: Pixels right of each panel, for what is written there.
     """
-    placed = place(_completed(found, panels[0].name, series), list(series))
-    rows = placed.rows
+    completed = _completed(found, panels[0].name, series)
+    if width is None:
+        completed["words"] = _reasoned(completed)
+    placed = place(completed, list(series))
+    rows, labels = placed.rows, placed.labels
     said = _said_once(rows)
     drawn = [
         _panel(said[said["panel"] == panel.name], panel, series, placed, 0 if at else labels, width)
@@ -193,7 +204,7 @@ def _panel(
         ).encode(
             x=alt.X("value:Q", **across), stroke=alt.Stroke("series:N", **coloured), tooltip=told,
             fill=alt.condition("datum.filled", alt.Fill("series:N", **coloured),
-                               alt.value("white")),
+                               alt.value(style.PAPER)),
             shape=alt.condition("isValid(datum.low)", shape, alt.value(style.CROSS)),
         ),
         *(
@@ -228,7 +239,7 @@ def _panel(
 
 
 def _completed(found: pd.DataFrame, panel: str, series: Mapping[str, Key]) -> pd.DataFrame:
-    """With every column that is drawn; labels on lines that fit."""
+    """With every column that is drawn."""
     usual = {"panel": panel, "group": "", "series": next(iter(series)), "note": None,
              "filled": True, "beside": None}  # fmt: skip
     rows = found.reset_index(drop=True)
@@ -236,8 +247,20 @@ def _completed(found: pd.DataFrame, panel: str, series: Mapping[str, Key]) -> pd
     rows = rows.assign(**{name: told for name, told in usual.items() if name not in rows})
     lacking = rows["value"].isna() & rows["note"].isna()
     rows["note"] = rows["note"].astype(object).mask(lacking, "no value")
-    rows["label"] = [label if "\n" in label else wrapped(label) for label in rows["label"]]
     return rows
+
+
+def _reasoned(rows: pd.DataFrame) -> pd.Series:
+    """Labels; below them why a row has no interval, where nothing of it has and all for one."""
+    words = rows["label"].astype(object)
+    for _, of_row in rows.groupby(["group", "key"]):
+        reasons = set(of_row["note"].fillna("too few resamples"))
+        if len(reasons) == 1 and of_row["value"].notna().all() and of_row["low"].isna().all():
+            lines = textwrap.wrap(f"no interval: {reasons.pop()}", _REASON)
+            label = of_row["label"].iloc[0]
+            label = label if "\n" in label else wrapped(label)
+            words[of_row.index] = "\n".join([label, *lines])
+    return words
 
 
 def _said_once(rows: pd.DataFrame) -> pd.DataFrame:

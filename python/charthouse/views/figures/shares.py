@@ -7,7 +7,7 @@ import altair as alt
 import pandas as pd
 
 from charthouse.views.figures import style
-from charthouse.views.figures.rows import BETWEEN, LABELS, Figure, place
+from charthouse.views.figures.rows import BETWEEN, Figure, place
 from charthouse.views.figures.words import worded, wrapped
 
 METHODS = ("net", "absolute")
@@ -39,7 +39,6 @@ def shares(
             first=rows["group"].map(groups.index), then=rows["label"].str.count(r"\+"),
             place=rows["modality"].map(stacked.index),
             group=[wrapped(group) if group else "" for group in rows["group"]],
-            label=[wrapped(label) for label in rows["label"]],
             ink=["white" if colours[name] == style.BLUE else style.INK
                  for name in rows["modality"]],
         )
@@ -49,6 +48,7 @@ def shares(
     end = rows.groupby(["panel", "group", "label"])["share"].cumsum()
     rows = rows.assign(start=end - rows["share"], end=end, middle=end - rows["share"] / 2)
     placed = place(rows, [""])
+    left = placed.labels
     scale = alt.Scale(domain=[0, 1])
     across: dict[str, Any] = {
         "title": axis or None, "scale": scale, "axis": alt.Axis(format="%", tickCount=5)
@@ -58,7 +58,7 @@ def shares(
     palette = alt.Scale(domain=stacked, range=[colours[name] for name in stacked])
     drawn = []
     for at, (name, title) in enumerate(panels.items()):
-        labels = 0 if at else LABELS
+        labels = 0 if at else left
         base = alt.Chart(placed.rows[placed.rows["panel"] == name]).encode(y=placed.y(labels))
         bars = base.mark_bar(size=_BAR, orient="horizontal").encode(
             x=alt.X("start:Q", **across), x2="end:Q", tooltip=told,
@@ -77,5 +77,5 @@ def shares(
     keys = {worded(name): (colours[name], "square") for name in stacked}
     if width is None:
         return Figure(drawn[0], keys)
-    whole = LABELS + len(panels) * width + (len(panels) - 1) * BETWEEN
-    return Figure(alt.hconcat(*drawn, spacing=BETWEEN, bounds="flush"), keys, None, whole)
+    whole = left + len(panels) * width + (len(panels) - 1) * BETWEEN
+    return Figure(alt.hconcat(*drawn, spacing=BETWEEN, bounds="flush"), keys, None, whole, left)

@@ -10,7 +10,7 @@ from charthouse.jobs.evaluate.scored import ALL, COMPLETE, CXR_YEARS
 from charthouse.models.fusions.block import PRESENCE
 
 FONT = "Liberation Sans, Arial, sans-serif"  # vl-convert brings the first: the same everywhere
-INK, SOFT, FAINT, PALE = "#222222", "#666666", "#dddddd", "#eeeeee"
+INK, SOFT, FAINT, PALE, PAPER = "#222222", "#666666", "#dddddd", "#eeeeee", "#ffffff"
 WARNING = "#b3261e"
 # Okabe and Ito's colours, which the colour-blind can tell apart; each has its shape besides
 BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY = (
@@ -59,6 +59,24 @@ def modality_colours(modalities: Sequence[str]) -> dict[str, str]:
     palette = itertools.cycle((BLUE, ORANGE, GREEN, VERMILLION, SKY))
     colours = dict(zip(measured, palette, strict=False))
     return {"demographics": "#999999", **colours, PRESENCE: PURPLE}
+
+
+_DARK = {INK: "#edebe8", SOFT: "#a9a5a0", FAINT: "#4a4742", PALE: "#33302c", PAPER: "#171614",
+         WARNING: "#f2919a", BLUE: "#4da3d9"}  # fmt: skip
+
+
+def adaptive(colour: str) -> str:
+    """A colour of the frame as CSS that is right on a light page and on a dark one."""
+    return f"light-dark({colour}, {_DARK[colour]})" if colour in _DARK else colour
+
+
+def adapted(drawn: Any) -> Any:
+    """A specification for a page that may be dark: a browser draws it, so CSS may decide."""
+    if isinstance(drawn, dict):
+        return {key: adapted(of) for key, of in drawn.items()}
+    if isinstance(drawn, list):
+        return [adapted(of) for of in drawn]
+    return adaptive(drawn) if isinstance(drawn, str) else drawn
 
 
 def spec(chart: Any, **config: Any) -> dict[str, Any]:

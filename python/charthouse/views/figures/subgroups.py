@@ -10,22 +10,21 @@ import pandas as pd
 from charthouse.views.figures import style
 from charthouse.views.figures.rows import Figure, Panel, numbers_of, whiskers
 from charthouse.views.figures.style import Key
-from charthouse.views.figures.words import shortened, worded
+from charthouse.views.figures.words import group_words, shortened, worded
 
 RATIOS = {
     "demographic_parity_ratio": "Demographic parity ratio",
     "equalized_odds_ratio": "Equalized odds ratio",
 }
-_FIRST = {"age_group": "Age", "gender": "Gender", "race_group": "Race"}
-_LABELS, _BESIDE = 220, 340
+_FIRST = ("age_group", "gender", "race_group")
+_BESIDE = 340
 _REASON = 64  # characters that fit beside
 _WARNING = "\N{MULTIPLICATION SIGN} no interval, conclude nothing: why stands beside it"
 
 
 def in_order(attributes: Sequence[str]) -> list[str]:
     """Age, gender and race first."""
-    order = list(_FIRST)
-    return sorted(attributes, key=lambda name: (order.index(name) if name in order else 9, name))
+    return sorted(attributes, key=lambda name: (*(name != first for first in _FIRST), name))
 
 
 def subgroups(
@@ -48,7 +47,7 @@ def subgroups(
     long = _long(found).assign(
         label=[_group(row) for row in rows],
         key=[f"{row['attribute']}|{row['subgroup']}" for row in rows],
-        group=[_attribute(row["attribute"]) for row in rows],
+        group=[worded(row["attribute"]) for row in rows],
     )
     low, high = style.limits_of([*numbers_of(long), *([] if reference is None else [reference])])
     panel = Panel("", (max(low, 0.0), min(high, 1.0)), axis=title, reference=reference)
@@ -72,7 +71,7 @@ def fairness(found: pd.DataFrame, series: Mapping[str, Key], *, width: int | Non
         lambda lists: sorted({group for groups in lists for group in groups})
     )
     long = _long(found).assign(
-        label=["\n".join([_attribute(name), *_without(without[name])])
+        label=["\n".join([worded(name), *_without(name, without[name])])
                for name in found["attribute"]],
         key=found["attribute"],
         group=found["metric"].map(RATIOS),
@@ -84,7 +83,7 @@ def fairness(found: pd.DataFrame, series: Mapping[str, Key], *, width: int | Non
 def _drawn(
     long: pd.DataFrame, panel: Panel, series: Mapping[str, Key], width: int | None
 ) -> Figure:
-    figure = whiskers(long, [panel], series, labels=_LABELS, width=width, beside=_BESIDE)
+    figure = whiskers(long, [panel], series, width=width, beside=_BESIDE)
     beside = width and figure.warning
     return replace(figure, warning=_WARNING) if beside else figure
 
@@ -107,17 +106,15 @@ def _long(found: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _attribute(name: str) -> str:
-    return _FIRST.get(name, "Race, as recorded" if name == "race" else worded(name))
-
-
 def _group(row: Mapping[str, Any]) -> str:
     """A group and its stays; of accuracy, beside that of the larger class."""
     n, n_positive = row["n"], row["n_positive"]
     larger = f", larger class {max(n_positive, n - n_positive) / n:.2f}" if n else ""
     beside = larger if row["metric"] == "accuracy" else ""
-    return f"{row['subgroup']}\nn {n:,}, {n_positive:,} positive{beside}"
+    name = group_words(row["attribute"], row["subgroup"])
+    return f"{name}\nn {n:,}, {n_positive:,} positive{beside}"
 
 
-def _without(groups: Sequence[str]) -> list[str]:
-    return textwrap.wrap(f"without {', '.join(groups)}", 34) if groups else []
+def _without(attribute: str, groups: Sequence[str]) -> list[str]:
+    named = ", ".join(group_words(attribute, group) for group in groups)
+    return textwrap.wrap(f"without {named}", 34) if groups else []

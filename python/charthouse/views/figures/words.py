@@ -1,5 +1,6 @@
 """Names of the warehouse in words, on lines that fit."""
 
+import re
 import textwrap
 from collections.abc import Mapping
 from typing import Any
@@ -24,12 +25,14 @@ METRICS = {
     "fpr": "False positive rate",
     "p_yes": "P(yes)",
 }
+_OTHERS = {"spo2": "SpO2", "first_careunit": "First care unit", "race": "Race, as recorded",
+           "age_group": "Age", "race_group": "Race"}  # fmt: skip
 _WIDE = 46  # characters of a line that is not broken
 
 
 def worded(name: str, names: Mapping[str, str] | None = None) -> str:
     """A name of the warehouse, for people."""
-    known = METRICS | dict(names or {})
+    known = METRICS | _OTHERS | dict(names or {})
     for over in ("_gap", "_worst_group"):
         if name.removesuffix(over) in known:
             return known[name.removesuffix(over)] + name[len(name.removesuffix(over)) :].replace(
@@ -39,15 +42,41 @@ def worded(name: str, names: Mapping[str, str] | None = None) -> str:
     return plain[:1].upper() + plain[1:]
 
 
+def short_arm(arm: str) -> str:
+    """An arm, or words with arms in them, by encoders alone: they say where they belong.
+
+    Example:
+        >>> short_arm("structured[gru,moment]+image[swin] (late)")
+        'gru,moment + swin (late)'
+    """
+    return re.sub(r"\w+\[([^\]]*)\](\+?)", lambda of: of[1] + (" + " if of[2] else ""), arm)
+
+
+def group_words(attribute: str, group: str) -> str:
+    """A subgroup for people: ages are whole years; what is in capitals is a name.
+
+    Example:
+        >>> [group_words("age_group", group) for group in ("<=65", "65-85", ">85")]
+        ['65 and under', '66 to 85', 'Over 85']
+    """
+    if group == "(missing)":
+        return "Missing"
+    if attribute == "age_group" and (age := re.fullmatch(r"(<=|>|(\d+)-)(\d+)", group)):
+        sign, first, last = age.groups()
+        if first:
+            return f"{int(first) + 1} to {last}"
+        return f"{last} and under" if sign == "<=" else f"Over {last}"
+    return group.title() if group.isupper() and len(group) > 3 else group
+
+
 def wrapped(name: str, width: int = 44) -> str:
-    """A name on as many lines as it takes, broken before a plus sign where that does."""
+    """A name, arms by their encoders, on as many lines as it takes, broken at a plus sign."""
     lines: list[str] = []
-    for part in (f"+{part}" for part in name.split("+")):
-        if lines and len(lines[-1]) + len(part) <= width:
+    for part in re.split(r"(?<=\+ )", short_arm(name)):
+        if lines and len(lines[-1] + part.rstrip(" +")) <= width:
             lines[-1] += part
         else:
             lines.append(part)
-    lines[0] = lines[0][1:]
     return "\n".join(line for long in lines for line in textwrap.wrap(long, width))
 
 
@@ -83,7 +112,7 @@ def pair_label(row: Mapping[str, Any], *, several_fusions: bool) -> str:
     else:
         top = f"{'+'.join(first)} {MINUS} {'+'.join(second)}"
         below = " ".join(filter(None, (f"with {common}" if common else "", by)))
-    return "\n".join(shortened(line, _WIDE) for line in (top, below) if line)
+    return "\n".join(shortened(short_arm(line), _WIDE) for line in (top, below) if line)
 
 
 def _slot(part: str) -> str:

@@ -207,7 +207,7 @@ def _task(db: duckdb.DuckDBPyConnection, cohort: CohortFacts, task: str) -> Task
         task=task,
         question=questions[0]["question"] if questions else None,
         fusion=default if default in fusions else max(sorted(set(fusions)), key=fusions.count),
-        counts=_counts(db, task),
+        counts=read_counts(db, task),
         evaluations=rows(
             db,
             "select run_id, (settings ->> 'n_bootstrap')::int as n_bootstrap,"
@@ -250,7 +250,8 @@ def _task(db: duckdb.DuckDBPyConnection, cohort: CohortFacts, task: str) -> Task
     )
 
 
-def _counts(db: duckdb.DuckDBPyConnection, task: str) -> dict[str, Counts]:
+def read_counts(db: duckdb.DuckDBPyConnection, task: str) -> dict[str, Counts]:
+    """Of a task, for each population."""
     found = {}
     for population, which in POPULATIONS.items():
         (row,) = rows(
