@@ -110,7 +110,7 @@ def _facts(copy: Copy) -> dict[str, str]:
         "Data": copy.data_kind,
         "Protocol": copy.protocol,
         "Cohort": copy.cohort_hash[:12],
-        "Published": f"{copy.published_at:%d %B %Y, %H:%M} UTC",
+        "Published": f"{copy.published_at:%d %b %Y, %H:%M}",
         **{worded(fact): words for fact, words in found.itertuples(index=False)},
         **{f"Setting {name}": json.dumps(value) for name, value in settings.items()},
     }
