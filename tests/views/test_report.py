@@ -16,11 +16,13 @@ import duckdb
 import numpy as np
 import pytest
 from PIL import Image
+from pytest_httpserver import HTTPServer
 
 from bench import Bench
 from charthouse.core.errors import CharthouseError
 from charthouse.core.warehouse import open_warehouse
 from charthouse.views.figures import style
+from charthouse.views.figures.learners import BEST_ARM
 from charthouse.views.figures.rows import Figure
 from charthouse.views.figures.sheet import SCALE, sheet
 from charthouse.views.figures.words import MINUS, pair_label, short_arm
@@ -39,6 +41,7 @@ from charthouse.views.report.pictures import (
 from charthouse.views.report.read import Found, TaskResults, read
 from charthouse.views.report.run import PAGE, PART, write_report
 from drawn import is_cross, points_of, svg_of, words_of
+from shown import shown_warehouse
 
 DEATH, LONG = "in_hospital_mortality", "icu_stay_over_3_days"
 GRU, FIXED = "structured[gru]", "structured[fixed_interval]"
@@ -723,3 +726,58 @@ def test_tripod_has_the_attrition_and_the_figures_of_the_leaderboard(filled: Pat
     for arm, auroc in arms:
         said = f"AUROC {auroc or 'not defined'}, "
         assert any(f"{arm} by " in line and said in line for line in answers["23a"])
+
+
+# Learners: Figures 6 and 7
+
+
+@pytest.fixture(scope="module")
+def asked(
+    built: Bench, chat_server: HTTPServer, tmp_path_factory: pytest.TempPathFactory
+) -> TaskResults:
+    """What the report reads of a task about which a learner was asked."""
+    made = shown_warehouse(built, chat_server, tmp_path_factory.mktemp("asked"))
+    return of_task(read(made.warehouse), DEATH)
+
+
+def test_learners_stand_beside_the_best_arm(asked: TaskResults) -> None:
+    """Each with the figures of its own row; the arm is drawn like no learner."""
+    (learner,) = asked.learners
+    assert learner["condition"] == "full"
+    (arm,) = (
+        row for row in asked.leaderboard
+        if row["run_id"] == learner["best_arm_run_id"] and row["population"] == "all"
+    )  # fmt: skip
+    drawn = pictures_of(asked)["learners"]
+    assert set(drawn.keys) == {learner["domain"], BEST_ARM}
+    rows = rows_of(drawn)
+    assert {(row["panel"], row["series"]): row["value"] for row in rows} == {
+        ("accuracy_as_wrong", learner["domain"]): learner["accuracy_as_wrong_value"],
+        ("accuracy_as_wrong", BEST_ARM): arm["accuracy_value"],
+        ("auroc", learner["domain"]): learner["auroc_value"],
+        ("auroc", BEST_ARM): arm["auroc_value"],
+    }
+    said = words_of(drawn.chart)
+    assert short_arm(arm["arm"]).split(" + ")[-1] in said and learner["technique"] in said
+
+
+def test_learners_stand_by_subgroup(asked: TaskResults) -> None:
+    drawn = rows_of(pictures_of(asked)["learner-subgroups"])
+    groups = [row for row in asked.learner_groups if row["attribute"] == "gender"]
+    assert groups and {row["counting"] for row in groups} == {"as_wrong"}
+    found = {row["key"]: row["value"] for row in drawn}
+    for row in groups:
+        assert found[f"gender|{row['subgroup']}"] == row["value"]
+
+
+def test_a_task_without_learners_says_so_on_the_page(report: Path) -> None:
+    assert (
+        "No learners (Figures 6 and 7 of the paper): none has been asked"
+        in (report / PAGE).read_text()
+    )
+
+
+def rows_of(figure: Figure) -> list[dict]:
+    """The rows that the points of a figure are drawn of."""
+    datasets = figure.chart.to_dict(validate=False)["datasets"].values()
+    return [row for rows in datasets for row in rows if "series" in row]

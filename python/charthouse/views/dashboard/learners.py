@@ -1,6 +1,6 @@
 """Figures 6 and 7: multimodal learners beside the modular framework, and what they rest on."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import pandas as pd
 import streamlit as st
@@ -12,31 +12,19 @@ from charthouse.views.dashboard.data import Copy, Site, frame, modalities
 from charthouse.views.dashboard.subgroups import drawn_attributes, groups_of
 from charthouse.views.figures import style
 from charthouse.views.figures.comparisons import comparisons
+from charthouse.views.figures.learners import beside_best_arm, estimates, figure_words
 from charthouse.views.figures.rows import Panel, numbers_of, whiskers
 from charthouse.views.figures.shares import shares
-from charthouse.views.figures.style import Key
 from charthouse.views.figures.subgroups import subgroups
 from charthouse.views.figures.words import MINUS
 
-ARM = "best arm of the modular framework"
-KINDS = {
-    "general": (style.BLUE, "circle"),
-    "domain-specific": (style.GREEN, "diamond"),
-    ARM: (style.VERMILLION, "square"),
-}
 FIGURES = {
-    **{
-        f"{metric}_{counting}": f"{parts.METRICS[metric]}, {words}"
-        for counting, words in (
-            ("as_wrong", "each refusal as wrong"), ("answered", "refusals left out"),
-        )
-        for metric in OF_DECISIONS
-    },
-    **{
-        metric: f"{parts.METRICS[metric]} of P(yes)"
-        for metric in OF_P_YES
-    },
-    "share_answered": "Share answered yes or no",
+    figure: figure_words(figure)
+    for figure in (
+        *(f"{metric}_{how}" for how in ("as_wrong", "answered") for metric in OF_DECISIONS),
+        *OF_P_YES,
+        "share_answered",
+    )
 }  # fmt: skip
 COUNTED = {
     "answered": ", refusals left out",
@@ -91,14 +79,10 @@ def _beside(copy: Copy, found: pd.DataFrame) -> None:
     if full.empty:
         parts.empty("No learner has been asked with everything shown.", *COMMANDS)
         return
-    long = _estimates(full, figure).assign(
-        label=[f"{row.technique or row.learner}" for row in full.itertuples()],
-        series=[_kind(domain) for domain in full["domain"]],
+    charts.show(
+        beside_best_arm(full, _best_arm(copy, full), [figure]),
+        f"{FIGURES[figure]} of each learner, with intervals.",
     )
-    metric = figure.removesuffix("_as_wrong").removesuffix("_answered")
-    if metric in ("accuracy", "auroc"):
-        long = pd.concat([long, _best_arm(copy, full, metric)])
-    _whiskers(long, figure, KINDS, "of each learner, with intervals")
     seen = parts.as_written(_seen(full["best_arm_saw_mimic"]))
     st.caption(
         "The arm is shown on all test stays. On the same stays as a learner: see *Comparisons*."
@@ -130,22 +114,6 @@ def _seen(of_arm: pd.Series) -> str:
     return f"{known.iloc[0].capitalize()}." if len(known) else "There is no arm."
 
 
-def _kind(domain: object) -> str:
-    return domain if isinstance(domain, str) and domain in KINDS else "general"
-
-
-def _estimates(found: pd.DataFrame, figure: str) -> pd.DataFrame:
-    return pd.DataFrame(
-        {
-            "value": found[f"{figure}_value"],
-            "low": found[f"{figure}_low"],
-            "high": found[f"{figure}_high"],
-            "note": found[f"{figure}_reason"],
-            "n": found["n"],
-        }
-    )
-
-
 def _majority(found: pd.DataFrame) -> dict[str, pd.Series]:
     """What the accuracies stand beside, on the same stays."""
     return {
@@ -154,14 +122,11 @@ def _majority(found: pd.DataFrame) -> dict[str, pd.Series]:
     }
 
 
-def _best_arm(copy: Copy, full: pd.DataFrame, metric: str) -> pd.DataFrame:
+def _best_arm(copy: Copy, full: pd.DataFrame) -> pd.DataFrame:
     run_id = full["best_arm_run_id"].dropna()
     return frame(
         copy,
-        f"select arm as label, {metric}_value as value, {metric}_low as low,"
-        f" {metric}_high as high, {metric}_reason as note, n, '{ARM}' as series"
-        " from reports.leaderboard"
-        " where run_id = ? and population = 'all'",
+        "select * from reports.leaderboard where run_id = ? and population = 'all'",
         run_id.iloc[0] if len(run_id) else None,
     )
 
@@ -197,16 +162,12 @@ def _controls(found: pd.DataFrame) -> None:
     figure = parts.choose("Figure", list(FIGURES), FIGURES, key="control")
     found = found[found["condition"].isin([FULL, *CONTROLS])]
     names = [name for name in (FULL, *CONTROLS) if name in set(found["condition"])]
-    long = _estimates(found, figure).assign(
-        label=found["technique"].fillna(found["learner"]), series=found["condition"]
+    rows = estimates(found, figure).assign(series=found["condition"])
+    panel = Panel("", style.limits_of(numbers_of(rows)), axis=FIGURES[figure])
+    charts.show(
+        whiskers(rows, [panel], style.series_of(names)),
+        f"{FIGURES[figure]} of each learner under each condition.",
     )
-    _whiskers(long, figure, style.series_of(names), "of each learner under each condition")
-
-
-def _whiskers(long: pd.DataFrame, figure: str, series: Mapping[str, Key], words: str) -> None:
-    title = FIGURES[figure]
-    panel = Panel("", style.limits_of(numbers_of(long)), axis=title)
-    charts.show(whiskers(long, [panel], series), f"{title} {words}.")
 
 
 def _comparisons(copy: Copy, task: str) -> None:

@@ -11,6 +11,7 @@ from charthouse.views.figures.attrition import attrition
 from charthouse.views.figures.comparisons import comparisons
 from charthouse.views.figures.curves import curves
 from charthouse.views.figures.leaderboard import leaderboard
+from charthouse.views.figures.learners import beside_best_arm
 from charthouse.views.figures.rows import Figure
 from charthouse.views.figures.shares import METHODS, shares
 from charthouse.views.figures.sheet import png, sheet
@@ -113,6 +114,41 @@ def figures(results: TaskResults, few: Sequence[Row]) -> Iterator[Drawn | str]:
         )  # fmt: skip
     else:
         yield "No curves: reports.curves has none of these arms."
+    yield from _learners(results)
+
+
+def _learners(results: TaskResults) -> Iterator[Drawn | str]:
+    found = pd.DataFrame(results.learners)
+    if found.empty:
+        yield (
+            "No learners (Figures 6 and 7 of the paper): none has been asked (charthouse ask,"
+            " charthouse evaluate)."
+        )
+        return
+    board = pd.DataFrame(results.leaderboard)
+    best = board[board["run_id"].isin(found["best_arm_run_id"]) & (board["population"] == ALL)]
+    stale = [] if found["is_current"].all() else ["more has been answered since"]
+    yield (
+        "learners", "Multimodal learners beside the best arm",
+        beside_best_arm(found, best, ("accuracy_as_wrong", "auroc"), width=300), stale,
+        "Multimodal learners beside the modular framework (Figure 6 of the paper): a refusal counts"
+        " as wrong, and AUROC is of P(yes). The arm is shown on all test stays, a learner on those"
+        " that it was asked about; both on the same stays are in reports.learner_comparisons.",
+    )  # fmt: skip
+    groups = pd.DataFrame(results.learner_groups)
+    if len(groups):
+        groups = groups[~groups["attribute"].isin(_too_many(results.learner_groups))]
+    if groups.empty:
+        yield "No learners by subgroup (Figure 7 of the paper): reports.learner_subgroups has none."
+        return
+    series = style.series_of(sorted(set(groups["learner"])))
+    yield (
+        "learner-subgroups", "Multimodal learners by subgroup",
+        subgroups(groups.assign(series=groups["learner"]), "Accuracy, each refusal as wrong",
+                  series, reference=None, width=560), stale,
+        "Accuracy of multimodal learners by subgroup (Figure 7 of the paper): compare groups within"
+        " one colour, each with the share of its larger class.",
+    )  # fmt: skip
 
 
 def _comparisons(results: TaskResults) -> Iterator[Drawn | str]:
@@ -219,8 +255,12 @@ def _shares(results: TaskResults) -> Drawn | str:
 
 def not_drawn(results: TaskResults) -> list[str]:
     """Attributes with too many groups for a picture."""
+    return _too_many(results.subgroups)
+
+
+def _too_many(rows: Sequence[Row]) -> list[str]:
     groups: dict[str, set[str]] = {}
-    for row in results.subgroups:
+    for row in rows:
         groups.setdefault(row["attribute"], set()).add(row["subgroup"])
     return sorted(name for name, members in groups.items() if len(members) > MOST_GROUPS)
 

@@ -81,6 +81,8 @@ class TaskResults:
     fairness: Sequence[Row]
     contributions: Sequence[Row]
     curves: Sequence[Row]
+    learners: Sequence[Row] = ()  # reports.learners, asked with everything shown
+    learner_groups: Sequence[Row] = ()  # accuracy of these by subgroup, each refusal as wrong
 
     @property
     def several_fusions(self) -> bool:
@@ -225,11 +227,7 @@ def _task(db: duckdb.DuckDBPyConnection, cohort: CohortFacts, task: str) -> Task
         ),
         subgroups=rows(
             db,
-            "select found.* from reports.subgroups as found left join seeds.age_groups as ages"
-            " on found.attribute = 'age_group' and found.subgroup = ages.age_group"
-            f" where found.task = ? and found.metric = 'auroc' and {OF_GROUPS}"
-            " order by attribute, subgroup = '(missing)', ages.age_group is null, ages.up_to"
-            " nulls last, n desc, subgroup, arm, fusion",
+            _by_group("reports.subgroups", "metric = 'auroc'", "arm, fusion"),
             task,
         ),
         fairness=rows(
@@ -247,6 +245,32 @@ def _task(db: duckdb.DuckDBPyConnection, cohort: CohortFacts, task: str) -> Task
         curves=rows(
             db, "select * from reports.curves where task = ? order by arm, fusion, curve, x", task
         ),
+        learners=rows(
+            db,
+            "select * from reports.learners where task = ? and condition = 'full'"
+            " order by learner, fingerprint",
+            task,
+        ),
+        learner_groups=rows(
+            db,
+            _by_group(
+                "reports.learner_subgroups",
+                "metric = 'accuracy' and counting = 'as_wrong' and condition = 'full'",
+                "learner, fingerprint",
+            ),
+            task,
+        ),
+    )
+
+
+def _by_group(table: str, which: str, then: str) -> str:
+    """Rows by subgroup: ages in their order, other groups the largest first."""
+    return (
+        f"select found.* from {table} as found left join seeds.age_groups as ages"
+        " on found.attribute = 'age_group' and found.subgroup = ages.age_group"
+        f" where found.task = ? and {which} and {OF_GROUPS}"
+        " order by attribute, subgroup = '(missing)', ages.age_group is null, ages.up_to"
+        f" nulls last, n desc, subgroup, {then}"
     )
 
 
