@@ -97,8 +97,10 @@ final as (
         published.{{ metric }}_low as published_{{ metric }}_low,
         published.{{ metric }}_high as published_{{ metric }}_high,
         {%- endfor %}
-        case when measured.auroc_low is not null then measured.auroc_value - published.auroc end
-            as auroc_minus_published,
+        case
+            when measured.auroc_low is not null and not measured.is_synthetic
+                then measured.auroc_value - published.auroc
+        end as auroc_minus_published,
         {%- for metric in metrics %}
         measured.{{ metric }}_value,
         measured.{{ metric }}_low,

@@ -135,7 +135,8 @@ def _headline(
     for metric in HEADLINE:
         names += [metric, f"{metric}, published"] if published else [metric]
     names += ["accuracy of the larger class"]
-    names += ["auroc minus published"] if published else []
+    subtracted = any(row["auroc_minus_published"] is not None for row in rows)
+    names += ["auroc minus published"] if subtracted else []
     names.append("saw MIMIC")
     body = []
     for row in rows:
@@ -145,7 +146,7 @@ def _headline(
             if published:
                 cells.append(Cell(row[f"published_{metric}"] or NOTHING))
         cells.append(Cell(_number(row["majority_accuracy"], ".4f")))
-        if published:
+        if subtracted:
             cells.append(Cell(_number(row["auroc_minus_published"], "+.4f")))
         body.append([*cells, Cell(row["saw_mimic"])])
     return Table(title, names, body, open=True)
