@@ -464,19 +464,13 @@ def test_every_column_of_the_results_is_a_statistic_or_says_what_it_is_of(evalua
     assert {name for (name,) in found} - evaluation.STATISTICS == {"x"}
 
 
-def test_an_evaluation_of_other_scores_or_without_its_settings_is_nothing_to_check(
-    own: Bench,
-) -> None:
+def test_an_evaluation_of_other_scores_is_nothing_to_check(own: Bench) -> None:
     nothing = Finding(evaluation.CHECK, 0)
     change(own, "update results.runs set finished_at = null where name = ?", f"{ARM} by late")
     said: list[str] = []
     assert evaluated_again(own, said) == nothing
     assert said == [f"{TASK}: other arms or answers than were evaluated. Run charthouse evaluate,"
                     " then audit again."]  # fmt: skip
-    change(own, "update results.runs set settings = json_merge_patch(settings, ?)"
-                " where kind = 'evaluate'", json.dumps({"alert_rate": None}))  # fmt: skip
-    assert evaluated_again(own, said) == nothing
-    assert len(said) == 1
 
 
 def test_the_command_finds_it_with_full_alone_and_leaves_the_results(own: Bench) -> None:
