@@ -1,9 +1,11 @@
 """The commands that run the others in turn."""
 
 import os
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from shutil import which
 from typing import Annotated
 
 import typer
@@ -89,6 +91,7 @@ def demo(
     if not (project / "dbt_project.yml").exists():
         init_project(project)
     here = Path.cwd()
+    command = "charthouse" if which("charthouse") else os.path.relpath(sys.argv[0], project)
     os.chdir(project)  # so that what follows can be said in short paths
     raw, warehouse, page = Path(f"data/synthetic-{stays}"), "data/demo.duckdb", "data/report"
     folders = {"CHARTHOUSE_MIMICIV": "mimic-iv", "CHARTHOUSE_NOTE": "mimic-iv-note"}
@@ -115,5 +118,5 @@ def demo(
     print(f"Done in {time.monotonic() - began:.0f} s. Look at it, in a browser:")
     if Path.cwd() != here:
         print(f"  cd {os.path.relpath(Path.cwd(), here)}")
-    print(f"  CHARTHOUSE_WAREHOUSE={warehouse} CHARTHOUSE_CXR={raw}/mimic-cxr charthouse dashboard")
+    print(f"  CHARTHOUSE_WAREHOUSE={warehouse} CHARTHOUSE_CXR={raw}/mimic-cxr {command} dashboard")
     print(f"  xdg-open {page}/report.html")
