@@ -233,6 +233,29 @@ def test_shares_stand_one_after_another_and_small_ones_have_no_number() -> None:
     assert starts == pytest.approx([0, 70, 75])
 
 
+def test_numbers_in_bars_can_be_read_on_a_light_page_and_on_a_dark_one() -> None:
+    names = ["demographics", "vitals", "image", "text", "labs", "ecg", "presence"]
+    found = pd.DataFrame({"label": "a", "modality": names, "share": 1 / len(names)})
+    colours = style.modality_colours(names[1:-1])
+    spec = style.adapted(style.spec(shares(found, colours, {"": ""}).chart))
+    (rows,) = (rows for rows in spec["datasets"].values() if "ink" in rows[0])
+
+    def luminance(colour: str) -> float:
+        colour = {"black": "#000000", "white": "#ffffff"}.get(colour, colour)
+        parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+        return sum(
+            share * (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4)
+            for share, part in zip((0.2126, 0.7152, 0.0722), parts, strict=True)
+        )
+
+    for row in rows:
+        for page in (0, 1):  # light, dark
+            pair = [style.adaptive(colours[row["modality"]]), row["ink"]]
+            pair = [of[11:-1].split(", ")[page] if of.startswith("light") else of for of in pair]
+            low, high = sorted(map(luminance, pair))
+            assert (high + 0.05) / (low + 0.05) > 4.5, (row["modality"], page)  # WCAG 2.2, AA
+
+
 def test_fairness_names_the_groups_that_a_ratio_is_without() -> None:
     row = {"metric": "equalized_odds_ratio", "attribute": "race_group", "series": "a",
            "value": 0.5, "ci_low": 0.4, "ci_high": 0.6, "reason": None}  # fmt: skip

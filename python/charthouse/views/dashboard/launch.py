@@ -9,7 +9,7 @@ from pathlib import Path
 from charthouse.core.errors import CharthouseError
 from charthouse.core.progress import PrintLine
 from charthouse.net.guard import loopback_addresses
-from charthouse.views.figures.style import BLUE, SKY
+from charthouse.views.figures.style import BLUE
 
 _HEADINGS = '["1.75rem", "1.4rem", "1.25rem"]'
 OPTIONS = {
@@ -25,8 +25,8 @@ OPTIONS = {
     # both are named, so the page is as the reader's system is; a larger title pushes the chart away
     **{
         f"theme.{name}.{option}": value
-        for name, colour in {"light": BLUE, "dark": SKY}.items()
-        for option, value in {"primaryColor": colour, "headingFontSizes": _HEADINGS}.items()
+        for name in ("light", "dark")
+        for option, value in {"primaryColor": BLUE, "headingFontSizes": _HEADINGS}.items()
     },
 }
 

@@ -39,7 +39,8 @@ def shares(
             first=rows["group"].map(groups.index), then=rows["label"].str.count(r"\+"),
             place=rows["modality"].map(stacked.index),
             group=[wrapped(group) if group else "" for group in rows["group"]],
-            ink=["white" if colours[name] == style.BLUE else style.INK
+            # of all bars only blue ones are lighter on a dark page
+            ink=[style.PAPER if colours[name] == style.BLUE else "black"
                  for name in rows["modality"]],
         )
         .sort_values(["first", "then", "label", "place"], kind="stable")
