@@ -82,6 +82,19 @@ def test_a_signal_that_ends_charthouse_build_ends_dbt_too(
     assert bench.md5() == built.md5()
 
 
+def test_a_build_whose_output_nobody_reads_any_more_ends(
+    built: Bench, bench: Bench, building: subprocess.Popen[str]
+) -> None:
+    """As with `| head`: dbt would wait for ever for a thread that could not print."""
+    dbt = dbt_of(building)
+    assert building.stdout is not None and building.stderr is not None
+    building.stdout.close()
+    assert building.wait(120) == 1
+    assert building.stderr.read() == "charthouse: dbt was killed by SIGPIPE. Run it again.\n"
+    assert_ended(bench, dbt)
+    assert bench.md5() == built.md5()
+
+
 def test_dbt_ends_with_a_charthouse_build_that_was_killed(
     bench: Bench, building: subprocess.Popen[str]
 ) -> None:

@@ -12,11 +12,10 @@ import pytest
 from bench import PROJECT
 from charthouse.cli.commands_page import PAGE, render_commands
 
-pytest.importorskip("sphinx", reason="the site wants Sphinx, MyST and furo: the extra dev")
-
 
 def build(source: Path, out: Path) -> subprocess.CompletedProcess[str]:
     """What `make site` runs, of the pages in a folder."""
+    pytest.importorskip("sphinx", reason="the site wants Sphinx, MyST and furo: the extra dev")
     recipe = (PROJECT / "Makefile").read_text().split("\nsite: ")[1].splitlines()[1]
     words = recipe.split()[1:]
     assert words[-3:] == ["docs", ".", "site"]

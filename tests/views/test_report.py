@@ -728,6 +728,26 @@ def test_every_item_of_tripod_is_answered_or_for_the_authors(filled: Path, tmp_p
     assert "TRIPOD" not in write_report(filled, tmp_path, say=lambda line: None).read_text()
 
 
+def test_tripod_tells_nothing_that_the_audit_found_in_the_data(
+    filled: Path, tmp_path: Path
+) -> None:
+    """Its details name stays, and words that were written about patients."""
+    spoilt = tmp_path / "spoilt.duckdb"
+    shutil.copy(filled, spoilt)
+    with duckdb.connect(str(spoilt)) as db:
+        db.execute("update marts.cohort set split = 'train' where stay_id in (select stay_id"
+                   " from marts.cohort where split = 'test' order by stay_id limit 1)")  # fmt: skip
+        found = db.execute(
+            "select severity || ': ' || question || ' ' || state, state from reports.audit"
+            " where state <> 'passed' order by position"
+        ).fetchall()
+    (limits,) = (
+        item.answers for item in read(spoilt, tripod=True).checklist if item.number == "26"
+    )
+    assert "failed" in {state for _, state in found}
+    assert list(limits) == [line for line, _ in found]  # and no detail
+
+
 def test_tripod_has_the_attrition_and_the_figures_of_the_leaderboard(filled: Path) -> None:
     answers = {item.number: item.answers for item in read(filled, tripod=True).checklist}
     with open_warehouse(filled) as db:

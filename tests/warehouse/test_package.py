@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from bench import PROJECT
+from charthouse.cli.pipeline import demo
 from charthouse.core.errors import CharthouseError
 from charthouse.core.project import project_dir
 from charthouse.data import new_project
@@ -79,7 +80,7 @@ def test_the_wheel_writes_the_project_of_the_clone(installed: Path, tmp_path: Pa
     assert (tmp_path / "mine/profiles.yml").read_text() == (PROJECT / "profiles.yml").read_text()
     again = run_in(tmp_path, installed, "init", "mine")
     assert again.returncode == 1
-    assert again.stderr == "charthouse: mine is not empty. Name a new folder.\n"
+    assert again.stderr == "charthouse: mine is no new or empty folder. Name another.\n"
 
 
 def test_the_demo_runs_outside_a_clone_and_writes_nothing_to_the_package(
@@ -107,6 +108,16 @@ def test_the_demo_runs_outside_a_clone_and_writes_nothing_to_the_package(
     assert "0 encoded" in again.stdout and "fitted on" not in again.stdout
 
 
+def test_a_demo_in_a_project_that_is_none_starts_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CHARTHOUSE_PROJECT", str(tmp_path / "mistyped"))
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(CharthouseError, match=r"mistyped is not .in. a project of Charthouse"):
+        demo()
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_project_that_is_cut_short_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -121,9 +132,10 @@ def test_a_project_that_is_cut_short_leaves_nothing(
 
 def test_a_project_is_not_made_in_a_file(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    for place in ("file", "file/below"):
-        with pytest.raises(CharthouseError, match=r"file"):
+    for place in ("file", "file/below", "n" * 300):
+        with pytest.raises(CharthouseError, match=r"(is no new or empty folder|cannot be written)"):
             init_project(tmp_path / place)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 def test_the_project_named_in_the_environment_must_be_one(

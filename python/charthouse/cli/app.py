@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from charthouse.core.errors import CharthouseError
-from charthouse.core.interrupts import describe_interrupt, interrupt_on_signals
+from charthouse.core.interrupts import describe_interrupt, discard_output, interrupt_on_signals
 
 app = typer.Typer(
     help="From raw MIMIC files to stay-level marts, and a benchmark of foundation models on them.",
@@ -71,7 +71,7 @@ def main() -> None:
         print(f"charthouse: {error}", file=sys.stderr)
         raise SystemExit(1) from None
     except BrokenPipeError:  # as with `| head`: nobody reads it any more
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        discard_output()
         raise SystemExit(1) from None
     except Exception as error:
         _show_where(error)

@@ -77,18 +77,17 @@ def demo(
     from importlib.util import find_spec
 
     from charthouse.core.local_paths import require_local
-    from charthouse.core.project import project_dir
+    from charthouse.core.project import SHIPPED_PROJECT, project_dir
     from charthouse.data.build import run_dbt_build
     from charthouse.data.new_project import init_project
 
     require_local("FOLDER", folder or "")
     if not (find_spec("torch") and find_spec("sklearn")):
         raise CharthouseError("The demo trains models: pip install 'charthouse[models]' first.")
-    try:
-        project = folder or project_dir()
-    except CharthouseError:
+    project = folder or project_dir(else_shipped=True)
+    if project == SHIPPED_PROJECT:  # which may be read only
         project = Path("charthouse-demo")
-    if not (project / "dbt_project.yml").exists():
+    if not os.path.exists(project / "dbt_project.yml"):
         init_project(project)
     here = Path.cwd()
     command = "charthouse" if which("charthouse") else os.path.relpath(sys.argv[0], project)

@@ -23,7 +23,10 @@ def data_kind_of(definition: Mapping[str, Any]) -> DataKind:
 
 
 def headline(kind: str, source: str | None) -> str | None:
-    """The line above all that shows the data; None for credentialed. Source: of open data."""
+    """The line above all that shows the data; None where they are credentialed.
+
+    `source` is the name and licence of open data.
+    """
     return {
         "synthetic": "SYNTHETIC DATA: nothing here is about real patients.",
         "open": f"OPEN DATA of real patients, de-identified: {source}.",

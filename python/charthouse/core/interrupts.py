@@ -1,10 +1,12 @@
 """SIGTERM and SIGHUP end a command as Ctrl-C does, and its last line names the signal.
 
 Slurm, systemd and timeout send them to processes that run too long; a closed terminal sends one
-too.
+too. And what a command does whose output is cut off, as with `| head`.
 """
 
+import os
 import signal
+import sys
 from types import FrameType
 
 _ENDING = (signal.SIGTERM, signal.SIGHUP)
@@ -35,3 +37,10 @@ def describe_interrupt(interrupt: KeyboardInterrupt) -> str:
         'ended by SIGTERM'
     """
     return f"ended by {interrupt}" if interrupt.args else "interrupted"
+
+
+def discard_output() -> None:
+    """Leads standard output nowhere: for a BrokenPipeError, so that no later print raises one."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)

@@ -3,7 +3,6 @@
 Where the output is no terminal, the bars are lines, one every few seconds.
 """
 
-import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -21,6 +20,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.text import Text
+
+from charthouse.core.interrupts import discard_output
 
 PrintLine = Callable[[str], None]
 ProgressCallback = Callable[[int, int], None]
@@ -64,7 +65,7 @@ class Bars(Progress):
         try:
             self.console.print(line, markup=False, crop=False)
         except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            discard_output()
 
     def _print_lines(self) -> None:
         while not self._stopped.wait(SECONDS_BETWEEN_LINES):

@@ -100,7 +100,10 @@ def why_not_synthetic(root: Path, sums: Mapping[str, str]) -> str | None:
 
 
 class SyntheticPictures:
-    """The pictures that charthouse synth made, below the folder with the marker; for any thread."""
+    """The pictures that charthouse synth made, below the folder with the marker.
+
+    Threads may share it.
+    """
 
     def __init__(self, root: Path) -> None:
         self._root = root.absolute()

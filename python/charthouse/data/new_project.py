@@ -1,5 +1,6 @@
 """Writes the dbt project to a folder of the user's, where its seeds and models can be edited."""
 
+import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -28,9 +29,9 @@ def init_project(folder: Path) -> None:
     Raises:
         CharthouseError: The folder holds something, is a file, or cannot be written.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise CharthouseError(f"{folder} is not empty. Name a new folder.")
     try:
+        if os.path.lexists(folder) and (not folder.is_dir() or any(folder.iterdir())):
+            raise CharthouseError(f"{folder} is no new or empty folder. Name another.")
         folder.parent.mkdir(parents=True, exist_ok=True)
         beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent.resolve()))
         try:

@@ -18,9 +18,10 @@ from charthouse.core.warehouse import open_warehouse
 from charthouse.jobs.evaluate.other_cohorts import nothing_evaluated
 
 FORMATS = ("table", "csv", "json")
-WIDTH = 100
+NARROWEST, WIDEST = 80, 100
+"""Columns of the terminal: with fewer, numbers would be cut."""
 ARM_WIDTH = 44
-"""Columns of the terminal, at most; a longer arm goes on in a second line."""
+"""A longer arm goes on in a second line."""
 
 SAW_MIMIC = {
     "yes": "*: an encoder of it was trained on MIMIC, so perhaps on these stays",
@@ -71,7 +72,8 @@ def print_leaderboard(warehouse: Path, tasks: Sequence[str] = (), form: str = "t
 
 
 def _print_tables(rows: pd.DataFrame, cohort: Cohort) -> None:
-    console = Console(width=min(WIDTH, Console().width if sys.stdout.isatty() else WIDTH))
+    width = Console().width if sys.stdout.isatty() else WIDEST
+    console = Console(width=max(NARROWEST, min(WIDEST, width)))
     for task, arms in rows.groupby("task", sort=False):
         console.print()
         of_paper = bool(arms["published_auroc"].notna().any())

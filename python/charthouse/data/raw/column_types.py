@@ -161,7 +161,8 @@ def within_years(times: pa.Array) -> bool:
     return first is None or (first * unit >= _FIRST_MOMENT and last * unit <= _LAST_MOMENT)
 
 
-def _within_years(texts: pa.StringArray, dates: pa.Array) -> bool:
+def _is_date(texts: pa.StringArray, dates: pa.Array) -> bool:
+    """Of what Arrow takes for a date only the year can be wrong."""
     return within_years(dates)
 
 
@@ -215,7 +216,9 @@ COLUMN_TYPES = {
         ColumnType("INTEGER", pa.int32(), _of_digits, _whole_number_fault, _is_number),
         ColumnType("DOUBLE", pa.float64(), _none_too_large, _number_fault, _is_number),
         ColumnType("TIMESTAMP", pa.timestamp("us"), _with_minutes, _time_fault, _is_time),
-        ColumnType("DATE", pa.date32(), _within_years, _date_fault, kinds.is_date),
+        ColumnType(
+            "DATE", pa.date32(), lambda _, dates: within_years(dates), _date_fault, kinds.is_date
+        ),
         ColumnType("VARCHAR", pa.string(), _utf8, _text_fault, _is_text),
     )
 }

@@ -12,7 +12,7 @@ from charthouse.views.dashboard.data import Copy, Site, frame, modalities
 from charthouse.views.dashboard.subgroups import drawn_attributes, groups_of
 from charthouse.views.figures import style
 from charthouse.views.figures.comparisons import comparisons
-from charthouse.views.figures.learners import beside_best_arm, estimates, figure_words
+from charthouse.views.figures.learners import COUNTED, beside_best_arm, estimates, figure_words
 from charthouse.views.figures.rows import Panel, numbers_of, whiskers
 from charthouse.views.figures.shares import shares
 from charthouse.views.figures.subgroups import subgroups
@@ -26,12 +26,6 @@ FIGURES = {
         "share_answered",
     )
 }  # fmt: skip
-COUNTED = {
-    "answered": ", refusals left out",
-    "as_wrong": ", each refusal as wrong",
-    "asked": "",
-    "p_yes": " of P(yes)",
-}
 QUESTIONS = {
     "learner_against_arm": "Learner minus the arm",
     "uses_the_picture": "Shown the picture, minus the control",

@@ -11,7 +11,7 @@ from charthouse.views.figures.style import Key, series_of
 from charthouse.views.figures.subgroups import fairness, subgroups
 from charthouse.views.figures.words import group_words, short_arm
 from charthouse.views.report.choose import MOST
-from charthouse.views.report.read import MOST_GROUPS
+from charthouse.views.report.read import MOST_GROUPS, by_group
 
 
 @parts.page(
@@ -62,14 +62,7 @@ def page(site: Site, copy: Copy) -> None:
 
 def groups_of(copy: Copy, table: str, task: str) -> pd.DataFrame:
     """Rows by subgroup: ages in their order, other groups the largest first."""
-    return frame(
-        copy,
-        f"select found.* from {table} as found left join seeds.age_groups"
-        " as ages on found.attribute = 'age_group' and found.subgroup = ages.age_group"
-        " where task = ? order by attribute, subgroup = '(missing)', ages.age_group is null,"
-        " ages.up_to nulls last, n desc, subgroup",
-        task,
-    )
+    return frame(copy, by_group(table), task)
 
 
 def _with_labels(found: pd.DataFrame) -> pd.DataFrame:

@@ -15,7 +15,13 @@ KINDS: dict[str, Key] = {
     "domain-specific": (style.GREEN, "diamond"),
     BEST_ARM: (style.VERMILLION, "square"),
 }
-_COUNTED = {"answered": ", refusals left out", "as_wrong": ", each refusal as wrong"}
+COUNTED = {
+    "answered": ", refusals left out",
+    "as_wrong": ", each refusal as wrong",
+    "asked": "",
+    "p_yes": " of P(yes)",
+}
+"""How answers are counted (reports.learner_subgroups.counting), behind the name of a metric."""
 _OF_ARMS = ("accuracy", "auroc")
 """What a learner and an arm both have."""
 
@@ -29,10 +35,10 @@ def figure_words(figure: str) -> str:
     """
     if figure == "share_answered":
         return "Share answered yes or no"
-    for counting, words in _COUNTED.items():
+    for counting in ("answered", "as_wrong"):
         if figure.endswith(f"_{counting}"):
-            return METRICS[figure.removesuffix(f"_{counting}")] + words
-    return f"{worded(figure)} of P(yes)"
+            return METRICS[figure.removesuffix(f"_{counting}")] + COUNTED[counting]
+    return worded(figure) + COUNTED["p_yes"]
 
 
 def estimates(found: pd.DataFrame, figure: str) -> pd.DataFrame:

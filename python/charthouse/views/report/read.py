@@ -227,7 +227,7 @@ def _task(db: duckdb.DuckDBPyConnection, cohort: CohortFacts, task: str) -> Task
         ),
         subgroups=rows(
             db,
-            _by_group("reports.subgroups", "metric = 'auroc'", "arm, fusion"),
+            by_group("reports.subgroups", f"metric = 'auroc' and {OF_GROUPS}", "arm", "fusion"),
             task,
         ),
         fairness=rows(
@@ -253,24 +253,32 @@ def _task(db: duckdb.DuckDBPyConnection, cohort: CohortFacts, task: str) -> Task
         ),
         learner_groups=rows(
             db,
-            _by_group(
+            by_group(
                 "reports.learner_subgroups",
-                "metric = 'accuracy' and counting = 'as_wrong' and condition = 'full'",
-                "learner, fingerprint",
+                "metric = 'accuracy' and counting = 'as_wrong' and condition = 'full'"
+                f" and {OF_GROUPS}",
+                "learner",
+                "fingerprint",
             ),
             task,
         ),
     )
 
 
-def _by_group(table: str, which: str, then: str) -> str:
-    """Rows by subgroup: ages in their order, other groups the largest first."""
+def by_group(table: str, which: str = "true", *then: str) -> str:
+    """A query for rows of a task by subgroup: ages in order, other groups the largest first.
+
+    Args:
+        table: Of subgroups, with its schema.
+        which: Condition on its rows.
+        then: Columns that order the rows of a group.
+    """
+    order = ["attribute", "subgroup = '(missing)'", "ages.age_group is null",
+             "ages.up_to nulls last", "n desc", "subgroup", *then]  # fmt: skip
     return (
         f"select found.* from {table} as found left join seeds.age_groups as ages"
         " on found.attribute = 'age_group' and found.subgroup = ages.age_group"
-        f" where found.task = ? and {which} and {OF_GROUPS}"
-        " order by attribute, subgroup = '(missing)', ages.age_group is null, ages.up_to"
-        f" nulls last, n desc, subgroup, {then}"
+        f" where found.task = ? and {which} order by {', '.join(order)}"
     )
 
 
