@@ -70,7 +70,7 @@ def measured(mimic: Path, cohort: pl.DataFrame, seed: pl.DataFrame) -> pl.DataFr
 
 
 def main(data: Path, target: Path) -> None:
-    seed = pl.read_csv(PROJECT / "seeds/vital_signs.csv").with_columns(
+    seed = pl.read_csv(PROJECT / "seeds/concepts/vital_signs.csv").with_columns(
         pl.col("itemid").cast(pl.Int32)
     )
     cohort = cohort_of(data / "mimic-iv")

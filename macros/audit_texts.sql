@@ -12,7 +12,7 @@ list_zip({{ words }}[:-5], {{ words }}[2:-4], {{ words }}[3:-3], {{ words }}[4:-
 {%- endmacro %}
 
 
-{#- Rows of seeds/outcome_words.csv, to stand in a query as literals: DuckDB compiles a regular expression that is
+{#- Rows of seeds/concepts/outcome_words.csv, to stand in a query as literals: DuckDB compiles a regular expression that is
     a literal once, and one from a column for every row. -#}
 {% macro outcome_words() %}
     {%- do ref('outcome_words') -%}

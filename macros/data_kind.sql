@@ -1,6 +1,6 @@
 {#- What kind of data the marts hold, which decides what may leave the machine (docs/explanation/security.md):
     synthetic: every file that was read is one that `charthouse synth` wrote; open: every other file is
-    one of seeds/open_data.csv; else credentialed. A copy of a raw file says in its comment which it is,
+    one of seeds/published/open_data.csv; else credentialed. A copy of a raw file says in its comment which it is,
     by its SHA-256 when it was read; that is looked at again at every run of the copy, since the marker
     and the folder around it may change. -#}
 
@@ -58,7 +58,7 @@
     {%- if open_data -%}
         {{ return(file ~ ' differs from the published one of ' ~ open_data ~ ', of which others are beside it. Fetch it again, or see docs/explanation/security.md') }}
     {%- endif -%}
-    {{ return(file ~ ' is neither listed by a SYNTHETIC.txt beside it nor open data (seeds/open_data.csv), and one such file is enough') }}
+    {{ return(file ~ ' is neither listed by a SYNTHETIC.txt beside it nor open data (seeds/published/open_data.csv), and one such file is enough') }}
 {% endmacro %}
 
 

@@ -1,4 +1,4 @@
-{#- A post-hook of seeds/tabular_variables.csv: its columns become features, so they must be known
+{#- A post-hook of seeds/concepts/tabular_variables.csv: its columns become features, so they must be known
     before anything that is predicted. _marts__models.yml says which are, beside each column. -#}
 {% macro stop_at_unknown_columns(seed) %}
     {%- if execute -%}
@@ -8,7 +8,7 @@
         {%- endfor -%}
         {%- do stop_at_rows(
             'select variable from ' ~ seed ~ ' where variable is null or variable not in (' ~ text_list(known) ~ ')',
-            'seeds/tabular_variables.csv: a variable is no column of marts.cohort that is known at admission',
+            'seeds/concepts/tabular_variables.csv: a variable is no column of marts.cohort that is known at admission',
             'Name one of ' ~ known | join(', ') ~ '.'
         ) -%}
     {%- endif -%}

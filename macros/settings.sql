@@ -113,7 +113,7 @@
     {%- endfor -%}
     {%- set fusions = rows_of_seed('fusions') | map(attribute='fusion') | list -%}
     {%- if setting('fusion') not in fusions -%}
-        {{ stop("fusion: '" ~ setting('fusion') ~ "' is none of " ~ fusions | join(', ') ~ " (seeds/fusions.csv). Set one of them.") }}
+        {{ stop("fusion: '" ~ setting('fusion') ~ "' is none of " ~ fusions | join(', ') ~ " (seeds/registries/fusions.csv). Set one of them.") }}
     {%- endif -%}
     {%- for split in setting('fit_splits') if split not in ['train', 'validation'] -%}
         {{ stop("fit_splits: '" ~ split ~ "' is neither train nor validation. Name these alone.") }}

@@ -1,13 +1,13 @@
 -- Vital signs of every stay, cleaned: outliers removed or pulled to the valid bound, one unit a
 -- variable, the stay's clock. Rows that come to nothing stay, with their reason, to be counted.
--- Ranges: seeds/vital_signs.csv, after Xie et al. 2022 (mimic4ed).
+-- Ranges: seeds/concepts/vital_signs.csv, after Xie et al. 2022 (mimic4ed).
 -- Grain: one row per row of stg_mimiciv__chartevents that has a known stay.
 {{ config(post_hook=[
     "{{ stop_at_rows('select itemid from ' ~ ref('vital_signs') ~ ' anti join ' ~ ref('stg_mimiciv__d_items') ~ ' using (itemid)',
-        'seeds/vital_signs.csv: an itemid is not in icu/d_items', 'Correct the seed.') }}",
+        'seeds/concepts/vital_signs.csv: an itemid is not in icu/d_items', 'Correct the seed.') }}",
     "{{ stop_at_rows('select itemid from ' ~ ref('vital_signs') ~ ' as seed inner join ' ~ ref('stg_mimiciv__d_items') ~ ' as items using (itemid)'
         ~ ' where lower(seed.label) is distinct from lower(items.label)',
-        'seeds/vital_signs.csv: an itemid has another label in icu/d_items', 'Correct its itemid, or its label.') }}",
+        'seeds/concepts/vital_signs.csv: an itemid has another label in icu/d_items', 'Correct its itemid, or its label.') }}",
 ]) }}
 
 with events as (

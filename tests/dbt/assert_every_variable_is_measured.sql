@@ -1,4 +1,4 @@
--- A variable that nobody has measured is nothing but fill: a wrong itemid in seeds/vital_signs.csv,
+-- A variable that nobody has measured is nothing but fill: a wrong itemid in seeds/concepts/vital_signs.csv,
 -- unless the cohort is small, so it only warns.
 {{ config(severity='warn') }}
 

@@ -26,6 +26,7 @@ import pytest
 import forked
 from bench import UNTESTED, Bench, link_without_models, rewrite
 from charthouse.core.errors import CharthouseError
+from charthouse.core.registry import seed_path
 from charthouse.core.synthetic_marker import GZIP_NAME, MARKER, write_marker
 from charthouse.core.warehouse import open_warehouse
 from small_disk import needs_root, small_disk
@@ -393,7 +394,7 @@ def test_an_edited_seed_that_is_wrong_is_undone_with_the_run(
 ) -> None:
     before = bench.md5()
     bench.project = project
-    path = project / f"seeds/{seed}.csv"
+    path = seed_path(project, seed)
     path.write_text(edit(path.read_text()))
     assert_refused(bench, before, bench.build("--select", f"{seed}+1"), line)
 
@@ -407,7 +408,7 @@ def test_an_edited_seed_that_breaks_its_promises(bench: Bench, project: Path) ->
         ("race_groups", "2,ASIAN", "1,Asian"),
         ("tabular_variables", "1,age,numeric", "1,age,Numeric"),
     ]:
-        path = project / f"seeds/{seed}.csv"
+        path = seed_path(project, seed)
         assert old in path.read_text()
         path.write_text(path.read_text().replace(old, new))
     outcome = bench.build("--select", "vital_signs", "race_groups", "tabular_variables")

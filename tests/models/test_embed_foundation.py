@@ -36,7 +36,7 @@ def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def tiny(bench: Bench, project: Path, tiny_weights: Path) -> Bench:
     """A bench whose clone expects the lengths of the tiny checkpoints' vectors, 32."""
-    seed = project / "seeds/encoders.csv"
+    seed = project / "seeds/registries/encoders.csv"
     lines = [
         line.replace(",1024,", ",32,").replace(",768,", ",32,")
         if line.split(",")[0] in LOCAL
@@ -99,8 +99,8 @@ def test_other_weights_encode_all_again_and_weights_of_another_size_are_refused(
     refused = tiny.charthouse("embed", "--encoder", "moment")
     assert refused.returncode == 1
     assert refused.stderr == (
-        "charthouse: moment gave vectors of 16 numbers, but seeds/encoders.csv says 32. Give it the"
-        " right weights, or correct the seed.\n"
+        "charthouse: moment gave vectors of 16 numbers, but seeds/registries/encoders.csv says 32."
+        " Give it the right weights, or correct the seed.\n"
     )
     assert tiny.sql("select stay_id, embedding from embeddings.moment order by 1") == after
 

@@ -113,7 +113,7 @@ def test_the_weights_of_another_model_are_refused(folder: Path) -> None:
     write_gemma3(folder)
     assert refused() == (
         f"{folder}/config.json names a model 'gemma3', but {LEARNER} is a llava. Fetch its own"
-        " weights, or correct seeds/learners.csv."
+        " weights, or correct seeds/registries/learners.csv."
     )
 
 

@@ -15,7 +15,7 @@ from bench import PROJECT
 from charthouse.core.errors import CharthouseError
 from charthouse.core.modalities import modalities
 from charthouse.core.project import published_row_counts
-from charthouse.core.registry import class_named, seed_rows
+from charthouse.core.registry import class_named, seed_path, seed_rows
 from charthouse.jobs.predict.arms import default_arms
 from charthouse.models import encoders
 from charthouse.models.encoders.registry import encoder_specs
@@ -64,7 +64,7 @@ def test_every_source_its_tables_and_columns_are_described(manifest: dict) -> No
 def test_no_description_is_cut_at_a_comma() -> None:
     """In {name: x, description: This, that} YAML takes `that` for a key, and dbt says nothing."""
     known = {"name", "description", "data_type", "constraints", "data_tests", "config"}
-    files = [*PROJECT.glob("models/**/*.yml"), *PROJECT.glob("seeds/*.yml")]
+    files = [*PROJECT.glob("models/**/*.yml"), *PROJECT.glob("seeds/*/*.yml")]
     entries = 0
     for file in files:
         page = yaml.safe_load(file.read_text())
@@ -130,8 +130,8 @@ def test_a_variable_that_is_empty_is_one_that_is_not_set(given: str | None) -> N
 
 
 def test_a_seed_may_be_saved_by_excel_as_utf8(tmp_path: Path) -> None:
-    (tmp_path / "seeds").mkdir()
-    (tmp_path / "seeds/arms.csv").write_bytes("\ufeffarm,note\r\nä,b\r\n".encode())
+    (tmp_path / "seeds/registries").mkdir(parents=True)
+    (tmp_path / "seeds/registries/arms.csv").write_bytes("\ufeffarm,note\r\nä,b\r\n".encode())
     assert list(seed_rows(tmp_path, "arms")) == [(2, {"arm": "ä", "note": "b"})]
 
 
@@ -145,14 +145,17 @@ def test_a_seed_may_be_saved_by_excel_as_utf8(tmp_path: Path) -> None:
     ],
 )  # fmt: skip
 def test_a_seed_that_cannot_be_read_is_one_line(tmp_path: Path, content: bytes, said: str) -> None:
-    (tmp_path / "seeds").mkdir()
-    (tmp_path / "seeds/arms.csv").write_bytes(content)
+    (tmp_path / "seeds/registries").mkdir(parents=True)
+    (tmp_path / "seeds/registries/arms.csv").write_bytes(content)
     with pytest.raises(CharthouseError, match=said):
         list(seed_rows(tmp_path, "arms"))
 
 
 def test_a_seed_that_is_not_there_says_how_to_get_it_back(tmp_path: Path) -> None:
-    with pytest.raises(CharthouseError, match=r"git checkout seeds/arms\.csv"):
+    with pytest.raises(
+        CharthouseError,
+        match=r"arms\.csv is missing: take it from a new project \(charthouse init FOLDER\)",
+    ):
         list(seed_rows(tmp_path, "arms"))
 
 
@@ -193,7 +196,7 @@ def clone_with(tmp_path: Path, seed: str, change: tuple[str, str]) -> Path:
     """Of a project what registries read, with one seed changed in one place."""
     shutil.copytree(PROJECT / "seeds", tmp_path / "seeds")
     shutil.copy(PROJECT / "dbt_project.yml", tmp_path)
-    path = tmp_path / f"seeds/{seed}.csv"
+    path = seed_path(tmp_path, seed)
     text = path.read_text()
     assert change[0] in text
     path.write_text(text.replace(*change, 1))
@@ -223,7 +226,7 @@ def clone_with(tmp_path: Path, seed: str, change: tuple[str, str]) -> Path:
          r"encoders\.csv, line 4: fixed_interval stands in line 3 too\. Keep one of them\.$"),
         ("encoders", ("citation", "cite"), "must have the columns encoder, technique, kind, "),
         ("encoders", (",citation", ",citation,citation"), "must have the columns encoder, "),
-        ("fusions", ("late,", "Late,"), r"line 4: wrong fusion\. Correct it, or get it back"),
+        ("fusions", ("late,", "Late,"), r"line 4: wrong fusion\. Correct it, or take it"),
         ("fusions", ("fusion,", "name,"), "must have the columns fusion, description, source"),
         ("arms", (",paper,", ",papers,"), r"line 2: wrong purpose \(paper, honest, classical\)"),
         ("arms", ("structured[gru]", "structured[gro]"),
@@ -240,21 +243,21 @@ def test_a_row_of_a_seed_that_is_wrong_is_one_line(
     project = clone_with(tmp_path, seed, change)
     with pytest.raises(CharthouseError, match=said) as caught:
         READS[seed](project)
-    assert "\n" not in str(caught.value) and f"seeds/{seed}.csv" in str(caught.value)
+    assert "\n" not in str(caught.value) and str(seed_path(project, seed)) in str(caught.value)
 
 
 @pytest.mark.parametrize("seed", READS)
 def test_a_seed_without_a_word_in_it_lacks_its_columns(tmp_path: Path, seed: str) -> None:
-    text = (PROJECT / f"seeds/{seed}.csv").read_text()
+    text = seed_path(PROJECT, seed).read_text()
     with pytest.raises(CharthouseError, match="must have the columns"):
         READS[seed](clone_with(tmp_path, seed, (text, "")))
 
 
 @pytest.mark.parametrize("seed", READS)
 def test_a_seed_as_excel_saves_it_is_the_same(tmp_path: Path, seed: str) -> None:
-    text = (PROJECT / f"seeds/{seed}.csv").read_text()
+    text = seed_path(PROJECT, seed).read_text()
     project = clone_with(tmp_path, seed, (text, text))
-    (project / f"seeds/{seed}.csv").write_bytes(("\ufeff" + text.replace("\n", "\r\n")).encode())
+    seed_path(project, seed).write_bytes(("\ufeff" + text.replace("\n", "\r\n")).encode())
     assert READS[seed](project) == READS[seed](PROJECT)
 
 

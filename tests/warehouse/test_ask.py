@@ -345,10 +345,10 @@ def test_what_does_not_fit_loses_its_oldest_lines_and_the_row_counts_them(
         " inner join marts.cohort using (stay_id)"
         " where split = 'test' order by length(profile) desc, stay_id limit 1"
     )[0]
-    seed = (project / "seeds/learners.csv").read_text()
+    seed = (project / "seeds/registries/learners.csv").read_text()
     rewritten = seed.replace("Llama 2 community licence,4096", "Llama 2 community licence,1400")
     assert rewritten != seed
-    (project / "seeds/learners.csv").write_text(rewritten)
+    (project / "seeds/registries/learners.csv").write_text(rewritten)
     said = put(own, chat, project=project)
     dropped, status = own.sql(
         f"select dropped, status from results.answers where stay_id = {stay_id}"
@@ -366,7 +366,9 @@ def test_what_does_not_fit_loses_its_oldest_lines_and_the_row_counts_them(
     assert max(map(hours, lost)) <= min(map(hours, kept))
 
     # where nothing is left to drop there is no answer, and nothing is sent
-    (project / "seeds/learners.csv").write_text(seed.replace("licence,4096", "licence,60"))
+    (project / "seeds/registries/learners.csv").write_text(
+        seed.replace("licence,4096", "licence,60")
+    )
     write(own, "delete from results.answers")
     chat.bodies.clear()
     put(own, chat, project=project)
@@ -386,7 +388,7 @@ def test_the_page_on_adding_a_learner_does_what_it_says(
     for name in ("python", "profiles", "seeds"):
         shutil.copytree(PROJECT / name, clone / name)
     shutil.copy(PROJECT / "dbt_project.yml", clone)
-    with (clone / "seeds/learners.csv").open("a") as seed:
+    with (clone / "seeds/registries/learners.csv").open("a") as seed:
         seed.write(row)
         seed.write(row.replace("llava_1_5_13b,llava", "squarish,square"))
     (clone / "python/charthouse/models/learners/square.py").write_text(module)

@@ -345,7 +345,7 @@ def test_the_open_demo_is_open_data_and_no_marker_makes_it_synthetic(
 
 
 def test_the_published_sums_of_the_demo_are_known(real_demo: Path) -> None:
-    with (PROJECT / "seeds/open_data.csv").open() as file:
+    with (PROJECT / "seeds/published/open_data.csv").open() as file:
         known = {row["sha256"]: row for row in csv.DictReader(file)}
     published = dict(
         reversed(line.split(maxsplit=1))
@@ -366,7 +366,7 @@ def test_the_other_open_sets_are_known(real_demo: Path, folder: str, licence: st
     root = real_demo.parent / folder
     if not root.exists():
         pytest.skip(f"{folder} is not beside the open demo")
-    with (PROJECT / "seeds/open_data.csv").open() as file:
+    with (PROJECT / "seeds/published/open_data.csv").open() as file:
         known = {row["sha256"]: row["licence"] for row in csv.DictReader(file)}
     for path in root.rglob("*.csv.gz"):
         assert known[sha256_of(path)] == licence

@@ -58,8 +58,8 @@ def toy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator["Clone"]:
     """A clone whose seed has one more row, and a way to give that row a class."""
     (tmp_path / "clone/seeds").mkdir(parents=True)
     row = "toy,Toy,text,false,-,-,no,tests,3,,,,-"
-    seed = tmp_path / "clone/seeds/encoders.csv"
-    seed.write_text((PROJECT / "seeds/encoders.csv").read_text() + row + "\n")
+    seed = tmp_path / "clone/seeds/registries/encoders.csv"
+    seed.write_text((PROJECT / "seeds/registries/encoders.csv").read_text() + row + "\n")
     shutil.copy(PROJECT / "dbt_project.yml", tmp_path / "clone")  # which modalities there are
     module = types.ModuleType("charthouse.models.encoders.toy")
     monkeypatch.setitem(sys.modules, "charthouse.models.encoders.toy", module)
@@ -226,7 +226,7 @@ def test_zero_is_a_vector_where_the_encoder_says_so(bench: Bench, toy: Clone) ->
 def test_one_encoder_that_fails_does_not_stop_the_others(
     own: Bench, toy: Clone, monkeypatch: pytest.MonkeyPatch, named: tuple[str, ...]
 ) -> None:
-    seed = toy.project / "seeds/encoders.csv"
+    seed = toy.project / "seeds/registries/encoders.csv"
     kept = ("encoder,", "pixel_pca,", "toy,")
     lines = [line for line in seed.read_text().splitlines() if line.startswith(kept)]
     seed.write_text("\n".join(lines) + "\n")
@@ -257,7 +257,7 @@ def test_a_lost_item_is_named_and_its_stay_lives_on(bench: Bench, toy: Clone) ->
     ("answer", "complaint"),
     [
         (lambda found: Encoded(found.stay_ids, np.ones((len(found.stay_ids), 4), np.float32)),
-         "gave vectors of 4 numbers, but seeds/encoders.csv says 3"),
+         "gave vectors of 4 numbers, but seeds/registries/encoders.csv says 3"),
         (lambda found: Encoded(found.stay_ids[1:], found.vectors[1:]),
          "must give each of 16 stays one vector or one reason, and gave 15 vectors"),
         (lambda found: Encoded(np.tile(found.stay_ids, 2), np.tile(found.vectors, (2, 1))),
@@ -466,7 +466,7 @@ def test_a_disk_that_is_not_mounted_costs_no_vector(bench: Bench) -> None:
 def test_what_the_columns_mean_is_an_input_too(bench: Bench, project: Path) -> None:
     bench.project = project
     assert "0 kept" in bench.charthouse("embed", "--encoder", "demographics").stdout
-    seed = project / "seeds/tabular_variables.csv"
+    seed = project / "seeds/concepts/tabular_variables.csv"
     seed.write_text(seed.read_text().replace("1,age,numeric", "1,age,categorical"))
     assert bench.build(*UNTESTED).code == 0
     assert "0 kept" in bench.charthouse("embed", "--encoder", "demographics").stdout
@@ -485,7 +485,7 @@ def test_what_the_columns_mean_is_an_input_too(bench: Bench, project: Path) -> N
     ],
 )
 def test_a_broken_row_of_the_seed_is_named(toy: Clone, old: str, new: str, fault: str) -> None:
-    seed = toy.project / "seeds/encoders.csv"
+    seed = toy.project / "seeds/registries/encoders.csv"
     seed.write_text(seed.read_text().replace(old, new))
     with pytest.raises(CharthouseError, match=f"encoders.csv, line 13: wrong .*{fault}"):
         encoder_specs(toy.project)
@@ -696,7 +696,7 @@ def test_the_tutorial_on_a_model_of_ones_own_does_what_it_says(
     for name in ("python", "macros", "models", "profiles", "seeds", "tests"):
         shutil.copytree(PROJECT / name, tmp_path / "clone" / name)
     shutil.copy(PROJECT / "dbt_project.yml", tmp_path / "clone")
-    with (tmp_path / "clone/seeds/encoders.csv").open("a") as seed:
+    with (tmp_path / "clone/seeds/registries/encoders.csv").open("a") as seed:
         seed.write(row)
     (tmp_path / "clone/python/charthouse/models/encoders/last_hour.py").write_text(module)
     bench.project = tmp_path / "clone"

@@ -41,7 +41,9 @@ def test_dirty_rows_are_counted_as_planted(built: Bench, synthetic: Path, truth:
     assert found["no number"] == planted["null_valuenum_rows"] > 0
     assert found["same stay, time and item again"] == planted["duplicate_rows"] > 0
     vitals = raw(synthetic, "mimic-iv/icu/chartevents")
-    vitals = vitals[vitals.itemid.isin(pd.read_csv(PROJECT / "seeds/vital_signs.csv").itemid)]
+    vitals = vitals[
+        vitals.itemid.isin(pd.read_csv(PROJECT / "seeds/concepts/vital_signs.csv").itemid)
+    ]
     early = (vitals.storetime < vitals.charttime).sum()
     assert found["stored before it was charted"] == early > 0
     assert found["hadm_id is null: matched by time"] == planted["null_hadm_reports"] > 0
@@ -49,7 +51,7 @@ def test_dirty_rows_are_counted_as_planted(built: Bench, synthetic: Path, truth:
 
 
 def test_planted_outliers_meet_the_fate_that_the_seed_gives_them(built: Bench, truth: dict) -> None:
-    seed = pd.read_csv(PROJECT / "seeds/vital_signs.csv").set_index("itemid")
+    seed = pd.read_csv(PROJECT / "seeds/concepts/vital_signs.csv").set_index("itemid")
     expected: dict[str, int] = {"outlier, removed": 0, "pulled to the valid bound": 0}
     zeros = truth["planted"]["outliers"]["220210"]["0"]
     for itemid, values in truth["planted"]["outliers"].items():
@@ -179,7 +181,7 @@ def test_the_grid_agrees_with_pandas(
     """The whole way from raw rows to the imputed grid, written a second time, stay by stay."""
     paper = protocol == "paper"
     built: Bench = request.getfixturevalue("papers" if paper else "built")
-    seed = pd.read_csv(PROJECT / "seeds/vital_signs.csv")
+    seed = pd.read_csv(PROJECT / "seeds/concepts/vital_signs.csv")
     cohort = pd.DataFrame(
         built.sql("select stay_id, intime, outtime, split from marts.cohort order by stay_id"),
         columns=["stay_id", "intime", "outtime", "split"],
@@ -463,7 +465,7 @@ def test_another_window_reads_no_raw_chartevents(bench: Bench) -> None:
 def test_seeds_may_be_edited(bench: Bench, project: Path) -> None:
     """As docs/reference/settings.md says, with every test of the build: the unit tests too."""
     bench.project = project
-    seeds = project / "seeds"
+    seeds = project / "seeds/concepts"
 
     def edit(seed: str, before: str, after: str) -> None:
         text = (seeds / seed).read_text()

@@ -109,7 +109,7 @@ def test_the_default_arms_on_the_papers_baseline_are_the_papers_tables() -> None
     ours = {
         item.arm.on(gru).name for item in default_arms(PROJECT, SPECS) if item.purpose == "paper"
     }
-    with (PROJECT / "seeds/paper_results.csv").open() as file:
+    with (PROJECT / "seeds/published/paper_results.csv").open() as file:
         rows = list(csv.DictReader(file))
     for task in ("in_hospital_mortality", "icu_stay_over_3_days"):
         published = {

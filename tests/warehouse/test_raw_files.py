@@ -218,9 +218,9 @@ def test_a_build_reads_nothing_again_that_is_there_by_another_name(bench: Bench)
 
 
 def test_chartevents_is_read_again_for_other_items_alone(bench: Bench, project: Path) -> None:
-    """As seeds/_seeds.yml says: not for another range."""
+    """As seeds/concepts/_concepts__seeds.yml says: not for another range."""
     bench.project = project
-    seed = project / "seeds/vital_signs.csv"
+    seed = project / "seeds/concepts/vital_signs.csv"
     chosen = ("--select", "vital_signs", "stg_mimiciv__chartevents", *UNTESTED)
     unchanged = f"unchanged, not read again: {bench.raw['CHARTHOUSE_MIMICIV']}/icu/chartevents"
 

@@ -54,7 +54,7 @@ def test_eras_are_years_of_mimic_and_those_of_its_groups(demo: Bench, real_demo:
 
 
 def test_every_charted_vital_sign_is_accounted_for(demo: Bench, real_demo: Path) -> None:
-    items = set(pd.read_csv(PROJECT / "seeds/vital_signs.csv").itemid)
+    items = set(pd.read_csv(PROJECT / "seeds/concepts/vital_signs.csv").itemid)
     charted = pd.read_csv(real_demo / "icu/chartevents.csv.gz", usecols=["itemid"]).itemid
     expected = int(charted.isin(items).sum())
     assert demo.one("select count(*) from staging.stg_mimiciv__chartevents") == expected

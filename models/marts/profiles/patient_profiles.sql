@@ -1,4 +1,4 @@
--- Each stay as a text for multimodal learners: demographics (seeds/tabular_variables.csv), vital signs, the
+-- Each stay as a text for multimodal learners: demographics (seeds/concepts/tabular_variables.csv), vital signs, the
 -- radiology reports; all on one clock, hours from ICU admission. Once whole, and once in the sections and
 -- lines that it is made of, for those who must leave some out. And the X-ray to show beside it: the latest.
 -- The setting profile_template chooses the words. compact: a section that is empty says so. paper: as in the

@@ -1,6 +1,6 @@
 -- Vital signs as a patient profile tells them, in the words of the setting profile_template. compact: a line a value.
 -- paper: as in the paper's public code, a block for each time, in which pressures and coma scores share a line, with
--- a dash for what was not measured then (seeds/profile_vital_signs.csv).
+-- a dash for what was not measured then (seeds/concepts/profile_vital_signs.csv).
 -- Grain: one row per stay, time, and variable where it is a line a value.
 {{ config(materialized='view', schema='intermediate') }}
 

@@ -7,7 +7,7 @@
 
 -- So many stays are named at most; `stays` counts them all.
 {%- set most_stays = 1000 %}
--- Every file of the folder checks: dbt must know them before it can read seeds/audit_checks.csv, which says
+-- Every file of the folder checks: dbt must know them before it can read seeds/registries/audit_checks.csv, which says
 -- what each asks and in which order they are printed.
 {%- set checks = [
     'patients_in_two_splits',

@@ -1,5 +1,5 @@
 -- Vital signs as charted: of chartevents' hundreds of millions of rows those whose itemid
--- seeds/vital_signs.csv names, streamed once and sorted. Windows, cohorts and protocols are cut from
+-- seeds/concepts/vital_signs.csv names, streamed once and sorted. Windows, cohorts and protocols are cut from
 -- this table; only another file, or other items, make the raw one be read again.
 -- Grain: one row per row of chartevents; a (stay, time, item) may stand twice.
 with

@@ -66,13 +66,15 @@ def predict(
         list[str] | None,
         typer.Option(
             help="Which, like structured[gru]+image[swin]; may be given several times. Default:"
-            " those of seeds/arms.csv whose encoders have run."
+            " those of seeds/registries/arms.csv whose encoders have run."
         ),
     ] = None,
     task: Annotated[list[str] | None, typer.Option(help="Default: all tasks.")] = None,
     fusion: Annotated[
         list[str] | None,
-        typer.Option(help="How modalities become one score (seeds/fusions.csv); several allowed."),
+        typer.Option(
+            help="How modalities become one score (seeds/registries/fusions.csv); several allowed."
+        ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Of folds and networks: same seed, same scores.")] = 0,
     dry_run: Annotated[
@@ -98,7 +100,9 @@ def ask(
     context: typer.Context,
     learners: Annotated[
         list[str] | None,
-        typer.Option("--learner", help="Which (seeds/learners.csv); may be given several times."),
+        typer.Option(
+            "--learner", help="Which (seeds/registries/learners.csv); may be given several times."
+        ),
     ] = None,
     tasks: Annotated[list[str] | None, typer.Option("--task", help="Default: all tasks.")] = None,
     conditions: Annotated[

@@ -32,7 +32,9 @@ def run(
     ] = None,
     fusion: Annotated[
         list[str] | None,
-        typer.Option(help="How to predict (seeds/fusions.csv); several allowed, each compared."),
+        typer.Option(
+            help="How to predict (seeds/registries/fusions.csv); several allowed, each compared."
+        ),
     ] = None,
     settings: VarsOption = None,
 ) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from charthouse.core.errors import CharthouseError
-from charthouse.core.registry import Count, read_seed
+from charthouse.core.registry import TAKE_IT_BACK, Count, read_seed
 
 SHIPPED_PROJECT = Path(__file__).parents[1] / "dbt_project"
 """The dbt project that the package carries; in a clone, links to the clone's own."""
@@ -127,14 +127,14 @@ def project_vars(project: Path) -> dict[str, Any]:
     except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError):
         raise CharthouseError(
             f"{path} is no YAML with vars, modality_kinds and modalities among them. Correct it, or"
-            f" get it back (git checkout {path.name})."
+            f" {TAKE_IT_BACK}."
         ) from None
     return declared
 
 
 @dataclass(frozen=True)
 class _RowCount:
-    """A row of seeds/known_row_counts.csv."""
+    """A row of seeds/published/known_row_counts.csv."""
 
     release: str
     file: str
@@ -142,7 +142,7 @@ class _RowCount:
 
 
 def published_row_counts(project: Path) -> dict[str, dict[str, int]]:
-    """Published row counts, {release: {file: rows}}, from seeds/known_row_counts.csv."""
+    """Published row counts, {release: {file: rows}}, from seeds/published/known_row_counts.csv."""
     counts: dict[str, dict[str, int]] = {}
     for row in read_seed(project, "known_row_counts", _RowCount, key=("release", "file")):
         counts.setdefault(row.release, {})[row.file] = row.rows

@@ -15,6 +15,8 @@ from charthouse.core.errors import CharthouseError, did_you_mean
 
 NOT_IN_THE_EXTRA = {"momentfm": "--no-deps momentfm==0.1.4"}  # its pins fit nothing else
 
+TAKE_IT_BACK = "take it from a new project (charthouse init FOLDER)"
+
 Spec = TypeVar("Spec")
 
 
@@ -48,14 +50,14 @@ def read_seed(
     mend: str = "",
     context: Any = None,
 ) -> list[Spec]:
-    """The rows of seeds/<seed>.csv, each checked and of its type.
+    """The rows of a seed, each checked and of its type.
 
     Args:
         project: folder of dbt_project.yml.
         seed: its name.
         spec: a dataclass, of which each field is a column, and its type what may stand there.
         key: columns that are alike in no two rows; the first one if none is named.
-        mend: where a row is shown; else the seed is to be got back.
+        mend: where a row is shown; else the seed is to be taken anew.
         context: of validators that need one.
 
     Raises:
@@ -72,8 +74,8 @@ def read_seed(
         >>> read_seed(project, "known_row_counts", Published, key=("release", "file"))[0]
         Published(release='demo-2.2', file='hosp/admissions', rows=275)
     """
-    path = project / f"seeds/{seed}.csv"
-    mend = mend or f"Correct it, or get it back (git checkout seeds/{path.name})."
+    path = seed_path(project, seed)
+    mend = mend or f"Correct it, or {TAKE_IT_BACK}."
     adapter = TypeAdapter(spec)
     columns = [field.name for field in fields(spec)]  # type: ignore[arg-type]
     lines: dict[tuple[str, ...], int] = {}
@@ -116,10 +118,21 @@ def _column_and_why(error: Any) -> str:
     return f"{column} ({why.replace(' or ', ', ')})" if why else column
 
 
+def seed_path(project: Path, seed: str) -> Path:
+    """The file of a seed, in whichever folder of seeds/ it is.
+
+    Raises:
+        CharthouseError: it is not there.
+    """
+    for path in project.glob(f"seeds/*/{seed}.csv"):
+        return path
+    raise CharthouseError(f"{project / 'seeds'}: {seed}.csv is missing: {TAKE_IT_BACK}.")
+
+
 def seed_rows(
     project: Path, seed: str, columns: Iterable[str] = ()
 ) -> Iterator[tuple[int, dict[str, str]]]:
-    """Line number and row of seeds/<seed>.csv, as it is written there.
+    """Line number and row of a seed, as it is written there.
 
     The columns are those that it must have, in any order, and no others; any if none is named.
 
@@ -127,9 +140,7 @@ def seed_rows(
         CharthouseError: it is not there, is no CSV in UTF-8, has other columns or one of them
             twice, or a row of it has too few or too many.
     """
-    path = project / f"seeds/{seed}.csv"
-    if not path.exists():
-        raise CharthouseError(f"{path} is missing: get it back (git checkout seeds/{path.name}).")
+    path = seed_path(project, seed)
     content = path.read_bytes()
     try:
         text = content.decode("utf-8-sig")  # without the mark that Excel puts before UTF-8
@@ -152,8 +163,7 @@ def seed_rows(
             yield rows.line_num, row
     except csv.Error as error:
         raise CharthouseError(
-            f"{path} is no CSV ({error}). Correct it, or get it back (git checkout"
-            f" seeds/{path.name})."
+            f"{path} is no CSV ({error}). Correct it, or {TAKE_IT_BACK}."
         ) from None
 
 

@@ -13,7 +13,7 @@ from charthouse.core.errors import CharthouseError
 
 
 class Published(Protocol):
-    """A row of seeds/encoders.csv or seeds/learners.csv."""
+    """A row of seeds/registries/encoders.csv or seeds/registries/learners.csv."""
 
     @property
     def name(self) -> str:

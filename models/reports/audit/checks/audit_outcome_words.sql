@@ -1,4 +1,4 @@
--- Do radiology reports or profiles have words of an outcome (seeds/outcome_words.csv), which a feature must not
+-- Do radiology reports or profiles have words of an outcome (seeds/concepts/outcome_words.csv), which a feature must not
 -- know? A warning: words have other meanings, are negated, or tell of others; the seed leaves out what it knows
 -- of these.
 -- Grain: one row per report or profile and word of an outcome in it; one without a word of one where none is.

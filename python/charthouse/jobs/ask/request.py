@@ -18,7 +18,7 @@ from charthouse.net.openai_api import Usage
 class AskRequest(Connection):
     """The options of the command line, by their names; how learners are reached is among them."""
 
-    learners: Sequence[str] = ()  # names of seeds/learners.csv
+    learners: Sequence[str] = ()  # names of seeds/registries/learners.csv
     tasks: Sequence[str] = ()  # names; (): all that have a question
     conditions: Sequence[str] = ()  # names; (): full, unless controls or coalitions are asked for
     controls: bool = False  # full, and each of the controls

@@ -83,7 +83,7 @@ def _tasks(
     for task in request.tasks:
         require_known("--task", task, cohort.tasks)
     asked = request.tasks or cohort.tasks
-    mend = "Write one into seeds/tasks.csv, then charthouse build."
+    mend = "Write one into seeds/registries/tasks.csv, then charthouse build."
     if mute := [task for task in asked if task not in questions]:
         if len(mute) == len(asked):
             raise CharthouseError(f"No question is known for {', '.join(mute)}. {mend}")
@@ -104,8 +104,8 @@ def _chosen(project: Path, request: AskRequest) -> list[LearnerSpec]:
     for spec in specs:
         if request.max_cost is not None and spec.usd_per_million_input is None:
             raise CharthouseError(
-                f"--max-cost: {spec.learner} has no price. Write it into seeds/learners.csv, or use"
-                " --max-requests."
+                f"--max-cost: {spec.learner} has no price. Write it into"
+                " seeds/registries/learners.csv, or use --max-requests."
             )
     return specs
 

@@ -15,7 +15,7 @@ MOST_STAYS = 1000
 class Finding:
     """A row of results.audit_findings."""
 
-    check: str  # name of the check, as in seeds/audit_checks.csv
+    check: str  # name of the check, as in seeds/registries/audit_checks.csv
     checked: int
     failed: int = 0
     stay_ids: Sequence[int] = ()  # stays of the failed items, ascending

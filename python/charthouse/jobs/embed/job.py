@@ -155,9 +155,11 @@ def _require_sound(
         return length
     given, due = found.vectors.shape[1], plan.encoder.dimension() or length
     if due and given != due:
+        source = (
+            "seeds/registries/encoders.csv says" if plan.encoder.dimension() else "before it were"
+        )
         raise CharthouseError(
-            f"{plan.target.label} gave vectors of {given} numbers, but"
-            f" {'seeds/encoders.csv says' if plan.encoder.dimension() else 'before it were'} {due}."
+            f"{plan.target.label} gave vectors of {given} numbers, but {source} {due}."
             " Give it the right weights, or correct the seed."
         )
     return given

@@ -44,7 +44,7 @@ class Answers:
 class Learner:
     """A learner under the settings of its last run."""
 
-    name: str  # as in seeds/learners.csv
+    name: str  # as in seeds/registries/learners.csv
     fingerprint: str  # of the settings
     conditions: Mapping[str, Answers]  # name of the condition to its answers
 

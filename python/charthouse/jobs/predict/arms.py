@@ -155,7 +155,7 @@ def _parsed(name: str, info: ValidationInfo) -> Arm:
 
 @dataclass(frozen=True)
 class DefaultArm:
-    """A row of seeds/arms.csv."""
+    """A row of seeds/registries/arms.csv."""
 
     arm: Annotated[Arm, PlainValidator(_parsed)]
     purpose: Literal["paper", "honest", "classical"]

@@ -31,7 +31,7 @@ from charthouse.stats.metrics import compute_metrics
 class PredictRequest:
     """What a user may ask of `charthouse predict`."""
 
-    arms: Sequence[str] = ()  # none: those of seeds/arms.csv whose encoders have run
+    arms: Sequence[str] = ()  # none: those of seeds/registries/arms.csv whose encoders have run
     tasks: Sequence[str] = ()  # none: all
     fusions: Sequence[str] = ()  # none: that of the setting fusion
     seed: int = 0
@@ -41,7 +41,7 @@ class PredictRequest:
 def predict(
     project: Path, warehouse: Path, request: PredictRequest, *, say: PrintLine, watch: ProgressBar
 ) -> None:
-    """Fits each arm asked for, or all of seeds/arms.csv whose encoders have run.
+    """Fits each arm asked for, or all of seeds/registries/arms.csv whose encoders have run.
 
     Raises:
         CharthouseError: an arm that was named cannot be fitted, and those before it are done; or
@@ -138,7 +138,7 @@ class _Session:
         """
         if fusion_name in self.baselines:
             return self.baselines[fusion_name]
-        why_not = "none of those in seeds/arms.csv has been fitted yet."
+        why_not = "none of those in seeds/registries/arms.csv has been fitted yet."
         for arm in candidates:
             try:
                 self.fit(arm, fusion_name, fusion)

@@ -13,7 +13,7 @@ Values = tuple[str | None, ...]
 
 
 class Demographics(FittedEncoder[Values]):
-    """A vector [columns] of the variables of seeds/tabular_variables.csv.
+    """A vector [columns] of the variables of seeds/concepts/tabular_variables.csv.
 
     A number is one column, (value - mean) / sd of the train split; a missing one is the mean. A
     category is a column, but for the least frequent one, which is where all the others are 0 (of
@@ -104,8 +104,8 @@ def _number(name: str, value: str | None) -> float | None:
         number = math.nan if value is None else float(value)
     except ValueError:
         raise CharthouseError(
-            f"{name} is numeric in seeds/tabular_variables.csv, but has a value that is no number. "
-            "Make it categorical."
+            f"{name} is numeric in seeds/concepts/tabular_variables.csv, but has a value that is no"
+            " number. Make it categorical."
         ) from None
     return number if math.isfinite(number) else None
 

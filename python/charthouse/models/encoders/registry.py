@@ -1,4 +1,6 @@
-"""Which encoders there are: rows of seeds/encoders.csv, classes in modules of the same names.
+"""Which encoders there are: rows of seeds/registries/encoders.csv.
+
+Their classes are in modules of the same names.
 
 Reading the registry imports none of them; `encoder_class` imports one.
 """
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 def encoder_specs(project: Path) -> dict[str, EncoderSpec]:
     """Specs of every encoder for every modality of its kind, by the name of its vectors.
 
-    In the order of seeds/encoders.csv.
+    In the order of seeds/registries/encoders.csv.
 
     Raises:
         CharthouseError: The seed is missing, or a row is not valid; the message names the row.

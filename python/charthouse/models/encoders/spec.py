@@ -1,4 +1,4 @@
-"""What a row of seeds/encoders.csv says of an encoder."""
+"""What a row of seeds/registries/encoders.csv says of an encoder."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -20,7 +20,7 @@ def _is_free(name: str) -> str:
 
 @dataclass(frozen=True)
 class EncoderRow:
-    """A row of seeds/encoders.csv (Table I of the paper, and more)."""
+    """A row of seeds/registries/encoders.csv (Table I of the paper, and more)."""
 
     encoder: Annotated[str, written_as("[a-z][a-z0-9]*(_[a-z0-9]+)*"), AfterValidator(_is_free)]
     technique: str  # as the paper calls it

@@ -1,1 +1,1 @@
-"""One module a fusion: how an arm's modalities become one score. seeds/fusions.csv names them."""
+"""One module a fusion (a row of seeds/registries/fusions.csv): how modalities become one score."""

@@ -1,4 +1,4 @@
-"""Which fusions there are: rows of seeds/fusions.csv, classes in modules of the same names."""
+"""Which fusions there are: rows of seeds/registries/fusions.csv, modules of the same names."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +9,7 @@ from charthouse.models.fusions.base import Fusion
 
 @dataclass(frozen=True)
 class FusionSpec:
-    """A row of seeds/fusions.csv."""
+    """A row of seeds/registries/fusions.csv."""
 
     fusion: Name
     description: str

@@ -54,7 +54,8 @@ def require_family(folder: Path, model_types: Sequence[str], learner: str) -> No
         )
     raise CharthouseError(
         f"{folder / 'config.json'} names a model '{kind}', but {learner} is a"
-        f" {' or '.join(model_types)}. Fetch its own weights, or correct seeds/learners.csv."
+        f" {' or '.join(model_types)}. Fetch its own weights, or correct"
+        " seeds/registries/learners.csv."
     )
 
 

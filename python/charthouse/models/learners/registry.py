@@ -1,4 +1,4 @@
-"""Which learners there are: rows of seeds/learners.csv, and their families."""
+"""Which learners there are: rows of seeds/registries/learners.csv, and their families."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,7 +33,7 @@ Price = Annotated[Annotated[float, written_as(r"[0-9]+(\.[0-9]+)?")] | None, BLA
 
 @dataclass(frozen=True)
 class LearnerSpec:
-    """A row of seeds/learners.csv."""
+    """A row of seeds/registries/learners.csv."""
 
     learner: Name
     family: Name  # module and class of charthouse.models.learners
@@ -57,7 +57,7 @@ class LearnerSpec:
 
 
 def learner_specs(project: Path) -> dict[str, LearnerSpec]:
-    """Specs of every multimodal learner by name, in the order of seeds/learners.csv.
+    """Specs of every multimodal learner by name, in the order of seeds/registries/learners.csv.
 
     Raises:
         CharthouseError: The seed is missing, or a row is not valid; the message names the row.

@@ -168,7 +168,7 @@ def modalities(copy: Copy) -> list[str]:
 
 
 def tasks(copy: Copy) -> list[str]:
-    """Of the cohort, as seeds/tasks.csv has them: the first is the paper's first."""
+    """Of the cohort, as seeds/registries/tasks.csv has them: the first is the paper's first."""
     found = frame(
         copy,
         "select labels.task from marts.labels as labels left join seeds.tasks as tasks"

@@ -175,7 +175,7 @@ def _places(n: int) -> list[Any]:
 
 
 def _panels(copy: Copy) -> dict[str, list[str]]:
-    """Title to variables: those of seeds/vital_signs.csv, nbp_systolic and nbp_mean together."""
+    """Title to variables: those of seeds.vital_signs, nbp_systolic and nbp_mean together."""
     found = frame(
         copy,
         "select variable, arg_min(label, rowid) as label, arg_min(unit, rowid) as unit"

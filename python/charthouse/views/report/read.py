@@ -61,7 +61,7 @@ class TaskResults:
     Attributes:
         cohort: That all of it is about.
         task: Its name.
-        question: As seeds/tasks.csv has it, or None.
+        question: As seeds/registries/tasks.csv has it, or None.
         fusion: The one whose arms are drawn where only a few can be.
         counts: Population to the test stays.
         evaluations: Runs of evaluate, with their resamples and smallest group.
