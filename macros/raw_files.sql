@@ -37,7 +37,7 @@
 
 {#- Stops at a file that nothing of ours was found in. Notes and X-rays may be none. -#}
 {% macro stop_at_no_rows(relation, node, path) %}
-    {%- if not node.source_meta.optional and not run_query('select 1 from ' ~ relation ~ ' limit 1').rows -%}
+    {%- if not node.source_meta.optional and not node.meta.optional and not run_query('select 1 from ' ~ relation ~ ' limit 1').rows -%}
         {{ stop(path ~ ' holds no row that ' ~ relation.identifier ~ ' asks for. It is empty or cut: fetch it again.') }}
     {%- endif -%}
 {% endmacro %}

@@ -17,7 +17,7 @@
     {%- endfor -%}
 
     {%- if there -%}
-        {%- do log('  unchanged, not read again: ' ~ (file.path or node.source_meta.root ~ ' (not set)'), info=True) -%}
+        {%- do log('  unchanged, not read again: ' ~ (file.path or node.source_meta.folder.lstrip('/') ~ '/' ~ node.name ~ ' (absent)'), info=True) -%}
         {%- set sha256 = sha256_in(table_comment(there[0])) -%}
     {%- endif -%}
     {%- if there and there[0] == this -%}
@@ -43,10 +43,14 @@
 {% endmaterialization %}
 
 
-{#- A hash of what is asked of a raw file: of the seeds those columns that the query names. -#}
+{#- A hash of what is asked of a raw file: of the seeds those columns that the query names, of other copies
+    their content. -#}
 {% macro raw_query(node, sql) %}
     {%- set parts = [asked_of(sql)] -%}
     {%- for column in node.columns.values() -%}{%- do parts.append(column.name ~ ' ' ~ column.data_type) -%}{%- endfor -%}
+    {%- for id in model.depends_on.nodes if id.startswith('model.') -%}
+        {%- do parts.append(sha256_in(table_comment(api.Relation.create(database=graph.nodes[id].database, schema=graph.nodes[id].schema, identifier=graph.nodes[id].alias)))) -%}
+    {%- endfor -%}
     {%- for id in model.depends_on.nodes if id.startswith('seed.') -%}
         {%- set named = 'row(' ~ graph.nodes[id].columns.keys() | select('in', sql) | join(', ') ~ ')' -%}
         {%- do parts.append(run_query('select md5(list(distinct ' ~ named ~ ' order by ' ~ named ~ ')::varchar) from ' ~ graph.nodes[id].relation_name).rows[0][0]) -%}

@@ -1,25 +1,40 @@
--- The vital signs: items of one variable are pooled, so each has one label, unit and fallback, those of
--- its first item that needs no conversion; where all do, in the unit that they are converted to.
--- Grain: one row per variable.
-with vital_signs as (
-    select * from {{ ref('vital_signs') }}
-),
-
-ranked as (
+-- The variables of each time series: items of one variable are pooled, so each has one label, unit and fallback,
+-- those of its first item that needs no conversion; where all do, in the unit that they are converted to.
+-- Grain: one row per modality and variable.
+with items as (
     select
+        'vitals' as modality,
         variable,
         label,
         if(conversion = 'celsius_to_fahrenheit', 'degrees Fahrenheit', unit) as unit,
         if(conversion = 'celsius_to_fahrenheit', fallback_value * 9 / 5 + 32, fallback_value) as fallback_value,
-        row_number() over (
-            partition by variable
-            order by coalesce(conversion = 'celsius_to_fahrenheit', false), itemid
-        ) as place
-    from vital_signs
+        conversion is not null as is_converted,
+        itemid
+    from {{ ref('vital_signs') }}
+
+    union all
+
+    select
+        'labs' as modality,
+        variable,
+        label,
+        unit,
+        fallback_value,
+        false as is_converted,
+        itemid
+    from {{ ref('lab_tests') }}
+),
+
+ranked as (
+    select
+        *,
+        row_number() over (partition by modality, variable order by is_converted, itemid) as place
+    from items
 ),
 
 final as (
     select
+        modality,
         variable,
         label,
         unit,

@@ -4,7 +4,7 @@
 with
 
 findings as (
-    {%- for table in ['patients', 'admissions', 'discharges', 'icustays', 'chartevents', 'radiology', 'metadata'] %}
+    {%- for table in ['patients', 'admissions', 'discharges', 'icustays', 'chartevents', 'radiology', 'metadata', 'labevents'] %}
     select * from {{ ref('int_quality_' ~ table) }}
     {%- if not loop.last %}
     union all

@@ -1,24 +1,27 @@
--- Encoders read the grid as it is: a bin that is not there, or a hole in it, would become a silent
+-- Encoders read a grid as it is: a bin that is not there, or a hole in it, would become a silent
 -- zero or NaN. Every stay x bin x variable stands once (unique_combination proves the "once"), and
 -- has a number unless imputation is none.
-with expected as (
-    select count(distinct variable) * {{ bins_in_window() }} as cells
-    from {{ ref('vital_signs') }}
-),
-
-found as (
+{%- set grids = modalities() | selectattr('grid', 'defined') | list %}
+with found as (
+    {%- for modality in grids %}
     select
+        '{{ modality.grid }}' as grid,
         cohort.stay_id,
         count(grid.stay_id) as cells,
-        count(grid.stay_id) filter (where grid.value is null or not isfinite(grid.value)) as holes
+        count(grid.stay_id) filter (where grid.value is null or not isfinite(grid.value)) as holes,
+        (select count(distinct variable) * {{ bins_in_window() }} from {{ ref(modality.seed) }}) as expected
     from {{ ref('cohort') }} as cohort
-    left join {{ ref('vitals_hourly') }} as grid on cohort.stay_id = grid.stay_id
+    left join {{ ref(modality.grid) }} as grid on cohort.stay_id = grid.stay_id
     group by cohort.stay_id
+    {%- if not loop.last %}
+
+    union all
+    {% endif %}
+    {%- endfor %}
 )
 
-select found.*
+select *
 from found
-cross join expected
 where
-    found.cells != expected.cells
-    or (found.holes > 0 and '{{ setting("imputation") }}' != 'none')
+    cells != expected
+    or (holes > 0 and '{{ setting("imputation") }}' != 'none')

@@ -16,3 +16,13 @@ where
         end,
         false
     )
+
+union all
+
+select
+    events.stay_id,
+    events.variable,
+    events.value
+from {{ ref('labs_events') }} as events
+inner join {{ ref('lab_tests') }} as lab_tests on events.itemid = lab_tests.itemid
+where not coalesce(events.value between lab_tests.valid_low and lab_tests.valid_high, false)

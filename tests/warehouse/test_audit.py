@@ -410,7 +410,7 @@ LEAKS_OF_MARTS = [
     ("rows_past_cutoff", vital_sign_stored_late),
     ("rows_past_cutoff", image_seen_before_the_window),
     ("rows_past_cutoff", report_written_after_the_window),
-    ("vitals_hourly_past_cutoff", grid_too_long),
+    ("grids_past_cutoff", grid_too_long),
     ("fill_not_of_train", fill_of_all_stays),
     ("fill_not_of_train", fill_from_the_future),
     ("discharge_summaries", discharge_summary),

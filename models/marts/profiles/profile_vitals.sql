@@ -18,6 +18,7 @@ vital_signs as (
         coalesce(words.before, variables.label || ': ') as before
     from {{ ref('int_variables') }} as variables
     left join {{ ref('profile_vital_signs') }} as words on variables.variable = words.variable
+    where variables.modality = 'vitals'
 ),
 
 -- A verbal score that a tube makes untestable counts even where it has no value: an older one would stand

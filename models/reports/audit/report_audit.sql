@@ -18,7 +18,7 @@
     'report_near_copies_in_two_splits',
     'vitals_under_two_patients',
     'rows_past_cutoff',
-    'vitals_hourly_past_cutoff',
+    'grids_past_cutoff',
     'fill_not_of_train',
     'discharge_summaries',
     'outcome_words',

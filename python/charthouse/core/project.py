@@ -61,6 +61,7 @@ class RawTable:
     name: str  # file name without its ending
     columns: tuple[RawColumn, ...]
     optional: bool  # the whole source may be absent
+    file_optional: bool  # this file may be absent where the others of its source are there
 
     @property
     def relation(self) -> str:
@@ -107,6 +108,7 @@ def raw_tables(project: Path) -> list[RawTable]:
                     name=table.get("identifier", table["name"]),
                     columns=columns,
                     optional=meta["optional"],
+                    file_optional=bool(table.get("config", {}).get("meta", {}).get("optional")),
                 )
             )
     return sorted(tables, key=lambda table: table.optional)

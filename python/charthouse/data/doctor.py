@@ -127,6 +127,8 @@ def _examine_table(table: RawTable, rows: dict[str, int], *, full: bool) -> Iter
     try:
         path = find_raw_file(table)
         if path is None:
+            words = "absent: the build goes on without it, and what is made of it is empty"
+            yield Diagnosis("note", table.file, words)
             return
         if not os.access(path, os.R_OK):
             raise CharthouseError(f"{path} is not readable by you: chmod or ask its owner")

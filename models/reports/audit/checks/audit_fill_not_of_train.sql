@@ -1,6 +1,7 @@
 -- Is what was not measured filled with other than the median of the train split? Bins and medians are
--- computed anew: of the bins that marts.vitals_events has or, by variable and hour, of those that they fill.
+-- computed anew: of the bins that the rows of each time series have or, by variable and hour, of those that they fill.
 -- Grain: one row per stay, variable and bin that nothing was measured for.
+{%- set series = modalities() | selectattr('grid', 'defined') | list %}
 with settings as (
     select
         cast(variables ->> 'window_start_hours' as double) as start_hours,
@@ -15,30 +16,60 @@ cohort as (
     select * from {{ ref('cohort') }}
 ),
 
+found as (
+    {%- for modality in series %}
+    select
+        '{{ modality.name }}' as modality,
+        stay_id,
+        variable,
+        hours,
+        value
+    from {{ ref(modality.rows) }}
+    {%- if not loop.last %}
+
+    union all
+    {% endif %}
+    {%- endfor %}
+),
+
 events as (
     select
-        events.*,
-        (round(events.hours * 3.6e9) - settings.start_hours * 3.6e9) / (settings.bin_hours * 3.6e9) as bins,
+        found.*,
+        (round(found.hours * 3.6e9) - settings.start_hours * 3.6e9) / (settings.bin_hours * 3.6e9) as bins,
         if(settings.closed_left, floor(bins), ceil(bins) - 1) as bin
-    from {{ ref('vitals_events') }} as events
+    from found
     cross join settings
 ),
 
-vitals_hourly as (
-    select * from {{ ref('vitals_hourly') }}
+grids as (
+    {%- for modality in series %}
+    select
+        '{{ modality.name }}' as modality,
+        stay_id,
+        variable,
+        hour,
+        value
+    from {{ ref(modality.grid) }}
+    {%- if not loop.last %}
+
+    union all
+    {% endif %}
+    {%- endfor %}
 ),
 
 first_measured as (
     select
+        modality,
         stay_id,
         variable,
         min(bin) as bin
     from events
-    group by stay_id, variable
+    group by modality, stay_id, variable
 ),
 
 train_bins as (
     select
+        events.modality,
         events.variable,
         null as hour,
         avg(events.value) as value
@@ -46,64 +77,71 @@ train_bins as (
     inner join cohort on events.stay_id = cohort.stay_id
     cross join settings
     where cohort.split = 'train' and not settings.by_hour
-    group by events.stay_id, events.variable, events.bin
+    group by events.modality, events.stay_id, events.variable, events.bin
 
     union all
 
     select
-        vitals_hourly.variable,
-        vitals_hourly.hour,
-        vitals_hourly.value
-    from vitals_hourly
-    inner join cohort on vitals_hourly.stay_id = cohort.stay_id
+        grids.modality,
+        grids.variable,
+        grids.hour,
+        grids.value
+    from grids
+    inner join cohort on grids.stay_id = cohort.stay_id
     inner join first_measured
-        on vitals_hourly.stay_id = first_measured.stay_id and vitals_hourly.variable = first_measured.variable
+        on
+            grids.modality = first_measured.modality
+            and grids.stay_id = first_measured.stay_id
+            and grids.variable = first_measured.variable
     cross join settings
     where
         cohort.split = 'train'
         and settings.by_hour
         and (
             settings.imputation = 'forward_backward'
-            or vitals_hourly.hour > settings.start_hours + first_measured.bin * settings.bin_hours - 1e-6
+            or grids.hour > settings.start_hours + first_measured.bin * settings.bin_hours - 1e-6
         )
 ),
 
 train_medians as (
     select
+        modality,
         variable,
         hour,
         median(value) as value
     from train_bins
-    group by variable, hour
+    group by modality, variable, hour
 ),
 
 -- Bins that nothing was measured for: under `forward`, nothing yet.
 final as (
     select
-        vitals_hourly.stay_id,
+        grids.stay_id,
         if(
-            abs(vitals_hourly.value - train_medians.value) <= 1e-9 * greatest(abs(train_medians.value), 1),
+            abs(grids.value - train_medians.value) <= 1e-9 * greatest(abs(train_medians.value), 1),
             null,
-            vitals_hourly.variable
+            grids.variable
         ) as problem,
         false as is_chosen
-    from vitals_hourly
+    from grids
     cross join settings
     inner join train_medians
         on
-            vitals_hourly.variable = train_medians.variable
-            and vitals_hourly.hour = coalesce(train_medians.hour, vitals_hourly.hour)
+            grids.modality = train_medians.modality
+            and grids.variable = train_medians.variable
+            and grids.hour = coalesce(train_medians.hour, grids.hour)
     left join first_measured
         on
-            vitals_hourly.stay_id = first_measured.stay_id
-            and vitals_hourly.variable = first_measured.variable
+            grids.modality = first_measured.modality
+            and grids.stay_id = first_measured.stay_id
+            and grids.variable = first_measured.variable
     where
         settings.imputation != 'none'
         and (
             first_measured.bin is null
             or (
                 settings.imputation = 'forward'
-                and vitals_hourly.hour < settings.start_hours + first_measured.bin * settings.bin_hours - 1e-6
+                and grids.hour < settings.start_hours + first_measured.bin * settings.bin_hours - 1e-6
             )
         )
 )

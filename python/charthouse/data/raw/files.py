@@ -34,7 +34,8 @@ def root_folder(table: RawTable) -> Path | None:
 
 
 def find_raw_file(table: RawTable) -> Path | None:
-    """The file of a table, in any of the three formats; None where its source is absent.
+    """The file of a table, in any of the three formats; None where its source is absent, or it is
+    and may be.
 
     Raises:
         CharthouseError: As for root_folder; or there is no such file, or more than one.
@@ -53,6 +54,8 @@ def find_raw_file(table: RawTable) -> Path | None:
         return there[0]
     with suppress(OSError):
         if any(folder.iterdir()):
+            if table.file_optional:
+                return None
             raise CharthouseError(
                 f"{stem}.csv.gz is missing (nor is there a .csv or .parquet). Fetch it from"
                 f" PhysioNet, or correct {table.root}."
@@ -72,7 +75,7 @@ def origin_line(file: Path | None) -> str:
         OSError: The file no longer exists.
     """
     if file is None:
-        return "Source not set; no rows."
+        return "No such file; no rows."
     found = file.stat()
     # quoted: a folder may have a line break in its name
     return (

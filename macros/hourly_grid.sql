@@ -1,0 +1,164 @@
+{#- The rows of a time series on a complete grid of bins: the mean of each bin, missing bins filled as the
+    setting imputation says. `forward`: the last bin before it, else a median of the train split.
+    `forward_backward`: as the paper, the first bin after it before the median. `none`: null. The median is that
+    of the variable, or, by median_fill, that of the variable and bin over the stays that have it filled by then.
+    modality: a row of vars.modalities. flags: columns of its rows that are true or false and go with a value;
+    a bin has one where any of its rows has it. -#}
+{% macro hourly_grid(modality, rows, flags=[]) %}
+{%- set start = setting('window_start_hours') %}
+{%- set width = setting('bin_hours') %}
+{%- set bins = bins_in_window() %}
+{%- set by_bin = setting('median_fill') == 'variable_and_hour' and setting('imputation') != 'none' %}
+{%- set unfilled = 'null' if by_bin else 'typical.value' %}
+with cohort as (
+    select * from {{ ref('cohort') }}
+),
+
+variables as (
+    select * from {{ ref('int_variables') }}
+    where modality = '{{ modality }}'
+),
+
+binned as (
+    select
+        stay_id,
+        variable,
+        {{ bin_of('hours') }} as bin,
+        avg(value) as value
+        {%- for flag in flags %},
+        bool_or({{ flag }}) as {{ flag }}
+        {%- endfor %}
+    from {{ rows }}
+    group by stay_id, variable, bin
+),
+
+-- Only the train split may say what is typical.
+typical as (
+    select
+        variables.variable,
+        coalesce(medians.value, variables.fallback_value) as value
+    from variables
+    left join (
+        select
+            binned.variable,
+            median(binned.value) as value
+        from binned
+        inner join cohort on binned.stay_id = cohort.stay_id
+        where cohort.split = 'train'
+        group by binned.variable
+    ) as medians on variables.variable = medians.variable
+),
+
+first_measured as (
+    select
+        stay_id,
+        variable,
+        min(bin) as bin,
+        arg_min(value, bin) as value
+        {%- for flag in flags %},
+        arg_min({{ flag }}, bin) as {{ flag }}
+        {%- endfor %}
+    from binned
+    group by stay_id, variable
+),
+
+-- Where a value begins to hold: at each measured bin, and at the first bin where that is not measured.
+starts as (
+    select
+        *,
+        true as is_measurement
+    from binned
+
+    union all
+
+    select
+        cohort.stay_id,
+        typical.variable,
+        0 as bin,
+        {%- if setting('imputation') == 'forward_backward' %}
+        coalesce(first_measured.value, {{ unfilled }}) as value,
+        {%- for flag in flags %}
+        coalesce(first_measured.{{ flag }}, false) as {{ flag }},
+        {%- endfor %}
+        {%- else %}
+        {{ unfilled }} as value,
+        {%- for flag in flags %}
+        false as {{ flag }},
+        {%- endfor %}
+        {%- endif %}
+        false as is_measurement
+    from cohort
+    cross join typical
+    left join first_measured
+        on cohort.stay_id = first_measured.stay_id and typical.variable = first_measured.variable
+    where first_measured.bin is distinct from 0
+),
+
+-- It holds up to the next: forward fill without a join over the whole grid.
+stretches as (
+    select
+        *,
+        lead(bin, 1, {{ bins }}) over (partition by stay_id, variable order by bin) as next_bin
+    from starts
+),
+
+grid as (
+    select
+        stay_id,
+        variable,
+        cast(unnest(range(bin, next_bin)) as integer) as bin,
+        value,
+        {%- for flag in flags %}
+        {{ flag }},
+        {%- endfor %}
+        is_measurement,
+        bin as start_bin
+    from stretches
+),
+
+filled as (
+    {%- if by_bin %}
+    select
+        grid.* exclude (value),
+        coalesce(grid.value, medians.value, typical.value) as value
+    from grid
+    inner join typical on grid.variable = typical.variable
+    left join (
+        select
+            grid.variable,
+            grid.bin,
+            median(grid.value) as value
+        from grid
+        inner join cohort on grid.stay_id = cohort.stay_id
+        where cohort.split = 'train'
+        group by grid.variable, grid.bin
+    ) as medians on grid.variable = medians.variable and grid.bin = medians.bin
+    {%- else %}
+    select * from grid
+    {%- endif %}
+),
+
+final as (
+    select
+        stay_id,
+        round(cast({{ start }} + bin * {{ width }} as double), 6) as hour,
+        variable,
+        {%- if setting('imputation') == 'none' %}
+        if(is_measurement and bin = start_bin, value, null) as value,
+        {%- else %}
+        value,
+        {%- endif %}
+        is_measurement and bin = start_bin as measured
+        {%- for flag in flags %},
+        -- of the bin that the value comes from
+        {%- if setting('imputation') == 'none' %}
+        is_measurement and bin = start_bin and {{ flag }} as {{ flag }}
+        {%- else %}
+        {{ flag }}
+        {%- endif %}
+        {%- endfor %}
+    from filled
+)
+
+select * from final
+{% endmacro %}

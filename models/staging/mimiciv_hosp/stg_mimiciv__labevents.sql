@@ -1,0 +1,44 @@
+-- Laboratory values as reported: of labevents' more than a hundred million rows those whose itemid
+-- seeds/concepts/lab_tests.csv names, of patients with an ICU stay, streamed once and sorted.
+-- Grain: one row per row of labevents; a (patient, time, item) may stand twice.
+with
+
+labevents as (
+    select * from {{ source('mimiciv_hosp', 'labevents') }}
+),
+
+-- One row each, since the stream has no statistics: DuckDB would take it for the smaller side of a join, and
+-- keep all of it in memory. The patients are a set of bits, one a subject_id from the first to the last.
+items as (
+    select list(itemid) as itemids from {{ ref('lab_tests') }}
+),
+
+patients as (
+    select
+        min(subject_id) as first_id,
+        max(subject_id) as last_id,
+        bitstring_agg(subject_id) as ids
+    from {{ ref('stg_mimiciv__icustays') }}
+),
+
+final as (
+    select
+        labevents.subject_id,
+        labevents.hadm_id,
+        labevents.specimen_id,
+        labevents.itemid,
+        labevents.charttime,
+        labevents.storetime,
+        labevents.valuenum,
+        nullif(trim(labevents.valueuom), '') as valueuom
+    from labevents
+    cross join items
+    cross join patients
+    where
+        list_contains(items.itemids, labevents.itemid)
+        and labevents.subject_id between patients.first_id and patients.last_id
+        and get_bit(patients.ids, labevents.subject_id - patients.first_id) = 1
+)
+
+select * from final
+order by subject_id, charttime, itemid, storetime, valuenum, specimen_id, hadm_id, valueuom
