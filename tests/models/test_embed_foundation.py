@@ -210,7 +210,7 @@ def test_the_listing_knows_the_table_and_the_settings(bench: Bench) -> None:
     lengths = {line.split()[0]: line.split()[2:5] for line in said.splitlines() if " 0 " in line}
     assert lengths["demographics"] == ["41", "no", "ready"]
     assert lengths["fixed_interval"] == ["624", "no", "not"]
-    assert lengths["vitals_summary"] == ["-", "no", "ready"]
+    assert lengths["summary"] == ["-", "no", "ready"]
     assert "fixed_interval is not ready: marts.vitals_hourly has gaps" in said
 
 

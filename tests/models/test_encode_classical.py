@@ -32,8 +32,8 @@ from charthouse.models.encoders.demographics import Demographics
 from charthouse.models.encoders.fixed_interval import FixedInterval
 from charthouse.models.encoders.pixel_pca import PixelPca
 from charthouse.models.encoders.registry import encoder_spec, why_not_ready
+from charthouse.models.encoders.summary import Summary
 from charthouse.models.encoders.tfidf_svd import TfidfSvd
-from charthouse.models.encoders.vitals_summary import VitalsSummary
 
 TABULAR = (("age", "numeric"), ("gender", "categorical"), ("insurance", "categorical"))
 
@@ -201,22 +201,20 @@ def test_gap_in_the_grid_names_the_setting() -> None:
 def test_a_cohort_whose_grid_has_gaps_is_refused_beforehand(name: str) -> None:
     refusal = why_not_ready(context(name, variables={"imputation": "none"}))
     assert refusal and refusal.startswith("marts.vitals_hourly has gaps (setting imputation: none)")
-    assert refusal.endswith(
-        "set imputation to forward and run charthouse build, or use vitals_summary."
-    )
+    assert refusal.endswith("set imputation to forward and run charthouse build, or use summary.")
 
 
-@pytest.mark.parametrize("name", ["fixed_interval", "vitals_summary"])
+@pytest.mark.parametrize("name", ["fixed_interval", "summary"])
 def test_any_other_is_ready(name: str) -> None:
-    imputation = "none" if name == "vitals_summary" else "forward_backward"
+    imputation = "none" if name == "summary" else "forward_backward"
     assert why_not_ready(context(name, variables={"imputation": imputation})) is None
 
 
 # summary statistics
 
 
-def make_summary() -> VitalsSummary:
-    return VitalsSummary(context("vitals_summary", channels=("a", "b")))
+def make_summary() -> Summary:
+    return Summary(context("summary", channels=("a", "b")))
 
 
 def summaries() -> list[Stay]:

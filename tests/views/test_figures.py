@@ -22,7 +22,7 @@ from charthouse.views.figures.subgroups import fairness
 from charthouse.views.figures.words import group_words, pair_label, short_arm, wrapped
 from drawn import is_cross, points_of, svg_of, words_of
 
-LONG = "structured[vitals_summary,gru,moment]+image[pixel_pca,swin]+text[tfidf_svd,radbert]"
+LONG = "structured[summary,gru,moment]+image[pixel_pca,swin]+text[tfidf_svd,radbert]"
 EVIL = """</text><script>alert(1)</script> "q" \\' \\u0041 ${x} {{ y }} $z$ & datum.value"""
 
 

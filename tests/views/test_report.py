@@ -47,7 +47,7 @@ DEATH, LONG = "in_hospital_mortality", "icu_stay_over_3_days"
 GRU, FIXED = "structured[gru]", "structured[fixed_interval]"
 IMAGE, TEXT, BOTH = (f"{GRU}{more}" for more in ("+image[swin]", "+text[radbert]",
                                                  "+image[swin]+text[radbert]"))  # fmt: skip
-ODD = "structured[vitals_summary,gru,moment]+image[pixel_pca,swin]+text[tfidf_svd,radbert]"
+ODD = "structured[summary,gru,moment]+image[pixel_pca,swin]+text[tfidf_svd,radbert]"
 AUROC = {GRU: 0.8123, FIXED: 0.7011, IMAGE: 0.8234, TEXT: 0.8345, BOTH: 0.8456, ODD: 0.6543}
 SHARES = {"demographics": 0.1, "vitals": 0.6, "image": 0.0, "text": 0.2, "presence": 0.1}
 SMALL = "7 stays, fewer than 10"

@@ -104,7 +104,7 @@ def test_the_page_on_adding_a_task_does_what_it_says(bench: Bench, project: Path
         " where task = 'icu_stay_over_a_week' and label = (los_days > 7)::int"
     ) == bench.one("select count(*) from marts.cohort")
     rows = bench.sql("select arm, n from reports.leaderboard where task = 'icu_stay_over_a_week'")
-    assert "structured[vitals_summary]" in {arm for arm, _ in rows}
+    assert "structured[summary]" in {arm for arm, _ in rows}
 
 
 # Commands, run. Those of the pages on adding something and on learners are run by tests of their

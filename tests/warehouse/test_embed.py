@@ -598,7 +598,7 @@ def embed_and_die(bench: Bench, options: EmbedRequest, seconds: float | None) ->
 
 
 def test_killed_at_random_moments_nothing_is_lost_or_done_twice(bench: Bench) -> None:
-    options = EmbedRequest(encoders=["vitals_summary", "tfidf_svd"], chunk_stays=6)
+    options = EmbedRequest(encoders=["summary", "tfidf_svd"], chunk_stays=6)
     reference = Bench(bench.raw, bench.warehouse.with_name("reference.duckdb"), bench.logs)
     reference.warehouse.write_bytes(bench.warehouse.read_bytes())
 
@@ -618,7 +618,7 @@ def test_killed_at_random_moments_nothing_is_lost_or_done_twice(bench: Bench) ->
         assert known.items() <= dict(found).items()  # whole, and of the run that made it
         known = dict(found)
     assert kills >= 3 and bench.one("select count(*) from results.runs where finished_at is null")
-    for table in ("vitals_summary", "tfidf_svd"):
+    for table in ("summary", "tfidf_svd"):
         query = f"select stay_id, embedding, input_hash from embeddings.{table} order by 1"
         assert bench.sql(query) == reference.sql(query)
     query = "select encoder, stay_id, item, reason from embeddings.skipped order by all"

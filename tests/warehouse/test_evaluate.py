@@ -50,7 +50,7 @@ def evaluated(built: Bench, tmp_path_factory: pytest.TempPathFactory) -> Bench:
     folder = tmp_path_factory.mktemp("evaluated")
     shutil.copy(built.warehouse, folder / "warehouse.duckdb")
     bench = Bench(built.raw, folder / "warehouse.duckdb", folder)
-    encoders = ("demographics", "fixed_interval", "vitals_summary", "tfidf_svd", "pixel_pca")
+    encoders = ("demographics", "fixed_interval", "summary", "tfidf_svd", "pixel_pca")
     for command in (
         ("embed", *(word for name in encoders for word in ("--encoder", name))),
         ("predict",),
@@ -350,7 +350,7 @@ def test_an_arm_saw_mimic_if_any_of_its_encoders_did(own: Bench) -> None:
 
 
 def test_what_is_named_twice_is_evaluated_once(own: Bench) -> None:
-    pair = ("structured[vitals_summary]", ALL)
+    pair = ("structured[summary]", ALL)
     quietly(own, EvaluateRequest(tasks=[TASK] * 2, attributes=["gender"] * 2, compare=[pair] * 2,
                          n_bootstrap=10))  # fmt: skip
     for table, key in {
@@ -570,11 +570,11 @@ def test_asking_under_another_fusion_too_changes_nothing_that_was_asked(own: Ben
 
 
 def test_a_pair_of_the_users_choice_is_compared_and_an_unknown_one_refused(own: Bench) -> None:
-    pair = f"structured[vitals_summary] - {ALL}"
+    pair = f"structured[summary] - {ALL}"
     done = own.charthouse("evaluate", "--task", TASK, "--bootstraps", "50", "--compare", pair)
     assert done.returncode == 0, done.stderr
     asked = "select distinct arm, other_arm from results.comparisons where question = 'asked for'"
-    assert own.sql(asked) == [("structured[vitals_summary]", ALL)]
+    assert own.sql(asked) == [("structured[summary]", ALL)]
     done = own.charthouse("evaluate", "--compare", f"structured[gru] - {ALL}")
     assert done.returncode == 1
     assert "structured[gru] by concatenate_presence has not scored" in done.stderr
@@ -919,7 +919,7 @@ def test_a_cell_of_the_leaderboard_goes_back_to_its_rows_by_one_query(evaluated:
 
 def test_all_in_turn_does_nothing_twice(own: Bench) -> None:
     before = own.one("select count(*) from results.runs where kind = 'predict'")
-    encoders = ("demographics", "fixed_interval", "vitals_summary", "tfidf_svd", "pixel_pca")
+    encoders = ("demographics", "fixed_interval", "summary", "tfidf_svd", "pixel_pca")
     done = own.charthouse("run", *(word for name in encoders for word in ("--encoder", name)))
     assert done.returncode == 0, done.stdout + done.stderr
     assert own.one("select count(*) from results.runs where kind = 'predict'") == before

@@ -30,7 +30,7 @@ from charthouse.models.fusions.registry import make_fusion
 from small_disk import fill, needs_root, small_disk
 
 SPECS = encoder_specs(PROJECT)
-CLASSICAL = ("demographics", "fixed_interval", "vitals_summary", "tfidf_svd", "pixel_pca")
+CLASSICAL = ("demographics", "fixed_interval", "summary", "tfidf_svd", "pixel_pca")
 BEST = "structured[fixed_interval]"  # the only baseline of the paper that is embedded here
 
 
@@ -206,7 +206,7 @@ def test_every_stay_is_scored_once_by_every_arm(predicted: Bench) -> None:
     ) == [(stays_of_task, stays_of_task)]
     arms = {row[0] for row in predicted.sql("select distinct arm from results.predictions")}
     assert arms == {
-        BEST, "presence", "structured[demographics]", "structured[vitals_summary]",
+        BEST, "presence", "structured[demographics]", "structured[summary]",
         f"{BEST}+image[pixel_pca]", f"{BEST}+text[tfidf_svd]",
         f"{BEST}+image[pixel_pca]+text[tfidf_svd]",
     }  # fmt: skip
@@ -273,12 +273,12 @@ def test_arms_that_stand_are_kept_and_what_changed_is_fitted_again(own: Bench) -
 
 
 def test_another_seed_is_another_run_and_the_same_seed_the_same_scores(own: Bench) -> None:
-    arm = ("--arm", "structured[vitals_summary]", "--task", "in_hospital_mortality")
+    arm = ("--arm", "structured[summary]", "--task", "in_hospital_mortality")
     own.charthouse("predict", *arm, "--seed", "1")
     own.charthouse("predict", *arm, "--seed", "0")
     runs = own.sql(
         "select seed, list(y_score order by stay_id) from results.predictions"
-        " inner join results.runs using (run_id) where arm = 'structured[vitals_summary]'"
+        " inner join results.runs using (run_id) where arm = 'structured[summary]'"
         " and predictions.task = 'in_hospital_mortality' group by run_id, seed, started_at"
         " order by started_at"
     )
@@ -438,7 +438,7 @@ def fill_free_blocks(bench: Bench) -> None:
 
 @needs_root
 def test_a_full_disk_is_one_line_and_keeps_whole_arms(own: Bench, tmp_path: Path) -> None:
-    arms = ["structured[fixed_interval]", "structured[vitals_summary]"]
+    arms = ["structured[fixed_interval]", "structured[summary]"]
     options = PredictRequest(arms=arms, tasks=["in_hospital_mortality"], seed=9)
     watch = nullcontext(lambda done, total: None)
     of_seed = (

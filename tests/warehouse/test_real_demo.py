@@ -85,7 +85,7 @@ def test_it_is_called_open_data_and_neither_synthetic_nor_credentialed(demo: Ben
 
 
 def test_real_stays_are_encoded_and_absent_modalities_are_reasons(demo: Bench) -> None:
-    names = ("demographics", "fixed_interval", "gru", "vitals_summary", "tfidf_svd", "pixel_pca")
+    names = ("demographics", "fixed_interval", "gru", "summary", "tfidf_svd", "pixel_pca")
     done = demo.charthouse("embed", *(word for name in names for word in ("--encoder", name)))
     assert done.returncode == 0, done.stderr
     found = demo.sql(
@@ -108,7 +108,7 @@ def test_real_stays_are_scored_and_nothing_is_claimed_that_so_few_do_not_carry(
     demo: Bench, tmp_path: Path
 ) -> None:
     """100 patients, 3 dead in the test split: values, and why there is no interval of them."""
-    names = ("demographics", "fixed_interval", "gru", "vitals_summary")
+    names = ("demographics", "fixed_interval", "gru", "summary")
     encode = ("embed", *(word for name in names for word in ("--encoder", name)))
     said = {}
     for command in (encode, ("predict",), ("evaluate",), ("audit",),
@@ -125,7 +125,7 @@ def test_real_stays_are_scored_and_nothing_is_claimed_that_so_few_do_not_carry(
     )
     assert {arm for arm, *_ in rows} == {
         "presence", "structured[demographics]", "structured[fixed_interval]", "structured[gru]",
-        "structured[vitals_summary]",
+        "structured[summary]",
     }  # fmt: skip
     for _, auroc, reason, over_published, majority in rows:
         assert auroc.endswith(" (no interval)") and over_published is None

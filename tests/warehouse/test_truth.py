@@ -19,7 +19,7 @@ from charthouse.synth.mimic import write_synthetic_mimic
 
 pytestmark = pytest.mark.slow
 
-STRUCTURED = "structured[vitals_summary]"
+STRUCTURED = "structured[summary]"
 ARMS = {
     "vitals": STRUCTURED,
     "vitals+image": f"{STRUCTURED}+image[pixel_pca]",
@@ -37,7 +37,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> tuple[Bench, dict]:
     write_synthetic_mimic(folder / "data", stays=8000, seed=3, rows_per_stay=400, image_pixels=64)
     bench = Bench(roots_of(folder / "data"), folder / "warehouse.duckdb", folder)
     assert bench.build(*UNTESTED).code == 0
-    encoders = ("demographics", "vitals_summary", "tfidf_svd", "pixel_pca")
+    encoders = ("demographics", "summary", "tfidf_svd", "pixel_pca")
     run(bench, "embed", *(word for name in encoders for word in ("--encoder", name)))
     predict(bench, *(word for task in TASKS for word in ("--task", task)))
     return bench, json.loads((folder / "data/SYNTHETIC.json").read_text())["oracle_auroc"]
@@ -108,11 +108,11 @@ def test_a_planted_gain_is_measured_as_planted_and_noise_adds_nothing(
     rng = np.random.default_rng(0)
     with duckdb.connect(str(own.warehouse)) as database:
         counts = {name: replace_by_noise(database, name, rng)
-                  for name in ("vitals_summary", "tfidf_svd", "pixel_pca")}  # fmt: skip
+                  for name in ("summary", "tfidf_svd", "pixel_pca")}  # fmt: skip
         cohort = database.execute("select stay_id, split from marts.cohort order by 1").fetchall()
         vitals, text = (
             np.array([counts[name].get(stay_id, 0.0) for stay_id, _ in cohort])
-            for name in ("vitals_summary", "tfidf_svd")
+            for name in ("summary", "tfidf_svd")
         )
         log_odds = -2 + vitals + 0.9 * text
         label = rng.random(len(cohort)) < 1 / (1 + np.exp(-log_odds))

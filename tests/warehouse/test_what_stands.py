@@ -18,7 +18,7 @@ from bench import PROJECT, UNTESTED, Bench, roots_of
 from charthouse.core.synthetic_marker import GZIP_NAME
 
 TASK = "icu_stay_over_3_days"
-TEXT, VITALS = "text[tfidf_svd]", "structured[vitals_summary]"
+TEXT, VITALS = "text[tfidf_svd]", "structured[summary]"
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def settled(built: Bench, tmp_path_factory: pytest.TempPathFactory) -> Bench:
     folder = tmp_path_factory.mktemp("settled")
     shutil.copy(built.warehouse, folder / "warehouse.duckdb")
     bench = Bench(built.raw, folder / "warehouse.duckdb", folder)
-    encoders = ("demographics", "vitals_summary", "tfidf_svd")
+    encoders = ("demographics", "summary", "tfidf_svd")
     run(bench, "embed", *(word for name in encoders for word in ("--encoder", name)))
     run(bench, "predict", "--task", TASK, "--arm", TEXT, "--arm", VITALS)
     run(bench, "evaluate", "--task", TASK, "--bootstraps", "20")
@@ -73,7 +73,7 @@ def test_another_setting_of_one_modality_leaves_the_results_of_the_others(ours: 
     build(ours, "{zero_respiratory_rate: keep}")
     assert leaderboard(ours) == {TEXT: board[TEXT]}
     assert vectors(ours) == {name: made[name] for name in ("demographics", "tfidf_svd")}
-    assert states(ours)["vitals_summary"] == "none" and states(ours)["tfidf_svd"] == "done"
+    assert states(ours)["summary"] == "none" and states(ours)["tfidf_svd"] == "done"
     assert f"{TEXT}: kept" in run(ours, "predict", "--task", TASK, "--arm", TEXT)
     refused = ours.charthouse("predict", "--task", TASK, "--arm", VITALS)
     assert refused.returncode == 1 and "charthouse embed" in refused.stderr
@@ -210,9 +210,9 @@ def test_the_page_on_adding_a_modality_does_what_it_says(with_labs: Bench, proje
         r"^charthouse .*", (PROJECT / "docs/how-to/add-a-modality.md").read_text(), re.M
     ):
         run(bench, *shlex.split(line)[1:])
-    arm = "structured[vitals_summary]+labs[vitals_summary]"
+    arm = "structured[summary]+labs[summary]"
     assert leaderboard(bench).keys() == {*before[0], arm}
-    assert bench.one("select count(*) from embeddings.vitals_summary__labs") == with_rows
+    assert bench.one("select count(*) from embeddings.summary__labs") == with_rows
     assert dict(
         bench.sql("select modality, sum(share) from reports.contributions"
                   f" where arm = '{arm}' and method = 'net' and population = 'all' group by 1")

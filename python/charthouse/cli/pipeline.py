@@ -17,7 +17,7 @@ from charthouse.cli.views import publish, report
 from charthouse.core.errors import CharthouseError
 
 DEMO_ENCODERS = (
-    "demographics", "fixed_interval", "gru", "vitals_summary", "tfidf_svd", "pixel_pca"
+    "demographics", "fixed_interval", "gru", "summary", "tfidf_svd", "pixel_pca"
 )  # fmt: skip
 """Those that need no weights."""
 DEMO_TASKS = ("in_hospital_mortality", "icu_stay_over_3_days")

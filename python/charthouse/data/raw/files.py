@@ -34,8 +34,7 @@ def root_folder(table: RawTable) -> Path | None:
 
 
 def find_raw_file(table: RawTable) -> Path | None:
-    """The file of a table, in any of the three formats; None where its source is absent, or it is
-    and may be.
+    """The file of a table, in any of the three formats; None where it is absent and may be.
 
     Raises:
         CharthouseError: As for root_folder; or there is no such file, or more than one.

@@ -21,7 +21,7 @@ from charthouse.core.warehouse import text_literal
 from charthouse.data.xray_files import ROOT, files_below, stat_of
 from charthouse.models.encoders.base import Context, Events, Image, Report
 from charthouse.models.encoders.cxr_foundation import RELEASED_ROOT
-from charthouse.models.encoders.vitals_summary import STATISTICS
+from charthouse.models.encoders.summary import STATISTICS
 
 
 class Reader(ABC):

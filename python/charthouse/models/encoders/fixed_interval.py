@@ -1,4 +1,4 @@
-"""Fixed time interval: the hourly grid of vital signs, laid out in a row."""
+"""Fixed time interval: the hourly grid of a time series, laid out in a row."""
 
 from collections.abc import Mapping, Sequence
 
@@ -9,9 +9,9 @@ from charthouse.models.encoders.hourly_grid import gaps, require_whole
 
 
 class FixedInterval(Encoder[np.ndarray]):
-    """A vector [variables x bins]: all bins of the first vital sign, then those of the next.
+    """A vector [variables x bins]: all bins of the first variable, then those of the next.
 
-    Cleaning, hourly means and imputation are SQL's (marts.vitals_hourly): nothing is left to do.
+    Cleaning, hourly means and imputation are SQL's (macros/hourly_grid.sql): nothing is left to do.
     """
 
     reads = "grid"
@@ -22,7 +22,7 @@ class FixedInterval(Encoder[np.ndarray]):
         return gaps(context)
 
     def dimension(self) -> int | None:
-        """Of this cohort's grid; 312 for 13 vital signs and 24 hours."""
+        """Of this cohort's grid; 312 for the 13 vital signs and 24 hours."""
         return len(self.context.channels) * self.context.bins or None
 
     def feature_names(self, learned: Mapping[str, np.ndarray]) -> Sequence[str]:

@@ -1,4 +1,4 @@
-"""A GRU trained on the vital signs of the cohort, for each task anew.
+"""A GRU trained on a time series of the cohort, for each task anew.
 
 The paper's recurrent baseline (Yu et al.; Cho et al. 2014, EMNLP): standardised values, a mask of
 what was measured, relative time; a binary cross-entropy. Its last hidden state goes through a
@@ -95,11 +95,12 @@ class Network(nn.Module):
 
 
 class Gru(FittedEncoder[Events]):
-    """Vital signs as they were charted, one step for each time at which anything was measured.
+    """A time series as it was charted, one step for each time at which anything was measured.
 
-    A step holds, for the 13 vital signs, the last value so far (standardised on the train split; 0,
+    A step holds, for each variable, the last value so far (standardised on the train split; 0,
     its mean, before the first) and whether it was measured then; and the hours since intime over
-    the length of the window, negative before intime: 27 numbers.
+    the length of the window, negative before intime: 27 numbers for the 13
+    vital signs.
 
     Reproducible: on a CPU the fit runs on one thread, and what it learns depends on the stays and
     the seed alone: neither on the order of stays, the number of threads, nor the state of torch's
@@ -186,11 +187,11 @@ class Gru(FittedEncoder[Events]):
         """Encodes stays: those of the train split out of fold, by the hash of their patient.
 
         Returns:
-            Vectors [stays, 1024] float32; a stay without any vital sign is skipped, and why.
+            Vectors [stays, 1024] float32; a stay without any measurement is skipped, and why.
         """
         kept = [stay for stay in stays if len(stay.content.hours)]
         skipped = [
-            Skipped(stay.stay_id, None, "no vital sign in the window")
+            Skipped(stay.stay_id, None, f"no {self.context.spec.modality.item} in the window")
             for stay in stays
             if not len(stay.content.hours)
         ]

@@ -1,4 +1,4 @@
-"""What encoders that need every cell of marts.vitals_hourly say where some are empty."""
+"""What encoders that need every cell of an hourly grid say where some are empty."""
 
 import numpy as np
 
@@ -18,8 +18,9 @@ def require_whole(grids: np.ndarray, context: Context) -> None:
 
 
 def _refusal(context: Context) -> str:
+    grid, imputation = context.spec.modality.grid, context.variables.get("imputation")
     return (
-        f"marts.vitals_hourly has gaps (setting imputation: {context.variables.get('imputation')}),"
+        f"marts.{grid} has gaps (setting imputation: {imputation}),"
         f" and {context.spec.name} needs every cell: set imputation to forward and run"
-        " charthouse build, or use vitals_summary."
+        " charthouse build, or use summary."
     )

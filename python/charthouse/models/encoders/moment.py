@@ -58,15 +58,15 @@ TOKENS = {"cpu": 2048, "cuda": 65536}
 
 
 class Moment(Encoder[np.ndarray | Events]):
-    """Mean of MOMENT's patch embeddings over the vital signs and the observed patches of a stay.
+    """Mean of MOMENT's patch embeddings over the variables and the observed patches of a stay.
 
-    The embedding is [1024], that of `embed(reduction="mean")`. Each vital sign is a series of its
+    The embedding is [1024], that of `embed(reduction="mean")`. Each variable is a series of its
     own and is scaled by its own mean and deviation over all steps (RevIN), so the embedding holds
     shapes and no levels. The setting `moment_input` says what the steps are:
 
     - hourly: float32 [variables, bins], the imputed hourly grid,
     - charted: a step for each time at which anything was charted, filled forward, then backward, as
-      in the paper's code. A vital sign that was never measured is a constant, which the scaling
+      in the paper's code. A variable that was never measured is a constant, which the scaling
       turns into zeros whatever its value. Of more than 512 rows the last are read. Of fewer than 8
       the first is repeated before them until a patch is full: without one MOMENT gives NaN.
 
@@ -74,7 +74,7 @@ class Moment(Encoder[np.ndarray | Events]):
     first of them (4 of 20) enter the mean and deviation, but lie in a patch that is masked.
 
     Mean and deviation are computed in float64. In float32, as momentfm does it, the mean of a
-    constant series (every vital sign that was never measured) is off by a rounding error, and
+    constant series (every variable that was never measured) is off by a rounding error, and
     dividing by a deviation of 1e-5 turns that error into a signal; in float64 it is exactly zero.
 
     Stays of as many patches go through the encoder together. Vectors of a stay encoded in other

@@ -1,4 +1,4 @@
-"""Summary statistics of each vital sign over the window, gaps filled, standardised.
+"""Summary statistics of each variable of a time series over the window, gaps filled, standardised.
 
 After the logistic regression baseline of Harutyunyan et al. 2019.
 """
@@ -9,11 +9,11 @@ import numpy as np
 
 from charthouse.models.encoders.base import Encoded, FittedEncoder, NothingToFit, Stay
 
-STATISTICS = ("count", "mean", "sd", "min", "max", "first", "last")  # of each vital sign
+STATISTICS = ("count", "mean", "sd", "min", "max", "first", "last")  # of each variable
 COUNT, SD = 0, 2  # places among them
 
 
-class VitalsSummary(FittedEncoder[np.ndarray]):
+class Summary(FittedEncoder[np.ndarray]):
     """A vector [variables x 7]. What was never measured has count 0 and the train medians."""
 
     reads = "summary"
@@ -22,7 +22,7 @@ class VitalsSummary(FittedEncoder[np.ndarray]):
         """Learns median, mean and standard deviation of each number, [variables x 7] float64."""
         rows = [_known(stay.content) for stay in stays]
         if not rows:
-            raise NothingToFit("the train split has no vital signs")
+            raise NothingToFit(f"the train split has no {self.context.spec.modality.item}")
         # sorted, so that no order of the stays is seen in the sums; NaN comes last
         table = np.sort(np.stack(rows), axis=0)
         measured = np.isfinite(table).sum(axis=0)
