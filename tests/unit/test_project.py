@@ -228,7 +228,7 @@ def clone_with(tmp_path: Path, seed: str, change: tuple[str, str]) -> Path:
         ("encoders", (",citation", ",citation,citation"), "must have the columns encoder, "),
         ("fusions", ("late,", "Late,"), r"line 4: wrong fusion\. Correct it, or take it"),
         ("fusions", ("fusion,", "name,"), "must have the columns fusion, description, source"),
-        ("arms", (",paper,", ",papers,"), r"line 2: wrong purpose \(paper, honest, classical\)"),
+        ("arms", (",paper,", ",papers,"), r"line 2: wrong purpose \(paper, honest, classical, added\)"),
         ("arms", ("structured[gru]", "structured[gro]"),
          r"line 3: 'structured\[gro\]': 'gro' is no encoder for structured\. Did you mean 'gru'"),
         ("arms", ("[gru]", "[fixed_interval]"), "line 3: .* stands in line 2 too"),

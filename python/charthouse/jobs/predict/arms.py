@@ -158,7 +158,7 @@ class DefaultArm:
     """A row of seeds/registries/arms.csv."""
 
     arm: Annotated[Arm, PlainValidator(_parsed)]
-    purpose: Literal["paper", "honest", "classical"]
+    purpose: Literal["paper", "honest", "classical", "added"]
     question: str  # which it is there to answer
 
     @property

@@ -11,6 +11,7 @@ from charthouse.views.figures.words import worded
 
 PURPOSES = {
     "paper": "Arms of the paper",
+    "added": "More of the ICU",
     "classical": "Classical",
     "honest": "Sanity baselines",
     "other": "Asked for by name",
