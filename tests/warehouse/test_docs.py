@@ -111,7 +111,7 @@ def test_the_page_on_adding_a_task_does_what_it_says(bench: Bench, project: Path
 # own; `dashboard` by tests/views/test_dashboard.py; `run` by the fixture.
 
 ELSEWHERE = ("charthouse ask", "charthouse dashboard", "charthouse run",
-             "last_hour", "icu_stay_over_a_week", "__labs", "labs[")  # fmt: skip
+             "last_hour", "icu_stay_over_a_week", "__nutrition", "nutrition[")  # fmt: skip
 WANTS = {
     "charthouse embed --encoder cxr_foundation": "CHARTHOUSE_CXR_EMBEDDINGS",
     "charthouse embed --encoder text_embedding_3_large": "OPENAI_API_KEY",

@@ -166,32 +166,36 @@ def test_a_new_task_leaves_every_result(ours: Bench, project: Path) -> None:
 
 
 @pytest.fixture
-def with_labs(ours: Bench, tmp_path: Path) -> Bench:
-    """The synthetic data, and a table of laboratory values that no model reads yet."""
+def with_nutrition(ours: Bench, tmp_path: Path) -> Bench:
+    """The synthetic data, and a table of nutrients that no model reads yet."""
     shutil.copytree(Path(ours.raw["CHARTHOUSE_MIMICIV"]).parent, tmp_path / "data")
     ours.raw = roots_of(tmp_path / "data")
     folder = tmp_path / "data/mimic-iv"
     rows = ours.sql(
-        "select subject_id, 50813 + 99 * (stay_id % 2), intime + interval 90 minute,"
+        "select stay_id, if(stay_id % 2 = 0, 226060, 220454), intime + interval 90 minute,"
         " intime + interval 2 hour, 1 + stay_id % 7 / 10 from marts.cohort"
         " where stay_id % 3 > 0 order by stay_id"
     )
-    header = ("subject_id", "itemid", "charttime", "storetime", "valuenum")
+    header = ("stay_id", "itemid", "endtime", "storetime", "amount")
     lines = [",".join(map(str, row)) for row in [header, *rows]]
-    file = folder / "hosp/labevents.csv.gz"
+    file = folder / "icu/ingredientevents.csv.gz"
     with (
         file.open("wb") as raw,
-        gzip.GzipFile(f"{GZIP_NAME}labevents.csv.gz", "wb", fileobj=raw) as gz,
+        gzip.GzipFile(f"{GZIP_NAME}ingredientevents.csv.gz", "wb", fileobj=raw) as gz,
     ):
         gz.write("\n".join(lines).encode())
     with (folder / "SYNTHETIC.txt").open("a") as marker:
-        marker.write(f"{hashlib.sha256(file.read_bytes()).hexdigest()}  hosp/labevents.csv.gz\n")
+        marker.write(
+            f"{hashlib.sha256(file.read_bytes()).hexdigest()}  icu/ingredientevents.csv.gz\n"
+        )
     return ours
 
 
-def test_the_page_on_adding_a_modality_does_what_it_says(with_labs: Bench, project: Path) -> None:
+def test_the_page_on_adding_a_modality_does_what_it_says(
+    with_nutrition: Bench, project: Path
+) -> None:
     """One row and its own files; and nothing that stood falls, not a prompt."""
-    bench = with_labs
+    bench = with_nutrition
     before = all_that_stood(bench)
     add_to_registry(project, "modalities", row_of("add-a-modality"))
     files = page_files("add-a-modality")
@@ -204,19 +208,19 @@ def test_the_page_on_adding_a_modality_does_what_it_says(with_labs: Bench, proje
     with_rows = bench.one("select count(*) from marts.cohort where stay_id % 3 > 0")
     assert bench.sql(
         "select modality, count(*) filter (in_window) from marts.stay_modalities"
-        " where modality = 'labs' group by all"
-    ) == [("labs", with_rows)]
+        " where modality = 'nutrition' group by all"
+    ) == [("nutrition", with_rows)]
     for line in re.findall(
         r"^charthouse .*", (PROJECT / "docs/how-to/add-a-modality.md").read_text(), re.M
     ):
         run(bench, *shlex.split(line)[1:])
-    arm = "structured[summary]+labs[summary]"
+    arm = "structured[summary]+nutrition[summary]"
     assert leaderboard(bench).keys() == {*before[0], arm}
-    assert bench.one("select count(*) from embeddings.summary__labs") == with_rows
+    assert bench.one("select count(*) from embeddings.summary__nutrition") == with_rows
     assert dict(
         bench.sql("select modality, sum(share) from reports.contributions"
                   f" where arm = '{arm}' and method = 'net' and population = 'all' group by 1")
-    ).keys() == {"demographics", "vitals", "labs", "presence"}  # fmt: skip
+    ).keys() == {"demographics", "vitals", "nutrition", "presence"}  # fmt: skip
     run(bench, "report", "--out", str(bench.logs / "report"))
     audited = bench.charthouse("audit")
     assert audited.returncode == 0, audited.stdout
