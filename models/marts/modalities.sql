@@ -5,6 +5,7 @@ with final as (
         cast(position as integer) as position,
         modality,
         kind,
+        item,
         mart,
         grid,
         seed,
@@ -16,13 +17,14 @@ with final as (
             {{ loop.index }},
             '{{ modality.name }}',
             '{{ modality.kind }}',
+            {{ text_literal(modality.item) }},
             '{{ modality.rows }}',
             {{ text_literal(modality.grid) if modality.grid else 'null' }},
             {{ text_literal(modality.seed) if modality.seed else 'null' }},
             {{ modality.in_paper or false }}
         ){{ ',' if not loop.last }}
         {%- endfor %}
-    ) as modalities(position, modality, kind, mart, grid, seed, is_in_paper)
+    ) as modalities(position, modality, kind, item, mart, grid, seed, is_in_paper)
 )
 
 select * from final

@@ -282,10 +282,14 @@ def table(
         found: What is shown.
         name: Of the file.
         title: Above it.
-        columns: How some are shown, as st.dataframe has it.
+        columns: How some are shown, as st.dataframe has it; their cells stay as they are.
     """
     found = found.rename(columns={name: worded(name) for name in found if _COLUMN.fullmatch(name)})
-    words = found.select_dtypes(["object", "string"]).columns
+    words = [
+        name
+        for name in found.select_dtypes(["object", "string"]).columns
+        if name not in (columns or {})
+    ]
     told = found.assign(**{name: [_said(cell) for cell in found[name]] for name in words})
     told = told.dropna(axis="columns", how="all")
     kept = [name for name in words if name in told]

@@ -59,6 +59,7 @@ def page(site: Site, copy: Copy) -> None:
     _facts(copy, stay_id)
     st.subheader("Vital signs", anchor=False)
     _vitals(copy, stay_id)
+    _other_series(copy, stay_id)
     left, right = st.columns(2, gap="large")
     with left:
         st.subheader("X-rays in the window", anchor=False)
@@ -167,6 +168,44 @@ def _vitals(copy: Copy, stay_id: int) -> None:
                 f"{', '.join(colours)}: {len(measured)} measurements, {len(odd)} outliers.",
                 title=title if len(measured) else f"{title}: not measured",
             )
+
+
+def _other_series(copy: Copy, stay_id: int) -> None:
+    """The other time series, such as laboratory values: a row for each variable."""
+    series = frame(
+        copy,
+        "select item, mart, grid, seed from marts.modalities where kind = 'time_series'"
+        " and modality != 'vitals' and grid is not null and seed is not null order by position",
+    )
+    for each in series.itertuples():
+        if copy.lacks(f"marts.{each.mart}", f"marts.{each.grid}", f"seeds.{each.seed}"):
+            continue
+        found = frame(
+            copy,
+            "with variables as (select variable, arg_min(label, rowid) as label,"
+            " arg_min(unit, rowid) as unit, min(rowid) as place"
+            f" from seeds.{each.seed} group by variable), measured as (select variable, count(*) as"
+            " values, min(value) as lowest, max(value) as highest, max(hours) as last_hour,"
+            " list(value order by hours, value) as course"
+            f" from marts.{each.mart} where stay_id = $1 group by variable), read as (select"
+            f" variable, arg_max(value, hour) as at_the_end from marts.{each.grid} where stay_id ="
+            " $1 group by variable) select label, unit, coalesce(values, 0) as values, lowest,"
+            " highest, last_hour, course, at_the_end from variables left join measured using"
+            " (variable) left join read using (variable) order by values = 0, place",
+            stay_id,
+        )
+        st.subheader(f"{each.item.capitalize()}s", anchor=False)
+        n = int((found["values"] > 0).sum())
+        parts.text(f"{n} of {len(found)} measured in the window.", small=True)
+        parts.table(
+            copy, found, f"stay-{stay_id}-{each.mart}",
+            columns={
+                "Course": st.column_config.LineChartColumn(width="small"),
+                **{name: st.column_config.NumberColumn(format="%.4g")
+                   for name in ("Lowest", "Highest", "At the end")},
+                "Last hour": st.column_config.NumberColumn(format="%.1f"),
+            },
+        )  # fmt: skip
 
 
 def _places(n: int) -> list[Any]:
