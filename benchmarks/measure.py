@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,17 +40,25 @@ def run(command: Sequence[str], **environment: str) -> Cost:
     )
 
 
-def dbt_build(data: Path, warehouse: Path, *arguments: str) -> Cost:
-    """`dbt build` as a user types it, tests included, of a synthetic data set."""
+def dbt_build_of(roots: Mapping[str, str], warehouse: Path, *arguments: str) -> Cost:
+    """`dbt build` as a user types it, tests included; roots are the CHARTHOUSE_ folders."""
     return run(
         [str(Path(sys.executable).with_name("dbt")), "build", "--profiles-dir", "profiles",
          "--log-path", str(warehouse.parent / "logs"),
          "--target-path", str(warehouse.parent / "target"), *arguments],
-        CHARTHOUSE_MIMICIV=str(data / "mimic-iv"),
-        CHARTHOUSE_NOTE=str(data / "mimic-iv-note"),
-        CHARTHOUSE_CXR=str(data / "mimic-cxr"),
+        **roots,
         CHARTHOUSE_WAREHOUSE=str(warehouse),
     )  # fmt: skip
+
+
+def dbt_build(data: Path, warehouse: Path, *arguments: str) -> Cost:
+    """The same of a synthetic data set."""
+    roots = {
+        "CHARTHOUSE_MIMICIV": str(data / "mimic-iv"),
+        "CHARTHOUSE_NOTE": str(data / "mimic-iv-note"),
+        "CHARTHOUSE_CXR": str(data / "mimic-cxr"),
+    }
+    return dbt_build_of(roots, warehouse, *arguments)
 
 
 def synthetic(folder: Path, stays: int) -> Path:
