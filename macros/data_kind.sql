@@ -51,7 +51,7 @@
 {% endmacro %}
 
 
-{#- Why a table counts as credentialed although no marker beside it claims otherwise.
+{#- Why a table counts as credentialed, if no marker beside it claims that it is synthetic.
     open_data: name and licence of the open tables beside it; none where there are none. -#}
 {% macro why_credentialed(source, open_data) %}
     {%- set file = (source.source_meta.folder ~ '/' ~ source.identifier).lstrip('/') -%}

@@ -1,6 +1,6 @@
 {#- A table read from a raw file once: the file is read again only if its content has changed, or what is selected
-    from it (the compiled SQL, the declared columns, the seeds it reads). What this is decided by is in the table's
-    comment, so that it moves with the table: the file's origin, a hash of the query, the SHA-256 of what was read,
+    from it (the compiled SQL, the declared columns, the seeds it reads). The comment of the table records what
+    decides this, and moves with the table: the file's origin, a hash of the query, the SHA-256 of what was read,
     and the kind of data (data_kind.sql). A copy made by a build that failed is reused
     (charthouse.data.atomic_build). -#}
 {% materialization raw_copy, adapter='duckdb' %}

@@ -1,6 +1,6 @@
 -- Vital signs on a complete grid: the mean of each bin, missing bins imputed by the setting imputation.
--- `forward`: from the last bin before, else by a median of the train split. `forward_backward` (the
--- paper's): from the first bin after, before the median is used. `none`: null. The median is that of the
+-- `forward`: by the last bin before, else by a median of the train split. `forward_backward` (the paper's):
+-- the same, but the first bin after comes before the median. `none`: null. The median is that of the
 -- variable or, by median_fill, of the variable and bin, over the stays whose bin is filled by then.
 -- Grain: one row per stay, bin and variable; `hour` is where the bin starts, in hours since intime.
 {%- set start = setting('window_start_hours') %}

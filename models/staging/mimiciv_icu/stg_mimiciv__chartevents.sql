@@ -1,6 +1,6 @@
 -- Vital signs as charted: of the hundreds of millions of rows of chartevents those whose itemid is in
 -- seeds/vital_signs.csv, streamed once and sorted. Windows, cohorts and protocols are derived from this
--- table: no setting reads the raw file again, only a new file, other items or another intubated_text do.
+-- table, so no setting makes the raw file be read again; other items or another intubated_text do.
 -- Grain: one row per row of chartevents; a (stay, time, item) may occur more than once.
 with
 

@@ -1,6 +1,6 @@
--- Is a bin that only a median can fill filled with anything but the median of the train split? Bins and medians are
+-- Is a bin that needs a median filled with something other than the median of the train split? Bins and medians are
 -- recomputed: from the bins measured in marts.vitals_events or, by variable and hour, from the bins that these fill.
--- Grain: one row per stay, variable and bin that only a median can fill.
+-- Grain: one row per stay, variable and bin that needs a median.
 with settings as (
     select
         cast(variables ->> 'window_start_hours' as double) as start_hours,

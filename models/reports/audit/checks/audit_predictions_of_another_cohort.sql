@@ -1,4 +1,4 @@
--- Are there predictions for other stays or splits, duplicates, missing ones, or runs recorded with other data?
+-- Are there predictions for other stays or splits, duplicate or missing predictions, or runs recorded on other data?
 -- Grain: one row per current model and stay that it scored, one per stay that it failed to score, and one per model.
 with cohort as (
     select * from {{ ref('cohort') }}

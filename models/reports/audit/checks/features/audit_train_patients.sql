@@ -1,6 +1,6 @@
 -- The patients examined by the checks whether a single feature separates the classes: one stay per patient of the
--- train split, with the outcome if any has it, so that rows are independent. At most 500 patients per class, by a
--- hash: an AUROC of 0.9 is then known to +-0.02 (Hanley and McNeil 1982, Radiology), and there is less to sort.
+-- train split (one with the outcome, if there is one), so that rows are independent. At most 500 patients per class,
+-- by a hash: an AUROC of 0.9 is then known to +-0.02 (Hanley and McNeil 1982, Radiology), and there is less to sort.
 -- Grain: one row per task and patient.
 with labels as (
     select * from {{ ref('labels') }}
