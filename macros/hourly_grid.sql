@@ -1,9 +1,9 @@
-{#- The rows of a time series on a complete grid of bins: the mean of each bin, missing bins filled as the
-    setting imputation says. `forward`: the last bin before it, else a median of the train split.
-    `forward_backward`: as the paper, the first bin after it before the median. `none`: null. The median is that
-    of the variable, or, by median_fill, that of the variable and bin over the stays that have it filled by then.
-    modality: a row of vars.modalities. flags: columns of its rows that are true or false and go with a value;
-    a bin has one where any of its rows has it. -#}
+{#- The rows of a time series on a complete grid: the mean of each bin, missing bins imputed by the setting imputation.
+    `forward`: by the last bin before, else by a median of the train split. `forward_backward` (the paper's): the
+    same, but the first bin after comes before the median. `none`: null. The median is that of the variable or, by
+    median_fill, of the variable and bin, over the stays whose bin is filled by then.
+    modality: a row of vars.modalities. flags: boolean columns of its rows that go with a value; a bin has one
+    where any of its rows has it. -#}
 {% macro hourly_grid(modality, rows, flags=[]) %}
 {%- set start = setting('window_start_hours') %}
 {%- set width = setting('bin_hours') %}
@@ -62,7 +62,7 @@ first_measured as (
     group by stay_id, variable
 ),
 
--- Where a value begins to hold: at each measured bin, and at the first bin where that is not measured.
+-- Where a value begins to hold: at each measured bin, and at the first bin if that is not measured.
 starts as (
     select
         *,

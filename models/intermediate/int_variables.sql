@@ -1,5 +1,5 @@
--- The variables of each time series: items of one variable are pooled, so each has one label, unit and fallback,
--- those of its first item that needs no conversion; where all do, in the unit that they are converted to.
+-- The variables of each time series. Items of one variable are pooled, so it has one label, unit and fallback: those
+-- of its first item that needs no conversion or, where all need one, of the first item after conversion.
 -- Grain: one row per modality and variable.
 with items as (
     select

@@ -1,5 +1,5 @@
--- A variable that nobody has measured is nothing but fill: a wrong itemid in the seed, unless the cohort is
--- small or the file has none of it, so it only warns.
+-- A variable without any measurement consists of imputed values only: probably a wrong itemid in the seed, but
+-- it may be chance in a small cohort, or the file has none, so it only warns.
 {{ config(severity='warn') }}
 {%- set grids = modalities() | selectattr('grid', 'defined') | list %}
 {% for modality in grids %}

@@ -1,6 +1,6 @@
--- Is what was not measured filled with other than the median of the train split? Bins and medians are
--- computed anew: of the bins that the rows of each time series have or, by variable and hour, of those that they fill.
--- Grain: one row per stay, variable and bin that nothing was measured for.
+-- Is a bin that needs a median filled with something other than the median of the train split? Bins and medians are
+-- recomputed: from the bins measured in each time series or, by variable and hour, from the bins that these fill.
+-- Grain: one row per stay, variable and bin that needs a median.
 {%- set series = modalities() | selectattr('grid', 'defined') | list %}
 with settings as (
     select
@@ -113,7 +113,7 @@ train_medians as (
     group by modality, variable, hour
 ),
 
--- Bins that nothing was measured for: under `forward`, nothing yet.
+-- Bins of variables that were never measured in the stay; under `forward`, also those before the first measurement.
 final as (
     select
         grids.stay_id,
