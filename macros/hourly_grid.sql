@@ -32,7 +32,7 @@ binned as (
     group by stay_id, variable, bin
 ),
 
--- Only the train split may say what is typical.
+-- Typical values come from the train split only: those of other splits would leak.
 typical as (
     select
         variables.variable,
@@ -62,7 +62,7 @@ first_measured as (
     group by stay_id, variable
 ),
 
--- Where a value begins to hold: at each measured bin, and at the first bin if that is not measured.
+-- The bins from which a value applies: each measured bin, and the first bin if it is not measured.
 starts as (
     select
         *,
@@ -94,7 +94,7 @@ starts as (
     where first_measured.bin is distinct from 0
 ),
 
--- It holds up to the next: forward fill without a join over the whole grid.
+-- Each value applies until the next start: forward fill without a join over the whole grid.
 stretches as (
     select
         *,
@@ -150,7 +150,7 @@ final as (
         {%- endif %}
         is_measurement and bin = start_bin as measured
         {%- for flag in flags %},
-        -- of the bin that the value comes from
+        -- taken from the bin that the value comes from
         {%- if setting('imputation') == 'none' %}
         is_measurement and bin = start_bin and {{ flag }} as {{ flag }}
         {%- else %}
