@@ -17,7 +17,7 @@
     {%- endfor -%}
 
     {%- if there -%}
-        {%- do log('  unchanged, not read again: ' ~ (file.path or node.source_meta.folder.lstrip('/') ~ '/' ~ node.name ~ ' (absent)'), info=True) -%}
+        {%- do log('  unchanged, not read again: ' ~ (file.path or (node.source_meta.folder ~ '/' ~ node.identifier).lstrip('/') ~ ' (absent)'), info=True) -%}
         {%- set sha256 = sha256_in(table_comment(there[0])) -%}
     {%- endif -%}
     {%- if there and there[0] == this -%}

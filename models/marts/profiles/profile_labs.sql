@@ -17,7 +17,7 @@ with latest as (
 tests as (
     select
         *,
-        row_number() over (order by variable) as position
+        cast(row_number() over (order by variable) as integer) as position
     from {{ ref('int_variables') }}
     where modality = 'labs'
 ),
