@@ -735,11 +735,11 @@ def test_ctrl_c_during_a_query_is_an_interrupt(
 @pytest.mark.parametrize(
     ("row", "said"),
     [
-        ("{kind: image, rows: chest_xrays}", "row 5: has no name in small letters"),
+        ("{kind: image, rows: chest_xrays}", "row 6: has no name in small letters"),
         ("{name: text, kind: text, rows: radiology_reports}", "row 4: text occurs twice"),
-        ("{name: ct, kind: picture, rows: chest_xrays}", "row 5: ct is of kind picture, none of"),
-        ("{name: ct, kind: image}", "row 5: ct needs the name of a model or seed as rows"),
-        ("{name: ct, kind: image, rows: x, row: y}", "row 5: ct has row, none of name, kind"),
+        ("{name: ct, kind: picture, rows: chest_xrays}", "row 6: ct is of kind picture, none of"),
+        ("{name: ct, kind: image}", "row 6: ct needs the name of a model or seed as rows"),
+        ("{name: ct, kind: image, rows: x, row: y}", "row 6: ct has row, none of name, kind"),
     ],
 )
 def test_a_broken_row_of_a_modality_is_one_line(
