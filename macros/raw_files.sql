@@ -19,6 +19,9 @@
 {#- Its path (none where there are no rows to read) and its origin, a line that identifies the file. -#}
 {% macro raw_file(node) %}
     {%- if flags.EMPTY -%}{{ return({'path': none, 'origin': 'No row was asked for.'}) }}{%- endif -%}
+    {%- if node.identifier in setting('not_read') -%}
+        {{ return({'path': none, 'origin': 'Not read (setting not_read); no rows.', 'is_left_out': true}) }}
+    {%- endif -%}
     {%- set file = fromjson(of_raw_file('raw_file', node)) -%}
     {%- if file.refusal -%}{{ stop(file.refusal) }}{%- endif -%}
     {{ return(file) }}

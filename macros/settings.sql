@@ -104,6 +104,11 @@
     {%- for modality in setting('required_modalities') if modality not in matched -%}
         {{ stop("required_modalities: '" ~ modality ~ "' is none of " ~ matched | join(', ') ~ ". Name one of them.") }}
     {%- endfor -%}
+    {%- set optional = [] -%}
+    {%- for source in graph.sources.values() if source.meta.optional -%}{%- do optional.append(source.identifier) -%}{%- endfor -%}
+    {%- for table in setting('not_read') if table not in optional -%}
+        {{ stop("not_read: '" ~ table ~ "' is none of " ~ optional | sort | join(', ') ~ ". Name tables that may be absent.") }}
+    {%- endfor -%}
     {%- set told = modalities() | selectattr('profile', 'defined') | map(attribute='name') | list -%}
     {%- for modality in setting('profile_sections') if modality not in told -%}
         {{ stop("profile_sections: '" ~ modality ~ "' is none of " ~ told | join(', ') ~ ". Name one of them.") }}

@@ -13,11 +13,11 @@
     {%- set there = [] -%}
     {%- for copy in [this, kept] if not should_full_refresh() -%}
         {%- set comment = table_comment(copy) -%}
-        {%- if query in comment and of_raw_file('is_raw_origin', node, comment) -%}{%- do there.append(copy) -%}{%- endif -%}
+        {%- if query in comment and (file.origin in comment if file.is_left_out else of_raw_file('is_raw_origin', node, comment)) -%}{%- do there.append(copy) -%}{%- endif -%}
     {%- endfor -%}
 
     {%- if there -%}
-        {%- do log('  unchanged, not read again: ' ~ (file.path or (node.source_meta.folder ~ '/' ~ node.identifier).lstrip('/') ~ ' (absent)'), info=True) -%}
+        {%- do log('  unchanged, not read again: ' ~ (file.path or (node.source_meta.folder ~ '/' ~ node.identifier).lstrip('/') ~ (' (not read)' if file.is_left_out else ' (absent)')), info=True) -%}
         {%- set sha256 = sha256_in(table_comment(there[0])) -%}
     {%- endif -%}
     {%- if there and there[0] == this -%}
@@ -28,11 +28,11 @@
         {{ run_hooks(pre_hooks) }}
         {%- do drop_relation_if_exists(existing) -%}
         {%- call statement('main') -%}
-            {{ create_table_as(False, relation, 'select * from ' ~ kept if there else sql) }}
+            {{ create_table_as(False, relation, 'select * from ' ~ kept if there else sql if not file.is_left_out else 'select * from (' ~ sql ~ ') as nothing where false') }}
         {%- endcall -%}
         {{ run_hooks(post_hooks) }}
         {%- if file.path -%}{%- do stop_at_no_rows(relation, node, file.path) -%}{%- endif -%}
-        {%- if not there -%}{%- set sha256 = of_raw_file('raw_sha256', node) -%}{%- endif -%}
+        {%- if not there -%}{%- set sha256 = '' if file.is_left_out else of_raw_file('raw_sha256', node) -%}{%- endif -%}
     {%- endif -%}
     {%- do persist_docs(relation, model) -%}
     {%- set kind = kind_of_copy(node, file.path, sha256, relation) -%}
