@@ -1,20 +1,19 @@
 """Stream icu/chartevents: vital signs among the many other rows of the table.
 
-Every possible row ending (itemid to warning) and row beginning (subject to caregiver) is made
-once as text; a row is then four references joined by commas, and the joined Arrow buffer is the
-CSV itself. That is several times faster than formatting columns.
+The pieces of a row are its beginning (subject to caregiver), two times and its ending (itemid to
+warning).
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from charthouse.synth import vital_signs as vs
+from charthouse.synth.big_tables import LUT, cut_by_hours, join_pieces, time_text
 from charthouse.synth.csv_gz import GzipWriter
 from charthouse.synth.filler_items import FILLER_ITEMS
 from charthouse.synth.population import DAY, HOUR, NO_TIME, Ints, Population
@@ -33,11 +32,7 @@ HEADER = (
     b"subject_id,hadm_id,stay_id,caregiver_id,charttime,storetime,"
     b"itemid,value,valuenum,valueuom,warning\n"
 )
-# Chunks are cut by hours of stay, not by rows, so that the vital signs do not depend on how
-# much filler is asked for. At the default rate this is about 400,000 rows.
-CHUNK_HOURS = 7700
 NURSES = 4
-LUT = 1 << 16  # draws by table: a 16-bit random number picks the entry
 
 
 class _Endings:
@@ -146,7 +141,14 @@ def write_chartevents(
             storetime = np.where(delay == NO_TIME, NO_TIME, charttime + delay)
             beginning = stay * NURSES + charttime // (DAY // 2) % NURSES
             beginnings = _row_beginnings(rng, population, chosen)
-            out.write(_join(beginnings, beginning, charttime, storetime, endings.texts, ending))
+            out.write(
+                join_pieces(
+                    beginnings.take(pa.array(beginning)),
+                    time_text(charttime),
+                    time_text(storetime),
+                    endings.texts.take(pa.array(ending)),
+                )
+            )
 
             counts["rows"] += len(stay)
             _count_vitals(counts, outliers, rows)
@@ -158,17 +160,6 @@ def write_chartevents(
             counts["stays_without_vitals"] += int((vital_count == 0).sum())
             done(chosen.stop)
     return counts, outliers
-
-
-def cut_by_hours(seconds: Ints) -> Iterator[slice]:
-    """Splits consecutive stays into chunks of about CHUNK_HOURS of charting each."""
-    ends = np.cumsum(seconds // HOUR + 1)
-    start = 0
-    while start < len(seconds):
-        done = ends[start - 1] if start else 0
-        stop = max(int(np.searchsorted(ends, done + CHUNK_HOURS, side="right")), start + 1)
-        yield slice(start, stop)
-        start = stop
 
 
 def _filler_times(
@@ -200,30 +191,6 @@ def _row_beginnings(
             for caregiver in four
         ]
     )
-
-
-def _join(
-    beginnings: pa.StringArray,
-    beginning: Ints,
-    charttime: Ints,
-    storetime: Ints,
-    ending_texts: pa.StringArray,
-    ending: Ints,
-) -> memoryview:
-    """The CSV text of the rows: the data buffer of one joined Arrow array."""
-    joined = pc.binary_join_element_wise(
-        beginnings.take(pa.array(beginning)),
-        _time_text(charttime),
-        _time_text(storetime),
-        ending_texts.take(pa.array(ending)),
-        ",",
-    )
-    return memoryview(joined.buffers()[2])[: pc.sum(pc.binary_length(joined)).as_py()]
-
-
-def _time_text(seconds: Ints) -> pa.StringArray:
-    times = pa.array(seconds.astype("datetime64[s]"))
-    return times.cast(pa.string()).fill_null("")
 
 
 def _count_vitals(counts: Counter[str], outliers: Outliers, rows: VitalRows) -> None:
