@@ -19,12 +19,23 @@ from PIL import Image
 from sklearn.linear_model import LogisticRegression
 
 from charthouse.core.errors import CharthouseError
+from charthouse.synth.lab_tests import LAB_TESTS
 from charthouse.synth.mimic import write_synthetic_mimic
 from charthouse.synth.population import Population, build_population
-from charthouse.synth.signal import COEFFICIENTS, INTERACTIONS, auroc, oracle_auroc
+from charthouse.synth.shifted import LAB_SHIFTS, lab_latents, log_odds, outcomes_of
+from charthouse.synth.signal import (
+    COEFFICIENTS,
+    INTERACTIONS,
+    LATENTS,
+    auroc,
+    oracle_auroc,
+    scaled_age,
+)
 from charthouse.synth.vital_signs import VITAL_SIGNS
 
 STAYS, SEED, ROWS, PIXELS = 220, 3, 300.0, 48
+LAB_SEED = Path(__file__).parents[2] / "seeds/concepts/lab_tests.csv"
+BEFORE_ICU = "charttime >= s.intime - interval 6 hour and charttime < s.intime"
 VITAL_ITEMS = ", ".join(str(sign.itemid) for sign in VITAL_SIGNS)
 
 COLUMNS = {
@@ -32,6 +43,10 @@ COLUMNS = {
     "mimic-iv/hosp/admissions": "subject_id,hadm_id,admittime,dischtime,deathtime,"
     "admission_type,admit_provider_id,admission_location,discharge_location,insurance,language,"
     "marital_status,race,edregtime,edouttime,hospital_expire_flag",
+    "mimic-iv/hosp/d_labitems": "itemid,label,fluid,category",
+    "mimic-iv/hosp/labevents": "labevent_id,subject_id,hadm_id,specimen_id,itemid,"
+    "order_provider_id,charttime,storetime,value,valuenum,valueuom,ref_range_lower,"
+    "ref_range_upper,flag,priority,comments",
     "mimic-iv/icu/icustays": "subject_id,hadm_id,stay_id,first_careunit,last_careunit,intime,"
     "outtime,los",
     "mimic-iv/icu/chartevents": "subject_id,hadm_id,stay_id,caregiver_id,charttime,storetime,"
@@ -126,9 +141,10 @@ def test_times_dates_and_numbers_have_mimics_types(made: Made) -> None:
     for table, column in (
         ("admissions", "deathtime"), ("admissions", "edregtime"), ("icustays", "intime"),
         ("chartevents", "charttime"), ("chartevents", "storetime"), ("radiology", "storetime"),
+        ("labevents", "charttime"), ("labevents", "storetime"),
     ):  # fmt: skip
         assert kinds[table, column] == "TIMESTAMP"
-    assert kinds["chartevents", "valuenum"] == "DOUBLE"
+    assert kinds["chartevents", "valuenum"] == kinds["labevents", "valuenum"] == "DOUBLE"
     assert kinds["metadata", "StudyDate"] == "BIGINT"
     with gzip.open(made.root / "mimic-iv/icu/chartevents.csv.gz", "rt") as file:
         heart_rate = next(line.split(",") for line in file if ",220045," in line)
@@ -151,6 +167,7 @@ def test_ids_are_unique_in_their_ranges_and_refer_to_each_other(made: Made) -> N
         "admissions": "patients using (subject_id)",
         "icustays": "admissions using (subject_id, hadm_id)",
         "chartevents": "icustays using (subject_id, hadm_id, stay_id)",
+        "labevents": "patients using (subject_id)",
         "radiology": "patients using (subject_id)",
         "discharge": "admissions using (subject_id, hadm_id)",
         "metadata": "cxr_record_list using (subject_id, study_id, dicom_id)",
@@ -160,12 +177,18 @@ def test_ids_are_unique_in_their_ranges_and_refer_to_each_other(made: Made) -> N
     for child, parent in orphans.items():
         assert made.one(f"select count(*) from {child} anti join {parent}") == 0, child
     assert made.one("select count(*) from chartevents anti join d_items using (itemid)") == 0
-    assert (
-        made.one(
-            "select count(*) from radiology r anti join admissions a using (subject_id, hadm_id)"
-            " where r.hadm_id is not null"
+    assert made.one("select count(*) from labevents anti join d_labitems using (itemid)") == 0
+    for table in ("radiology", "labevents"):
+        assert (
+            made.one(
+                f"select count(*) from {table} t anti join admissions a using (subject_id, hadm_id)"
+                " where t.hadm_id is not null"
+            )
+            == 0
         )
-        == 0
+    assert made.one(
+        "select count(*) = max(labevent_id) and count(*) = count(distinct labevent_id)"
+        " from labevents"
     )
     assert made.one("select count(*) - count(distinct note_id) from radiology") == 0
 
@@ -235,6 +258,80 @@ def test_every_bound_of_every_variable_is_planted(made: Made, sign: Any) -> None
         found = made.one(
             "select count(*) from chartevents"
             f" where itemid = {sign.itemid} and valuenum = {value}::double"
+        )
+        assert found == counts[f"{value:g}"] >= 1, value
+
+
+def test_tests_have_the_labels_and_bounds_of_the_seed(made: Made) -> None:
+    """A test that the seed gains is to be made here, too."""
+    made.sql.execute(f"create or replace table lab_tests as from read_csv('{LAB_SEED}')")
+    seed = made.sql.execute(
+        "select itemid, lab_tests.label, coalesce(unit, ''), outlier_low, valid_low, valid_high,"
+        " outlier_high from lab_tests join d_labitems using (itemid, label) order by itemid"
+    ).fetchall()
+    ours = [(test.itemid, test.label, test.unit, *test.bounds) for test in LAB_TESTS]
+    assert sorted(ours) == seed
+
+
+def test_planted_mess_in_labevents_is_what_the_truth_says(made: Made) -> None:
+    planted = made.truth["planted"]
+    items = ", ".join(str(test.itemid) for test in LAB_TESTS)
+    labs = f"from labevents where itemid in ({items})"
+    before = f"exists (from icustays s where s.subject_id = labevents.subject_id and {BEFORE_ICU})"
+    expected = {
+        "lab_rows": f"select count(*) {labs}",
+        "lab_duplicate_rows": "select count(*) - count(distinct (subject_id, charttime, itemid))"
+        f" {labs}",
+        "lab_below_detection_rows": f"select count(*) {labs} and valuenum is null"
+        " and starts_with(comments, '<')",
+        "lab_only_comment_rows": f"select count(*) {labs} and valuenum is null"
+        " and not starts_with(comments, '<')",
+        "lab_other_unit_rows": f"select count(*) {labs} and valueuom in ('umol/L', 'mmol/L')"
+        " and itemid in (50912, 50885, 50931)",
+        "lab_null_storetime_rows": f"select count(*) {labs} and storetime is null",
+        "lab_stored_before_drawn_rows": f"select count(*) {labs} and storetime < charttime",
+        "lab_null_hadm_rows": f"select count(*) {labs} and hadm_id is null",
+    }
+    found = {name: made.one(query) for name, query in expected.items()}
+    assert found == {name: planted[name] for name in expected}
+    assert min(found.values()) > 0
+    blank = made.one(f"select avg((hadm_id is null)::int) {labs} and {before}")
+    assert blank == pytest.approx(made.truth["rates"]["null_hadm_lab_rows_before_icu"], abs=0.01)
+    assert 0.5 < blank < 0.66
+    values = made.sql.execute(f"select distinct coalesce(value, '') {labs} and valuenum is null")
+    assert sorted(values.fetchall()) == [("",), ("___",)]
+
+
+def test_values_of_a_draw_share_a_specimen_and_are_stored_by_test(made: Made) -> None:
+    panels = made.sql.execute(
+        "select itemid, median(date_diff('minute', charttime, storetime)) from labevents"
+        " where itemid in (50813, 51222, 50912) group by itemid order by 2"
+    ).fetchall()
+    assert [item for item, _ in panels] == [50813, 51222, 50912]
+    assert panels[0][1] < 5 < 30 < panels[1][1] < 60 < panels[2][1] < 100
+    assert made.one(
+        "select count(*) = 0 from (select specimen_id from labevents group by specimen_id having"
+        " count(distinct subject_id) > 1 or count(distinct charttime) > 1)"
+    )
+    shared = "select count(*) > 5 from labevents where itemid = 50912 or itemid = 50983"
+    assert made.one(f"{shared} group by specimen_id having count(*) > 1 limit 1") is not None
+    around = made.sql.execute(
+        "select count(*) filter (charttime < intime - interval 30 day),"
+        " count(*) filter (charttime > outtime) from labevents join icustays using (subject_id)"
+    ).fetchone()
+    assert around is not None and min(around) > 0
+
+
+@pytest.mark.parametrize("test", LAB_TESTS, ids=lambda test: str(test.itemid))
+def test_every_bound_of_every_laboratory_test_is_planted(made: Made, test: Any) -> None:
+    counts = made.truth["planted"]["lab_outliers"][str(test.itemid)]
+    low, valid_low, valid_high, high = test.bounds
+    assert {low, valid_low, valid_high, high} <= set(test.planted)
+    assert min(test.planted) < low and max(test.planted) > high
+    for value in test.planted:
+        found = made.one(
+            f"select count(*) from labevents where itemid = {test.itemid}"
+            f" and valuenum = {value}::double and coalesce(valueuom, '') = '{test.unit}'"
         )
         assert found == counts[f"{value:g}"] >= 1, value
 
@@ -333,6 +430,55 @@ def test_vitals_show_severity_and_their_own_latent(made: Made) -> None:
     assert abs(_correlation(saturation, latents.text[rows])) < 0.25
 
 
+def test_laboratory_values_show_the_latents_of_the_outcomes(made: Made) -> None:
+    stays = made.population.stays
+    shown = lab_latents(stays, SEED)
+    query = (
+        "select stay_id, median(valuenum) from labevents join icustays using (subject_id)"
+        " where itemid = {item} and valuenum between {low} and {high}"
+        " and charttime between intime and outtime group by stay_id"
+    )
+    signs = {
+        "in_hospital_mortality": {50912: 1, 51006: 1, 50885: 1, 50820: -1, 50882: -1, 51265: -1},
+        "icu_stay_over_3_days": {51222: -1, 51301: 1},
+    }
+    for task, items in signs.items():
+        for item, sign in items.items():
+            low, high = next(test.natural for test in LAB_TESTS if test.itemid == item)
+            rows, value = _by_stay(made, query.format(item=item, low=low, high=high))
+            assert sign * _correlation(value, shown[task][rows]) > 0.2, item
+            other = next(name for name in signs if name != task)
+            assert abs(_correlation(value, shown[other][rows])) < 0.25, item
+
+
+def test_a_latent_drawn_given_the_outcome_is_the_log_likelihood_ratio() -> None:
+    stays = build_population(40_000, 5).stays
+    shown = lab_latents(stays, 5)
+    for task, outcome in outcomes_of(stays).items():
+        latent, shift = shown[task], LAB_SHIFTS[task]
+        assert latent[~outcome].mean() == pytest.approx(0, abs=0.03)
+        assert latent[outcome].mean() == pytest.approx(shift, abs=0.05)
+        assert latent[outcome].std() == pytest.approx(1, abs=0.03)
+        slope = LogisticRegression(C=np.inf).fit(latent[:, None], outcome).coef_[0, 0]
+        assert slope == pytest.approx(shift, abs=0.05)
+
+
+def test_log_odds_are_calibrated_whatever_is_seen() -> None:
+    """What is not seen is integrated out, so the mean chance is the rate, in every fifth."""
+    population = build_population(40_000, 5)
+    stays = population.stays
+    cohort = stays.seconds > 86400
+    latents, age = stays.latents.take(cohort), scaled_age(stays.age[cohort])
+    long_stay = outcomes_of(stays)["icu_stay_over_3_days"][cohort]
+    for seen_names in ((), ("severity", "image"), ("severity", "vitals"), LATENTS):
+        seen = {name: np.full(len(age), name in seen_names) for name in LATENTS}
+        chance = 1 / (1 + np.exp(-log_odds("icu_stay_over_3_days", age, latents, seen)))
+        fifth = np.digitize(chance, np.quantile(chance, (0.2, 0.4, 0.6, 0.8)))
+        for each in range(5):
+            rows = fifth == each
+            assert long_stay[rows].mean() == pytest.approx(chance[rows].mean(), abs=0.025)
+
+
 def test_notes_show_severity_and_their_own_latent(made: Made) -> None:
     latents = made.population.stays.latents
     bad = "(large|severe|marked|moderate|dense|multifocal|worsened|increased|extensive|progressed)"
@@ -427,6 +573,14 @@ def test_oracle_gains_from_every_modality(tmp_path: Path) -> None:
     for arms in truth["oracle_auroc"].values():
         assert arms["age"] < arms["vitals"] < arms["vitals+image"] < arms["vitals+image+text"]
         assert arms["vitals"] < arms["vitals+text"] < arms["vitals+image+text"]
+    for task, arms in truth["oracle_auroc_with_labs"].items():
+        for arm, without in truth["oracle_auroc"][task].items():
+            if arm != "age":
+                assert arms[f"{arm}+labs"] > without + 0.02, (task, arm)
+        assert truth["oracle_auroc"][task]["age"] < arms["labs"] < arms["vitals+labs"]
+    of_death = truth["oracle_auroc_with_labs"]["in_hospital_mortality"]["vitals+image+text+labs"]
+    gain = of_death - truth["oracle_auroc"]["in_hospital_mortality"]["vitals+image+text"]
+    assert 0.03 < gain < 0.07
     rates = truth["rates"]
     assert 0.08 < rates["mortality"] < 0.14
     assert 1.7 < rates["los_median_days"] < 2.3
@@ -449,7 +603,7 @@ def test_same_seed_gives_the_same_bytes_on_any_number_of_threads(tmp_path: Path)
     write(tmp_path / "other", stays=40, seed=SEED + 1)
     one, other = digests(tmp_path / "one"), digests(tmp_path / "other")
     same = [name for name in one if one[name] == other.get(name)]
-    assert same == ["mimic-iv/icu/d_items.csv.gz"]
+    assert same == ["mimic-iv/hosp/d_labitems.csv.gz", "mimic-iv/icu/d_items.csv.gz"]
 
 
 def test_fewer_rows_thin_only_the_filler(made: Made, tmp_path: Path) -> None:
@@ -467,6 +621,22 @@ def test_fewer_rows_thin_only_the_filler(made: Made, tmp_path: Path) -> None:
     )
     rows = made.one(f"select count(*) from {thick}")
     assert rows == pytest.approx(900 * STAYS, rel=0.02)
+    thick = f"read_csv('{tmp_path}/thick/mimic-iv/hosp/labevents.csv.gz')"
+    of_tests = f"where itemid in ({', '.join(str(test.itemid) for test in LAB_TESTS)})"
+    # labevent_id counts all rows; all else of a test is the same.
+    columns = "* exclude (labevent_id)"
+    assert (
+        made.one(
+            f"select count(*) from (select {columns} from labevents {of_tests}"
+            f" except all select {columns} from {thick} {of_tests})"
+        )
+        == 0
+    )
+    rows, blank = made.sql.execute(
+        f"select count(*), avg((hadm_id is null)::int) from {thick}"
+    ).fetchall()[0]
+    assert rows == pytest.approx(0.376 * 900 * STAYS, rel=0.1)
+    assert 0.2 < blank < 0.32
 
 
 def test_a_folder_with_something_in_it_is_left_as_it_is(tmp_path: Path) -> None:

@@ -30,10 +30,15 @@ def cut_by_hours(seconds: Ints) -> Iterator[slice]:
         start = stop
 
 
+def joined(*pieces: pa.StringArray) -> pa.StringArray:
+    """Pieces of the same rows, with a comma between."""
+    return pc.binary_join_element_wise(*pieces, ",")
+
+
 def join_pieces(*pieces: pa.StringArray) -> memoryview:
     """The CSV text of rows whose last piece ends in a newline: the data of one joined array."""
-    joined = pc.binary_join_element_wise(*pieces, ",")
-    return memoryview(joined.buffers()[2])[: pc.sum(pc.binary_length(joined)).as_py()]
+    rows = joined(*pieces)
+    return memoryview(rows.buffers()[2])[: pc.sum(pc.binary_length(rows)).as_py()]
 
 
 def time_text(seconds: Ints) -> pa.StringArray:

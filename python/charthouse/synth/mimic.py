@@ -12,6 +12,8 @@ from typing import Any
 from charthouse.core.errors import CharthouseError
 from charthouse.core.synthetic_marker import MARKER, write_marker
 from charthouse.synth.chartevents import write_chartevents
+from charthouse.synth.lab_rows import plan_labs
+from charthouse.synth.labevents import ROWS_TO_CHARTEVENTS, write_lab_items, write_labevents
 from charthouse.synth.notes import write_discharge, write_radiology
 from charthouse.synth.patient_tables import write_items, write_population
 from charthouse.synth.population import build_population
@@ -122,6 +124,20 @@ def _write_parts(
     )
     rows["mimic-iv/icu/chartevents.csv.gz"] = counts["rows"]
 
+    hosp = root / "mimic-iv/hosp"
+    rows["mimic-iv/hosp/d_labitems.csv.gz"] = write_lab_items(hosp / "d_labitems.csv.gz", pool)
+    lab_plan = plan_labs(population, seed)
+    lab_counts, lab_outliers = write_labevents(
+        hosp / "labevents.csv.gz",
+        population,
+        lab_plan,
+        settings["rows_per_stay"] * ROWS_TO_CHARTEVENTS,
+        seed,
+        pool,
+        done=lambda done: progress("laboratory values", done, stays),
+    )
+    rows["mimic-iv/hosp/labevents.csv.gz"] = lab_counts.pop("rows")
+
     note = root / "mimic-iv-note/note"
     for done in write_radiology(note, population, reports, seed, pool):
         progress("radiology reports", done, len(reports))
@@ -139,7 +155,10 @@ def _write_parts(
             progress("X-ray pictures", done, len(images))
 
     planned = studies, images, reports, summaries
-    truth = gather_truth(population, counts, outliers, *planned, rows, settings)
+    charted = {**counts, **lab_counts}
+    truth = gather_truth(
+        population, charted, outliers, lab_outliers, *planned, lab_plan, rows, settings
+    )
     for folder in ("mimic-iv", "mimic-iv-note", "mimic-cxr"):
         write_marker(
             root / folder,

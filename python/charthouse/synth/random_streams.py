@@ -17,6 +17,10 @@ class RandomStream(IntEnum):
     WORDING = 7
     PICTURES = 8
     ERAS = 9
+    SHIFTED = 10
+    LAB_PLANS = 11
+    LABS = 12
+    LAB_FILLER = 13
 
 
 def rng_for(seed: int, stream: RandomStream, chunk: int = 0) -> np.random.Generator:
