@@ -21,7 +21,7 @@ from sklearn.linear_model import LogisticRegression
 from charthouse.core.errors import CharthouseError
 from charthouse.synth.lab_tests import LAB_TESTS
 from charthouse.synth.mimic import write_synthetic_mimic
-from charthouse.synth.population import Population, build_population
+from charthouse.synth.population import NO_TIME, Population, build_population
 from charthouse.synth.shifted import LAB_SHIFTS, lab_latents, log_odds, outcomes_of
 from charthouse.synth.signal import (
     COEFFICIENTS,
@@ -31,6 +31,7 @@ from charthouse.synth.signal import (
     oracle_auroc,
     scaled_age,
 )
+from charthouse.synth.treatments import LOG_ODDS, plan_ventilation, started
 from charthouse.synth.vital_signs import VITAL_SIGNS
 
 STAYS, SEED, ROWS, PIXELS = 220, 3, 300.0, 48
@@ -51,6 +52,10 @@ COLUMNS = {
     "outtime,los",
     "mimic-iv/icu/chartevents": "subject_id,hadm_id,stay_id,caregiver_id,charttime,storetime,"
     "itemid,value,valuenum,valueuom,warning",
+    "mimic-iv/icu/procedureevents": "subject_id,hadm_id,stay_id,caregiver_id,starttime,endtime,"
+    "storetime,itemid,value,valueuom,location,locationcategory,orderid,linkorderid,"
+    "ordercategoryname,ordercategorydescription,patientweight,isopenbag,continueinnextdept,"
+    "statusdescription,ORIGINALAMOUNT,ORIGINALRATE",
     "mimic-iv/icu/d_items": "itemid,label,abbreviation,linksto,category,unitname,param_type,"
     "lownormalvalue,highnormalvalue",
     "mimic-iv-note/note/radiology": "note_id,subject_id,hadm_id,note_type,note_seq,charttime,"
@@ -141,7 +146,7 @@ def test_times_dates_and_numbers_have_mimics_types(made: Made) -> None:
     for table, column in (
         ("admissions", "deathtime"), ("admissions", "edregtime"), ("icustays", "intime"),
         ("chartevents", "charttime"), ("chartevents", "storetime"), ("radiology", "storetime"),
-        ("labevents", "charttime"), ("labevents", "storetime"),
+        ("labevents", "charttime"), ("labevents", "storetime"), ("procedureevents", "endtime"),
     ):  # fmt: skip
         assert kinds[table, column] == "TIMESTAMP"
     assert kinds["chartevents", "valuenum"] == kinds["labevents", "valuenum"] == "DOUBLE"
@@ -167,6 +172,7 @@ def test_ids_are_unique_in_their_ranges_and_refer_to_each_other(made: Made) -> N
         "admissions": "patients using (subject_id)",
         "icustays": "admissions using (subject_id, hadm_id)",
         "chartevents": "icustays using (subject_id, hadm_id, stay_id)",
+        "procedureevents": "icustays using (subject_id, hadm_id, stay_id)",
         "labevents": "patients using (subject_id)",
         "radiology": "patients using (subject_id)",
         "discharge": "admissions using (subject_id, hadm_id)",
@@ -176,7 +182,10 @@ def test_ids_are_unique_in_their_ranges_and_refer_to_each_other(made: Made) -> N
     }
     for child, parent in orphans.items():
         assert made.one(f"select count(*) from {child} anti join {parent}") == 0, child
-    assert made.one("select count(*) from chartevents anti join d_items using (itemid)") == 0
+    for table in ("chartevents", "procedureevents"):
+        assert made.one(f"select count(*) from {table} anti join d_items using (itemid)") == 0
+        linked = f"{table} join d_items using (itemid) where linksto <> '{table}'"
+        assert made.one(f"select count(*) from {linked}") == 0
     assert made.one("select count(*) from labevents anti join d_labitems using (itemid)") == 0
     for table in ("radiology", "labevents"):
         assert (
@@ -334,6 +343,69 @@ def test_every_bound_of_every_laboratory_test_is_planted(made: Made, test: Any) 
             f" and valuenum = {value}::double and coalesce(valueuom, '') = '{test.unit}'"
         )
         assert found == counts[f"{value:g}"] >= 1, value
+
+
+@pytest.mark.parametrize(
+    ("name", "items"), [("invasively_ventilated", "225792"), ("ventilated", "225792, 225794")]
+)
+def test_ventilation_begins_when_the_truth_says(made: Made, name: str, items: str) -> None:
+    planted = made.truth["planted"]
+    first = (
+        "select stay_id, intime + interval 24 hour as day_end, outtime, min(starttime) as first"
+        f" from icustays left join (from procedureevents where itemid in ({items})) using (stay_id)"
+        " group by all"
+    )
+    row = made.sql.execute(
+        f"with begun as ({first}) select count(*) filter (first < day_end),"
+        " count(*) filter (first >= day_end and outtime >= day_end),"
+        " count(*) filter (not coalesce(first < day_end, false) and outtime >= day_end) from begun"
+    ).fetchone()
+    names = (f"{name}_before_24h", f"first_{name}_after_24h", f"not_{name}_before_24h")
+    assert row == tuple(planted[each] for each in names)
+    assert min(row) > 0
+
+
+def test_a_tube_in_a_score_is_ventilation_from_the_start(made: Made) -> None:
+    tubes = (
+        "select stay_id, max(charttime) as last from chartevents where itemid = 223900"
+        " and value = 'No Response-ETT' group by stay_id"
+    )
+    found = made.sql.execute(
+        f"with tubes as ({tubes}) select count(*), count(*) filter (starttime <= intime + interval"
+        " 4 hour), count(*) filter (endtime + interval 1 minute >= last or endtime + interval 1"
+        " minute >= outtime) from tubes join icustays using (stay_id) left join (from"
+        " procedureevents where itemid = 225792 qualify row_number() over (partition by stay_id"
+        " order by starttime) = 1) using (stay_id)"
+    ).fetchone()
+    assert found is not None
+    tubes, from_the_start, long_enough = found
+    assert tubes > 20 and from_the_start == long_enough > 0.9 * tubes
+
+
+def test_procedures_are_stored_as_they_end(made: Made) -> None:
+    continuous = "from procedureevents where ordercategorydescription = 'ContinuousProcess'"
+    wait = "date_diff('minute', endtime, storetime)"
+    assert 0 <= made.one(f"select median({wait}) {continuous}") < 10
+    assert 0.02 < made.one(f"select avg((storetime < endtime)::int) {continuous}") < 0.15
+    assert made.one(f"select max({wait}) {continuous}") > 180
+    assert made.one("select bool_and(starttime < endtime) from procedureevents")
+    minutes = f"{continuous} and valueuom = 'min' and statusdescription = 'FinishedRunning'"
+    assert made.one(f"select bool_and(value = date_diff('minute', starttime, endtime)) {minutes}")
+    assert made.one("select count(distinct itemid) from procedureevents") >= 17
+
+
+def test_what_begins_after_a_day_follows_the_latents_of_vital_signs() -> None:
+    population = build_population(12_000, 5)
+    stays = population.stays
+    never = np.full(len(stays), NO_TIME)
+    ventilation = plan_ventilation(stays, never, 5)
+    before, after = started(ventilation.invasive, stays)
+    rows = ~before & (stays.seconds >= 86400)
+    by = LOG_ODDS["invasive_ventilation_after_24h"]
+    score = by["severity"] * stays.latents.severity + by["vitals"] * stays.latents.vitals
+    best = auroc(after[rows], score[rows])
+    assert best is not None and best > 0.7
+    assert auroc(after[rows], stays.latents.text[rows]) == pytest.approx(0.5, abs=0.05)
 
 
 def test_planted_reports_and_images_are_what_the_truth_says(made: Made) -> None:
@@ -581,6 +653,11 @@ def test_oracle_gains_from_every_modality(tmp_path: Path) -> None:
     of_death = truth["oracle_auroc_with_labs"]["in_hospital_mortality"]["vitals+image+text+labs"]
     gain = of_death - truth["oracle_auroc"]["in_hospital_mortality"]["vitals+image+text"]
     assert 0.03 < gain < 0.07
+    planted = truth["planted"]
+    for name in ("invasively_ventilated", "ventilated"):
+        begun = planted[f"first_{name}_after_24h"] / planted[f"not_{name}_before_24h"]
+        assert 0.055 < begun < 0.09
+        assert 0.2 < planted[f"{name}_before_24h"] / 4000 < 0.4
     rates = truth["rates"]
     assert 0.08 < rates["mortality"] < 0.14
     assert 1.7 < rates["los_median_days"] < 2.3

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from charthouse.synth import vital_signs as vs
-from charthouse.synth.big_tables import LUT, cut_by_hours, join_pieces, time_text
+from charthouse.synth.big_tables import LUT, cut_by_hours, join_pieces, stay_text, time_text
 from charthouse.synth.csv_gz import GzipWriter
 from charthouse.synth.filler_items import FILLER_ITEMS
 from charthouse.synth.population import DAY, HOUR, NO_TIME, Ints, Population
@@ -106,13 +106,14 @@ def write_chartevents(
     seed: int,
     pool: ThreadPoolExecutor,
     done: Callable[[int], None],
-) -> tuple[Counter[str], Outliers]:
+) -> tuple[Counter[str], Outliers, Ints]:
     """Write the table, with ``rows_per_stay`` rows a stay on average, filler included.
 
     ``done`` is called after every chunk with the number of stays written.
 
     Returns:
-        Counts of what was written, planted effects among them, and of the planted values.
+        Counts of what was written, planted effects among them, and of the planted values; when
+        each stay's verbal response was last charted as lacking for a tube, or NO_TIME.
     """
     stays = population.stays
     charting = plan_charting(stays, seed)
@@ -121,6 +122,7 @@ def write_chartevents(
     endings, delays = _Endings(), _storetime_delays()
     counts: Counter[str] = Counter()
     outliers: Outliers = {sign.itemid: Counter() for sign in vs.VITAL_SIGNS}
+    tube_seen = np.full(len(stays), NO_TIME)
     with GzipWriter(path, pool) as out:
         out.write(HEADER)
         for chunk, chosen in enumerate(cut_by_hours(stays.seconds)):
@@ -152,6 +154,9 @@ def write_chartevents(
 
             counts["rows"] += len(stay)
             _count_vitals(counts, outliers, rows)
+            tube = (rows.sign == vs.INDEX[vs.GCS_VERBAL]) & (rows.hundredths == vs.ETT)
+            seen = rows.stay[tube] + chosen.start
+            np.maximum.at(tube_seen, seen, rows.charttime[tube])
             early = (storetime < charttime) & (storetime != NO_TIME)
             counts["null_storetime_rows"] += int((storetime == NO_TIME).sum())
             counts["stored_before_charted_rows"] += int(early.sum())
@@ -159,7 +164,7 @@ def write_chartevents(
             counts["rows_after_outtime"] += int((charttime > outtime[stay]).sum())
             counts["stays_without_vitals"] += int((vital_count == 0).sum())
             done(chosen.stop)
-    return counts, outliers
+    return counts, outliers, tube_seen
 
 
 def _filler_times(
@@ -180,17 +185,9 @@ def _row_beginnings(
     rng: np.random.Generator, population: Population, chosen: slice
 ) -> pa.StringArray:
     """Text 'subject,hadm,stay,caregiver', NURSES of them for each stay."""
-    stays = population.stays
-    subject = population.patients.subject_id[stays.patient[chosen]]
-    hadm = population.admissions.hadm_id[stays.admission[chosen]]
-    nurse = rng.integers(1000, 100_000, (len(subject), NURSES))
-    return pa.array(
-        [
-            f"{a},{b},{c},{caregiver}"
-            for a, b, c, four in zip(subject, hadm, stays.stay_id[chosen], nurse, strict=True)
-            for caregiver in four
-        ]
-    )
+    nurse = rng.integers(1000, 100_000, (chosen.stop - chosen.start, NURSES))
+    of_stay = zip(stay_text(population, chosen), nurse, strict=True)
+    return pa.array([f"{stay},{caregiver}" for stay, four in of_stay for caregiver in four])
 
 
 def _count_vitals(counts: Counter[str], outliers: Outliers, rows: VitalRows) -> None:

@@ -1,6 +1,7 @@
 """Several columns of the same rows."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -22,3 +23,15 @@ class Columns:
         """The rows of several, one after the other."""
         columns = zip(*(vars(part).values() for part in parts), strict=True)
         return cls(*map(np.concatenate, columns))
+
+
+@dataclass(frozen=True)
+class OfStays(Columns):
+    """Rows of stays, sorted by stay."""
+
+    stay: NDArray[np.int64]  # position in Stays
+
+    def of(self, chosen: slice) -> Self:
+        """Those of consecutive stays, which are then counted from the first of them."""
+        some = self.take(slice(*np.searchsorted(self.stay, (chosen.start, chosen.stop))))
+        return replace(some, stay=some.stay - chosen.start)

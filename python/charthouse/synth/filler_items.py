@@ -131,7 +131,7 @@ FILLER_ITEMS: tuple[FillerItem, ...] = (
     _F(227442, "Potassium (serum)", _LB, 1, numbers(3, 5.8, 0.1), "mEq/L", "Numeric with tag"),
 )  # fmt: skip
 
-# In d_items but never charted here: other tables' items and some that lie near a vital sign.
+# In d_items but never charted here: some that lie near a vital sign.
 UNUSED_ITEMS: tuple[tuple[int, str, str, str, str, str], ...] = (
     (220056, "Arterial Blood Pressure Alarm - Low", "chartevents", _AL, "mmHg", "Numeric"),
     (220058, "Arterial Blood Pressure Alarm - High", "chartevents", _AL, "mmHg", "Numeric"),
@@ -139,9 +139,4 @@ UNUSED_ITEMS: tuple[tuple[int, str, str, str, str, str], ...] = (
     (226707, "Height", "chartevents", "General", "Inch", "Numeric"),
     (226730, "Height (cm)", "chartevents", "General", "cm", "Numeric"),
     (226329, "Blood Temperature CCO (C)", "chartevents", "Routine Vital Signs", "°C", "Numeric"),
-    (221906, "Norepinephrine", "inputevents", "Medications", "mg", "Solution"),
-    (222168, "Propofol", "inputevents", "Medications", "mg", "Solution"),
-    (226559, "Foley", "outputevents", "Output", "mL", "Numeric"),
-    (225792, "Invasive Ventilation", "procedureevents", "2-Ventilation", "None", "Process"),
-    (225401, "Blood Cultured", "procedureevents", "4-Procedures", "None", "Process"),
 )

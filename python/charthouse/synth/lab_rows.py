@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from charthouse.synth.columns import Columns
+from charthouse.synth.columns import Columns, OfStays
 from charthouse.synth.lab_tests import LAB_TESTS, PANELS, PLACES, LabTest
 from charthouse.synth.own_time import own_time
 from charthouse.synth.population import DAY, HOUR, NO_TIME, Ints, Population, Stays
@@ -61,10 +61,9 @@ class LabPlan(Columns):
 
 
 @dataclass(frozen=True)
-class PlantedLabs:
-    """Rows planted at and beyond the bounds, sorted by stay, shape ``(k,)`` each."""
+class PlantedLabs(OfStays):
+    """Rows planted at and beyond the bounds, shape ``(k,)`` each."""
 
-    stay: Ints
     test: Ints16  # position in LAB_TESTS
     value: Ints  # position in its planted values
     charttime: Ints
@@ -265,10 +264,9 @@ def draw_labs(
             belows.append(below)
         made += len(of_panel)
 
-    added = slice(*np.searchsorted(plants.stay, (chosen.start, chosen.stop)))
-    planted = plants.test[added]
-    reason = np.full(len(planted), EXTRA)
-    taken.append(Draws(plants.stay[added] - chosen.start, plants.charttime[added], reason))
+    added = plants.of(chosen)
+    planted = added.test
+    taken.append(Draws(added.stay, added.charttime, np.full(len(added), EXTRA)))
     panels.append(PANEL_OF_TEST[planted])
     draws, kind = Draws.joined(taken), np.concatenate(panels)
     specimen, test = np.concatenate(specimens), np.concatenate(tests)
@@ -293,7 +291,7 @@ def draw_labs(
         specimen=np.concatenate((specimen, made + np.arange(len(planted)), copies)),
         test=np.concatenate((test, planted, test[copy])),
         step=np.concatenate((step, np.zeros(len(planted), np.int32), another)),
-        planted=np.concatenate((np.full(n, -1), plants.value[added], np.full(len(copy), -1))),
+        planted=np.concatenate((np.full(n, -1), added.value, np.full(len(copy), -1))),
         below=flags(below),
         only_comment=flags(only_comment),
         other_unit=flags(other_unit),

@@ -12,13 +12,16 @@ from typing import Any
 from charthouse.core.errors import CharthouseError
 from charthouse.core.synthetic_marker import MARKER, write_marker
 from charthouse.synth.chartevents import write_chartevents
+from charthouse.synth.infections import plan_infections
 from charthouse.synth.lab_rows import plan_labs
 from charthouse.synth.labevents import ROWS_TO_CHARTEVENTS, write_lab_items, write_labevents
 from charthouse.synth.notes import write_discharge, write_radiology
 from charthouse.synth.patient_tables import write_items, write_population
 from charthouse.synth.population import build_population
+from charthouse.synth.procedureevents import write_procedureevents
 from charthouse.synth.schedule import plan_reports, plan_summaries
 from charthouse.synth.studies import draw_images, draw_studies
+from charthouse.synth.treatments import draw_weights, plan_ventilation
 from charthouse.synth.truth import GENERATOR_VERSION, gather_truth
 from charthouse.synth.xrays import write_cxr_tables, write_pictures
 
@@ -114,7 +117,7 @@ def _write_parts(
     written = write_population(root / "mimic-iv", population, pool)
     rows = {f"mimic-iv/{name}": count for name, count in written.items()}
     rows["mimic-iv/icu/d_items.csv.gz"] = write_items(root / "mimic-iv/icu/d_items.csv.gz", pool)
-    counts, outliers = write_chartevents(
+    counts, outliers, tube_seen = write_chartevents(
         root / "mimic-iv/icu/chartevents.csv.gz",
         population,
         settings["rows_per_stay"],
@@ -138,6 +141,22 @@ def _write_parts(
     )
     rows["mimic-iv/hosp/labevents.csv.gz"] = lab_counts.pop("rows")
 
+    icu = root / "mimic-iv/icu"
+    weight = draw_weights(population.stays, seed)
+    infections = plan_infections(population, seed)
+    procedure_counts = write_procedureevents(
+        icu / "procedureevents.csv.gz",
+        population,
+        plan_ventilation(population.stays, tube_seen, seed),
+        infections,
+        lab_plan,
+        weight,
+        seed,
+        pool,
+        done=lambda done: progress("procedures", done, stays),
+    )
+    rows["mimic-iv/icu/procedureevents.csv.gz"] = procedure_counts.pop("rows")
+
     note = root / "mimic-iv-note/note"
     for done in write_radiology(note, population, reports, seed, pool):
         progress("radiology reports", done, len(reports))
@@ -155,7 +174,7 @@ def _write_parts(
             progress("X-ray pictures", done, len(images))
 
     planned = studies, images, reports, summaries
-    charted = {**counts, **lab_counts}
+    charted = {**counts, **lab_counts, **procedure_counts}
     truth = gather_truth(
         population, charted, outliers, lab_outliers, *planned, lab_plan, rows, settings
     )

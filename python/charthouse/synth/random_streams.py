@@ -21,6 +21,10 @@ class RandomStream(IntEnum):
     LAB_PLANS = 11
     LABS = 12
     LAB_FILLER = 13
+    WEIGHTS = 14
+    VENTILATION = 15
+    INFECTIONS = 16
+    PROCEDURES = 17
 
 
 def rng_for(seed: int, stream: RandomStream, chunk: int = 0) -> np.random.Generator:

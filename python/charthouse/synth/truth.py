@@ -18,6 +18,7 @@ from charthouse.synth.shifted import (
 )
 from charthouse.synth.signal import COEFFICIENTS, INTERACTIONS, oracle_auroc, scaled_age
 from charthouse.synth.studies import Images, Studies
+from charthouse.synth.treatments import LOG_ODDS
 from charthouse.synth.vital_sign_rows import plan_charting
 
 GENERATOR_VERSION = "1.2"
@@ -40,6 +41,11 @@ DEFINITIONS = {
     "lab_duplicate_rows": "lab_rows beyond the first of their patient, charttime and itemid",
     "null_hadm_lab_rows_before_icu": "of lab_rows in the six hours before intime",
     "lab_outliers": "as outliers, in the test's own unit",
+    "ventilated_before_24h": "stays with a procedureevents row of 225792 or 225794 that starts "
+    "before intime + 24 hours; first_ventilated_after_24h: stays of at least 24 hours whose first "
+    "starts later; not_ventilated_before_24h: those of at least 24 hours without one before; "
+    "invasively: 225792 alone",
+    "log_odds": "of what is planned for a stay, from its latents; not of what is then counted",
     "shifts": "how much higher the mean of a latent is where the outcome came, in its standard "
     "deviations; such a latent is drawn given the outcome",
     "oracle_auroc_with_labs": "on the same stays, of the log odds from what the arm shows, with "
@@ -175,6 +181,7 @@ def gather_truth(
             for task, each in INTERACTIONS.items()
         },
         "shifts": {"labs": LAB_SHIFTS},
+        "log_odds": LOG_ODDS,
         "oracle_auroc": oracle_auroc(*of_cohort, interaction=True),
         "oracle_auroc_of_sums": oracle_auroc(*of_cohort, interaction=False),
         "oracle_auroc_with_labs": oracle_auroc_with_labs(*of_cohort, by_labs),
