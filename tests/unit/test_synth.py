@@ -22,7 +22,13 @@ from charthouse.core.errors import CharthouseError
 from charthouse.synth.lab_tests import LAB_TESTS
 from charthouse.synth.mimic import write_synthetic_mimic
 from charthouse.synth.population import NO_TIME, Population, build_population
-from charthouse.synth.shifted import LAB_SHIFTS, lab_latents, log_odds, outcomes_of
+from charthouse.synth.shifted import (
+    LAB_SHIFTS,
+    lab_latents,
+    log_odds,
+    outcomes_of,
+    vasopressor_latent,
+)
 from charthouse.synth.signal import (
     COEFFICIENTS,
     INTERACTIONS,
@@ -56,6 +62,11 @@ COLUMNS = {
     "storetime,itemid,value,valueuom,location,locationcategory,orderid,linkorderid,"
     "ordercategoryname,ordercategorydescription,patientweight,isopenbag,continueinnextdept,"
     "statusdescription,ORIGINALAMOUNT,ORIGINALRATE",
+    "mimic-iv/icu/inputevents": "subject_id,hadm_id,stay_id,caregiver_id,starttime,endtime,"
+    "storetime,itemid,amount,amountuom,rate,rateuom,orderid,linkorderid,ordercategoryname,"
+    "secondaryordercategoryname,ordercomponenttypedescription,ordercategorydescription,"
+    "patientweight,totalamount,totalamountuom,isopenbag,continueinnextdept,statusdescription,"
+    "originalamount,originalrate",
     "mimic-iv/icu/d_items": "itemid,label,abbreviation,linksto,category,unitname,param_type,"
     "lownormalvalue,highnormalvalue",
     "mimic-iv-note/note/radiology": "note_id,subject_id,hadm_id,note_type,note_seq,charttime,"
@@ -147,6 +158,7 @@ def test_times_dates_and_numbers_have_mimics_types(made: Made) -> None:
         ("admissions", "deathtime"), ("admissions", "edregtime"), ("icustays", "intime"),
         ("chartevents", "charttime"), ("chartevents", "storetime"), ("radiology", "storetime"),
         ("labevents", "charttime"), ("labevents", "storetime"), ("procedureevents", "endtime"),
+        ("inputevents", "starttime"), ("inputevents", "storetime"),
     ):  # fmt: skip
         assert kinds[table, column] == "TIMESTAMP"
     assert kinds["chartevents", "valuenum"] == kinds["labevents", "valuenum"] == "DOUBLE"
@@ -173,6 +185,7 @@ def test_ids_are_unique_in_their_ranges_and_refer_to_each_other(made: Made) -> N
         "icustays": "admissions using (subject_id, hadm_id)",
         "chartevents": "icustays using (subject_id, hadm_id, stay_id)",
         "procedureevents": "icustays using (subject_id, hadm_id, stay_id)",
+        "inputevents": "icustays using (subject_id, hadm_id, stay_id)",
         "labevents": "patients using (subject_id)",
         "radiology": "patients using (subject_id)",
         "discharge": "admissions using (subject_id, hadm_id)",
@@ -182,7 +195,7 @@ def test_ids_are_unique_in_their_ranges_and_refer_to_each_other(made: Made) -> N
     }
     for child, parent in orphans.items():
         assert made.one(f"select count(*) from {child} anti join {parent}") == 0, child
-    for table in ("chartevents", "procedureevents"):
+    for table in ("chartevents", "procedureevents", "inputevents"):
         assert made.one(f"select count(*) from {table} anti join d_items using (itemid)") == 0
         linked = f"{table} join d_items using (itemid) where linksto <> '{table}'"
         assert made.one(f"select count(*) from {linked}") == 0
@@ -345,14 +358,19 @@ def test_every_bound_of_every_laboratory_test_is_planted(made: Made, test: Any) 
         assert found == counts[f"{value:g}"] >= 1, value
 
 
-@pytest.mark.parametrize(
-    ("name", "items"), [("invasively_ventilated", "225792"), ("ventilated", "225792, 225794")]
-)
-def test_ventilation_begins_when_the_truth_says(made: Made, name: str, items: str) -> None:
-    planted = made.truth["planted"]
+BEGINNINGS = {
+    "invasively_ventilated": ("procedureevents", "225792"),
+    "ventilated": ("procedureevents", "225792, 225794"),
+    "given_vasopressors": ("inputevents", "221906, 221289, 221749, 222315, 221662"),
+}
+
+
+@pytest.mark.parametrize("name", BEGINNINGS)
+def test_treatments_begin_when_the_truth_says(made: Made, name: str) -> None:
+    table, items = BEGINNINGS[name]
     first = (
         "select stay_id, intime + interval 24 hour as day_end, outtime, min(starttime) as first"
-        f" from icustays left join (from procedureevents where itemid in ({items})) using (stay_id)"
+        f" from icustays left join (from {table} where itemid in ({items})) using (stay_id)"
         " group by all"
     )
     row = made.sql.execute(
@@ -361,7 +379,7 @@ def test_ventilation_begins_when_the_truth_says(made: Made, name: str, items: st
         " count(*) filter (not coalesce(first < day_end, false) and outtime >= day_end) from begun"
     ).fetchone()
     names = (f"{name}_before_24h", f"first_{name}_after_24h", f"not_{name}_before_24h")
-    assert row == tuple(planted[each] for each in names)
+    assert row == tuple(made.truth["planted"][each] for each in names)
     assert min(row) > 0
 
 
@@ -392,6 +410,59 @@ def test_procedures_are_stored_as_they_end(made: Made) -> None:
     minutes = f"{continuous} and valueuom = 'min' and statusdescription = 'FinishedRunning'"
     assert made.one(f"select bool_and(value = date_diff('minute', starttime, endtime)) {minutes}")
     assert made.one("select count(distinct itemid) from procedureevents") >= 17
+
+
+def test_planted_mess_in_inputevents_is_what_the_truth_says(made: Made) -> None:
+    pressors = BEGINNINGS["given_vasopressors"][1]
+    expected = {
+        "rewritten_input_rows": "statusdescription = 'Rewritten'",
+        "input_rows_that_end_before_they_start": "endtime < starttime",
+        "impossible_rate_rows": f"itemid in ({pressors}) and rate >= 100 and rateuom <> 'mcg/min'",
+        "other_rate_unit_input_rows": "rateuom in ('mcg/min', 'mg/kg/min', 'units/min')",
+        "other_amount_unit_input_rows": "(itemid between 225798 and 225893 and amountuom in"
+        " ('mg', 'grams')) or (itemid = 225150 and amountuom = 'mg')",
+    }
+    found = {
+        name: made.one(f"select count(*) from inputevents where {where}")
+        for name, where in expected.items()
+    }
+    assert found == {name: made.truth["planted"][name] for name in expected}
+    assert min(found.values()) > 0
+
+
+def test_amounts_are_rates_times_duration(made: Made) -> None:
+    drips = "from inputevents where endtime > starttime and rate < 100"
+    minutes = "date_diff('minute', starttime, endtime)"
+    for items, unit, amount in (
+        ("221906, 221749, 222168", "mcg/kg/min", f"rate * patientweight * {minutes} / 1000"),
+        ("222315, 223258", "units/hour", f"rate * {minutes} / 60"),
+        ("221906", "mg/kg/min", f"rate * patientweight * {minutes}"),
+        ("221749", "mcg/min", f"rate * {minutes} / 1000"),
+    ):
+        rows = f"{drips} and itemid in ({items}) and rateuom = '{unit}'"
+        assert made.one(f"select bool_and(abs(amount - {amount}) <= 0.01 * amount + 1e-4) {rows}")
+    # Changes of rate follow each other without a gap, in one order.
+    gap = "lag(endtime) over (partition by stay_id, linkorderid, itemid order by starttime)"
+    assert (
+        made.one(
+            f"select avg((gap = 0)::int) from (select date_diff('minute', {gap}, starttime) as gap"
+            " from inputevents where itemid = 221906 and statusdescription <> 'Rewritten')"
+            " where gap is not null"
+        )
+        > 0.85
+    )
+    assert made.one("select count(*) from inputevents where itemid = 225798 and rate is null") > 50
+
+
+def test_doses_of_vasopressors_show_their_latent(made: Made) -> None:
+    latent = vasopressor_latent(made.population.stays, SEED)
+    rows, dose = _by_stay(
+        made,
+        "select stay_id, median(rate) from inputevents where itemid in (221906)"
+        " and rateuom = 'mcg/kg/min' group by stay_id",
+    )
+    assert len(rows) > 20
+    assert _correlation(np.log(dose), latent[rows]) > 0.5
 
 
 def test_what_begins_after_a_day_follows_the_latents_of_vital_signs() -> None:
@@ -654,7 +725,7 @@ def test_oracle_gains_from_every_modality(tmp_path: Path) -> None:
     gain = of_death - truth["oracle_auroc"]["in_hospital_mortality"]["vitals+image+text"]
     assert 0.03 < gain < 0.07
     planted = truth["planted"]
-    for name in ("invasively_ventilated", "ventilated"):
+    for name in BEGINNINGS:
         begun = planted[f"first_{name}_after_24h"] / planted[f"not_{name}_before_24h"]
         assert 0.055 < begun < 0.09
         assert 0.2 < planted[f"{name}_before_24h"] / 4000 < 0.4

@@ -13,6 +13,7 @@ from charthouse.core.errors import CharthouseError
 from charthouse.core.synthetic_marker import MARKER, write_marker
 from charthouse.synth.chartevents import write_chartevents
 from charthouse.synth.infections import plan_infections
+from charthouse.synth.inputevents import write_inputevents
 from charthouse.synth.lab_rows import plan_labs
 from charthouse.synth.labevents import ROWS_TO_CHARTEVENTS, write_lab_items, write_labevents
 from charthouse.synth.notes import write_discharge, write_radiology
@@ -21,7 +22,7 @@ from charthouse.synth.population import build_population
 from charthouse.synth.procedureevents import write_procedureevents
 from charthouse.synth.schedule import plan_reports, plan_summaries
 from charthouse.synth.studies import draw_images, draw_studies
-from charthouse.synth.treatments import draw_weights, plan_ventilation
+from charthouse.synth.treatments import draw_weights, plan_vasopressors, plan_ventilation
 from charthouse.synth.truth import GENERATOR_VERSION, gather_truth
 from charthouse.synth.xrays import write_cxr_tables, write_pictures
 
@@ -144,10 +145,11 @@ def _write_parts(
     icu = root / "mimic-iv/icu"
     weight = draw_weights(population.stays, seed)
     infections = plan_infections(population, seed)
+    ventilation = plan_ventilation(population.stays, tube_seen, seed)
     procedure_counts = write_procedureevents(
         icu / "procedureevents.csv.gz",
         population,
-        plan_ventilation(population.stays, tube_seen, seed),
+        ventilation,
         infections,
         lab_plan,
         weight,
@@ -156,6 +158,18 @@ def _write_parts(
         done=lambda done: progress("procedures", done, stays),
     )
     rows["mimic-iv/icu/procedureevents.csv.gz"] = procedure_counts.pop("rows")
+    input_counts = write_inputevents(
+        icu / "inputevents.csv.gz",
+        population,
+        plan_vasopressors(population.stays, seed),
+        ventilation,
+        infections,
+        weight,
+        seed,
+        pool,
+        done=lambda done: progress("infusions", done, stays),
+    )
+    rows["mimic-iv/icu/inputevents.csv.gz"] = input_counts.pop("rows")
 
     note = root / "mimic-iv-note/note"
     for done in write_radiology(note, population, reports, seed, pool):
@@ -174,7 +188,7 @@ def _write_parts(
             progress("X-ray pictures", done, len(images))
 
     planned = studies, images, reports, summaries
-    charted = {**counts, **lab_counts, **procedure_counts}
+    charted = {**counts, **lab_counts, **procedure_counts, **input_counts}
     truth = gather_truth(
         population, charted, outliers, lab_outliers, *planned, lab_plan, rows, settings
     )

@@ -16,7 +16,7 @@ from charthouse.synth.lab_rows import LabPlan
 from charthouse.synth.population import DAY, HOUR, Ints, Population
 from charthouse.synth.random_streams import RandomStream, rng_for
 from charthouse.synth.signal import Bools, Floats
-from charthouse.synth.treatments import Spans, Ventilation, sorted_spans, started
+from charthouse.synth.treatments import Spans, Ventilation, count_started, sorted_spans
 from charthouse.synth.vital_sign_rows import plan_charting
 
 HEADER = (
@@ -208,14 +208,9 @@ def write_procedureevents(
             out.write(csv_rows(*_columns(rng, population, chosen, rows, kind, weight, first)))
             counts["rows"] += len(rows)
             done(chosen.stop)
-    for name, spans in (
-        ("invasively_ventilated", [ventilation.invasive]),
-        ("ventilated", [ventilation.invasive, ventilation.noninvasive]),
-    ):
-        before, after = started(Spans.joined(spans), stays)
-        counts[f"{name}_before_24h"] = int(before.sum())
-        counts[f"first_{name}_after_24h"] = int(after.sum())
-        counts[f"not_{name}_before_24h"] = int((~before & (stays.seconds >= DAY)).sum())
+    either = Spans.joined([ventilation.invasive, ventilation.noninvasive])
+    counts.update(count_started("invasively_ventilated", ventilation.invasive, stays))
+    counts.update(count_started("ventilated", either, stays))
     return counts
 
 

@@ -25,6 +25,8 @@ class RandomStream(IntEnum):
     VENTILATION = 15
     INFECTIONS = 16
     PROCEDURES = 17
+    VASOPRESSORS = 18
+    INPUTS = 19
 
 
 def rng_for(seed: int, stream: RandomStream, chunk: int = 0) -> np.random.Generator:

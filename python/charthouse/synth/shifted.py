@@ -27,6 +27,7 @@ from charthouse.synth.signal import (
     los_noise,
 )
 
+VASOPRESSOR_SHIFTS = {"in_hospital_mortality": 0.6}
 LAB_SHIFTS = {"in_hospital_mortality": 0.8, "icu_stay_over_3_days": 0.7}
 
 NODES, WEIGHTS = np.polynomial.hermite.hermgauss(12)  # of a standard normal, after this:
@@ -45,6 +46,12 @@ def lab_latents(stays: Stays, seed: int) -> dict[str, Floats]:
         task: rng.standard_normal(len(stays)) + LAB_SHIFTS[task] * outcome
         for task, outcome in outcomes_of(stays).items()
     }
+
+
+def vasopressor_latent(stays: Stays, seed: int) -> Floats:
+    """The latent that doses of vasopressors show of death, ``(n,)``."""
+    noise = rng_for(seed, RandomStream.SHIFTED, 1).standard_normal(len(stays))
+    return noise + VASOPRESSOR_SHIFTS["in_hospital_mortality"] * stays.died
 
 
 def _chances_of_death(mean: Floats, deviation: Floats) -> tuple[Floats, Floats]:

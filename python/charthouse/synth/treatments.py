@@ -3,6 +3,7 @@
 What is decided here are a few numbers a stay; the rows are streamed by the tables' own modules.
 """
 
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +19,8 @@ LOG_ODDS: dict[str, dict[str, float]] = {
     "invasive_ventilation_in_24h_without_tube": dict(intercept=-3.6, severity=0.9, vitals=0.5),
     "noninvasive_ventilation_in_24h": dict(intercept=-3.4, severity=0.5, vitals=0.3),
     "noninvasive_ventilation_after_24h": dict(intercept=-5.0, severity=0.7, vitals=0.4),
+    "vasopressor_in_24h": dict(intercept=-1.3, severity=0.9, vitals=0.6),
+    "vasopressor_after_24h": dict(intercept=-2.9, severity=1.0, vitals=0.8),
     "infection_suspected_in_24h": dict(intercept=-0.8, severity=0.7, vitals=0.6),
     "infection_suspected_after_24h": dict(intercept=-2.3, severity=0.7, vitals=0.6),
 }
@@ -76,6 +79,18 @@ def started(spans: Spans, stays: Stays) -> tuple[Bools, Bools]:
     np.minimum.at(first, spans.stay, spans.start)
     before = first < stays.intime + DAY
     return before, ~before & (first < stays.outtime) & (stays.seconds >= DAY)
+
+
+def count_started(name: str, spans: Spans, stays: Stays) -> Counter[str]:
+    """Stays in which it began before hour 24, first after it, and those of a day without before."""
+    before, after = started(spans, stays)
+    return Counter(
+        {
+            f"{name}_before_24h": int(before.sum()),
+            f"first_{name}_after_24h": int(after.sum()),
+            f"not_{name}_before_24h": int((~before & (stays.seconds >= DAY)).sum()),
+        }
+    )
 
 
 def _some(rng: np.random.Generator, share: float | Floats, n: int) -> Bools:
@@ -142,3 +157,26 @@ def plan_ventilation(stays: Stays, tube_seen: Ints, seed: int) -> Ventilation:
         invasive=sorted_spans([*once, again]),
         noninvasive=sorted_spans([span(mask, early, 12), span(mask_later, late, 12)]),
     )
+
+
+def plan_vasopressors(stays: Stays, seed: int) -> Spans:
+    """Decide who is given vasopressors when."""
+    rng = rng_for(seed, RandomStream.VASOPRESSORS)
+    n, intime, outtime = len(stays), stays.intime, stays.outtime
+    day_end = intime + DAY
+    soon = _some(rng, chance("vasopressor_in_24h", stays.latents), n)
+    soon &= stays.seconds > 2 * HOUR
+    later = ~soon & _some(rng, chance("vasopressor_after_24h", stays.latents), n)
+    later &= stays.seconds > DAY + 2 * HOUR
+    wait = rng.exponential(4 * HOUR, n) * (rng.random(n) < 0.8)
+    early = intime + np.minimum(wait, np.minimum(stays.seconds / 2, DAY - HOUR))
+    late = day_end + rng.random(n) * np.minimum(outtime - HOUR - day_end, 3 * DAY)
+    who = np.flatnonzero(soon | later)
+    start = np.where(soon, early, late)[who]
+    stop = np.minimum(start + (2 + rng.exponential(22, len(who))) * HOUR, outtime[who])
+    first = Spans(who, start.astype(np.int64), stop.astype(np.int64))
+    again = first.take(_some(rng, 0.15, len(first)))
+    start = again.stop + rng.exponential(20 * HOUR, len(again)) + HOUR
+    stop = np.minimum(start + (1 + rng.exponential(12, len(again))) * HOUR, outtime[again.stay])
+    again = Spans(again.stay, start.astype(np.int64), stop.astype(np.int64))
+    return sorted_spans([first, again.take(again.start < outtime[again.stay] - HOUR)])

@@ -12,6 +12,7 @@ from charthouse.synth.population import DAY, NO_TIME, Ints, Population
 from charthouse.synth.schedule import Reports, Summaries
 from charthouse.synth.shifted import (
     LAB_SHIFTS,
+    VASOPRESSOR_SHIFTS,
     lab_latents,
     oracle_auroc_with_labs,
     outcomes_of,
@@ -45,6 +46,10 @@ DEFINITIONS = {
     "before intime + 24 hours; first_ventilated_after_24h: stays of at least 24 hours whose first "
     "starts later; not_ventilated_before_24h: those of at least 24 hours without one before; "
     "invasively: 225792 alone",
+    "given_vasopressors_before_24h": "the same of inputevents rows of 221906, 221289, 221749, "
+    "222315 and 221662",
+    "impossible_rate_rows": "rows of those with a rate of 100 or more, in their usual unit",
+    "other_amount_unit_input_rows": "of an antibiotic in mg or grams, or of 225150 in mg",
     "log_odds": "of what is planned for a stay, from its latents; not of what is then counted",
     "shifts": "how much higher the mean of a latent is where the outcome came, in its standard "
     "deviations; such a latent is drawn given the outcome",
@@ -180,7 +185,7 @@ def gather_truth(
             task: {"size": each.size, "centre": {"vitals": each.vitals, "image": each.image}}
             for task, each in INTERACTIONS.items()
         },
-        "shifts": {"labs": LAB_SHIFTS},
+        "shifts": {"labs": LAB_SHIFTS, "vasopressor_dose": VASOPRESSOR_SHIFTS},
         "log_odds": LOG_ODDS,
         "oracle_auroc": oracle_auroc(*of_cohort, interaction=True),
         "oracle_auroc_of_sums": oracle_auroc(*of_cohort, interaction=False),
