@@ -19,8 +19,10 @@ from PIL import Image
 from sklearn.linear_model import LogisticRegression
 
 from charthouse.core.errors import CharthouseError
+from charthouse.synth.lab_rows import plan_labs
 from charthouse.synth.lab_tests import LAB_TESTS
 from charthouse.synth.mimic import write_synthetic_mimic
+from charthouse.synth.outputevents import URINE
 from charthouse.synth.population import NO_TIME, Population, build_population
 from charthouse.synth.shifted import (
     LAB_SHIFTS,
@@ -67,6 +69,8 @@ COLUMNS = {
     "secondaryordercategoryname,ordercomponenttypedescription,ordercategorydescription,"
     "patientweight,totalamount,totalamountuom,isopenbag,continueinnextdept,statusdescription,"
     "originalamount,originalrate",
+    "mimic-iv/icu/outputevents": "subject_id,hadm_id,stay_id,caregiver_id,charttime,storetime,"
+    "itemid,value,valueuom",
     "mimic-iv/icu/d_items": "itemid,label,abbreviation,linksto,category,unitname,param_type,"
     "lownormalvalue,highnormalvalue",
     "mimic-iv-note/note/radiology": "note_id,subject_id,hadm_id,note_type,note_seq,charttime,"
@@ -158,7 +162,7 @@ def test_times_dates_and_numbers_have_mimics_types(made: Made) -> None:
         ("admissions", "deathtime"), ("admissions", "edregtime"), ("icustays", "intime"),
         ("chartevents", "charttime"), ("chartevents", "storetime"), ("radiology", "storetime"),
         ("labevents", "charttime"), ("labevents", "storetime"), ("procedureevents", "endtime"),
-        ("inputevents", "starttime"), ("inputevents", "storetime"),
+        ("inputevents", "starttime"), ("inputevents", "storetime"), ("outputevents", "storetime"),
     ):  # fmt: skip
         assert kinds[table, column] == "TIMESTAMP"
     assert kinds["chartevents", "valuenum"] == kinds["labevents", "valuenum"] == "DOUBLE"
@@ -186,6 +190,7 @@ def test_ids_are_unique_in_their_ranges_and_refer_to_each_other(made: Made) -> N
         "chartevents": "icustays using (subject_id, hadm_id, stay_id)",
         "procedureevents": "icustays using (subject_id, hadm_id, stay_id)",
         "inputevents": "icustays using (subject_id, hadm_id, stay_id)",
+        "outputevents": "icustays using (subject_id, hadm_id, stay_id)",
         "labevents": "patients using (subject_id)",
         "radiology": "patients using (subject_id)",
         "discharge": "admissions using (subject_id, hadm_id)",
@@ -195,7 +200,7 @@ def test_ids_are_unique_in_their_ranges_and_refer_to_each_other(made: Made) -> N
     }
     for child, parent in orphans.items():
         assert made.one(f"select count(*) from {child} anti join {parent}") == 0, child
-    for table in ("chartevents", "procedureevents", "inputevents"):
+    for table in ("chartevents", "procedureevents", "inputevents", "outputevents"):
         assert made.one(f"select count(*) from {table} anti join d_items using (itemid)") == 0
         linked = f"{table} join d_items using (itemid) where linksto <> '{table}'"
         assert made.one(f"select count(*) from {linked}") == 0
@@ -463,6 +468,59 @@ def test_doses_of_vasopressors_show_their_latent(made: Made) -> None:
     )
     assert len(rows) > 20
     assert _correlation(np.log(dose), latent[rows]) > 0.5
+
+
+def test_planted_mess_in_outputevents_is_what_the_truth_says(made: Made) -> None:
+    urine = ", ".join(str(output.itemid) for output in URINE)
+    expected = {
+        "urine_rows": f"select count(*) from outputevents where itemid in ({urine})",
+        "stays_with_urine": "select count(distinct stay_id) from outputevents"
+        f" where itemid in ({urine})",
+        "output_rows_stored_before_charted": "select count(*) from outputevents"
+        " where storetime < charttime",
+        "output_outlier_rows": "select count(*) from outputevents where value >= 10000",
+        "output_duplicate_rows": "select count(*) - count(distinct (stay_id, itemid, charttime))"
+        " from outputevents",
+    }
+    found = {name: made.one(query) for name, query in expected.items()}
+    assert found == {name: made.truth["planted"][name] for name in expected}
+    assert min(found.values()) > 0
+    # The items that the MIMIC Code Repository adds up are all known.
+    known = "select count(*) from d_items where linksto = 'outputevents' and itemid in "
+    assert made.one(f"{known} ({urine}, 227488)") == 12
+    assert made.one(
+        "select median(value) between 40 and 120 from outputevents where itemid = 226559"
+    )
+
+
+def test_kidneys_that_fail_show_in_creatinine_and_in_urine(made: Made) -> None:
+    stays, plan = made.population.stays, plan_labs(made.population, SEED)
+    made.sql.execute("create or replace table kidneys (stay_id bigint, failed timestamp)")
+    failing = np.flatnonzero(
+        (plan.failing > 1)
+        & (plan.failing_from > stays.intime)
+        & (plan.failing_from + 40 * 3600 < stays.outtime)
+    )
+    made.sql.executemany(
+        "insert into kidneys values (?, make_timestamp(? * 1000000))",
+        [(int(stays.stay_id[i]), int(plan.failing_from[i])) for i in failing],
+    )
+    after = "charttime > failed + interval 36 hour"
+    creatinine = made.one(
+        f"select avg(ln(worse / better)) from (select median(valuenum) filter ({after}) as worse,"
+        " median(valuenum) filter (charttime < failed) as better from labevents"
+        " join icustays using (subject_id) join kidneys using (stay_id) where itemid = 50912 and"
+        " valuenum between 0.2 and 14 and charttime between intime and outtime group by stay_id)"
+    )
+    urine = made.one(
+        f"select avg(ln(worse / better)) from (select median(value) filter ({after}) as worse,"
+        " median(value) filter (charttime < failed) as better from outputevents"
+        " join kidneys using (stay_id) where itemid = 226559 group by stay_id)"
+        " where better > 0 and worse > 0"
+    )
+    assert len(failing) > 3
+    assert creatinine > 0.4
+    assert urine < -0.6
 
 
 def test_what_begins_after_a_day_follows_the_latents_of_vital_signs() -> None:

@@ -17,6 +17,7 @@ from charthouse.synth.inputevents import write_inputevents
 from charthouse.synth.lab_rows import plan_labs
 from charthouse.synth.labevents import ROWS_TO_CHARTEVENTS, write_lab_items, write_labevents
 from charthouse.synth.notes import write_discharge, write_radiology
+from charthouse.synth.outputevents import write_outputevents
 from charthouse.synth.patient_tables import write_items, write_population
 from charthouse.synth.population import build_population
 from charthouse.synth.procedureevents import write_procedureevents
@@ -170,6 +171,16 @@ def _write_parts(
         done=lambda done: progress("infusions", done, stays),
     )
     rows["mimic-iv/icu/inputevents.csv.gz"] = input_counts.pop("rows")
+    output_counts = write_outputevents(
+        icu / "outputevents.csv.gz",
+        population,
+        lab_plan,
+        weight,
+        seed,
+        pool,
+        done=lambda done: progress("urine and drains", done, stays),
+    )
+    rows["mimic-iv/icu/outputevents.csv.gz"] = output_counts.pop("rows")
 
     note = root / "mimic-iv-note/note"
     for done in write_radiology(note, population, reports, seed, pool):
@@ -188,7 +199,7 @@ def _write_parts(
             progress("X-ray pictures", done, len(images))
 
     planned = studies, images, reports, summaries
-    charted = {**counts, **lab_counts, **procedure_counts, **input_counts}
+    charted = {**counts, **lab_counts, **procedure_counts, **input_counts, **output_counts}
     truth = gather_truth(
         population, charted, outliers, lab_outliers, *planned, lab_plan, rows, settings
     )

@@ -27,6 +27,7 @@ class RandomStream(IntEnum):
     PROCEDURES = 17
     VASOPRESSORS = 18
     INPUTS = 19
+    OUTPUTS = 20
 
 
 def rng_for(seed: int, stream: RandomStream, chunk: int = 0) -> np.random.Generator:
