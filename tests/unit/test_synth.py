@@ -23,6 +23,7 @@ from charthouse.synth.lab_rows import plan_labs
 from charthouse.synth.lab_tests import LAB_TESTS
 from charthouse.synth.mimic import write_synthetic_mimic
 from charthouse.synth.outputevents import URINE
+from charthouse.synth.own_time import own_time
 from charthouse.synth.population import NO_TIME, Population, build_population
 from charthouse.synth.shifted import (
     LAB_SHIFTS,
@@ -56,6 +57,13 @@ COLUMNS = {
     "mimic-iv/hosp/labevents": "labevent_id,subject_id,hadm_id,specimen_id,itemid,"
     "order_provider_id,charttime,storetime,value,valuenum,valueuom,ref_range_lower,"
     "ref_range_upper,flag,priority,comments",
+    "mimic-iv/hosp/microbiologyevents": "microevent_id,subject_id,hadm_id,micro_specimen_id,"
+    "order_provider_id,chartdate,charttime,spec_itemid,spec_type_desc,test_seq,storedate,"
+    "storetime,test_itemid,test_name,org_itemid,org_name,isolate_num,quantity,ab_itemid,ab_name,"
+    "dilution_text,dilution_comparison,dilution_value,interpretation,comments",
+    "mimic-iv/hosp/prescriptions": "subject_id,hadm_id,pharmacy_id,poe_id,poe_seq,"
+    "order_provider_id,starttime,stoptime,drug_type,drug,formulary_drug_cd,gsn,ndc,prod_strength,"
+    "form_rx,dose_val_rx,dose_unit_rx,form_val_disp,form_unit_disp,doses_per_24_hrs,route",
     "mimic-iv/icu/icustays": "subject_id,hadm_id,stay_id,first_careunit,last_careunit,intime,"
     "outtime,los",
     "mimic-iv/icu/chartevents": "subject_id,hadm_id,stay_id,caregiver_id,charttime,storetime,"
@@ -192,6 +200,8 @@ def test_ids_are_unique_in_their_ranges_and_refer_to_each_other(made: Made) -> N
         "inputevents": "icustays using (subject_id, hadm_id, stay_id)",
         "outputevents": "icustays using (subject_id, hadm_id, stay_id)",
         "labevents": "patients using (subject_id)",
+        "microbiologyevents": "patients using (subject_id)",
+        "prescriptions": "admissions using (subject_id, hadm_id)",
         "radiology": "patients using (subject_id)",
         "discharge": "admissions using (subject_id, hadm_id)",
         "metadata": "cxr_record_list using (subject_id, study_id, dicom_id)",
@@ -205,7 +215,7 @@ def test_ids_are_unique_in_their_ranges_and_refer_to_each_other(made: Made) -> N
         linked = f"{table} join d_items using (itemid) where linksto <> '{table}'"
         assert made.one(f"select count(*) from {linked}") == 0
     assert made.one("select count(*) from labevents anti join d_labitems using (itemid)") == 0
-    for table in ("radiology", "labevents"):
+    for table in ("radiology", "labevents", "microbiologyevents"):
         assert (
             made.one(
                 f"select count(*) from {table} t anti join admissions a using (subject_id, hadm_id)"
@@ -521,6 +531,82 @@ def test_kidneys_that_fail_show_in_creatinine_and_in_urine(made: Made) -> None:
     assert len(failing) > 3
     assert creatinine > 0.4
     assert urine < -0.6
+
+
+SYSTEMIC = (
+    "route in ('IV', 'PO/NG') and regexp_matches(lower(drug), 'vancomycin|cef|piperacillin|penem|"
+    "metronidazole|floxacin|azithromycin')"
+)
+
+
+def test_infections_are_suspected_where_and_when_the_truth_says(made: Made) -> None:
+    """Sepsis-3: a culture within a day after an antibiotic, or that within 3 after a culture."""
+    own, stays = own_time(made.population), made.population.stays
+    made.sql.execute(
+        "create or replace table own (stay_id bigint, since timestamp, until timestamp)"
+    )
+    made.sql.executemany(
+        "insert into own values (?, make_timestamp(? * 1000000), make_timestamp(? * 1000000))",
+        np.stack((stays.stay_id, own.since, own.until), axis=1).tolist(),
+    )
+    pairs = (
+        "select stay_id, intime, least(a.starttime, c.charttime) as suspected_at"
+        " from icustays join own using (stay_id)"
+        f" join (from prescriptions where {SYSTEMIC}) a using (subject_id)"
+        " join microbiologyevents c using (subject_id)"
+        " where a.starttime between since and until and c.charttime between since and until and"
+        " ((c.charttime >= a.starttime and c.charttime <= a.starttime + interval 24 hour) or"
+        " (a.starttime >= c.charttime and a.starttime <= c.charttime + interval 72 hour))"
+    )
+    row = made.sql.execute(
+        f"with first as (select intime, min(suspected_at) as t from ({pairs})"
+        " group by stay_id, intime) select count(*) filter (t < intime + interval 24 hour),"
+        " count(*) filter (t >= intime + interval 24 hour) from first"
+    ).fetchone()
+    assert row is not None
+    planted = made.truth["planted"]
+    names = ("infection_suspected_before_24h", "infection_first_suspected_after_24h")
+    assert row == tuple(planted[name] for name in names)
+    assert 0.3 < sum(row) / STAYS < 0.5
+    assert row[0] > 4 * row[1] > 0
+    for one in (f"from prescriptions where {SYSTEMIC}", "from microbiologyevents"):
+        several = f"select count(distinct hadm_id) {one}"
+        assert made.one(several) > made.one(f"select count(distinct stay_id) from ({pairs})")
+
+
+def test_antibiotics_of_the_icu_are_those_prescribed(made: Made) -> None:
+    """Each dose that inputevents has lies in a course by vein."""
+    doses = made.one("select count(*) from inputevents where itemid = 225851")
+    covered = made.one(
+        "select count(*) from inputevents i where itemid = 225851 and exists (from prescriptions p"
+        " where p.subject_id = i.subject_id and drug = 'CefePIME' and route = 'IV'"
+        " and i.starttime >= p.starttime and (i.starttime < p.stoptime + interval 1 hour"
+        " or p.stoptime < p.starttime))"
+    )
+    assert doses > 20 and covered == doses
+
+
+def test_planted_mess_in_cultures_and_prescriptions_is_what_the_truth_says(made: Made) -> None:
+    cultures = "select count(distinct micro_specimen_id) from microbiologyevents"
+    expected = {
+        "cultures": cultures,
+        "cultures_without_time": f"{cultures} where charttime is null and chartdate is not null",
+        "cultures_with_growth": f"{cultures} where org_name is not null",
+        "antibiotic_courses": f"select count(*) from prescriptions where {SYSTEMIC}",
+        "prescriptions_that_stop_before_they_start": "select count(*) from prescriptions"
+        " where stoptime < starttime",
+    }
+    found = {name: made.one(query) for name, query in expected.items()}
+    assert found == {name: made.truth["planted"][name] for name in expected}
+    assert min(found.values()) > 0
+    assert made.one(
+        "select bool_and(chartdate = charttime::date and coalesce(storetime > charttime, true))"
+        " from microbiologyevents where charttime is not null"
+    )
+    resistant = "from microbiologyevents where ab_name is not null"
+    assert made.one(f"select bool_and(org_name is not null) {resistant}")
+    assert 0.1 < made.one(f"select avg((interpretation = 'R')::int) {resistant}") < 0.3
+    assert made.one("select bool_and(minute(starttime) = 0) from prescriptions")
 
 
 def test_what_begins_after_a_day_follows_the_latents_of_vital_signs() -> None:

@@ -21,40 +21,29 @@ CULTURE_WITHIN, ANTIBIOTIC_WITHIN = DAY, 3 * DAY  # after an antibiotic; after a
 
 @dataclass(frozen=True)
 class Antibiotic:
-    """One drug, as three tables write it."""
+    """One drug given by vein."""
 
     itemid: int  # of inputevents
     label: str
-    drug: str  # of prescriptions
-    code: str
-    strength: str
-    dose: str
+    amount: float
     unit: str
-    form: str
     per_day: int
-    share: float  # of first drugs of a course
+    share: float  # of the drugs of courses
+    by_mouth: bool = False  # whether it may be given so, too
 
 
 ANTIBIOTICS: tuple[Antibiotic, ...] = (
-    Antibiotic(225798, "Vancomycin", "Vancomycin", "VANC1F", "1g Frozen Bag", "1000", "mg",
-               "BAG", 2, 0.3),
-    Antibiotic(225851, "Cefepime", "CefePIME", "CEFE2I", "2g Vial", "2", "g", "VIAL", 2, 0.15),
-    Antibiotic(225893, "Piperacillin/Tazobactam (Zosyn)", "Piperacillin-Tazobactam", "ZOSY4FPB",
-               "4.5 g Frozen Bag", "4.5", "g", "BAG", 3, 0.15),
-    Antibiotic(225855, "Ceftriaxone", "CeftriaXONE", "CEFR1MB", "1g Vial (For Mini Bag plus)", "1",
-               "gm", "VIAL", 1, 0.13),
-    Antibiotic(225884, "Metronidazole", "MetRONIDAZOLE (FLagyl)", "METR500PM", "500mg Premix Bag",
-               "500", "mg", "BAG", 3, 0.07),
-    Antibiotic(225883, "Meropenem", "Meropenem", "MERO500I", "500mg Vial", "500", "mg", "VIAL", 4,
-               0.06),
-    Antibiotic(225879, "Levofloxacin", "Levofloxacin", "LEVO750PM", "750mg Premix Bag", "750", "mg",
-               "BAG", 1, 0.06),
-    Antibiotic(225859, "Ciprofloxacin", "Ciprofloxacin IV", "CIPR400PM", "400mg Premix Bag", "400",
-               "mg", "BAG", 2, 0.04),
-    Antibiotic(225845, "Azithromycin", "Azithromycin", "AZIT500I", "500mg Vial", "500", "mg",
-               "VIAL", 1, 0.04),
-    Antibiotic(225850, "Cefazolin", "CefazoLIN", "CEFA2D", "2g Duplex Bag", "2", "g", "BAG", 3, 0),
-)  # fmt: skip
+    Antibiotic(225798, "Vancomycin", 1000, "mg", 2, 0.3),
+    Antibiotic(225851, "Cefepime", 2, "grams", 2, 0.15),
+    Antibiotic(225893, "Piperacillin/Tazobactam (Zosyn)", 4.5, "grams", 3, 0.15),
+    Antibiotic(225855, "Ceftriaxone", 1, "grams", 1, 0.13),
+    Antibiotic(225884, "Metronidazole", 500, "mg", 3, 0.07, by_mouth=True),
+    Antibiotic(225883, "Meropenem", 500, "mg", 4, 0.06),
+    Antibiotic(225879, "Levofloxacin", 750, "mg", 1, 0.06, by_mouth=True),
+    Antibiotic(225859, "Ciprofloxacin", 400, "mg", 2, 0.04, by_mouth=True),
+    Antibiotic(225845, "Azithromycin", 500, "mg", 1, 0.04, by_mouth=True),
+    Antibiotic(225850, "Cefazolin", 2, "grams", 3, 0),
+)
 CEFAZOLIN = len(ANTIBIOTICS) - 1  # before and after an operation, without any infection
 
 SPECIMENS = ("BLOOD CULTURE", "URINE", "SPUTUM", "MRSA SCREEN")
@@ -70,6 +59,7 @@ class Courses(OfStays):
     drug: Ints  # position in ANTIBIOTICS
     start: Ints
     stop: Ints
+    oral: Bools
 
 
 @dataclass(frozen=True)
@@ -114,25 +104,26 @@ def plan_infections(population: Population, seed: int) -> Infections:
     assign(ONLY_CULTURE, some(0.33))
 
     # The first of the two: mostly soon after arrival, or in the first days after the first.
-    early = np.clip(intime + rng.normal(-1, 6, n) * HOUR, own.since, np.minimum(
-        outtime - HOUR // 2, day_end - HOUR))  # fmt: skip
+    latest = np.minimum(outtime - 5 * HOUR // 4, day_end - 2 * HOUR)
+    early = np.clip(intime + rng.normal(-1, 6, n) * HOUR, own.since, latest)
     late = day_end + rng.random(n) * np.minimum(room - 5 * HOUR, 3 * DAY)
     first = np.where(kind == SUSPECTED_AFTER, late, early).astype(np.int64)
     first = np.where(kind == TOO_FAR_APART, intime, first) // 60 * 60 + 60
     culture_first = some(0.62)
-    left = np.maximum(own.until - first - HOUR, 10 * 60)
-    soon = np.minimum(rng.exponential(5 * HOUR, n), np.minimum(left, 20 * HOUR))
+    left = np.clip(own.until - first - HOUR, 0, 20 * HOUR)
+    soon = np.minimum(rng.exponential(5 * HOUR, n), left)
     far = np.where(culture_first, 3 * DAY, DAY) + rng.uniform(5, 40, n) * HOUR
     second = first + np.where(kind == TOO_FAR_APART, far, soon).astype(np.int64)
     culture = np.where(culture_first, first, second)
-    antibiotic = np.where(culture_first, second, first)
+    # Drugs are prescribed by the hour.
+    antibiotic = -(-np.where(culture_first, second, first) // HOUR) * HOUR
 
     treated = np.isin(kind, (SUSPECTED_IN_24H, SUSPECTED_AFTER, ONLY_ANTIBIOTIC, TOO_FAR_APART))
     cultured = (kind != 0) & (kind != ONLY_ANTIBIOTIC)
     suspected = np.isin(kind, (SUSPECTED_IN_24H, SUSPECTED_AFTER))
     return Infections(
         kind=kind,
-        suspected_at=np.where(suspected, first, NO_TIME),
+        suspected_at=np.where(suspected, np.minimum(culture, antibiotic), NO_TIME),
         courses=_courses(rng, np.flatnonzero(treated), kind, antibiotic, own.until),
         cultures=_cultures(rng, np.flatnonzero(cultured), kind, culture, own.until),
     )
@@ -154,8 +145,10 @@ def _courses(rng: np.random.Generator, stay: Ints, kind: Ints, first: Ints, unti
     days = np.where(prophylaxis[of], 1.0, 3.2 * np.exp(0.6 * rng.standard_normal(len(of))))
     stop = np.minimum(start + (days * DAY).astype(np.int64), until[stay])
     kept = (rank == 0) | (stop - start > HOUR)
-    start, stop = start // 60 * 60, np.maximum(stop, start + HOUR) // 60 * 60
-    return Courses(stay[kept], drug[kept], start[kept], stop[kept])
+    start = -(-start // HOUR) * HOUR
+    stop = np.maximum(stop, start + HOUR) // HOUR * HOUR
+    oral = np.array([each.by_mouth for each in ANTIBIOTICS])[drug] & (rng.random(len(of)) < 0.3)
+    return Courses(stay, drug, start, stop, oral).take(kept)
 
 
 def _cultures(
@@ -172,4 +165,4 @@ def _cultures(
     kept = (rank == 0) | (time < until[stay])
     edges = np.cumsum(SPECIMEN_SHARES)
     specimen = np.searchsorted(edges[:-1] / edges[-1], rng.random(len(of)), side="right")
-    return Cultures(stay[kept], time[kept] // 60 * 60, specimen[kept])
+    return Cultures(stay, time // 60 * 60, specimen).take(kept)

@@ -126,7 +126,7 @@ PUSHES: dict[str, tuple[Input, float]] = {
 
 ANTIBIOTIC_DOSES: tuple[Input, ...] = tuple(
     _I(each.itemid, each.label, _ABX, "dose", "dose", *_AB, dose=1, spread=0.0, volume=200,
-       other_amount=("mg" if each.unit == "mg" else "grams", float(each.dose)))
+       other_amount=(each.unit, each.amount))
     for each in ANTIBIOTICS
 )  # fmt: skip
 

@@ -197,7 +197,8 @@ class _Chunk:
         return self.at_once(np.concatenate(stays), item, np.concatenate(starts), dose)
 
     def antibiotics(self, courses: Courses) -> Rows:
-        """A dose at the start of each course and so many a day, as far as they are in the ICU."""
+        """A dose at the start of each course and so many a day, if by vein and in the ICU."""
+        courses = courses.take(~courses.oral)
         per_day = np.array([each.per_day for each in ANTIBIOTICS])[courses.drug]
         gap = DAY // per_day
         count = (courses.stop - courses.start) // gap + 1

@@ -16,10 +16,13 @@ from charthouse.synth.infections import plan_infections
 from charthouse.synth.inputevents import write_inputevents
 from charthouse.synth.lab_rows import plan_labs
 from charthouse.synth.labevents import ROWS_TO_CHARTEVENTS, write_lab_items, write_labevents
+from charthouse.synth.microbiologyevents import write_microbiologyevents
 from charthouse.synth.notes import write_discharge, write_radiology
 from charthouse.synth.outputevents import write_outputevents
+from charthouse.synth.own_time import own_time
 from charthouse.synth.patient_tables import write_items, write_population
 from charthouse.synth.population import build_population
+from charthouse.synth.prescriptions import write_prescriptions
 from charthouse.synth.procedureevents import write_procedureevents
 from charthouse.synth.schedule import plan_reports, plan_summaries
 from charthouse.synth.studies import draw_images, draw_studies
@@ -181,6 +184,25 @@ def _write_parts(
         done=lambda done: progress("urine and drains", done, stays),
     )
     rows["mimic-iv/icu/outputevents.csv.gz"] = output_counts.pop("rows")
+    culture_counts = write_microbiologyevents(
+        hosp / "microbiologyevents.csv.gz",
+        population,
+        infections,
+        seed,
+        pool,
+        done=lambda done: progress("cultures", done, stays),
+    )
+    rows["mimic-iv/hosp/microbiologyevents.csv.gz"] = culture_counts.pop("rows")
+    drug_counts = write_prescriptions(
+        hosp / "prescriptions.csv.gz",
+        population,
+        own_time(population),
+        infections,
+        seed,
+        pool,
+        done=lambda done: progress("prescriptions", done, stays),
+    )
+    rows["mimic-iv/hosp/prescriptions.csv.gz"] = drug_counts.pop("rows")
 
     note = root / "mimic-iv-note/note"
     for done in write_radiology(note, population, reports, seed, pool):
@@ -199,7 +221,15 @@ def _write_parts(
             progress("X-ray pictures", done, len(images))
 
     planned = studies, images, reports, summaries
-    charted = {**counts, **lab_counts, **procedure_counts, **input_counts, **output_counts}
+    charted = {
+        **counts,
+        **lab_counts,
+        **procedure_counts,
+        **input_counts,
+        **output_counts,
+        **culture_counts,
+        **drug_counts,
+    }
     truth = gather_truth(
         population, charted, outliers, lab_outliers, *planned, lab_plan, rows, settings
     )

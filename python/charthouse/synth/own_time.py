@@ -10,7 +10,7 @@ from charthouse.synth.signal import Bools
 
 @dataclass(frozen=True)
 class OwnTime:
-    """Within its admission, and in no other stay of its patient; shape ``(n,)`` each."""
+    """Within its admission, and nearer to no other stay of its patient; shape ``(n,)`` each."""
 
     since: Ints
     until: Ints
@@ -18,7 +18,7 @@ class OwnTime:
 
 
 def own_time(population: Population) -> OwnTime:
-    """From arrival or the end of the stay before, to discharge or the start of the next."""
+    """From arrival to discharge, or as far as midway to the patient's other stays."""
     stays, admissions = population.stays, population.admissions
     admit, registered = admissions.admittime, admissions.edregtime
     arrival = np.where(registered == NO_TIME, admit, np.minimum(admit, registered))
@@ -27,8 +27,9 @@ def own_time(population: Population) -> OwnTime:
     order = np.lexsort((stays.intime, stays.patient))
     same = stays.patient[order[:-1]] == stays.patient[order[1:]]
     earlier, later = order[:-1][same], order[1:][same]
-    since[later] = np.maximum(since[later], stays.outtime[earlier])
-    until[earlier] = np.minimum(until[earlier], stays.intime[later])
+    midway = (stays.outtime[earlier] + stays.intime[later]) // 2
+    since[later] = np.maximum(since[later], midway)
+    until[earlier] = np.minimum(until[earlier], midway)
     first = np.ones(len(stays), np.bool_)
     first[later] = False
     return OwnTime(since, until, first)

@@ -28,6 +28,8 @@ class RandomStream(IntEnum):
     VASOPRESSORS = 18
     INPUTS = 19
     OUTPUTS = 20
+    CULTURES = 21
+    PRESCRIPTIONS = 22
 
 
 def rng_for(seed: int, stream: RandomStream, chunk: int = 0) -> np.random.Generator:
