@@ -19,12 +19,33 @@ from PIL import Image
 from sklearn.linear_model import LogisticRegression
 
 from charthouse.core.errors import CharthouseError
+from charthouse.synth.lab_rows import plan_labs
+from charthouse.synth.lab_tests import LAB_TESTS
 from charthouse.synth.mimic import write_synthetic_mimic
-from charthouse.synth.population import Population, build_population
-from charthouse.synth.signal import COEFFICIENTS, INTERACTIONS, auroc, oracle_auroc
+from charthouse.synth.outputevents import URINE
+from charthouse.synth.own_time import own_time
+from charthouse.synth.population import NO_TIME, Population, build_population
+from charthouse.synth.shifted import (
+    LAB_SHIFTS,
+    lab_latents,
+    log_odds,
+    outcomes_of,
+    vasopressor_latent,
+)
+from charthouse.synth.signal import (
+    COEFFICIENTS,
+    INTERACTIONS,
+    LATENTS,
+    auroc,
+    oracle_auroc,
+    scaled_age,
+)
+from charthouse.synth.treatments import LOG_ODDS, plan_ventilation, started
 from charthouse.synth.vital_signs import VITAL_SIGNS
 
 STAYS, SEED, ROWS, PIXELS = 220, 3, 300.0, 48
+LAB_SEED = Path(__file__).parents[2] / "seeds/concepts/lab_tests.csv"
+BEFORE_ICU = "charttime >= s.intime - interval 6 hour and charttime < s.intime"
 VITAL_ITEMS = ", ".join(str(sign.itemid) for sign in VITAL_SIGNS)
 
 COLUMNS = {
@@ -32,10 +53,32 @@ COLUMNS = {
     "mimic-iv/hosp/admissions": "subject_id,hadm_id,admittime,dischtime,deathtime,"
     "admission_type,admit_provider_id,admission_location,discharge_location,insurance,language,"
     "marital_status,race,edregtime,edouttime,hospital_expire_flag",
+    "mimic-iv/hosp/d_labitems": "itemid,label,fluid,category",
+    "mimic-iv/hosp/labevents": "labevent_id,subject_id,hadm_id,specimen_id,itemid,"
+    "order_provider_id,charttime,storetime,value,valuenum,valueuom,ref_range_lower,"
+    "ref_range_upper,flag,priority,comments",
+    "mimic-iv/hosp/microbiologyevents": "microevent_id,subject_id,hadm_id,micro_specimen_id,"
+    "order_provider_id,chartdate,charttime,spec_itemid,spec_type_desc,test_seq,storedate,"
+    "storetime,test_itemid,test_name,org_itemid,org_name,isolate_num,quantity,ab_itemid,ab_name,"
+    "dilution_text,dilution_comparison,dilution_value,interpretation,comments",
+    "mimic-iv/hosp/prescriptions": "subject_id,hadm_id,pharmacy_id,poe_id,poe_seq,"
+    "order_provider_id,starttime,stoptime,drug_type,drug,formulary_drug_cd,gsn,ndc,prod_strength,"
+    "form_rx,dose_val_rx,dose_unit_rx,form_val_disp,form_unit_disp,doses_per_24_hrs,route",
     "mimic-iv/icu/icustays": "subject_id,hadm_id,stay_id,first_careunit,last_careunit,intime,"
     "outtime,los",
     "mimic-iv/icu/chartevents": "subject_id,hadm_id,stay_id,caregiver_id,charttime,storetime,"
     "itemid,value,valuenum,valueuom,warning",
+    "mimic-iv/icu/procedureevents": "subject_id,hadm_id,stay_id,caregiver_id,starttime,endtime,"
+    "storetime,itemid,value,valueuom,location,locationcategory,orderid,linkorderid,"
+    "ordercategoryname,ordercategorydescription,patientweight,isopenbag,continueinnextdept,"
+    "statusdescription,ORIGINALAMOUNT,ORIGINALRATE",
+    "mimic-iv/icu/inputevents": "subject_id,hadm_id,stay_id,caregiver_id,starttime,endtime,"
+    "storetime,itemid,amount,amountuom,rate,rateuom,orderid,linkorderid,ordercategoryname,"
+    "secondaryordercategoryname,ordercomponenttypedescription,ordercategorydescription,"
+    "patientweight,totalamount,totalamountuom,isopenbag,continueinnextdept,statusdescription,"
+    "originalamount,originalrate",
+    "mimic-iv/icu/outputevents": "subject_id,hadm_id,stay_id,caregiver_id,charttime,storetime,"
+    "itemid,value,valueuom",
     "mimic-iv/icu/d_items": "itemid,label,abbreviation,linksto,category,unitname,param_type,"
     "lownormalvalue,highnormalvalue",
     "mimic-iv-note/note/radiology": "note_id,subject_id,hadm_id,note_type,note_seq,charttime,"
@@ -126,9 +169,11 @@ def test_times_dates_and_numbers_have_mimics_types(made: Made) -> None:
     for table, column in (
         ("admissions", "deathtime"), ("admissions", "edregtime"), ("icustays", "intime"),
         ("chartevents", "charttime"), ("chartevents", "storetime"), ("radiology", "storetime"),
+        ("labevents", "charttime"), ("labevents", "storetime"), ("procedureevents", "endtime"),
+        ("inputevents", "starttime"), ("inputevents", "storetime"), ("outputevents", "storetime"),
     ):  # fmt: skip
         assert kinds[table, column] == "TIMESTAMP"
-    assert kinds["chartevents", "valuenum"] == "DOUBLE"
+    assert kinds["chartevents", "valuenum"] == kinds["labevents", "valuenum"] == "DOUBLE"
     assert kinds["metadata", "StudyDate"] == "BIGINT"
     with gzip.open(made.root / "mimic-iv/icu/chartevents.csv.gz", "rt") as file:
         heart_rate = next(line.split(",") for line in file if ",220045," in line)
@@ -151,6 +196,12 @@ def test_ids_are_unique_in_their_ranges_and_refer_to_each_other(made: Made) -> N
         "admissions": "patients using (subject_id)",
         "icustays": "admissions using (subject_id, hadm_id)",
         "chartevents": "icustays using (subject_id, hadm_id, stay_id)",
+        "procedureevents": "icustays using (subject_id, hadm_id, stay_id)",
+        "inputevents": "icustays using (subject_id, hadm_id, stay_id)",
+        "outputevents": "icustays using (subject_id, hadm_id, stay_id)",
+        "labevents": "patients using (subject_id)",
+        "microbiologyevents": "patients using (subject_id)",
+        "prescriptions": "admissions using (subject_id, hadm_id)",
         "radiology": "patients using (subject_id)",
         "discharge": "admissions using (subject_id, hadm_id)",
         "metadata": "cxr_record_list using (subject_id, study_id, dicom_id)",
@@ -159,13 +210,22 @@ def test_ids_are_unique_in_their_ranges_and_refer_to_each_other(made: Made) -> N
     }
     for child, parent in orphans.items():
         assert made.one(f"select count(*) from {child} anti join {parent}") == 0, child
-    assert made.one("select count(*) from chartevents anti join d_items using (itemid)") == 0
-    assert (
-        made.one(
-            "select count(*) from radiology r anti join admissions a using (subject_id, hadm_id)"
-            " where r.hadm_id is not null"
+    for table in ("chartevents", "procedureevents", "inputevents", "outputevents"):
+        assert made.one(f"select count(*) from {table} anti join d_items using (itemid)") == 0
+        linked = f"{table} join d_items using (itemid) where linksto <> '{table}'"
+        assert made.one(f"select count(*) from {linked}") == 0
+    assert made.one("select count(*) from labevents anti join d_labitems using (itemid)") == 0
+    for table in ("radiology", "labevents", "microbiologyevents"):
+        assert (
+            made.one(
+                f"select count(*) from {table} t anti join admissions a using (subject_id, hadm_id)"
+                " where t.hadm_id is not null"
+            )
+            == 0
         )
-        == 0
+    assert made.one(
+        "select count(*) = max(labevent_id) and count(*) = count(distinct labevent_id)"
+        " from labevents"
     )
     assert made.one("select count(*) - count(distinct note_id) from radiology") == 0
 
@@ -237,6 +297,330 @@ def test_every_bound_of_every_variable_is_planted(made: Made, sign: Any) -> None
             f" where itemid = {sign.itemid} and valuenum = {value}::double"
         )
         assert found == counts[f"{value:g}"] >= 1, value
+
+
+def test_tests_have_the_labels_and_bounds_of_the_seed(made: Made) -> None:
+    """A test that the seed gains is to be made here, too."""
+    made.sql.execute(f"create or replace table lab_tests as from read_csv('{LAB_SEED}')")
+    seed = made.sql.execute(
+        "select itemid, lab_tests.label, coalesce(unit, ''), outlier_low, valid_low, valid_high,"
+        " outlier_high from lab_tests join d_labitems using (itemid, label) order by itemid"
+    ).fetchall()
+    ours = [(test.itemid, test.label, test.unit, *test.bounds) for test in LAB_TESTS]
+    assert sorted(ours) == seed
+
+
+def test_planted_mess_in_labevents_is_what_the_truth_says(made: Made) -> None:
+    planted = made.truth["planted"]
+    items = ", ".join(str(test.itemid) for test in LAB_TESTS)
+    labs = f"from labevents where itemid in ({items})"
+    before = f"exists (from icustays s where s.subject_id = labevents.subject_id and {BEFORE_ICU})"
+    expected = {
+        "lab_rows": f"select count(*) {labs}",
+        "lab_duplicate_rows": "select count(*) - count(distinct (subject_id, charttime, itemid))"
+        f" {labs}",
+        "lab_below_detection_rows": f"select count(*) {labs} and valuenum is null"
+        " and starts_with(comments, '<')",
+        "lab_only_comment_rows": f"select count(*) {labs} and valuenum is null"
+        " and not starts_with(comments, '<')",
+        "lab_other_unit_rows": f"select count(*) {labs} and valueuom in ('umol/L', 'mmol/L')"
+        " and itemid in (50912, 50885, 50931)",
+        "lab_null_storetime_rows": f"select count(*) {labs} and storetime is null",
+        "lab_stored_before_drawn_rows": f"select count(*) {labs} and storetime < charttime",
+        "lab_null_hadm_rows": f"select count(*) {labs} and hadm_id is null",
+    }
+    found = {name: made.one(query) for name, query in expected.items()}
+    assert found == {name: planted[name] for name in expected}
+    assert min(found.values()) > 0
+    blank = made.one(f"select avg((hadm_id is null)::int) {labs} and {before}")
+    assert blank == pytest.approx(made.truth["rates"]["null_hadm_lab_rows_before_icu"], abs=0.01)
+    assert 0.5 < blank < 0.66
+    values = made.sql.execute(f"select distinct coalesce(value, '') {labs} and valuenum is null")
+    assert sorted(values.fetchall()) == [("",), ("___",)]
+
+
+def test_values_of_a_draw_share_a_specimen_and_are_stored_by_test(made: Made) -> None:
+    panels = made.sql.execute(
+        "select itemid, median(date_diff('minute', charttime, storetime)) from labevents"
+        " where itemid in (50813, 51222, 50912) group by itemid order by 2"
+    ).fetchall()
+    assert [item for item, _ in panels] == [50813, 51222, 50912]
+    assert panels[0][1] < 5 < 30 < panels[1][1] < 60 < panels[2][1] < 100
+    assert made.one(
+        "select count(*) = 0 from (select specimen_id from labevents group by specimen_id having"
+        " count(distinct subject_id) > 1 or count(distinct charttime) > 1)"
+    )
+    shared = "select count(*) > 5 from labevents where itemid = 50912 or itemid = 50983"
+    assert made.one(f"{shared} group by specimen_id having count(*) > 1 limit 1") is not None
+    around = made.sql.execute(
+        "select count(*) filter (charttime < intime - interval 30 day),"
+        " count(*) filter (charttime > outtime) from labevents join icustays using (subject_id)"
+    ).fetchone()
+    assert around is not None and min(around) > 0
+
+
+@pytest.mark.parametrize("test", LAB_TESTS, ids=lambda test: str(test.itemid))
+def test_every_bound_of_every_laboratory_test_is_planted(made: Made, test: Any) -> None:
+    counts = made.truth["planted"]["lab_outliers"][str(test.itemid)]
+    low, valid_low, valid_high, high = test.bounds
+    assert {low, valid_low, valid_high, high} <= set(test.planted)
+    assert min(test.planted) < low and max(test.planted) > high
+    for value in test.planted:
+        found = made.one(
+            f"select count(*) from labevents where itemid = {test.itemid}"
+            f" and valuenum = {value}::double and coalesce(valueuom, '') = '{test.unit}'"
+        )
+        assert found == counts[f"{value:g}"] >= 1, value
+
+
+BEGINNINGS = {
+    "invasively_ventilated": ("procedureevents", "225792"),
+    "ventilated": ("procedureevents", "225792, 225794"),
+    "given_vasopressors": ("inputevents", "221906, 221289, 221749, 222315, 221662"),
+}
+
+
+@pytest.mark.parametrize("name", BEGINNINGS)
+def test_treatments_begin_when_the_truth_says(made: Made, name: str) -> None:
+    table, items = BEGINNINGS[name]
+    first = (
+        "select stay_id, intime + interval 24 hour as day_end, outtime, min(starttime) as first"
+        f" from icustays left join (from {table} where itemid in ({items})) using (stay_id)"
+        " group by all"
+    )
+    row = made.sql.execute(
+        f"with begun as ({first}) select count(*) filter (first < day_end),"
+        " count(*) filter (first >= day_end and outtime >= day_end),"
+        " count(*) filter (not coalesce(first < day_end, false) and outtime >= day_end) from begun"
+    ).fetchone()
+    names = (f"{name}_before_24h", f"first_{name}_after_24h", f"not_{name}_before_24h")
+    assert row == tuple(made.truth["planted"][each] for each in names)
+    assert min(row) > 0
+
+
+def test_a_tube_in_a_score_is_ventilation_from_the_start(made: Made) -> None:
+    tubes = (
+        "select stay_id, max(charttime) as last from chartevents where itemid = 223900"
+        " and value = 'No Response-ETT' group by stay_id"
+    )
+    found = made.sql.execute(
+        f"with tubes as ({tubes}) select count(*), count(*) filter (starttime <= intime + interval"
+        " 4 hour), count(*) filter (endtime + interval 1 minute >= last or endtime + interval 1"
+        " minute >= outtime) from tubes join icustays using (stay_id) left join (from"
+        " procedureevents where itemid = 225792 qualify row_number() over (partition by stay_id"
+        " order by starttime) = 1) using (stay_id)"
+    ).fetchone()
+    assert found is not None
+    tubes, from_the_start, long_enough = found
+    assert tubes > 20 and from_the_start == long_enough > 0.9 * tubes
+
+
+def test_procedures_are_stored_as_they_end(made: Made) -> None:
+    continuous = "from procedureevents where ordercategorydescription = 'ContinuousProcess'"
+    wait = "date_diff('minute', endtime, storetime)"
+    assert 0 <= made.one(f"select median({wait}) {continuous}") < 10
+    assert 0.02 < made.one(f"select avg((storetime < endtime)::int) {continuous}") < 0.15
+    assert made.one(f"select max({wait}) {continuous}") > 180
+    assert made.one("select bool_and(starttime < endtime) from procedureevents")
+    minutes = f"{continuous} and valueuom = 'min' and statusdescription = 'FinishedRunning'"
+    assert made.one(f"select bool_and(value = date_diff('minute', starttime, endtime)) {minutes}")
+    assert made.one("select count(distinct itemid) from procedureevents") >= 17
+
+
+def test_planted_mess_in_inputevents_is_what_the_truth_says(made: Made) -> None:
+    pressors = BEGINNINGS["given_vasopressors"][1]
+    expected = {
+        "rewritten_input_rows": "statusdescription = 'Rewritten'",
+        "input_rows_that_end_before_they_start": "endtime < starttime",
+        "impossible_rate_rows": f"itemid in ({pressors}) and rate >= 100 and rateuom <> 'mcg/min'",
+        "other_rate_unit_input_rows": "rateuom in ('mcg/min', 'mg/kg/min', 'units/min')",
+        "other_amount_unit_input_rows": "(itemid between 225798 and 225893 and amountuom in"
+        " ('mg', 'grams')) or (itemid = 225150 and amountuom = 'mg')",
+    }
+    found = {
+        name: made.one(f"select count(*) from inputevents where {where}")
+        for name, where in expected.items()
+    }
+    assert found == {name: made.truth["planted"][name] for name in expected}
+    assert min(found.values()) > 0
+
+
+def test_amounts_are_rates_times_duration(made: Made) -> None:
+    drips = "from inputevents where endtime > starttime and rate < 100"
+    minutes = "date_diff('minute', starttime, endtime)"
+    for items, unit, amount in (
+        ("221906, 221749, 222168", "mcg/kg/min", f"rate * patientweight * {minutes} / 1000"),
+        ("222315, 223258", "units/hour", f"rate * {minutes} / 60"),
+        ("221906", "mg/kg/min", f"rate * patientweight * {minutes}"),
+        ("221749", "mcg/min", f"rate * {minutes} / 1000"),
+    ):
+        rows = f"{drips} and itemid in ({items}) and rateuom = '{unit}'"
+        assert made.one(f"select bool_and(abs(amount - {amount}) <= 0.01 * amount + 1e-4) {rows}")
+    # Changes of rate follow each other without a gap, in one order.
+    gap = "lag(endtime) over (partition by stay_id, linkorderid, itemid order by starttime)"
+    assert (
+        made.one(
+            f"select avg((gap = 0)::int) from (select date_diff('minute', {gap}, starttime) as gap"
+            " from inputevents where itemid = 221906 and statusdescription <> 'Rewritten')"
+            " where gap is not null"
+        )
+        > 0.85
+    )
+    assert made.one("select count(*) from inputevents where itemid = 225798 and rate is null") > 50
+
+
+def test_doses_of_vasopressors_show_their_latent(made: Made) -> None:
+    latent = vasopressor_latent(made.population.stays, SEED)
+    rows, dose = _by_stay(
+        made,
+        "select stay_id, median(rate) from inputevents where itemid in (221906)"
+        " and rateuom = 'mcg/kg/min' group by stay_id",
+    )
+    assert len(rows) > 20
+    assert _correlation(np.log(dose), latent[rows]) > 0.5
+
+
+def test_planted_mess_in_outputevents_is_what_the_truth_says(made: Made) -> None:
+    urine = ", ".join(str(output.itemid) for output in URINE)
+    expected = {
+        "urine_rows": f"select count(*) from outputevents where itemid in ({urine})",
+        "stays_with_urine": "select count(distinct stay_id) from outputevents"
+        f" where itemid in ({urine})",
+        "output_rows_stored_before_charted": "select count(*) from outputevents"
+        " where storetime < charttime",
+        "output_outlier_rows": "select count(*) from outputevents where value >= 10000",
+        "output_duplicate_rows": "select count(*) - count(distinct (stay_id, itemid, charttime))"
+        " from outputevents",
+    }
+    found = {name: made.one(query) for name, query in expected.items()}
+    assert found == {name: made.truth["planted"][name] for name in expected}
+    assert min(found.values()) > 0
+    # The items that the MIMIC Code Repository adds up are all known.
+    known = "select count(*) from d_items where linksto = 'outputevents' and itemid in "
+    assert made.one(f"{known} ({urine}, 227488)") == 12
+    assert made.one(
+        "select median(value) between 40 and 120 from outputevents where itemid = 226559"
+    )
+
+
+def test_kidneys_that_fail_show_in_creatinine_and_in_urine(made: Made) -> None:
+    stays, plan = made.population.stays, plan_labs(made.population, SEED)
+    made.sql.execute("create or replace table kidneys (stay_id bigint, failed timestamp)")
+    failing = np.flatnonzero(
+        (plan.failing > 1)
+        & (plan.failing_from > stays.intime)
+        & (plan.failing_from + 40 * 3600 < stays.outtime)
+    )
+    made.sql.executemany(
+        "insert into kidneys values (?, make_timestamp(? * 1000000))",
+        [(int(stays.stay_id[i]), int(plan.failing_from[i])) for i in failing],
+    )
+    after = "charttime > failed + interval 36 hour"
+    creatinine = made.one(
+        f"select avg(ln(worse / better)) from (select median(valuenum) filter ({after}) as worse,"
+        " median(valuenum) filter (charttime < failed) as better from labevents"
+        " join icustays using (subject_id) join kidneys using (stay_id) where itemid = 50912 and"
+        " valuenum between 0.2 and 14 and charttime between intime and outtime group by stay_id)"
+    )
+    urine = made.one(
+        f"select avg(ln(worse / better)) from (select median(value) filter ({after}) as worse,"
+        " median(value) filter (charttime < failed) as better from outputevents"
+        " join kidneys using (stay_id) where itemid = 226559 group by stay_id)"
+        " where better > 0 and worse > 0"
+    )
+    assert len(failing) > 3
+    assert creatinine > 0.4
+    assert urine < -0.6
+
+
+SYSTEMIC = (
+    "route in ('IV', 'PO/NG') and regexp_matches(lower(drug), 'vancomycin|cef|piperacillin|penem|"
+    "metronidazole|floxacin|azithromycin')"
+)
+
+
+def test_infections_are_suspected_where_and_when_the_truth_says(made: Made) -> None:
+    """Sepsis-3: a culture within a day after an antibiotic, or that within 3 after a culture."""
+    own, stays = own_time(made.population), made.population.stays
+    made.sql.execute(
+        "create or replace table own (stay_id bigint, since timestamp, until timestamp)"
+    )
+    made.sql.executemany(
+        "insert into own values (?, make_timestamp(? * 1000000), make_timestamp(? * 1000000))",
+        np.stack((stays.stay_id, own.since, own.until), axis=1).tolist(),
+    )
+    pairs = (
+        "select stay_id, intime, least(a.starttime, c.charttime) as suspected_at"
+        " from icustays join own using (stay_id)"
+        f" join (from prescriptions where {SYSTEMIC}) a using (subject_id)"
+        " join microbiologyevents c using (subject_id)"
+        " where a.starttime between since and until and c.charttime between since and until and"
+        " ((c.charttime >= a.starttime and c.charttime <= a.starttime + interval 24 hour) or"
+        " (a.starttime >= c.charttime and a.starttime <= c.charttime + interval 72 hour))"
+    )
+    row = made.sql.execute(
+        f"with first as (select intime, min(suspected_at) as t from ({pairs})"
+        " group by stay_id, intime) select count(*) filter (t < intime + interval 24 hour),"
+        " count(*) filter (t >= intime + interval 24 hour) from first"
+    ).fetchone()
+    assert row is not None
+    planted = made.truth["planted"]
+    names = ("infection_suspected_before_24h", "infection_first_suspected_after_24h")
+    assert row == tuple(planted[name] for name in names)
+    assert 0.3 < sum(row) / STAYS < 0.5
+    assert row[0] > 4 * row[1] > 0
+    for one in (f"from prescriptions where {SYSTEMIC}", "from microbiologyevents"):
+        several = f"select count(distinct hadm_id) {one}"
+        assert made.one(several) > made.one(f"select count(distinct stay_id) from ({pairs})")
+
+
+def test_antibiotics_of_the_icu_are_those_prescribed(made: Made) -> None:
+    """Each dose that inputevents has lies in a course by vein."""
+    doses = made.one("select count(*) from inputevents where itemid = 225851")
+    covered = made.one(
+        "select count(*) from inputevents i where itemid = 225851 and exists (from prescriptions p"
+        " where p.subject_id = i.subject_id and drug = 'CefePIME' and route = 'IV'"
+        " and i.starttime >= p.starttime and (i.starttime < p.stoptime + interval 1 hour"
+        " or p.stoptime < p.starttime))"
+    )
+    assert doses > 20 and covered == doses
+
+
+def test_planted_mess_in_cultures_and_prescriptions_is_what_the_truth_says(made: Made) -> None:
+    cultures = "select count(distinct micro_specimen_id) from microbiologyevents"
+    expected = {
+        "cultures": cultures,
+        "cultures_without_time": f"{cultures} where charttime is null and chartdate is not null",
+        "cultures_with_growth": f"{cultures} where org_name is not null",
+        "antibiotic_courses": f"select count(*) from prescriptions where {SYSTEMIC}",
+        "prescriptions_that_stop_before_they_start": "select count(*) from prescriptions"
+        " where stoptime < starttime",
+    }
+    found = {name: made.one(query) for name, query in expected.items()}
+    assert found == {name: made.truth["planted"][name] for name in expected}
+    assert min(found.values()) > 0
+    assert made.one(
+        "select bool_and(chartdate = charttime::date and coalesce(storetime > charttime, true))"
+        " from microbiologyevents where charttime is not null"
+    )
+    resistant = "from microbiologyevents where ab_name is not null"
+    assert made.one(f"select bool_and(org_name is not null) {resistant}")
+    assert 0.1 < made.one(f"select avg((interpretation = 'R')::int) {resistant}") < 0.3
+    assert made.one("select bool_and(minute(starttime) = 0) from prescriptions")
+
+
+def test_what_begins_after_a_day_follows_the_latents_of_vital_signs() -> None:
+    population = build_population(12_000, 5)
+    stays = population.stays
+    never = np.full(len(stays), NO_TIME)
+    ventilation = plan_ventilation(stays, never, 5)
+    before, after = started(ventilation.invasive, stays)
+    rows = ~before & (stays.seconds >= 86400)
+    by = LOG_ODDS["invasive_ventilation_after_24h"]
+    score = by["severity"] * stays.latents.severity + by["vitals"] * stays.latents.vitals
+    best = auroc(after[rows], score[rows])
+    assert best is not None and best > 0.7
+    assert auroc(after[rows], stays.latents.text[rows]) == pytest.approx(0.5, abs=0.05)
 
 
 def test_planted_reports_and_images_are_what_the_truth_says(made: Made) -> None:
@@ -333,6 +717,55 @@ def test_vitals_show_severity_and_their_own_latent(made: Made) -> None:
     assert abs(_correlation(saturation, latents.text[rows])) < 0.25
 
 
+def test_laboratory_values_show_the_latents_of_the_outcomes(made: Made) -> None:
+    stays = made.population.stays
+    shown = lab_latents(stays, SEED)
+    query = (
+        "select stay_id, median(valuenum) from labevents join icustays using (subject_id)"
+        " where itemid = {item} and valuenum between {low} and {high}"
+        " and charttime between intime and outtime group by stay_id"
+    )
+    signs = {
+        "in_hospital_mortality": {50912: 1, 51006: 1, 50885: 1, 50820: -1, 50882: -1, 51265: -1},
+        "icu_stay_over_3_days": {51222: -1, 51301: 1},
+    }
+    for task, items in signs.items():
+        for item, sign in items.items():
+            low, high = next(test.natural for test in LAB_TESTS if test.itemid == item)
+            rows, value = _by_stay(made, query.format(item=item, low=low, high=high))
+            assert sign * _correlation(value, shown[task][rows]) > 0.2, item
+            other = next(name for name in signs if name != task)
+            assert abs(_correlation(value, shown[other][rows])) < 0.25, item
+
+
+def test_a_latent_drawn_given_the_outcome_is_the_log_likelihood_ratio() -> None:
+    stays = build_population(40_000, 5).stays
+    shown = lab_latents(stays, 5)
+    for task, outcome in outcomes_of(stays).items():
+        latent, shift = shown[task], LAB_SHIFTS[task]
+        assert latent[~outcome].mean() == pytest.approx(0, abs=0.03)
+        assert latent[outcome].mean() == pytest.approx(shift, abs=0.05)
+        assert latent[outcome].std() == pytest.approx(1, abs=0.03)
+        slope = LogisticRegression(C=np.inf).fit(latent[:, None], outcome).coef_[0, 0]
+        assert slope == pytest.approx(shift, abs=0.05)
+
+
+def test_log_odds_are_calibrated_whatever_is_seen() -> None:
+    """What is not seen is integrated out, so the mean chance is the rate, in every fifth."""
+    population = build_population(40_000, 5)
+    stays = population.stays
+    cohort = stays.seconds > 86400
+    latents, age = stays.latents.take(cohort), scaled_age(stays.age[cohort])
+    long_stay = outcomes_of(stays)["icu_stay_over_3_days"][cohort]
+    for seen_names in ((), ("severity", "image"), ("severity", "vitals"), LATENTS):
+        seen = {name: np.full(len(age), name in seen_names) for name in LATENTS}
+        chance = 1 / (1 + np.exp(-log_odds("icu_stay_over_3_days", age, latents, seen)))
+        fifth = np.digitize(chance, np.quantile(chance, (0.2, 0.4, 0.6, 0.8)))
+        for each in range(5):
+            rows = fifth == each
+            assert long_stay[rows].mean() == pytest.approx(chance[rows].mean(), abs=0.025)
+
+
 def test_notes_show_severity_and_their_own_latent(made: Made) -> None:
     latents = made.population.stays.latents
     bad = "(large|severe|marked|moderate|dense|multifocal|worsened|increased|extensive|progressed)"
@@ -427,6 +860,19 @@ def test_oracle_gains_from_every_modality(tmp_path: Path) -> None:
     for arms in truth["oracle_auroc"].values():
         assert arms["age"] < arms["vitals"] < arms["vitals+image"] < arms["vitals+image+text"]
         assert arms["vitals"] < arms["vitals+text"] < arms["vitals+image+text"]
+    for task, arms in truth["oracle_auroc_with_labs"].items():
+        for arm, without in truth["oracle_auroc"][task].items():
+            if arm != "age":
+                assert arms[f"{arm}+labs"] > without + 0.02, (task, arm)
+        assert truth["oracle_auroc"][task]["age"] < arms["labs"] < arms["vitals+labs"]
+    of_death = truth["oracle_auroc_with_labs"]["in_hospital_mortality"]["vitals+image+text+labs"]
+    gain = of_death - truth["oracle_auroc"]["in_hospital_mortality"]["vitals+image+text"]
+    assert 0.03 < gain < 0.07
+    planted = truth["planted"]
+    for name in BEGINNINGS:
+        begun = planted[f"first_{name}_after_24h"] / planted[f"not_{name}_before_24h"]
+        assert 0.055 < begun < 0.09
+        assert 0.2 < planted[f"{name}_before_24h"] / 4000 < 0.4
     rates = truth["rates"]
     assert 0.08 < rates["mortality"] < 0.14
     assert 1.7 < rates["los_median_days"] < 2.3
@@ -449,7 +895,7 @@ def test_same_seed_gives_the_same_bytes_on_any_number_of_threads(tmp_path: Path)
     write(tmp_path / "other", stays=40, seed=SEED + 1)
     one, other = digests(tmp_path / "one"), digests(tmp_path / "other")
     same = [name for name in one if one[name] == other.get(name)]
-    assert same == ["mimic-iv/icu/d_items.csv.gz"]
+    assert same == ["mimic-iv/hosp/d_labitems.csv.gz", "mimic-iv/icu/d_items.csv.gz"]
 
 
 def test_fewer_rows_thin_only_the_filler(made: Made, tmp_path: Path) -> None:
@@ -467,6 +913,22 @@ def test_fewer_rows_thin_only_the_filler(made: Made, tmp_path: Path) -> None:
     )
     rows = made.one(f"select count(*) from {thick}")
     assert rows == pytest.approx(900 * STAYS, rel=0.02)
+    thick = f"read_csv('{tmp_path}/thick/mimic-iv/hosp/labevents.csv.gz')"
+    of_tests = f"where itemid in ({', '.join(str(test.itemid) for test in LAB_TESTS)})"
+    # labevent_id counts all rows; all else of a test is the same.
+    columns = "* exclude (labevent_id)"
+    assert (
+        made.one(
+            f"select count(*) from (select {columns} from labevents {of_tests}"
+            f" except all select {columns} from {thick} {of_tests})"
+        )
+        == 0
+    )
+    rows, blank = made.sql.execute(
+        f"select count(*), avg((hadm_id is null)::int) from {thick}"
+    ).fetchall()[0]
+    assert rows == pytest.approx(0.376 * 900 * STAYS, rel=0.1)
+    assert 0.2 < blank < 0.32
 
 
 def test_a_folder_with_something_in_it_is_left_as_it_is(tmp_path: Path) -> None:

@@ -128,8 +128,10 @@ SPOILED: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "marker is no text": (lambda root: (root / MARKER).write_bytes(b"\xff\xfe"), "is no text"),
     "marker has another line": (
-        lambda root: (root / MARKER).write_text((root / MARKER).read_text() + "hosp/ all\n"),
-        "line 9: no SHA-256",
+        lambda root: (root / MARKER).write_text(
+            (root / MARKER).read_text().replace("admissions.csv.gz\n", "admissions.csv.gz\nx\n")
+        ),
+        "line 5: no SHA-256",
     ),
     "marker of another folder": (marker_of_another, "does not list 'hosp/admissions.csv.gz'"),
     "table changed": (other_table, f"'{PATIENTS}' is not the file"),
@@ -140,8 +142,8 @@ SPOILED: dict[str, tuple[Callable[[Path], object], str]] = {
     "sum changed": (one_letter, f"'{PATIENTS}' is not the file"),
     "table packed anew, sum right": (without_its_name, f"'{PATIENTS}' does not say itself"),
     "file added": (
-        lambda root: (root / "hosp/labevents.csv.gz").write_bytes(packed(REAL)),
-        "does not list 'hosp/labevents.csv.gz'",
+        lambda root: (root / "hosp/transfers.csv.gz").write_bytes(packed(REAL)),
+        "does not list 'hosp/transfers.csv.gz'",
     ),
     "hidden file added": (
         lambda root: (root / "icu/.chartevents.swp").write_bytes(REAL),

@@ -1,20 +1,19 @@
 """Stream icu/chartevents: vital signs among the many other rows of the table.
 
-Every possible row ending (itemid to warning) and row beginning (subject to caregiver) is made
-once as text; a row is then four references joined by commas, and the joined Arrow buffer is the
-CSV itself. That is several times faster than formatting columns.
+The pieces of a row are its beginning (subject to caregiver), two times and its ending (itemid to
+warning).
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from charthouse.synth import vital_signs as vs
+from charthouse.synth.big_tables import LUT, cut_by_hours, join_pieces, stay_text, time_text
 from charthouse.synth.csv_gz import GzipWriter
 from charthouse.synth.filler_items import FILLER_ITEMS
 from charthouse.synth.population import DAY, HOUR, NO_TIME, Ints, Population
@@ -33,11 +32,7 @@ HEADER = (
     b"subject_id,hadm_id,stay_id,caregiver_id,charttime,storetime,"
     b"itemid,value,valuenum,valueuom,warning\n"
 )
-# Chunks are cut by hours of stay, not by rows, so that the vital signs do not depend on how
-# much filler is asked for. At the default rate this is about 400,000 rows.
-CHUNK_HOURS = 7700
 NURSES = 4
-LUT = 1 << 16  # draws by table: a 16-bit random number picks the entry
 
 
 class _Endings:
@@ -111,13 +106,14 @@ def write_chartevents(
     seed: int,
     pool: ThreadPoolExecutor,
     done: Callable[[int], None],
-) -> tuple[Counter[str], Outliers]:
+) -> tuple[Counter[str], Outliers, Ints]:
     """Write the table, with ``rows_per_stay`` rows a stay on average, filler included.
 
     ``done`` is called after every chunk with the number of stays written.
 
     Returns:
-        Counts of what was written, planted effects among them, and of the planted values.
+        Counts of what was written, planted effects among them, and of the planted values; when
+        each stay's verbal response was last charted as lacking for a tube, or NO_TIME.
     """
     stays = population.stays
     charting = plan_charting(stays, seed)
@@ -126,6 +122,7 @@ def write_chartevents(
     endings, delays = _Endings(), _storetime_delays()
     counts: Counter[str] = Counter()
     outliers: Outliers = {sign.itemid: Counter() for sign in vs.VITAL_SIGNS}
+    tube_seen = np.full(len(stays), NO_TIME)
     with GzipWriter(path, pool) as out:
         out.write(HEADER)
         for chunk, chosen in enumerate(cut_by_hours(stays.seconds)):
@@ -146,10 +143,20 @@ def write_chartevents(
             storetime = np.where(delay == NO_TIME, NO_TIME, charttime + delay)
             beginning = stay * NURSES + charttime // (DAY // 2) % NURSES
             beginnings = _row_beginnings(rng, population, chosen)
-            out.write(_join(beginnings, beginning, charttime, storetime, endings.texts, ending))
+            out.write(
+                join_pieces(
+                    beginnings.take(pa.array(beginning)),
+                    time_text(charttime),
+                    time_text(storetime),
+                    endings.texts.take(pa.array(ending)),
+                )
+            )
 
             counts["rows"] += len(stay)
             _count_vitals(counts, outliers, rows)
+            tube = (rows.sign == vs.INDEX[vs.GCS_VERBAL]) & (rows.hundredths == vs.ETT)
+            seen = rows.stay[tube] + chosen.start
+            np.maximum.at(tube_seen, seen, rows.charttime[tube])
             early = (storetime < charttime) & (storetime != NO_TIME)
             counts["null_storetime_rows"] += int((storetime == NO_TIME).sum())
             counts["stored_before_charted_rows"] += int(early.sum())
@@ -157,18 +164,7 @@ def write_chartevents(
             counts["rows_after_outtime"] += int((charttime > outtime[stay]).sum())
             counts["stays_without_vitals"] += int((vital_count == 0).sum())
             done(chosen.stop)
-    return counts, outliers
-
-
-def cut_by_hours(seconds: Ints) -> Iterator[slice]:
-    """Splits consecutive stays into chunks of about CHUNK_HOURS of charting each."""
-    ends = np.cumsum(seconds // HOUR + 1)
-    start = 0
-    while start < len(seconds):
-        done = ends[start - 1] if start else 0
-        stop = max(int(np.searchsorted(ends, done + CHUNK_HOURS, side="right")), start + 1)
-        yield slice(start, stop)
-        start = stop
+    return counts, outliers, tube_seen
 
 
 def _filler_times(
@@ -189,41 +185,9 @@ def _row_beginnings(
     rng: np.random.Generator, population: Population, chosen: slice
 ) -> pa.StringArray:
     """Text 'subject,hadm,stay,caregiver', NURSES of them for each stay."""
-    stays = population.stays
-    subject = population.patients.subject_id[stays.patient[chosen]]
-    hadm = population.admissions.hadm_id[stays.admission[chosen]]
-    nurse = rng.integers(1000, 100_000, (len(subject), NURSES))
-    return pa.array(
-        [
-            f"{a},{b},{c},{caregiver}"
-            for a, b, c, four in zip(subject, hadm, stays.stay_id[chosen], nurse, strict=True)
-            for caregiver in four
-        ]
-    )
-
-
-def _join(
-    beginnings: pa.StringArray,
-    beginning: Ints,
-    charttime: Ints,
-    storetime: Ints,
-    ending_texts: pa.StringArray,
-    ending: Ints,
-) -> memoryview:
-    """The CSV text of the rows: the data buffer of one joined Arrow array."""
-    joined = pc.binary_join_element_wise(
-        beginnings.take(pa.array(beginning)),
-        _time_text(charttime),
-        _time_text(storetime),
-        ending_texts.take(pa.array(ending)),
-        ",",
-    )
-    return memoryview(joined.buffers()[2])[: pc.sum(pc.binary_length(joined)).as_py()]
-
-
-def _time_text(seconds: Ints) -> pa.StringArray:
-    times = pa.array(seconds.astype("datetime64[s]"))
-    return times.cast(pa.string()).fill_null("")
+    nurse = rng.integers(1000, 100_000, (chosen.stop - chosen.start, NURSES))
+    of_stay = zip(stay_text(population, chosen), nurse, strict=True)
+    return pa.array([f"{stay},{caregiver}" for stay, four in of_stay for caregiver in four])
 
 
 def _count_vitals(counts: Counter[str], outliers: Outliers, rows: VitalRows) -> None:

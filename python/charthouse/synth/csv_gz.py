@@ -5,10 +5,12 @@ a full byte (`Z_SYNC_FLUSH`) and starts without history, so the blocks simply fo
 in one ordinary gzip stream, which every reader takes.
 """
 
+import csv
 import io
 import struct
 import zlib
 from collections import deque
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Self
@@ -80,6 +82,17 @@ def write_table(path: Path, table: pa.Table, pool: ThreadPoolExecutor) -> int:
         out.write((",".join(table.column_names) + "\n").encode())
         out.write(buffer.getvalue())
     return int(table.num_rows)
+
+
+def write_dictionary(
+    path: Path, names: Sequence[str], rows: Sequence[Sequence[object]], pool: ThreadPoolExecutor
+) -> int:
+    """Write a small table of any texts, quoted where they need it; returns its number of rows."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([names, *rows])
+    with GzipWriter(path, pool) as out:
+        out.write(text.getvalue().encode())
+    return len(rows)
 
 
 def csv_quoted(text: str) -> str:

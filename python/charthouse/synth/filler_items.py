@@ -24,7 +24,8 @@ class FillerItem:
         return self.param_type != "Text"
 
 
-def _numbers(first: float, last: float, step: float) -> tuple[str, ...]:
+def numbers(first: float, last: float, step: float) -> tuple[str, ...]:
+    """Texts of numbers from ``first`` to ``last``."""
     count = round((last - first) / step) + 1
     return tuple(f"{first + i * step:g}" for i in range(count))
 
@@ -89,10 +90,10 @@ FILLER_ITEMS: tuple[FillerItem, ...] = (
     _F(223834, "O2 Flow", _RT, 4, ("2", "3", "4", "5", "6", "10", "15", "1"), "L/min",
        "Numeric"),
     _F(220339, "PEEP set", _RT, 3, ("5", "8", "10", "12", "14"), "cmH2O", "Numeric"),
-    _F(224685, "Tidal Volume (observed)", _RT, 3, _numbers(320, 680, 7), "mL", "Numeric"),
-    _F(224695, "Peak Insp. Pressure", _RT, 3, _numbers(9, 38, 1), "cmH2O", "Numeric"),
-    _F(224690, "Respiratory Rate (Total)", _RT, 3, _numbers(10, 34, 1), "insp/min", "Numeric"),
-    _F(224687, "Minute Volume", _RT, 3, _numbers(5, 16, 0.1), "L/min", "Numeric"),
+    _F(224685, "Tidal Volume (observed)", _RT, 3, numbers(320, 680, 7), "mL", "Numeric"),
+    _F(224695, "Peak Insp. Pressure", _RT, 3, numbers(9, 38, 1), "cmH2O", "Numeric"),
+    _F(224690, "Respiratory Rate (Total)", _RT, 3, numbers(10, 34, 1), "insp/min", "Numeric"),
+    _F(224687, "Minute Volume", _RT, 3, numbers(5, 16, 0.1), "L/min", "Numeric"),
     _F(224003, "Abdominal Assessment", "GI/GU", 4, ("Soft", "Distended", "Obese", "Firm")),
     _F(224004, "Bowel Sounds", "GI/GU", 4, ("Present", "Hypoactive", "Absent", "Hyperactive")),
     _F(224001, "Diet Type", "GI/GU", 4, ("NPO", "Regular", "Tube feeding", "Cardiac")),
@@ -121,16 +122,16 @@ FILLER_ITEMS: tuple[FillerItem, ...] = (
        ("No Impairment", "Sl. Impaired", "Very Limited", "Comp. Limited"), "", "Text"),
     _F(224056, "Braden Activity", _SKIN, 2, ("Bedfast", "Chairfast", "Walks Occasionally")),
     _F(224057, "Braden Mobility", _SKIN, 2, ("Sl. Limited", "Very Limited", "No Limitations")),
-    _F(225664, "Glucose finger stick (range 70-100)", _LB, 4, _numbers(72, 290, 3), "mg/dL",
+    _F(225664, "Glucose finger stick (range 70-100)", _LB, 4, numbers(72, 290, 3), "mg/dL",
        "Numeric with tag"),
-    _F(220615, "Creatinine (serum)", _LB, 1, _numbers(0.4, 4.5, 0.1), "mg/dL",
+    _F(220615, "Creatinine (serum)", _LB, 1, numbers(0.4, 4.5, 0.1), "mg/dL",
        "Numeric with tag"),
-    _F(220546, "WBC", _LB, 1, _numbers(3, 24, 0.1), "K/uL", "Numeric with tag"),
-    _F(220645, "Sodium (serum)", _LB, 1, _numbers(128, 150, 1), "mEq/L", "Numeric with tag"),
-    _F(227442, "Potassium (serum)", _LB, 1, _numbers(3, 5.8, 0.1), "mEq/L", "Numeric with tag"),
+    _F(220546, "WBC", _LB, 1, numbers(3, 24, 0.1), "K/uL", "Numeric with tag"),
+    _F(220645, "Sodium (serum)", _LB, 1, numbers(128, 150, 1), "mEq/L", "Numeric with tag"),
+    _F(227442, "Potassium (serum)", _LB, 1, numbers(3, 5.8, 0.1), "mEq/L", "Numeric with tag"),
 )  # fmt: skip
 
-# In d_items but never charted here: other tables' items and some that lie near a vital sign.
+# In d_items but never charted here: some that lie near a vital sign.
 UNUSED_ITEMS: tuple[tuple[int, str, str, str, str, str], ...] = (
     (220056, "Arterial Blood Pressure Alarm - Low", "chartevents", _AL, "mmHg", "Numeric"),
     (220058, "Arterial Blood Pressure Alarm - High", "chartevents", _AL, "mmHg", "Numeric"),
@@ -138,9 +139,4 @@ UNUSED_ITEMS: tuple[tuple[int, str, str, str, str, str], ...] = (
     (226707, "Height", "chartevents", "General", "Inch", "Numeric"),
     (226730, "Height (cm)", "chartevents", "General", "cm", "Numeric"),
     (226329, "Blood Temperature CCO (C)", "chartevents", "Routine Vital Signs", "°C", "Numeric"),
-    (221906, "Norepinephrine", "inputevents", "Medications", "mg", "Solution"),
-    (222168, "Propofol", "inputevents", "Medications", "mg", "Solution"),
-    (226559, "Foley", "outputevents", "Output", "mL", "Numeric"),
-    (225792, "Invasive Ventilation", "procedureevents", "2-Ventilation", "None", "Process"),
-    (225401, "Blood Cultured", "procedureevents", "4-Procedures", "None", "Process"),
 )

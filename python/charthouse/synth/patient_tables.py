@@ -9,7 +9,10 @@ import pyarrow as pa
 from charthouse.synth.categories import CAREUNITS
 from charthouse.synth.csv_gz import write_table
 from charthouse.synth.filler_items import FILLER_ITEMS, UNUSED_ITEMS
+from charthouse.synth.input_items import INPUTS
+from charthouse.synth.outputevents import OUTPUTS
 from charthouse.synth.population import DAY, Ints, Population
+from charthouse.synth.procedureevents import PROCEDURES
 from charthouse.synth.vital_signs import ABP_DIA, ABP_SYS, VITAL_SIGNS
 
 
@@ -79,6 +82,18 @@ def write_items(path: Path, pool: ThreadPoolExecutor) -> int:
         for f in FILLER_ITEMS
     ]
     rows += [(item[0], item[1], *item[1:]) for item in UNUSED_ITEMS]
+    rows += [
+        (p.itemid, p.label, p.label, "procedureevents", p.category, "None", "Processes")
+        for p in PROCEDURES
+    ]
+    of_inputs = {i.itemid: i for i in INPUTS}.values()
+    rows += [
+        (i.itemid, i.label, i.label, "inputevents", i.category, i.unitname, "Solution")
+        for i in of_inputs
+    ]
+    rows += [
+        (o.itemid, o.label, o.label, "outputevents", o.category, "mL", "Numeric") for o in OUTPUTS
+    ]
     normal = {ABP_SYS: (90.0, 140.0), ABP_DIA: (60.0, 90.0)}
     names = ("itemid", "label", "abbreviation", "linksto", "category", "unitname", "param_type",
              "lownormalvalue", "highnormalvalue")  # fmt: skip

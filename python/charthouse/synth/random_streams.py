@@ -17,6 +17,19 @@ class RandomStream(IntEnum):
     WORDING = 7
     PICTURES = 8
     ERAS = 9
+    SHIFTED = 10
+    LAB_PLANS = 11
+    LABS = 12
+    LAB_FILLER = 13
+    WEIGHTS = 14
+    VENTILATION = 15
+    INFECTIONS = 16
+    PROCEDURES = 17
+    VASOPRESSORS = 18
+    INPUTS = 19
+    OUTPUTS = 20
+    CULTURES = 21
+    PRESCRIPTIONS = 22
 
 
 def rng_for(seed: int, stream: RandomStream, chunk: int = 0) -> np.random.Generator:

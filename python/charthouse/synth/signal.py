@@ -96,16 +96,21 @@ def draw_death(rng: np.random.Generator, age: Floats, latents: Latents) -> Bools
     return rng.random(len(age)) < 1.0 / (1.0 + np.exp(-logit))
 
 
-def draw_los_days(rng: np.random.Generator, age: Floats, latents: Latents) -> Floats:
-    """Length of ICU stay in days [n]."""
-    score = declared_score("icu_stay_over_3_days", age, latents)
+def los_noise() -> float:
+    """Standard deviation of what no latent explains in the score behind log length of stay."""
     by, interaction = COEFFICIENTS["icu_stay_over_3_days"], INTERACTIONS["icu_stay_over_3_days"]
     slopes = by | {
         "vitals": by["vitals"] - interaction.size * interaction.image,
         "image": by["image"] - interaction.size * interaction.vitals,
     }
     explained = interaction.size**2 + sum(slopes[name] ** 2 for name in ("age", *LATENTS))
-    z = score + np.sqrt(1.0 - explained) * rng.standard_normal(len(age))
+    return float(np.sqrt(1.0 - explained))
+
+
+def draw_los_days(rng: np.random.Generator, age: Floats, latents: Latents) -> Floats:
+    """Length of ICU stay in days [n]."""
+    score = declared_score("icu_stay_over_3_days", age, latents)
+    z = score + los_noise() * rng.standard_normal(len(age))
     slope = np.where(z < 0, LOG_SLOPE_SHORT, LOG_SLOPE_LONG)
     return np.clip(MEDIAN_LOS_DAYS * np.exp(slope * z), *LOS_BOUNDS_DAYS)
 

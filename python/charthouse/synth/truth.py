@@ -1,17 +1,25 @@
 """The planted effects: what a correct analysis of the data must find."""
 
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
 import numpy as np
 
 from charthouse.synth.categories import CAREUNITS
 from charthouse.synth.chartevents import Outliers
+from charthouse.synth.lab_rows import LabPlan
 from charthouse.synth.population import DAY, NO_TIME, Ints, Population
 from charthouse.synth.schedule import Reports, Summaries
+from charthouse.synth.shifted import (
+    LAB_SHIFTS,
+    VASOPRESSOR_SHIFTS,
+    lab_latents,
+    oracle_auroc_with_labs,
+    outcomes_of,
+)
 from charthouse.synth.signal import COEFFICIENTS, INTERACTIONS, oracle_auroc, scaled_age
 from charthouse.synth.studies import Images, Studies
+from charthouse.synth.treatments import LOG_ODDS
 from charthouse.synth.vital_sign_rows import plan_charting
 
 GENERATOR_VERSION = "1.2"
@@ -30,8 +38,33 @@ DEFINITIONS = {
     "oracle_auroc": "best score from the latents that each modality shows in the first day, on "
     "stays of at least 24 hours in which the patient was alive at 24 hours",
     "oracle_auroc_of_sums": "the same without the interaction, which no sum of modalities holds",
+    "lab_rows": "labevents rows of a test that seeds/concepts/lab_tests.csv names",
+    "lab_duplicate_rows": "lab_rows beyond the first of their patient, charttime and itemid",
+    "null_hadm_lab_rows_before_icu": "of lab_rows in the six hours before intime",
+    "lab_outliers": "as outliers, in the test's own unit",
+    "ventilated_before_24h": "stays with a procedureevents row of 225792 or 225794 that starts "
+    "before intime + 24 hours; first_ventilated_after_24h: stays of at least 24 hours whose first "
+    "starts later; not_ventilated_before_24h: those of at least 24 hours without one before; "
+    "invasively: 225792 alone",
+    "given_vasopressors_before_24h": "the same of inputevents rows of 221906, 221289, 221749, "
+    "222315 and 221662",
+    "impossible_rate_rows": "rows of those with a rate of 100 or more, in their usual unit",
+    "other_amount_unit_input_rows": "of an antibiotic in mg or grams, or of 225150 in mg",
+    "log_odds": "of what is planned for a stay, from its latents; not of what is then counted",
+    "shifts": "how much higher the mean of a latent is where the outcome came, in its standard "
+    "deviations; such a latent is drawn given the outcome",
+    "oracle_auroc_with_labs": "on the same stays, of the log odds from what the arm shows, with "
+    "the interaction and unseen latents integrated out, plus shift x the latent that laboratory "
+    "values show of that outcome; they show severity as well. A stay before the last of its "
+    "admission counts as died with it, so mortality can be read better by some 0.001",
 }
-NOT_PLANTED = ("rows", "stays_with_arterial_pressure")  # counts of chartevents that are plain facts
+NOT_PLANTED = (  # counts that are plain facts
+    "rows",
+    "stays_with_arterial_pressure",
+    "null_hadm_rows",
+    "lab_rows_before_icu",
+    "null_hadm_rows_before_icu",
+)
 
 
 def _count_in(patient: Ints, start: Ints, stop: Ints, event_patient: Ints, time: Ints) -> Ints:
@@ -44,14 +77,23 @@ def _count_in(patient: Ints, start: Ints, stop: Ints, event_patient: Ints, time:
     return (high - low).astype(np.int64)
 
 
+def _by_item(outliers: Outliers) -> dict[str, dict[str, int]]:
+    return {
+        str(item): {f"{value:g}": count for value, count in counts.items()}
+        for item, counts in outliers.items()
+    }
+
+
 def gather_truth(
     population: Population,
     charted: Mapping[str, int],
     outliers: Outliers,
+    lab_outliers: Outliers,
     studies: Studies,
     images: Images,
     reports: Reports,
     summaries: Summaries,
+    labs: LabPlan,
     rows: dict[str, int],
     settings: dict[str, Any],
 ) -> dict[str, Any]:
@@ -70,16 +112,15 @@ def gather_truth(
     cohort = (stays.seconds >= DAY) & ~first_day_death
     has_vitals = plan_charting(stays, settings["seed"]).vitals
     shown = {"vitals": has_vitals, "image": images_first > 0, "text": reports_first > 0}
-    oracle = partial(
-        oracle_auroc,
-        {
-            "in_hospital_mortality": stays.died[cohort],
-            "icu_stay_over_3_days": over_3_days[cohort],
-        },
+    shown["labs"] = labs.has
+    of_cohort = (
+        {task: outcome[cohort] for task, outcome in outcomes_of(stays).items()},
         scaled_age(stays.age[cohort]),
         stays.latents.take(cohort),
         {name: value[cohort] for name, value in shown.items()},
     )
+    by_labs = lab_latents(stays, settings["seed"])
+    by_labs = {task: latent[cohort] for task, latent in by_labs.items()}
     # Stored late, counted from the report's side: its patient's stays that it falls into.
     late = 0
     first = np.searchsorted(stays.patient, reports.patient, side="left")
@@ -112,6 +153,9 @@ def gather_truth(
         "null_hadm_reports": (reports.admission < 0).sum() / max(len(reports), 1),
         "admissions_with_summary": len(summaries) / len(admissions),
         "images_per_study": len(images) / max(len(studies), 1),
+        "null_hadm_lab_rows": charted["null_hadm_rows"] / rows["mimic-iv/hosp/labevents.csv.gz"],
+        "null_hadm_lab_rows_before_icu": charted["null_hadm_rows_before_icu"]
+        / max(charted["lab_rows_before_icu"], 1),
     }
     planted = {
         **{name: n for name, n in charted.items() if name not in NOT_PLANTED},
@@ -120,10 +164,8 @@ def gather_truth(
         "null_hadm_reports": int((reports.admission < 0).sum()),
         "reports_stored_late": late,
         "empty_view_positions": int((images.view == "").sum()),
-        "outliers": {
-            str(item): {f"{value:g}": count for value, count in counts.items()}
-            for item, counts in outliers.items()
-        },
+        "outliers": _by_item(outliers),
+        "lab_outliers": _by_item(lab_outliers),
     }
     return {
         "synthetic": True,
@@ -143,7 +185,10 @@ def gather_truth(
             task: {"size": each.size, "centre": {"vitals": each.vitals, "image": each.image}}
             for task, each in INTERACTIONS.items()
         },
-        "oracle_auroc": oracle(interaction=True),
-        "oracle_auroc_of_sums": oracle(interaction=False),
+        "shifts": {"labs": LAB_SHIFTS, "vasopressor_dose": VASOPRESSOR_SHIFTS},
+        "log_odds": LOG_ODDS,
+        "oracle_auroc": oracle_auroc(*of_cohort, interaction=True),
+        "oracle_auroc_of_sums": oracle_auroc(*of_cohort, interaction=False),
+        "oracle_auroc_with_labs": oracle_auroc_with_labs(*of_cohort, by_labs),
         "definitions": DEFINITIONS,
     }
