@@ -19,6 +19,7 @@ from PIL import Image
 from sklearn.linear_model import LogisticRegression
 
 from charthouse.core.errors import CharthouseError
+from charthouse.synth.diagnoses import ACUTE, CHRONIC, draw_chronic
 from charthouse.synth.lab_rows import plan_labs
 from charthouse.synth.lab_tests import LAB_TESTS
 from charthouse.synth.mimic import write_synthetic_mimic
@@ -64,6 +65,8 @@ COLUMNS = {
     "mimic-iv/hosp/prescriptions": "subject_id,hadm_id,pharmacy_id,poe_id,poe_seq,"
     "order_provider_id,starttime,stoptime,drug_type,drug,formulary_drug_cd,gsn,ndc,prod_strength,"
     "form_rx,dose_val_rx,dose_unit_rx,form_val_disp,form_unit_disp,doses_per_24_hrs,route",
+    "mimic-iv/hosp/diagnoses_icd": "subject_id,hadm_id,seq_num,icd_code,icd_version",
+    "mimic-iv/hosp/d_icd_diagnoses": "icd_code,icd_version,long_title",
     "mimic-iv/icu/icustays": "subject_id,hadm_id,stay_id,first_careunit,last_careunit,intime,"
     "outtime,los",
     "mimic-iv/icu/chartevents": "subject_id,hadm_id,stay_id,caregiver_id,charttime,storetime,"
@@ -202,6 +205,7 @@ def test_ids_are_unique_in_their_ranges_and_refer_to_each_other(made: Made) -> N
         "labevents": "patients using (subject_id)",
         "microbiologyevents": "patients using (subject_id)",
         "prescriptions": "admissions using (subject_id, hadm_id)",
+        "diagnoses_icd": "d_icd_diagnoses using (icd_code, icd_version)",
         "radiology": "patients using (subject_id)",
         "discharge": "admissions using (subject_id, hadm_id)",
         "metadata": "cxr_record_list using (subject_id, study_id, dicom_id)",
@@ -609,6 +613,52 @@ def test_planted_mess_in_cultures_and_prescriptions_is_what_the_truth_says(made:
     assert made.one("select bool_and(minute(starttime) = 0) from prescriptions")
 
 
+def test_codes_are_of_the_version_of_their_year(made: Made) -> None:
+    """ICD-10 since October 2015; dates are shifted by whole years, which nobody is told."""
+    shifted = made.population.patients.years_shifted[made.population.admissions.patient]
+    made.sql.execute("create or replace table shifts (hadm_id bigint, years bigint)")
+    made.sql.executemany(
+        "insert into shifts values (?, ?)",
+        np.stack((made.population.admissions.hadm_id, shifted), axis=1).tolist(),
+    )
+    versions = (
+        "from diagnoses_icd join admissions using (hadm_id) join shifts using (hadm_id) where"
+        " (year(admittime) - years) * 100 + month(admittime)"
+    )
+    for bound, version in (("< 201510", 9), (">= 201510", 10)):
+        assert made.one(f"select bool_and(icd_version = {version}) {versions} {bound}")
+        assert made.one(f"select count(*) > 100 {versions} {bound}")
+    assert made.one(
+        "select bool_and(n = last and n = numbers) from (select count(*) as n,"
+        " max(seq_num) as last, count(distinct seq_num) as numbers from diagnoses_icd"
+        " group by hadm_id)"
+    )
+    assert 6 < made.one("select count(*) / count(distinct hadm_id) from diagnoses_icd") < 18
+    assert made.one("select count(*) from admissions anti join diagnoses_icd using (hadm_id)") == 0
+    found = {
+        f"{name}_coded": made.one(
+            "select count(distinct hadm_id) from diagnoses_icd"
+            f" where icd_code in ('{each.icd9}', '{each.icd10}')"
+        )
+        for name, each in ACUTE.items()
+    }
+    assert found == {name: made.truth["planted"][name] for name in found}
+
+
+def test_codes_of_earlier_admissions_tell_of_death_and_those_of_the_present_give_it_away() -> None:
+    population = build_population(30_000, 5)
+    visits = population.admissions
+    dies = np.bincount(visits.patient, visits.died, len(population.patients)) > 0
+    chronic = draw_chronic(population, 5)
+    shifts = np.array([each.shift for each in CHRONIC.values()])
+    logit = LogisticRegression(C=np.inf).fit(chronic, dies).coef_[0]
+    assert np.abs(logit - shifts).max() < 0.35
+    by_history = auroc(dies, chronic @ shifts)
+    assert by_history is not None and 0.58 < by_history < 0.75
+    of_death = np.array([each.shift for each in ACUTE.values()])
+    assert of_death.max() > 2.5
+
+
 def test_what_begins_after_a_day_follows_the_latents_of_vital_signs() -> None:
     population = build_population(12_000, 5)
     stays = population.stays
@@ -868,12 +918,15 @@ def test_oracle_gains_from_every_modality(tmp_path: Path) -> None:
     of_death = truth["oracle_auroc_with_labs"]["in_hospital_mortality"]["vitals+image+text+labs"]
     gain = of_death - truth["oracle_auroc"]["in_hospital_mortality"]["vitals+image+text"]
     assert 0.03 < gain < 0.07
-    planted = truth["planted"]
+    planted, rates = truth["planted"], truth["rates"]
     for name in BEGINNINGS:
         begun = planted[f"first_{name}_after_24h"] / planted[f"not_{name}_before_24h"]
         assert 0.055 < begun < 0.09
         assert 0.2 < planted[f"{name}_before_24h"] / 4000 < 0.4
-    rates = truth["rates"]
+    for name in ("septic_shock", "cardiac_arrest", "palliative_care"):
+        coded, in_deaths = planted[f"{name}_coded"], planted[f"{name}_coded_in_deaths"]
+        deaths = rates["mortality"] * truth["admissions"]  # nearly
+        assert in_deaths / deaths > 5 * (coded - in_deaths) / (truth["admissions"] - deaths)
     assert 0.08 < rates["mortality"] < 0.14
     assert 1.7 < rates["los_median_days"] < 2.3
     assert 0.28 < rates["los_over_3_days"] < 0.39
@@ -895,7 +948,8 @@ def test_same_seed_gives_the_same_bytes_on_any_number_of_threads(tmp_path: Path)
     write(tmp_path / "other", stays=40, seed=SEED + 1)
     one, other = digests(tmp_path / "one"), digests(tmp_path / "other")
     same = [name for name in one if one[name] == other.get(name)]
-    assert same == ["mimic-iv/hosp/d_labitems.csv.gz", "mimic-iv/icu/d_items.csv.gz"]
+    dictionaries = ("hosp/d_icd_diagnoses", "hosp/d_labitems", "icu/d_items")
+    assert same == [f"mimic-iv/{name}.csv.gz" for name in dictionaries]
 
 
 def test_fewer_rows_thin_only_the_filler(made: Made, tmp_path: Path) -> None:

@@ -12,21 +12,12 @@ from typing import Any
 from charthouse.core.errors import CharthouseError
 from charthouse.core.synthetic_marker import MARKER, write_marker
 from charthouse.synth.chartevents import write_chartevents
-from charthouse.synth.infections import plan_infections
-from charthouse.synth.inputevents import write_inputevents
-from charthouse.synth.lab_rows import plan_labs
-from charthouse.synth.labevents import ROWS_TO_CHARTEVENTS, write_lab_items, write_labevents
-from charthouse.synth.microbiologyevents import write_microbiologyevents
+from charthouse.synth.clinical_tables import write_clinical_tables
 from charthouse.synth.notes import write_discharge, write_radiology
-from charthouse.synth.outputevents import write_outputevents
-from charthouse.synth.own_time import own_time
 from charthouse.synth.patient_tables import write_items, write_population
 from charthouse.synth.population import build_population
-from charthouse.synth.prescriptions import write_prescriptions
-from charthouse.synth.procedureevents import write_procedureevents
 from charthouse.synth.schedule import plan_reports, plan_summaries
 from charthouse.synth.studies import draw_images, draw_studies
-from charthouse.synth.treatments import draw_weights, plan_vasopressors, plan_ventilation
 from charthouse.synth.truth import GENERATOR_VERSION, gather_truth
 from charthouse.synth.xrays import write_cxr_tables, write_pictures
 
@@ -132,77 +123,10 @@ def _write_parts(
     )
     rows["mimic-iv/icu/chartevents.csv.gz"] = counts["rows"]
 
-    hosp = root / "mimic-iv/hosp"
-    rows["mimic-iv/hosp/d_labitems.csv.gz"] = write_lab_items(hosp / "d_labitems.csv.gz", pool)
-    lab_plan = plan_labs(population, seed)
-    lab_counts, lab_outliers = write_labevents(
-        hosp / "labevents.csv.gz",
-        population,
-        lab_plan,
-        settings["rows_per_stay"] * ROWS_TO_CHARTEVENTS,
-        seed,
-        pool,
-        done=lambda done: progress("laboratory values", done, stays),
+    clinical = write_clinical_tables(
+        root / "mimic-iv", population, tube_seen, settings["rows_per_stay"], seed, pool, progress
     )
-    rows["mimic-iv/hosp/labevents.csv.gz"] = lab_counts.pop("rows")
-
-    icu = root / "mimic-iv/icu"
-    weight = draw_weights(population.stays, seed)
-    infections = plan_infections(population, seed)
-    ventilation = plan_ventilation(population.stays, tube_seen, seed)
-    procedure_counts = write_procedureevents(
-        icu / "procedureevents.csv.gz",
-        population,
-        ventilation,
-        infections,
-        lab_plan,
-        weight,
-        seed,
-        pool,
-        done=lambda done: progress("procedures", done, stays),
-    )
-    rows["mimic-iv/icu/procedureevents.csv.gz"] = procedure_counts.pop("rows")
-    input_counts = write_inputevents(
-        icu / "inputevents.csv.gz",
-        population,
-        plan_vasopressors(population.stays, seed),
-        ventilation,
-        infections,
-        weight,
-        seed,
-        pool,
-        done=lambda done: progress("infusions", done, stays),
-    )
-    rows["mimic-iv/icu/inputevents.csv.gz"] = input_counts.pop("rows")
-    output_counts = write_outputevents(
-        icu / "outputevents.csv.gz",
-        population,
-        lab_plan,
-        weight,
-        seed,
-        pool,
-        done=lambda done: progress("urine and drains", done, stays),
-    )
-    rows["mimic-iv/icu/outputevents.csv.gz"] = output_counts.pop("rows")
-    culture_counts = write_microbiologyevents(
-        hosp / "microbiologyevents.csv.gz",
-        population,
-        infections,
-        seed,
-        pool,
-        done=lambda done: progress("cultures", done, stays),
-    )
-    rows["mimic-iv/hosp/microbiologyevents.csv.gz"] = culture_counts.pop("rows")
-    drug_counts = write_prescriptions(
-        hosp / "prescriptions.csv.gz",
-        population,
-        own_time(population),
-        infections,
-        seed,
-        pool,
-        done=lambda done: progress("prescriptions", done, stays),
-    )
-    rows["mimic-iv/hosp/prescriptions.csv.gz"] = drug_counts.pop("rows")
+    rows |= {f"mimic-iv/{name}.csv.gz": count for name, count in clinical.rows.items()}
 
     note = root / "mimic-iv-note/note"
     for done in write_radiology(note, population, reports, seed, pool):
@@ -221,18 +145,7 @@ def _write_parts(
             progress("X-ray pictures", done, len(images))
 
     planned = studies, images, reports, summaries
-    charted = {
-        **counts,
-        **lab_counts,
-        **procedure_counts,
-        **input_counts,
-        **output_counts,
-        **culture_counts,
-        **drug_counts,
-    }
-    truth = gather_truth(
-        population, charted, outliers, lab_outliers, *planned, lab_plan, rows, settings
-    )
+    truth = gather_truth(population, counts, outliers, clinical, *planned, rows, settings)
     for folder in ("mimic-iv", "mimic-iv-note", "mimic-cxr"):
         write_marker(
             root / folder,

@@ -97,8 +97,8 @@ STOPS_BEFORE_SHARE, UNSTOPPED_SHARE = 0.04, 0.001
 def write_prescriptions(
     path: Path,
     population: Population,
-    own: OwnTime,
     infections: Infections,
+    own: OwnTime,
     seed: int,
     pool: ThreadPoolExecutor,
     done: Callable[[int], None],

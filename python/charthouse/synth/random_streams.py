@@ -30,6 +30,7 @@ class RandomStream(IntEnum):
     OUTPUTS = 20
     CULTURES = 21
     PRESCRIPTIONS = 22
+    DIAGNOSES = 23
 
 
 def rng_for(seed: int, stream: RandomStream, chunk: int = 0) -> np.random.Generator:

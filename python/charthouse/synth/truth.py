@@ -7,7 +7,8 @@ import numpy as np
 
 from charthouse.synth.categories import CAREUNITS
 from charthouse.synth.chartevents import Outliers
-from charthouse.synth.lab_rows import LabPlan
+from charthouse.synth.clinical_tables import Clinical
+from charthouse.synth.diagnoses import ACUTE, CHRONIC
 from charthouse.synth.population import DAY, NO_TIME, Ints, Population
 from charthouse.synth.schedule import Reports, Summaries
 from charthouse.synth.shifted import (
@@ -50,6 +51,16 @@ DEFINITIONS = {
     "222315 and 221662",
     "impossible_rate_rows": "rows of those with a rate of 100 or more, in their usual unit",
     "other_amount_unit_input_rows": "of an antibiotic in mg or grams, or of 225150 in mg",
+    "cultures": "specimens of microbiologyevents; with growth: of which an organism is named",
+    "antibiotic_courses": "rows of prescriptions of an antibiotic, but those on skin and eyes",
+    "infection_suspected_before_24h": "stays with such a course and a culture, each from "
+    "arrival or midway from the stay before to discharge or midway to the next, the culture at "
+    "most 24 hours after the antibiotic or that at most 72 hours after the culture, of which "
+    "the earlier comes before intime + 24 hours; first after: later",
+    "conditions": "chronic: share of patients who do not die in hospital, of which each admission "
+    "codes 85 %; acute, such as septic_shock: of admissions, coded after the outcome, and "
+    "some the likelier the higher severity; log_odds_of_death: log odds more of those who die",
+    "coded": "admissions with one of the condition's codes",
     "log_odds": "of what is planned for a stay, from its latents; not of what is then counted",
     "shifts": "how much higher the mean of a latent is where the outcome came, in its standard "
     "deviations; such a latent is drawn given the outcome",
@@ -88,17 +99,17 @@ def gather_truth(
     population: Population,
     charted: Mapping[str, int],
     outliers: Outliers,
-    lab_outliers: Outliers,
+    clinical: Clinical,
     studies: Studies,
     images: Images,
     reports: Reports,
     summaries: Summaries,
-    labs: LabPlan,
     rows: dict[str, int],
     settings: dict[str, Any],
 ) -> dict[str, Any]:
     """All planted effects and counts, as one dictionary that JSON can hold."""
     stays, admissions = population.stays, population.admissions
+    facts = {**charted, **clinical.counts}
     n = len(stays)
     day_end = stays.intime + DAY
     of_stay = (stays.patient, stays.intime)
@@ -112,7 +123,7 @@ def gather_truth(
     cohort = (stays.seconds >= DAY) & ~first_day_death
     has_vitals = plan_charting(stays, settings["seed"]).vitals
     shown = {"vitals": has_vitals, "image": images_first > 0, "text": reports_first > 0}
-    shown["labs"] = labs.has
+    shown["labs"] = clinical.labs.has
     of_cohort = (
         {task: outcome[cohort] for task, outcome in outcomes_of(stays).items()},
         scaled_age(stays.age[cohort]),
@@ -153,19 +164,19 @@ def gather_truth(
         "null_hadm_reports": (reports.admission < 0).sum() / max(len(reports), 1),
         "admissions_with_summary": len(summaries) / len(admissions),
         "images_per_study": len(images) / max(len(studies), 1),
-        "null_hadm_lab_rows": charted["null_hadm_rows"] / rows["mimic-iv/hosp/labevents.csv.gz"],
-        "null_hadm_lab_rows_before_icu": charted["null_hadm_rows_before_icu"]
-        / max(charted["lab_rows_before_icu"], 1),
+        "null_hadm_lab_rows": facts["null_hadm_rows"] / max(clinical.rows["hosp/labevents"], 1),
+        "null_hadm_lab_rows_before_icu": facts["null_hadm_rows_before_icu"]
+        / max(facts["lab_rows_before_icu"], 1),
     }
     planted = {
-        **{name: n for name, n in charted.items() if name not in NOT_PLANTED},
+        **{name: n for name, n in facts.items() if name not in NOT_PLANTED},
         "stays_with_image_first_day": int((images_first > 0).sum()),
         "stays_with_report_first_day": int((reports_first > 0).sum()),
         "null_hadm_reports": int((reports.admission < 0).sum()),
         "reports_stored_late": late,
         "empty_view_positions": int((images.view == "").sum()),
         "outliers": _by_item(outliers),
-        "lab_outliers": _by_item(lab_outliers),
+        "lab_outliers": _by_item(clinical.lab_outliers),
     }
     return {
         "synthetic": True,
@@ -187,6 +198,14 @@ def gather_truth(
         },
         "shifts": {"labs": LAB_SHIFTS, "vasopressor_dose": VASOPRESSOR_SHIFTS},
         "log_odds": LOG_ODDS,
+        "conditions": {
+            name: {
+                "codes": {"9": each.icd9, "10": each.icd10},
+                "share": each.share,
+                "log_odds_of_death": each.shift,
+            }
+            for name, each in {**CHRONIC, **ACUTE}.items()
+        },
         "oracle_auroc": oracle_auroc(*of_cohort, interaction=True),
         "oracle_auroc_of_sums": oracle_auroc(*of_cohort, interaction=False),
         "oracle_auroc_with_labs": oracle_auroc_with_labs(*of_cohort, by_labs),
