@@ -54,7 +54,7 @@ repeated as (
 by_stay as (
     select
         'diagnoses_icd' as source,
-        'of stays, of an admission that ended in the 30 days before: perhaps not coded yet' as finding,
+        'counted per stay: of an admission that ended in the 30 days before, perhaps not coded yet' as finding,
         count(*) filter (where {{ hours_after('earlier.observed_at', 30 * 24) }} > stays.admittime) as found,
         count(*) as of_rows
     from earlier
