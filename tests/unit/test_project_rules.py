@@ -164,6 +164,7 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
         "int_radiology_reports": "a view; marts.radiology_reports has its rows, and a primary key",
         "profile_*": "views of lines of text; marts.patient_profiles has them, by stay",
         "diagnoses": "no key: MIMIC promises none for codes of an admission",
+        "int_ecgs": "a view; marts.ecgs has its rows, and a primary key",
         "int_earlier_diagnoses": "a view; marts.diagnoses has its rows",
         "int_medications_*": "a row of inputevents each, which has no key",
         "medications_events": "no key: two bags of one item may run at a time",
