@@ -162,3 +162,101 @@ final as (
 
 select * from final
 {% endmacro %}
+
+
+{#- Infusions and boluses on a complete grid of bins: the mean rate over each bin. The rates of one variable are added
+    up, and the part of a bin in which nothing runs counts as 0. A bolus adds to its bin what its value would give
+    in an hour. Nothing is imputed: a bin without a row is 0, and that is known.
+    modality: name of a row of vars.modalities with `fill: zero`. rows: its mart, with ended_at and is_bolus. -#}
+{% macro hourly_rates(modality, rows) %}
+{%- set start = setting('window_start_hours') %}
+{%- set hours = setting('bin_hours') %}
+{%- set width = (hours * 3.6e9) | round | int %}
+with cohort as (
+    select * from {{ ref('cohort') }}
+),
+
+variables as (
+    select * from {{ ref('int_variables') }}
+    where modality = '{{ modality }}'
+),
+
+-- Times in whole microseconds since the start of the window.
+given as (
+    select
+        events.stay_id,
+        events.variable,
+        events.value,
+        events.hours,
+        events.is_bolus,
+        epoch_us(events.observed_at) - epoch_us(cohort.window_start) as began,
+        epoch_us(events.ended_at) - epoch_us(cohort.window_start) as ended
+    from {{ rows }} as events
+    inner join cohort on events.stay_id = cohort.stay_id
+),
+
+parts as (
+    select
+        *,
+        unnest(range(began // {{ width }}, (ended + {{ width }} - 1) // {{ width }})) as bin
+    from given
+    where not is_bolus
+),
+
+amounts as (
+    select
+        stay_id,
+        variable,
+        bin,
+        value * (least(ended, (bin + 1) * {{ width }}) - greatest(began, bin * {{ width }})) as amount
+    from parts
+
+    union all
+
+    select
+        stay_id,
+        variable,
+        {{ bin_of('hours') }} as bin,
+        value * 3600000000 as amount
+    from given
+    where is_bolus
+),
+
+-- Added up in a fixed order: otherwise the last digit would depend on the threads.
+binned as (
+    select
+        stay_id,
+        variable,
+        bin,
+        sum(amount order by amount) / {{ width }} as value
+    from amounts
+    group by stay_id, variable, bin
+),
+
+grid as (
+    select
+        cohort.stay_id,
+        variables.variable,
+        bins.bin
+    from cohort
+    cross join variables
+    cross join (select unnest(range({{ bins_in_window() }})) as bin) as bins
+),
+
+final as (
+    select
+        grid.stay_id,
+        round(cast({{ start }} + grid.bin * {{ hours }} as double), 6) as hour,
+        grid.variable,
+        coalesce(binned.value, 0) as value,
+        binned.value is not null as measured
+    from grid
+    left join binned
+        on
+            grid.stay_id = binned.stay_id
+            and grid.variable = binned.variable
+            and grid.bin = binned.bin
+)
+
+select * from final
+{% endmacro %}

@@ -1,7 +1,7 @@
 {#- The rows of vars.modalities, validated for every caller: for a wrong row, dbt's own message would only
     name some ref or type. -#}
 {% macro modalities() %}
-    {%- set known = ['name', 'kind', 'rows', 'grid', 'seed', 'item', 'matched', 'counts', 'profile', 'heading', 'slot', 'in_paper'] -%}
+    {%- set known = ['name', 'kind', 'rows', 'grid', 'seed', 'item', 'matched', 'counts', 'profile', 'heading', 'slot', 'in_paper', 'fill', 'before_admission'] -%}
     {%- set rows = var('modalities') -%}
     {%- for row in rows -%}
         {%- set where = 'dbt_project.yml, vars.modalities, row ' ~ loop.index ~ ': ' -%}
@@ -16,6 +16,9 @@
         {%- for key in row if key not in known -%}
             {{ stop(where ~ row.name ~ ' has ' ~ key ~ ', none of ' ~ known | join(', ') ~ '.' ~ mend) }}
         {%- endfor -%}
+        {%- if row.fill is defined and (row.fill != 'zero' or row.grid is not defined) -%}
+            {{ stop(where ~ row.name ~ " has fill: '" ~ row.fill ~ "'. Write `fill: zero` beside a grid that is 0 where nothing was given, or leave it out." ~ mend) }}
+        {%- endif -%}
         {%- for key in ['rows', 'grid', 'seed', 'matched', 'profile'] if (key == 'rows' or key in row) and row[key] is not string -%}
             {{ stop(where ~ row.name ~ ' needs the name of a model or seed as ' ~ key ~ '.' ~ mend) }}
         {%- endfor -%}

@@ -21,9 +21,26 @@
     if that is earlier; by availability (strict) or by observation (paper). The setting window_closed says which end
     belongs to the window. A row observed before the window is excluded even if it was stored within it. -#}
 {% macro in_window(row, stay) -%}
-    {%- set left_closed = setting('window_closed') == 'left' -%}
-    {{ row }}.observed_at {{ '>=' if left_closed else '>' }} {{ stay }}.window_start
-    and {{ row }}.{{ setting('availability') }}_at {{ '<' if left_closed else '<=' }} least({{ stay }}.window_end, {{ stay }}.outtime)
+    {{ row }}.observed_at {{ '>=' if setting('window_closed') == 'left' else '>' }} {{ stay }}.window_start
+    and {{ known_in_time(row, stay) }}
+{%- endmacro %}
+
+
+{#- The second half of in_window: whether a row was known by the end of the window. -#}
+{% macro known_in_time(row, stay) -%}
+    {{ row }}.{{ setting('availability') }}_at {{ '<' if setting('window_closed') == 'left' else '<=' }} least({{ stay }}.window_end, {{ stay }}.outtime)
+{%- endmacro %}
+
+
+{#- The cutoff for rows of earlier admissions: known when the present admission began. -#}
+{% macro before_admission(row, stay) -%}
+    {{ row }}.available_at <= {{ stay }}.admittime
+{%- endmacro %}
+
+
+{#- The first moment of the window: its start or, if the start is excluded, a microsecond later. -#}
+{% macro first_moment(stay) -%}
+    {{ stay }}.window_start{{ ' + to_microseconds(1)' if setting('window_closed') == 'right' }}
 {%- endmacro %}
 
 

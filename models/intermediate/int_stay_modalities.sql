@@ -1,4 +1,4 @@
--- Which modalities each stay has in the window.
+-- Which modalities each stay has in the window, or from before its admission.
 -- Grain: one row per ICU stay and modality (vars.modalities), except modalities that every stay has.
 {{ config(materialized='table') }}
 {%- set matched = modalities() | selectattr('matched', 'defined') | list %}
@@ -11,7 +11,7 @@ with stays as (
     select distinct found.stay_id
     from {{ ref(modality.matched) }} as found
     inner join stays on found.stay_id = stays.stay_id
-    where {{ modality.counts or 'true' }} and {{ in_window('found', 'stays') }}
+    where {{ modality.counts or 'true' }} and {{ before_admission('found', 'stays') if modality.before_admission else in_window('found', 'stays') }}
 ),
 {% endfor %}
 final as (

@@ -23,6 +23,19 @@ with items as (
         false as is_converted,
         itemid
     from {{ ref('lab_tests') }}
+
+    union all
+
+    -- A group has no label in d_items, so its name is used; a bin without a medication is 0.
+    select
+        'medications' as modality,
+        variable,
+        upper(variable[1]) || replace(variable[2:], '_', ' ') as label,
+        variable_unit as unit,
+        0 as fallback_value,
+        false as is_converted,
+        itemid
+    from {{ ref('medication_groups') }}
 ),
 
 ranked as (

@@ -4,7 +4,10 @@
 with
 
 findings as (
-    {%- for table in ['patients', 'admissions', 'discharges', 'icustays', 'chartevents', 'radiology', 'metadata', 'labevents'] %}
+    {%- for table in [
+        'patients', 'admissions', 'discharges', 'icustays', 'chartevents', 'radiology', 'metadata', 'labevents',
+        'inputevents', 'diagnoses_icd', 'record_list',
+    ] %}
     select * from {{ ref('int_quality_' ~ table) }}
     {%- if not loop.last %}
     union all

@@ -24,8 +24,9 @@ import duckdb
 import pytest
 
 import forked
-from bench import UNTESTED, Bench, link_without_models, rewrite
+from bench import PROJECT, UNTESTED, Bench, link_without_models, rewrite
 from charthouse.core.errors import CharthouseError
+from charthouse.core.modalities import modalities
 from charthouse.core.registry import seed_path
 from charthouse.core.synthetic_marker import GZIP_NAME, MARKER, write_marker
 from charthouse.core.warehouse import open_warehouse
@@ -735,11 +736,15 @@ def test_ctrl_c_during_a_query_is_an_interrupt(
 @pytest.mark.parametrize(
     ("row", "said"),
     [
-        ("{kind: image, rows: chest_xrays}", "row 6: has no name in small letters"),
+        ("{kind: image, rows: chest_xrays}", "row LAST: has no name in small letters"),
         ("{name: text, kind: text, rows: radiology_reports}", "row 4: text occurs twice"),
-        ("{name: ct, kind: picture, rows: chest_xrays}", "row 6: ct is of kind picture, none of"),
-        ("{name: ct, kind: image}", "row 6: ct needs the name of a model or seed as rows"),
-        ("{name: ct, kind: image, rows: x, row: y}", "row 6: ct has row, none of name, kind"),
+        (
+            "{name: ct, kind: picture, rows: chest_xrays}",
+            "row LAST: ct is of kind picture, none of",
+        ),
+        ("{name: ct, kind: image}", "row LAST: ct needs the name of a model or seed as rows"),
+        ("{name: ct, kind: image, rows: x, fill: zero}", "row LAST: ct has fill: 'zero'. Write"),
+        ("{name: ct, kind: image, rows: x, row: y}", "row LAST: ct has row, none of name, kind"),
     ],
 )
 def test_a_broken_row_of_a_modality_is_one_line(
@@ -751,4 +756,5 @@ def test_a_broken_row_of_a_modality_is_one_line(
         text.replace("\n  # What is predicted", f"    - {row}\n\n  # What is predicted")
     )
     done = Bench({}, tmp_path / "new.duckdb", tmp_path, project=project).build()
+    said = said.replace("LAST", str(len(modalities(PROJECT)) + 1))
     assert done.code == 2 and f"vars.modalities, {said}" in done.output, done.output

@@ -235,6 +235,53 @@ def report_written_after_the_window(plant: Plant) -> list[int]:
     return [stay]
 
 
+def infusion_that_runs_on_after_the_window(plant: Plant) -> list[int]:
+    stay = plant.stay("train")
+    plant.run(
+        "insert into marts.medications_events by name select stay_id, 'insulin' as variable,"
+        " window_end - interval 1 hour as observed_at, observed_at as available_at, 23 as hours,"
+        " window_end + interval 1 second as ended_at, 3600 as value, false as is_bolus,"
+        " false as is_carried_on, 'insulin' as substance, 1 as itemid"
+        " from marts.cohort where stay_id = ?", stay,
+    )  # fmt: skip
+    plant.run(
+        "update marts.medications_hourly set value = value + 3601, measured = true"
+        " where stay_id = ? and variable = 'insulin' and hour = 23", stay,
+    )  # fmt: skip
+    return [stay]
+
+
+def dose_that_nobody_gave(plant: Plant) -> list[int]:
+    stay = plant.stay("test")
+    plant.run(
+        "update marts.medications_hourly set value = 0.01 where stay_id = ? and hour = 3"
+        " and variable = 'vasopressors' and not measured", stay,
+    )  # fmt: skip
+    return [stay]
+
+
+def dose_that_nobody_charted(plant: Plant) -> list[int]:
+    stay = plant.stay("test")
+    plant.run(
+        "update marts.medications_hourly set value = value + 0.01, measured = true"
+        " where stay_id = ? and hour = 3 and variable = 'vasopressors'", stay,
+    )  # fmt: skip
+    return [stay]
+
+
+def diagnosis(hadm_id: str, at: str) -> Callable[[Plant], list[int]]:
+    def planted(plant: Plant) -> list[int]:
+        stay = plant.stay("train")
+        plant.run(
+            "insert into marts.diagnoses (stay_id, hadm_id, icd_version, icd_code, observed_at,"
+            f" available_at, hours) select stay_id, {hadm_id}, 10, 'I10', {at}, {at},"
+            f" epoch({at} - intime) / 3600 from marts.cohort where stay_id = ?", stay,
+        )  # fmt: skip
+        return [stay]
+
+    return planted
+
+
 def grid_too_long(plant: Plant) -> list[int]:
     stay = plant.stay("test", "has_vitals")
     plant.run(
@@ -410,9 +457,14 @@ LEAKS_OF_MARTS = [
     ("rows_past_cutoff", vital_sign_stored_late),
     ("rows_past_cutoff", image_seen_before_the_window),
     ("rows_past_cutoff", report_written_after_the_window),
+    ("rows_past_cutoff", infusion_that_runs_on_after_the_window),
+    ("rows_of_the_present_admission", diagnosis("hadm_id", "intime - interval 30 day")),
+    ("rows_of_the_present_admission", diagnosis("hadm_id + 1", "intime + interval 1 second")),
     ("grids_past_cutoff", grid_too_long),
     ("fill_not_of_train", fill_of_all_stays),
     ("fill_not_of_train", fill_from_the_future),
+    ("fill_not_of_train", dose_that_nobody_gave),
+    ("fill_not_of_train", dose_that_nobody_charted),
     ("discharge_summaries", discharge_summary),
     ("profile_images_past_cutoff", image_of_another_day),
     ("outcome_in_window", left_in_the_window),
@@ -466,6 +518,7 @@ def failed(bench: Bench) -> dict[str, list[int]]:
 def test_every_check_passes_on_a_clean_warehouse_and_has_its_words(clean: Bench) -> None:
     found = states(clean)
     assert found.pop("predictions_changed_since") == "nothing to check"  # _predict notes no hash
+    assert found.pop("rows_of_the_present_admission") == "nothing to check"  # nor synth a diagnosis
     assert set(found.values()) == {"passed"}
     lines: list[str] = []
     assert print_checks(clean.warehouse, lines.append) == 0

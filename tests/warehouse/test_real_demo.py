@@ -61,6 +61,77 @@ def test_every_charted_vital_sign_is_accounted_for(demo: Bench, real_demo: Path)
     assert demo.one("select count(*) from intermediate.int_vitals_cleaned") == expected
 
 
+def test_real_infusions_run_as_they_were_known_to(demo: Bench, real_demo: Path) -> None:
+    """Computed again from the raw files, with pandas."""
+    stays = pd.read_csv(real_demo / "icu/icustays.csv.gz", parse_dates=["intime", "outtime"])
+    stays["cutoff"] = stays.intime + pd.Timedelta(hours=24)
+    stays = stays[stays.outtime >= stays.cutoff]
+    times = ["starttime", "endtime", "storetime"]
+    given = pd.read_csv(real_demo / "icu/inputevents.csv.gz", parse_dates=times)
+    given = given.drop(columns=["subject_id", "hadm_id"]).merge(stays, on="stay_id")
+    given = given[given.starttime < given.cutoff]
+    stored = given[["starttime", "storetime"]].max(axis=1) < given.cutoff
+
+    as_norepinephrine = {221906: 1, 221289: 1, 221749: 0.1, 221662: 0.01, 222315: 2.5 / 60}
+    runs = given.itemid.isin(as_norepinephrine)
+    hours = given[["endtime", "cutoff"]].min(axis=1) - given[["starttime", "intime"]].max(axis=1)
+    dose = given.rate * given.itemid.map(as_norepinephrine) * (hours / pd.Timedelta(hours=1))
+    vasopressors = "from marts.medications_events where variable = 'vasopressors'"
+    assert demo.one(
+        "select sum(value * epoch(ended_at - observed_at) / 3600)"
+        f" {vasopressors} and not is_carried_on"
+    ) == pytest.approx(dose[runs & stored & (hours > pd.Timedelta(0))].sum(), rel=1e-6)
+
+    # of those that run at the cutoff 6 are not stored by then, yet none looks stopped
+    on = runs & (given.endtime >= given.cutoff)
+    running = set(given.stay_id[on])
+    assert len(running) == 23 and len(running - set(given.stay_id[on & stored])) == 6
+    found = demo.sql(
+        f"select distinct stay_id {vasopressors} and ended_at = (select window_end from"
+        " marts.cohort where stay_id = medications_events.stay_id)"
+    )
+    assert {stay_id for (stay_id,) in found} == running
+
+    vancomycin = given[(given.itemid == 225798) & stored & (given.starttime >= given.intime)]
+    assert len(vancomycin) == demo.one(
+        "select count(*) from marts.medications_events where substance = 'vancomycin'"
+    )
+    assert demo.sql(
+        "select finding, rows_found from marts.data_quality"
+        " where source = 'inputevents: opioids' order by 1"
+    ) == [("impossible rate or amount, removed", 3), ("kept", 1339), ("nothing given", 1)]
+
+
+def test_real_diagnoses_are_those_of_earlier_admissions(demo: Bench, real_demo: Path) -> None:
+    """Computed again from the raw files, with pandas."""
+    admissions = pd.read_csv(
+        real_demo / "hosp/admissions.csv.gz", parse_dates=["admittime", "dischtime"]
+    ).set_index("hadm_id")
+    codes = pd.read_csv(real_demo / "hosp/diagnoses_icd.csv.gz", dtype={"icd_code": str})
+    stays = pd.DataFrame(
+        demo.sql("select stay_id, subject_id, hadm_id from marts.cohort"),
+        columns=["stay_id", "subject_id", "present"],
+    )
+    earlier = stays.merge(codes, on="subject_id")
+    ended = earlier.hadm_id.map(admissions.dischtime)
+    earlier = earlier[ended <= earlier.present.map(admissions.admittime)]
+    assert len(earlier) == 2399 and earlier.stay_id.nunique() == 47
+    columns = "stay_id, hadm_id, seq_num, icd_version, icd_code"
+    expected = earlier[columns.split(", ")].sort_values(columns.split(", ")[:3])
+    assert demo.sql(f"select {columns} from marts.diagnoses order by 1, 2, 3") == list(
+        expected.itertuples(index=False, name=None)
+    )
+    failing = (earlier.icd_version == 9) & earlier.icd_code.str.startswith("428")
+    failing |= (earlier.icd_version == 10) & earlier.icd_code.str.startswith("I50")
+    assert earlier.stay_id[failing].nunique() == 21
+    assert demo.sql(
+        "select count(*) filter (where has), count(*) from marts.charlson"
+        " where charlson_group = 'congestive_heart_failure'"
+    ) == [(21, 47)]
+    titles = demo.sql("select count(*), count(distinct stay_id) from marts.diagnosis_titles")
+    assert titles == [(135, 47)]
+
+
 def test_labels_are_plausible_and_never_all_one_class(demo: Bench) -> None:
     rates = demo.sql("select task, sum(label), count(*) from marts.labels group by all order by 1")
     assert rates == [

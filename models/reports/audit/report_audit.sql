@@ -17,6 +17,7 @@
     'report_near_copies_in_two_splits',
     'vitals_under_two_patients',
     'rows_past_cutoff',
+    'rows_of_the_present_admission',
     'grids_past_cutoff',
     'fill_not_of_train',
     'discharge_summaries',

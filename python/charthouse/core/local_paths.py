@@ -5,7 +5,7 @@ import re
 
 from charthouse.core.errors import CharthouseError
 
-RAW_FOLDERS = ("CHARTHOUSE_MIMICIV", "CHARTHOUSE_NOTE", "CHARTHOUSE_CXR")
+RAW_FOLDERS = ("CHARTHOUSE_MIMICIV", "CHARTHOUSE_NOTE", "CHARTHOUSE_CXR", "CHARTHOUSE_ECG")
 RAW_DATABASE = "raw_files"
 """What the raw files are attached to the warehouse as (charthouse.data.raw.database)."""
 SCHEMAS = ("seeds", "staging", "intermediate", "marts", "embeddings", "results", "reports")

@@ -1,7 +1,8 @@
 {#- No row lies before the window, and none was available (under the paper's protocol: observed) after its end or
     the end of the stay; the end that window_closed leaves open is excluded. Written out here instead of using the
-    macro in_window: a test that shares the code it tests proves nothing. -#}
-{% test within_window(model) %}
+    macro in_window: a test that shares the code it tests proves nothing.
+    ends: a column with the end of an infusion, which must not lie after the window. -#}
+{% test within_window(model, ends='observed_at') %}
 {%- set opens_at = 'cohort.intime + to_microseconds(cast(3.6e9 * ' ~ setting('window_start_hours') ~ ' as bigint))' %}
 {%- set closes_at = 'cohort.intime + to_microseconds(cast(3.6e9 * ' ~ setting('window_end_hours') ~ ' as bigint))' %}
 {%- set is_before, is_after = ('<', '>=') if setting('window_closed') == 'left' else ('<=', '>') %}
@@ -21,4 +22,5 @@ where
     or events.observed_at {{ is_after }} cohort.outtime
     or events.available_at < events.observed_at
     or abs(events.hours * 3600 - epoch(events.observed_at - cohort.intime)) > 1e-3
+    or events.{{ ends }} not between events.observed_at and least({{ closes_at }}, cohort.outtime)
 {% endtest %}

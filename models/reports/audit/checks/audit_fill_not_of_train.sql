@@ -1,7 +1,9 @@
 -- Is a bin that needs a median filled with something other than the median of the train split? Bins and medians are
 -- recomputed: from the bins measured in each time series or, by variable and hour, from the bins that these fill.
--- Grain: one row per stay, variable and bin that needs a median.
-{%- set series = modalities() | selectattr('grid', 'defined') | list %}
+-- Where bins are zero when nothing runs: do the bins of a stay add up to the amount given?
+-- Grain: one row per stay, variable and bin that needs a median; for what runs, one per stay and variable.
+{%- set series = modalities() | selectattr('grid', 'defined') | rejectattr('fill', 'defined') | list %}
+{%- set zero = modalities() | selectattr('fill', 'equalto', 'zero') | list %}
 with settings as (
     select
         cast(variables ->> 'window_start_hours' as double) as start_hours,
@@ -114,7 +116,7 @@ train_medians as (
 ),
 
 -- Bins of variables that were never measured in the stay; under `forward`, also those before the first measurement.
-final as (
+filled as (
     select
         grids.stay_id,
         if(
@@ -144,6 +146,47 @@ final as (
                 and grids.hour < settings.start_hours + first_measured.bin * settings.bin_hours - 1e-6
             )
         )
+),
+
+{% for modality in zero %}
+{{ modality.name }}_given as (
+    select
+        stay_id,
+        variable,
+        sum(value * if(is_bolus, 1, epoch(ended_at - observed_at) / 3600)) as amount
+    from {{ ref(modality.rows) }}
+    group by stay_id, variable
+),
+
+{{ modality.name }}_held as (
+    select
+        grid.stay_id,
+        grid.variable,
+        sum(grid.value * settings.bin_hours) as amount,
+        bool_or(grid.value <> 0 and not grid.measured) as has_other_than_zero
+    from {{ ref(modality.grid) }} as grid
+    cross join settings
+    group by grid.stay_id, grid.variable
+),
+{% endfor %}
+final as (
+    select * from filled
+    {%- for modality in zero %}
+
+    union all
+
+    select
+        coalesce(held.stay_id, given.stay_id) as stay_id,
+        if(
+            held.has_other_than_zero
+            or abs(coalesce(held.amount, 0) - coalesce(given.amount, 0)) > 1e-6 * greatest(abs(given.amount), 1),
+            coalesce(held.variable, given.variable),
+            null
+        ) as problem,
+        false as is_chosen
+    from {{ modality.name }}_held as held
+    full join {{ modality.name }}_given as given on held.stay_id = given.stay_id and held.variable = given.variable
+    {%- endfor %}
 )
 
 select * from final

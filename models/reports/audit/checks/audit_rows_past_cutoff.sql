@@ -1,7 +1,7 @@
--- Were rows of a modality observed or stored outside the window? The window is recomputed from intime, and ends with
--- the stay at the latest.
+-- Were rows of a modality observed or stored outside the window, or do they run on after it? The window is recomputed
+-- from intime, and ends with the stay at the latest.
 -- Grain: one row per row of a modality's mart.
-{%- set matched = modalities() | selectattr('matched', 'defined') | list %}
+{%- set matched = modalities() | selectattr('matched', 'defined') | rejectattr('before_admission', 'defined') | list %}
 with settings as (
     select
         cast(variables ->> 'window_start_hours' as double) as start_hours,
@@ -26,7 +26,8 @@ found as (
         '{{ modality.name }}' as modality,
         stay_id,
         observed_at,
-        available_at
+        available_at,
+        {{ 'ended_at' if modality.fill == 'zero' else 'cast(null as timestamp)' }} as ended_at
     from {{ ref(modality.rows) }}
     {%- if not loop.last %}
 
@@ -46,6 +47,7 @@ final as (
                 then 'observed after the window'
             when found.available_at > cohort.closes_at or (found.available_at = cohort.closes_at and settings.closed_left)
                 then 'stored after the window'
+            when found.ended_at > cohort.closes_at then 'running after the window'
         end as problem,
         settings.by_observation and ends_with(problem, 'stored after the window') as is_chosen
     from found

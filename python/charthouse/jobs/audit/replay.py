@@ -17,6 +17,7 @@ import yaml
 
 from charthouse.core.cohort import Cohort
 from charthouse.core.errors import CharthouseError
+from charthouse.core.local_paths import RAW_FOLDERS
 from charthouse.core.progress import PrintLine
 from charthouse.core.warehouse import WriteError, open_copy, text_literal
 from charthouse.data.build import run_dbt
@@ -125,8 +126,7 @@ def _build(project: Path, warehouse: Path, cohort: Cohort, folder: Path) -> str 
     output["attach"] = [{"path": str(warehouse.absolute()), "alias": "source", "read_only": True}]
     (folder / "profiles.yml").write_text(yaml.safe_dump(profile), "utf-8")
     variables = {k: v for k, v in cohort.variables.items() if k != "vital_signs_hash"}
-    roots = ("CHARTHOUSE_MIMICIV", "CHARTHOUSE_NOTE", "CHARTHOUSE_CXR")
-    environment = {name: value for name, value in os.environ.items() if name not in roots}
+    environment = {name: value for name, value in os.environ.items() if name not in RAW_FOLDERS}
     environment |= {
         "CHARTHOUSE_MIMICIV": str(folder),  # no raw file is read
         "CHARTHOUSE_WAREHOUSE": str(folder / f"{_SCRATCH}.duckdb"),
