@@ -11,6 +11,7 @@ from charthouse.core.progress import PrintLine, ProgressBar
 from charthouse.core.warehouse import open_warehouse
 from charthouse.jobs.embed.job import Outcome, run_plan
 from charthouse.jobs.embed.plan import EmbedPlan, EmbedRequest, context_of, make_plan
+from charthouse.jobs.predict.arms import default_arms
 from charthouse.models.encoders.registry import (
     encoder_class,
     encoder_spec,
@@ -80,9 +81,16 @@ def _embed_with(
 
 
 def _ready(project: Path, cohort: Cohort, say: PrintLine) -> list[EncoderSpec]:
-    """Encoders that suit the cohort and need nothing from outside; says why others are left out."""
-    ready = []
-    for spec in encoder_specs(project).values():
+    """Encoders that suit the cohort and need nothing from outside; says why others are left out.
+
+    Of a modality that is not the first of its kind, only those that seeds/registries/arms.csv reads:
+    every encoder for every modality would be hours of training that nobody asked for.
+    """
+    specs, ready = encoder_specs(project), []
+    in_arms = {name for default in default_arms(project, specs) for name in default.arm.encoders}
+    for spec in specs.values():
+        if spec.encoder != spec.name and spec.encoder not in in_arms:
+            continue
         reason = why_not_ready(context_of(cohort, spec))
         if reason is None:
             ready.append(spec)
