@@ -1,5 +1,5 @@
 -- Laboratory values as reported: of labevents' more than a hundred million rows those whose itemid
--- seeds/concepts/lab_tests.csv names, of patients with an ICU stay, streamed once and sorted.
+-- seeds/concepts/lab_tests.csv or blood_gas_items.csv names, of patients with an ICU stay, streamed once and sorted.
 -- Grain: one row per row of labevents; a (patient, time, item) may stand twice.
 with
 
@@ -11,6 +11,10 @@ labevents as (
 -- keep all of it in memory. The patients are a set of bits, one a subject_id from the first to the last.
 items as (
     select list(itemid) as itemids from {{ ref('lab_tests') }}
+),
+
+blood_gas_items as (
+    select list(itemid) as itemids from {{ ref('blood_gas_items') }}
 ),
 
 patients as (
@@ -30,15 +34,18 @@ final as (
         labevents.charttime,
         labevents.storetime,
         labevents.valuenum,
-        nullif(trim(labevents.valueuom), '') as valueuom
+        nullif(trim(labevents.valueuom), '') as valueuom,
+        -- of a blood gas: the specimen's type is a text
+        if(list_contains(blood_gas_items.itemids, labevents.itemid), nullif(trim(labevents.value), ''), null) as text
     from labevents
     cross join items
+    cross join blood_gas_items
     cross join patients
     where
-        list_contains(items.itemids, labevents.itemid)
+        (list_contains(items.itemids, labevents.itemid) or list_contains(blood_gas_items.itemids, labevents.itemid))
         and labevents.subject_id between patients.first_id and patients.last_id
         and get_bit(patients.ids, labevents.subject_id - patients.first_id) = 1
 )
 
 select * from final
-order by subject_id, charttime, itemid, storetime, valuenum, specimen_id, hadm_id, valueuom
+order by subject_id, charttime, itemid, storetime, valuenum, specimen_id, hadm_id, valueuom, text
