@@ -1,6 +1,6 @@
 -- Vasopressors that run at the end of each hour of a stay, and at which rate, in mcg/kg/min.
 -- Rules: MIMIC Code Repository, sofa; its items, and those of the same substance in seeds/concepts/medication_groups.csv.
--- A rate in another unit, a negative one, and a row that ends before it begins are left out.
+-- A rate in another unit, a negative one, and a row without both times or with its end before its start are left out.
 -- Grain: one row per stay, hour and substance.
 with substances as (
     select distinct
@@ -22,7 +22,9 @@ given as (
     inner join substances on inputs.itemid = substances.itemid
     inner join {{ ref('int_stays') }} as stays on inputs.stay_id = stays.stay_id
     where
-        inputs.rateuom = 'mcg/kg/min'
+        inputs.starttime is not null
+        and inputs.endtime is not null
+        and inputs.rateuom = 'mcg/kg/min'
         and inputs.rate > 0
         and inputs.statusdescription is distinct from 'Rewritten'
 ),
