@@ -23,7 +23,10 @@ gases as (
         max(charttime) as observed_at,
         max(valuenum) filter (where variable = 'po2') as po2,
         max(
-            case when valuenum > 0.2 and valuenum <= 1 then 100 * valuenum when valuenum > 20 and valuenum <= 100 then valuenum end
+            case
+                when valuenum > 0.2 and valuenum <= 1 then 100 * valuenum
+                when valuenum > 20 and valuenum <= 100 then valuenum
+            end
         ) filter (where variable = 'fio2') as fio2
     from values_of_gases
     group by specimen_id
@@ -63,6 +66,18 @@ breathed as (
     asof left join charted on of_stays.stay_id = charted.stay_id and of_stays.observed_at >= charted.observed_at
 ),
 
+ventilated as (
+    select distinct
+        breathed.stay_id,
+        breathed.specimen_id
+    from breathed
+    inner join {{ ref('int_ventilation_spans') }} as spans
+        on
+            breathed.stay_id = spans.stay_id
+            and breathed.observed_at between spans.started_at and spans.ended_at
+    where spans.support = 'invasive ventilation'
+),
+
 final as (
     select
         breathed.stay_id,
@@ -70,15 +85,9 @@ final as (
         breathed.observed_at,
         {{ hours_since('breathed.intime', 'breathed.observed_at') }} as hours,
         100 * breathed.po2 / breathed.fraction as pao2_fio2,
-        exists (
-            select 1
-            from {{ ref('int_ventilation_spans') }} as spans
-            where
-                spans.stay_id = breathed.stay_id
-                and spans.support = 'invasive ventilation'
-                and breathed.observed_at between spans.started_at and spans.ended_at
-        ) as is_ventilated
+        ventilated.stay_id is not null as is_ventilated
     from breathed
+    left join ventilated on breathed.stay_id = ventilated.stay_id and breathed.specimen_id = ventilated.specimen_id
     where breathed.fraction is not null
 )
 

@@ -12,7 +12,7 @@ with final as (
     {%- for file, staged in files.items() %}
     select
         '{{ file }}' as file,
-        exists (select 1 from {{ ref(staged) }}) as has_rows
+        (select count(*) from {{ ref(staged) }}) > 0 as has_rows
     {%- if not loop.last %}
 
     union all

@@ -41,8 +41,9 @@ charted as (
         max(scores.score) filter (where scores.variable = 'gcs_eye') as eye,
         max(scores.score) filter (where scores.variable = 'gcs_motor') as motor,
         -- 0 is a tube
-        max(if(scores.is_intubated or (scores.score = 1 and silent.stay_id is not null), 0, scores.score))
-            filter (where scores.variable = 'gcs_verbal') as verbal
+        max(
+            if(scores.is_intubated or (scores.score = 1 and silent.stay_id is not null), 0, scores.score)
+        ) filter (where scores.variable = 'gcs_verbal') as verbal
     from scores
     left join silent on scores.stay_id = silent.stay_id and scores.observed_at = silent.observed_at
     group by scores.stay_id, scores.observed_at
@@ -67,7 +68,7 @@ final as (
         case
             when coalesce(verbal, if(is_recent, verbal_before, null)) = 0 then 15
             -- what was scored with the tube is not carried over to the time without
-            when is_recent and verbal_before is distinct from 0
+            when is_recent and coalesce(verbal_before, 5) > 0
                 then coalesce(eye, eye_before, 4) + coalesce(motor, motor_before, 6) + coalesce(verbal, verbal_before, 5)
             else coalesce(eye, 4) + coalesce(motor, 6) + coalesce(verbal, 5)
         end as gcs

@@ -3,15 +3,17 @@
 -- Points: seeds/concepts/sofa_points.csv (Vincent et al. 1996). Rules: MIMIC Code Repository, sofa.
 -- Grain: one row per stay and hour.
 {{ config(materialized='table') }}
-{%- set organs = ['respiration', 'coagulation', 'liver', 'circulation', 'nervous_system', 'kidneys'] %}
 
 with points as (
     select
         measured.stay_id,
-        measured.hour
-        {%- for organ in organs %},
-        max(points.points) filter (where points.organ = '{{ organ }}') as {{ organ }}
-        {%- endfor %}
+        measured.hour,
+        max(points.points) filter (where points.organ = 'respiration') as respiration,
+        max(points.points) filter (where points.organ = 'coagulation') as coagulation,
+        max(points.points) filter (where points.organ = 'liver') as liver,
+        max(points.points) filter (where points.organ = 'circulation') as circulation,
+        max(points.points) filter (where points.organ = 'nervous_system') as nervous_system,
+        max(points.points) filter (where points.organ = 'kidneys') as kidneys
     from {{ ref('int_sofa_measurements') }} as measured
     inner join {{ ref('sofa_points') }} as points
         on
@@ -30,10 +32,13 @@ hours as (
 worst as (
     select
         hours.stay_id,
-        hours.hour
-        {%- for organ in organs %},
-        coalesce(max(points.{{ organ }}) over last_day, 0) as {{ organ }}
-        {%- endfor %}
+        hours.hour,
+        coalesce(max(points.respiration) over last_day, 0) as respiration,
+        coalesce(max(points.coagulation) over last_day, 0) as coagulation,
+        coalesce(max(points.liver) over last_day, 0) as liver,
+        coalesce(max(points.circulation) over last_day, 0) as circulation,
+        coalesce(max(points.nervous_system) over last_day, 0) as nervous_system,
+        coalesce(max(points.kidneys) over last_day, 0) as kidneys
     from hours
     left join points on hours.stay_id = points.stay_id and hours.hour = points.hour
     window last_day as (partition by hours.stay_id order by hours.hour rows between 23 preceding and current row)
@@ -42,7 +47,7 @@ worst as (
 final as (
     select
         *,
-        {{ organs | join(' + ') }} as sofa
+        respiration + coagulation + liver + circulation + nervous_system + kidneys as sofa
     from worst
     where hour >= 0
 )

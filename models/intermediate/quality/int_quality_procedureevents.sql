@@ -24,7 +24,9 @@ final as (
         unnest([
             count(*) filter (where stays.stay_id is null),
             count(*) filter (where procedures.starttime is null),
-            count(*) filter (where procedures.endtime < procedures.starttime or (procedures.endtime is null and procedures.starttime is not null)),
+            count(*) filter (
+                where procedures.starttime is not null and coalesce(procedures.endtime < procedures.starttime, true)
+            ),
             count(*) filter (where procedures.starttime > stays.outtime),
             count(*) filter (where items.itemid is null),
             count(*) filter (where {{ outside_shifted_years('procedures.starttime', 'procedures.endtime') }})

@@ -15,7 +15,8 @@ asked as (
             {{ no_file_of('task_sepsis3_onset') }},
             case
                 when {{ by_window_end('sepsis.met_at', 'cohort') }} then 'septic by the end of the window'
-                when {{ by_window_end('sepsis.suspected_at', 'cohort') }} then 'suspected by the end of the window, septic by what came after'
+                when {{ by_window_end('sepsis.suspected_at', 'cohort') }}
+                    then 'suspected by the end of the window, septic by what came after'
             end
         ) as excluded_because
     from cohort
