@@ -1,5 +1,5 @@
-{#- The tasks of vars.tasks: name as in marts.labels, and model. A name may contain the value of a setting:
-    icu_stay_over_{los_threshold_days}_days. -#}
+{#- The tasks of vars.tasks: name as in marts.labels, model, and the files without which the label is not known. A name
+    may contain the value of a setting: icu_stay_over_{los_threshold_days}_days. -#}
 {% macro tasks() %}
     {%- set found = [] -%}
     {%- for task in var('tasks') -%}
@@ -13,7 +13,14 @@
         {%- for name in settings -%}
             {%- set named.name = named.name | replace('{' ~ name ~ '}', setting(name) | string) -%}
         {%- endfor -%}
-        {%- do found.append({'name': named.name, 'model': task.model}) -%}
+        {%- do found.append({'name': named.name, 'model': task.model, 'needs': task.needs or []}) -%}
     {%- endfor -%}
     {{ return(found) }}
 {% endmacro %}
+
+
+{#- Why a task asks about nobody: which of the files that it needs have no row; null where all have. -#}
+{% macro no_file_of(task_model) -%}
+    {%- set needs = (tasks() | selectattr('model', 'equalto', task_model) | first).needs -%}
+    (select 'no ' || string_agg(file, ', ' order by file) from {{ ref('int_files_found') }} where not has_rows and file in ({{ text_list(needs) }}))
+{%- endmacro %}

@@ -44,6 +44,12 @@
 {%- endmacro %}
 
 
+{#- Whether a moment is in the window or before it: a task does not ask about what has happened by then. -#}
+{% macro by_window_end(moment, stay) -%}
+    {{ moment }} {{ '<' if setting('window_closed') == 'left' else '<=' }} {{ stay }}.window_end
+{%- endmacro %}
+
+
 {#- The bin of the window that a time is in, counted from 0. Bins are closed at the same end as the window, so that
     each time is in exactly one. In whole microseconds, because in floating point floor(0.3 / 0.1) is 2. -#}
 {% macro bin_of(hours) -%}

@@ -29,6 +29,7 @@ judged as (
         labs.charttime as observed_at,
         {{ available_at('labs.charttime', 'labs.storetime') }} as available_at,
         {{ hours_since('stays.intime', 'labs.charttime') }} as hours,
+        coalesce(labs.hadm_id = stays.hadm_id, labs.charttime >= stays.admittime) as is_of_admission,
         labs.valuenum,
         least(greatest(labs.valuenum, lab_tests.valid_low), lab_tests.valid_high) as in_range,
         case
@@ -57,6 +58,7 @@ final as (
         observed_at,
         available_at,
         hours,
+        is_of_admission,
         valuenum as charted_value,
         if(fate in ('kept', 'pulled to the valid bound'), in_range, null) as value,
         fate

@@ -6,7 +6,8 @@ with
 findings as (
     {%- for table in [
         'patients', 'admissions', 'discharges', 'icustays', 'chartevents', 'radiology', 'metadata', 'labevents',
-        'inputevents', 'diagnoses_icd', 'record_list',
+        'inputevents', 'diagnoses_icd', 'record_list', 'respiratory_items', 'procedureevents', 'outputevents',
+        'microbiologyevents', 'prescriptions',
     ] %}
     select * from {{ ref('int_quality_' ~ table) }}
     {%- if not loop.last %}

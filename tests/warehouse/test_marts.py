@@ -27,7 +27,9 @@ def raw(synthetic: Path, table: str, **options: object) -> pd.DataFrame:
 def test_every_stay_and_row_of_the_raw_files_arrives(built: Bench, truth: dict) -> None:
     rows = {
         "stg_mimiciv__icustays": truth["rows"]["mimic-iv/icu/icustays.csv.gz"],
-        "stg_mimiciv__chartevents": truth["planted"]["vital_rows"],
+        "stg_mimiciv__chartevents semi join seeds.vital_signs using (itemid)": truth["planted"][
+            "vital_rows"
+        ],
         "stg_mimiciv__radiology": truth["rows"]["mimic-iv-note/note/radiology.csv.gz"],
         "stg_mimic_cxr__metadata": truth["rows"]["mimic-cxr/mimic-cxr-2.0.0-metadata.csv.gz"],
     }
@@ -441,6 +443,29 @@ def test_notes_and_images_may_be_absent(bench: Bench) -> None:
     assert bench.sql("select max(has_image), max(has_text), max(has_vitals) from marts.cohort") == [
         (False, False, True)
     ]
+
+
+def test_a_task_without_a_file_that_it_needs_asks_about_nobody(bench: Bench) -> None:
+    for file in ("icu/procedureevents", "hosp/prescriptions"):
+        path = Path(bench.raw["CHARTHOUSE_MIMICIV"]) / f"{file}.csv.gz"
+        path.unlink(missing_ok=True)
+    outcome = bench.build(*MARTS, *UNTESTED)
+    assert outcome.code == 0, outcome.output
+    reasons = dict(
+        bench.sql(
+            "select task, excluded_because from marts.task_attrition"
+            " where task in ('invasive_ventilation', 'sepsis3', 'sepsis3_onset')"
+        )
+    )
+    assert reasons["invasive_ventilation"] == "no icu/procedureevents"
+    for task in ("sepsis3", "sepsis3_onset"):
+        assert reasons[task].startswith("no hosp/")
+        assert "hosp/prescriptions" in reasons[task] and "icu/procedureevents" in reasons[task]
+    assert bench.sql(
+        "select count(*) from marts.labels"
+        " where task in ('invasive_ventilation', 'sepsis3', 'sepsis3_onset')"
+    ) == [(0,)]
+    assert bench.one("select count(distinct task) from marts.labels") == 4
 
 
 def test_another_window_reads_no_raw_chartevents(bench: Bench) -> None:

@@ -11,6 +11,12 @@ stays as (
     select * from {{ ref('int_stays') }}
 ),
 
+rows_of_vitals as (
+    select *
+    from {{ ref('stg_mimiciv__chartevents') }}
+    where itemid in (select itemid from {{ ref('vital_signs') }})
+),
+
 by_variable as (
     select
         'chartevents: ' || variable as source,
@@ -37,7 +43,7 @@ by_time as (
             count(*) filter (where {{ outside_shifted_years('events.charttime', 'events.storetime') }})
         ]) as found,
         count(*) as of_rows
-    from {{ ref('stg_mimiciv__chartevents') }} as events
+    from rows_of_vitals as events
     left join stays on events.stay_id = stays.stay_id
 ),
 
@@ -49,7 +55,7 @@ repeated as (
         count(*) as of_rows
     from (
         select row_number() over (partition by stay_id, charttime, itemid) as place
-        from {{ ref('stg_mimiciv__chartevents') }}
+        from rows_of_vitals
     ) as measurements
 ),
 

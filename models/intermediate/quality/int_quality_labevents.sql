@@ -8,7 +8,9 @@ labs as (
 ),
 
 rows_of_tests as (
-    select * from {{ ref('stg_mimiciv__labevents') }}
+    select *
+    from {{ ref('stg_mimiciv__labevents') }}
+    where itemid in (select itemid from {{ ref('lab_tests') }})
 ),
 
 by_variable as (

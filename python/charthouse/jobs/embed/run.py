@@ -83,8 +83,8 @@ def _embed_with(
 def _ready(project: Path, cohort: Cohort, say: PrintLine) -> list[EncoderSpec]:
     """Encoders that suit the cohort and need nothing from outside; says why others are left out.
 
-    Of a modality that is not the first of its kind, only those that seeds/registries/arms.csv reads:
-    every encoder for every modality would be hours of training that nobody asked for.
+    Of a modality that is not the first of its kind, only those that an arm of the seed reads: every
+    encoder for every modality would be hours of training that nobody asked for.
     """
     specs, ready = encoder_specs(project), []
     in_arms = {name for default in default_arms(project, specs) for name in default.arm.encoders}

@@ -1,0 +1,24 @@
+-- The fraction of oxygen that a patient breathes in, as charted, in percent. It stands as a fraction or as percent; what
+-- can be neither is left out.
+-- Rules: MIMIC Code Repository, bg.
+-- Grain: one row per stay and time.
+with charted as (
+    select charts.*
+    from {{ ref('stg_mimiciv__chartevents') }} as charts
+    inner join {{ ref('respiratory_items') }} as items on charts.itemid = items.itemid
+    where items.means = 'oxygen fraction'
+),
+
+final as (
+    select
+        stay_id,
+        charttime as observed_at,
+        max(if(valuenum <= 1, 100 * valuenum, valuenum)) as fio2
+    from charted
+    where
+        charttime is not null
+        and ((valuenum > 0.2 and valuenum <= 1) or valuenum between 20 and 100)
+    group by stay_id, charttime
+)
+
+select * from final

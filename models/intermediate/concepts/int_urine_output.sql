@@ -1,0 +1,60 @@
+-- Urine in a day: what was measured in the 24 hours up to a time, for a day of that rate, where these measurements
+-- cover 22 to 30 hours. A measurement covers the time since the one before it, the first that since intime.
+-- Rules: MIMIC Code Repository, urine_output, urine_output_rate and sofa. Negative volumes and other units are left out.
+-- Grain: one row per stay and time at which urine was measured.
+{{ config(post_hook=[
+    "{{ stop_at_rows('select itemid from ' ~ ref('urine_items') ~ ' as seed inner join ' ~ ref('stg_mimiciv__d_items') ~ ' as items using (itemid)'
+        ~ ' where lower(seed.label) is distinct from lower(items.label)',
+        'seeds/concepts/urine_items.csv: an itemid has another label in icu/d_items', 'Correct its itemid, or its label.') }}",
+]) }}
+
+with measured as (
+    select
+        outputs.stay_id,
+        outputs.charttime as observed_at,
+        sum(outputs.value * items.factor) as volume
+    from {{ ref('stg_mimiciv__outputevents') }} as outputs
+    inner join {{ ref('urine_items') }} as items on outputs.itemid = items.itemid
+    where
+        outputs.charttime is not null
+        and outputs.value >= 0
+        and coalesce(lower(outputs.valueuom), 'ml') = 'ml'
+    group by outputs.stay_id, outputs.charttime
+),
+
+timed as (
+    select
+        measured.*,
+        {{ hours_since('stays.intime', 'measured.observed_at') }} as hours
+    from measured
+    inner join {{ ref('int_stays') }} as stays on measured.stay_id = stays.stay_id
+),
+
+covered as (
+    select
+        *,
+        hours - lag(hours, 1, 0) over (partition by stay_id order by hours) as hours_covered
+    from timed
+),
+
+summed as (
+    select
+        stay_id,
+        observed_at,
+        hours,
+        sum(volume) over last_day as volume,
+        sum(hours_covered) over last_day as hours_covered
+    from covered
+    window last_day as (partition by stay_id order by observed_at range between interval 23 hour preceding and current row)
+),
+
+final as (
+    select
+        stay_id,
+        observed_at,
+        hours,
+        if(hours_covered between 22 and 30, 24 * volume / hours_covered, null) as urine
+    from summed
+)
+
+select * from final
