@@ -1,6 +1,8 @@
-"""Other chartevents items: the bulk of the table, which no model reads.
+"""Other chartevents items: the bulk of the table.
 
-Itemids, labels and categories are MIMIC-IV's own; shares are rough.
+Of these, ventilation reads the oxygen device and fraction, which say of nobody here that they are
+ventilated: icu/procedureevents does. Itemids, labels and categories are MIMIC-IV's own; shares are
+rough.
 """
 
 from dataclasses import dataclass
@@ -62,8 +64,8 @@ FILLER_ITEMS: tuple[FillerItem, ...] = (
     _F(223795, "Pain Assessment Method", _PS, 5, ("Self Report", "CPOT", "Pain scale")),
     _F(224089, "Anti Embolic Device", _TX, 5, ("Compression boots", "None", "TEDs")),
     _F(226732, "O2 Delivery Device(s)", _RT, 6,
-       ("None", "Nasal cannula", "Endotracheal tube", "Face tent", "High flow nasal cannula",
-        "Aerosol-cool", "Non-rebreather", "Tracheostomy tube")),
+       ("None", "Nasal cannula", "Venti mask", "Face tent", "High flow nasal cannula",
+        "Aerosol-cool", "Non-rebreather", "Medium conc mask")),
     _F(223987, "RLL Lung Sounds", "Pulmonary", 5, _LUNGS),
     _F(223989, "LLL Lung Sounds", "Pulmonary", 5, _LUNGS),
     _F(223986, "RUL Lung Sounds", "Pulmonary", 5, _LUNGS),

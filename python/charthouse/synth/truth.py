@@ -23,7 +23,7 @@ from charthouse.synth.studies import Images, Studies
 from charthouse.synth.treatments import LOG_ODDS
 from charthouse.synth.vital_sign_rows import plan_charting
 
-GENERATOR_VERSION = "1.2"
+GENERATOR_VERSION = "1.3"
 DEFINITIONS = {
     "first_day": "intime <= time < intime + 24 hours",
     "stays_without_vitals": "no chartevents row of any vital-sign itemid, at any time",
