@@ -3,7 +3,8 @@
 -- Ranges: seeds/concepts/vital_signs.csv, after Xie et al. 2022 (mimic4ed).
 -- Grain: one row per row of stg_mimiciv__chartevents that has a known stay.
 {{ config(post_hook=[
-    "{{ stop_at_rows('select itemid from ' ~ ref('vital_signs') ~ ' anti join ' ~ ref('stg_mimiciv__d_items') ~ ' using (itemid)',
+    "{{ stop_at_rows('select itemid from ' ~ ref('vital_signs') ~ ' anti join ' ~ ref('stg_mimiciv__d_items') ~ ' using (itemid)'
+        ~ ' where coalesce(second_line, false) = false',
         'seeds/concepts/vital_signs.csv: an itemid is not in icu/d_items', 'Correct the seed.') }}",
     "{{ stop_at_rows('select itemid from ' ~ ref('vital_signs') ~ ' as seed inner join ' ~ ref('stg_mimiciv__d_items') ~ ' as items using (itemid)'
         ~ ' where lower(seed.label) is distinct from lower(items.label)',
