@@ -254,7 +254,7 @@ def test_the_large_file_is_read_after_the_small_ones(built: Bench) -> None:
         for each in results
         if each["unique_id"].startswith("model.charthouse.stg_")
     ]
-    assert len(staged) == 7 and staged[-1].endswith(".stg_mimiciv__chartevents")
+    assert len(staged) == 18 and staged[-1].endswith(".stg_mimiciv__chartevents")
 
 
 def test_a_column_that_is_missing_is_told_before_any_file_is_read(bench: Bench) -> None:

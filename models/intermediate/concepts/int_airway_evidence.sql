@@ -1,5 +1,4 @@
--- All that says that a patient has a tube in the airway, or is ventilated through one: documented or charted, once or
--- more often.
+-- Everything that shows a tube in the airway, or ventilation through one: documented or charted, once or more often.
 -- Grain: one row per stay, time and evidence.
 with charted as (
     select * from {{ ref('stg_mimiciv__chartevents') }}
@@ -23,7 +22,7 @@ found as (
 
     union all
 
-    -- an item without a text means a tube whatever is charted of it, but for the texts that say that there is none
+    -- an item without a text in the seed means a tube whatever is charted of it, except the texts that rule one out
     select
         charted.stay_id,
         charted.charttime as observed_at,

@@ -1,6 +1,6 @@
--- Antibiotics that were prescribed to be given into the body, not onto eyes, ears or skin.
--- Rules: seeds/concepts/antibiotic_words.csv, after the MIMIC Code Repository (antibiotic). A drug without a route is
--- none, as there.
+-- Antibiotics that were prescribed for systemic use, not for eyes, ears or skin.
+-- Rules: seeds/concepts/antibiotic_words.csv, after the MIMIC Code Repository (antibiotic). As there, a prescription without
+-- a route is not one of them.
 -- Grain: one row per prescription.
 {{ config(materialized='table') }}
 
@@ -13,7 +13,7 @@ words as (
     select * from {{ ref('antibiotic_words') }}
 ),
 
--- few, beside the prescriptions: each is compared with each word
+-- far fewer than prescriptions: each is compared with each word
 drugs as (
     select distinct
         drug,

@@ -1,6 +1,6 @@
--- Arterial blood gases of stays, and of the day before: the pressure of oxygen over its fraction in what was breathed.
--- The fraction is the specimen's own, else the last one charted in the 4 hours before it.
--- Rules: MIMIC Code Repository, bg and sofa. Fractions stand as such or as percent; what can be neither is left out.
+-- Arterial blood gases of stays and of the day before: the oxygen pressure over the inspired fraction. The fraction is that
+-- of the specimen, else the last one charted in the 4 hours before it.
+-- Rules: MIMIC Code Repository, bg and sofa. A fraction may be written as such or in percent; other values are left out.
 -- Grain: one row per stay and specimen.
 {{ config(post_hook=[
     "{{ stop_at_rows('select itemid from ' ~ ref('blood_gas_items') ~ ' as seed inner join ' ~ ref('stg_mimiciv__d_labitems') ~ ' as items using (itemid)'

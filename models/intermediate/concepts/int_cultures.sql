@@ -1,4 +1,4 @@
--- Specimens for microbiology, of any kind: that one was taken says that somebody suspected an infection.
+-- Specimens for microbiology, of any kind: taking one shows that an infection was suspected.
 -- Rules: MIMIC Code Repository, suspicion_of_infection.
 -- Grain: one row per specimen.
 with events as (

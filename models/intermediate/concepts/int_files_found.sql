@@ -1,4 +1,4 @@
--- Which of the files that may be absent have rows that we read.
+-- Which of the optional files have rows that we read.
 -- Grain: one row per file.
 {%- set files = {
     'hosp/labevents': 'stg_mimiciv__labevents',

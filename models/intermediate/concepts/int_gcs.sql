@@ -1,6 +1,7 @@
--- The Glasgow Coma Scale: what is missing of it at a time is as at the time before, if that is less than 6 hours ago,
--- else normal. With a tube nobody can speak: the whole then counts as normal, since nothing tells what it would be
--- without sedation. A tube is what the text beside the score says; where there is no text, a score of 1 while ventilated.
+-- The Glasgow Coma Scale. A component that is missing at a time is carried from the time before, if that is less than
+-- 6 hours ago; else it is normal. With a tube the score is 15: speech cannot be tested, and nothing tells what the score
+-- would be without sedation. A tube is what the text beside the score says or, without a text, a verbal score of 1 during
+-- ventilation.
 -- Rules: MIMIC Code Repository, gcs.
 -- Grain: one row per stay and time.
 with scores as (

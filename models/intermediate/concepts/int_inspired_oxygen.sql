@@ -1,5 +1,5 @@
--- The fraction of oxygen that a patient breathes in, as charted, in percent. It stands as a fraction or as percent; what
--- can be neither is left out.
+-- The inspired fraction of oxygen as charted, in percent. It may be written as a fraction or in percent; other values are
+-- left out.
 -- Rules: MIMIC Code Repository, bg.
 -- Grain: one row per stay and time.
 with charted as (

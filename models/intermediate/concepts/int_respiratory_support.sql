@@ -1,7 +1,7 @@
--- How a patient breathes, as charted: by ventilator modes and oxygen devices. Of several that are charted at one time
--- the most invasive counts.
+-- How a patient breathes, as charted: by ventilator modes and oxygen devices. Of several charted at one time the most
+-- invasive counts.
 -- Classes: seeds/concepts/respiratory_items.csv, after the MIMIC Code Repository (ventilation). Its query for devices
--- loses those charted without a flow of oxygen, which most tubes are (its issue 1570); here they count.
+-- drops those charted without an oxygen flow, as most tubes are (its issue 1570); here they count.
 -- Grain: one row per stay and time.
 with charted as (
     select * from {{ ref('stg_mimiciv__chartevents') }}

@@ -1,6 +1,6 @@
 -- Stays with sepsis by Sepsis-3: an infection suspected by an antibiotic begun in the stay, and a SOFA score of 2 or
--- more at the end of an hour from 48 hours before the suspicion to 24 hours after it. The score before the illness is
--- taken for 0, as nothing is known of it.
+-- more at the end of an hour from 48 hours before the suspicion to 24 hours after it. The score before the illness counts
+-- as 0, because it is not known.
 -- Rules: Singer et al. 2016 (JAMA), as in the MIMIC Code Repository (sepsis3).
 -- Grain: one row per stay with sepsis.
 {{ config(materialized='table') }}

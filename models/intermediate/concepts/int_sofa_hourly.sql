@@ -1,5 +1,5 @@
--- The SOFA score of each hour of a stay: points of six organs, each the worst of the 24 hours up to the hour's end. An
--- organ that nothing was measured of has 0 points, so the score of a stay's first hours is low for want of data.
+-- The SOFA score of each hour of a stay: points of six organs, each the worst of the 24 hours up to the end of the hour. An
+-- organ without a measurement has 0 points, so scores of the first hours of a stay tend to be too low.
 -- Points: seeds/concepts/sofa_points.csv (Vincent et al. 1996). Rules: MIMIC Code Repository, sofa.
 -- Grain: one row per stay and hour.
 {{ config(materialized='table') }}

@@ -1,14 +1,14 @@
--- All that the SOFA score is made of, one below the other, by the hour of the stay that it was observed in, from the
--- day before the stay on.
--- Laboratory values are those that name the admission, or name none and were drawn while it lasts (the MIMIC Code
--- Repository takes the former alone). Mean pressures of one time are averaged; every other value counts by itself.
+-- All measurements that the SOFA score is computed from, one row each, by the hour of the stay in which they were observed,
+-- from the day before the stay.
+-- Laboratory values are those that name the admission, and those that name none but were drawn after its start (the MIMIC
+-- Code Repository takes the former only). Mean pressures of one time are averaged.
 -- Grain: one row per stay, hour, measure and value.
 with labs as (
     select * from {{ ref('int_labs_cleaned') }}
     where variable in ('platelets', 'bilirubin', 'creatinine') and value is not null and is_of_admission
 ),
 
--- whatever the setting second_arterial_line makes of them
+-- independent of the setting second_arterial_line
 pressures as (
     select
         stay_id,

@@ -1,6 +1,6 @@
--- When an infection was suspected: an antibiotic begun up to 72 hours after a culture, or a culture taken up to
--- 24 hours after an antibiotic; by days where only the day of the culture is known. The first of the two is the time of
--- the suspicion. One at the very same time is neither after nor before the other.
+-- When an infection was suspected: an antibiotic begun up to 72 hours after a culture, or a culture taken up to 24 hours
+-- after an antibiotic; by days where only the day of the culture is known. The earlier of the two is the time of the
+-- suspicion. An antibiotic and a culture at the same time are no pair.
 -- Rules: Seymour et al. 2016 (JAMA), as in the MIMIC Code Repository (suspicion_of_infection).
 -- Grain: one row per admission and time at which an antibiotic begins.
 {{ config(materialized='table') }}

@@ -1,5 +1,5 @@
--- Urine in a day: what was measured in the 24 hours up to a time, for a day of that rate, where these measurements
--- cover 22 to 30 hours. A measurement covers the time since the one before it, the first that since intime.
+-- Urine per day: the volume of the 24 hours up to a measurement, scaled to 24 hours, if these measurements cover 22 to
+-- 30 hours. A measurement covers the time since the one before it, the first one the time since intime.
 -- Rules: MIMIC Code Repository, urine_output, urine_output_rate and sofa. Negative volumes and other units are left out.
 -- Grain: one row per stay and time at which urine was measured.
 {{ config(post_hook=[

@@ -1,6 +1,6 @@
--- Vasopressors that run at the end of each hour of a stay, and at which rate, in mcg/kg/min.
--- Rules: MIMIC Code Repository, sofa; its items, and those of the same substance in seeds/concepts/medication_groups.csv.
--- A rate in another unit, a negative one, and a row without both times or with its end before its start are left out.
+-- Vasopressors that run at the end of each hour of a stay, and their rates, in mcg/kg/min.
+-- Rules: MIMIC Code Repository, sofa; items by their substance in seeds/concepts/medication_groups.csv. Rates in other
+-- units, negative rates, and rows without both times or with the end before the start are left out.
 -- Grain: one row per stay, hour and substance.
 with substances as (
     select distinct

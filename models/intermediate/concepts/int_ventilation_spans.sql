@@ -1,7 +1,7 @@
--- From when to when a patient was ventilated, or breathed with another support: as documented, and as charts have it.
--- A charted span goes on while the support is the same, and no 14 hours lie between two charts; it ends with the next
--- chart of another support, or with its own last. What was charted once is no span.
--- Rules: MIMIC Code Repository, ventilation. Documented spans count as they are, whatever the charts say beside them.
+-- When a patient was ventilated, or breathed with another support: as documented, and as charted. A charted span lasts while
+-- the support is the same and fewer than 14 hours lie between two charts. It ends with the next chart of another support,
+-- or with its own last one. A support that was charted once is not a span.
+-- Rules: MIMIC Code Repository, ventilation. Documented spans are taken as they are, even where charts contradict them.
 -- Grain: one row per stay, support, start and evidence.
 {{ config(materialized='table', post_hook=[
     "{{ stop_at_rows('select itemid from ' ~ ref('respiratory_items') ~ ' as seed inner join ' ~ ref('stg_mimiciv__d_items') ~ ' as items using (itemid)'
