@@ -15,7 +15,7 @@ import pytest
 from werkzeug import Response
 
 import forked
-from asking import LEARNER, put, stays_of_test, write
+from asking import LEARNER, OF_THE_PAPER, put, stays_of_test, write
 from bench import Bench
 from charthouse.core.errors import CharthouseError
 from charthouse.jobs.ask.store import WRITERS
@@ -48,7 +48,7 @@ def test_what_is_answered_is_not_asked_again(own: Bench, chat: Chat) -> None:
     assert f"0 asked (0 yes, 0 no, 0 none), {asked} kept" in said[-1]
     put(own, chat, tasks=["icu_stay_over_3_days"])  # another question, and the first ones stand
     assert len(chat.bodies) == 2 * asked
-    put(own, chat, tasks=())
+    put(own, chat, tasks=OF_THE_PAPER)
     assert len(chat.bodies) == 2 * asked
     assert own.one("select count(*) from results.current_answers") == 2 * asked
 
@@ -115,7 +115,7 @@ def test_questions_that_are_refused_do_not_stand_in_the_way(own: Bench, chat: Ch
     with pytest.raises(CharthouseError, match="8 questions in a row"):  # only these are left
         put(own, chat, concurrency=1)
     chat.bodies.clear()
-    put(own, chat, tasks=(), concurrency=1)  # what is new comes first
+    put(own, chat, tasks=OF_THE_PAPER, concurrency=1)  # what is new comes first
     answered = own.one(
         "select count(*) from results.answers where status = 'answered'"
         " and task = 'icu_stay_over_3_days'"
@@ -271,6 +271,7 @@ def test_ctrl_c_keeps_what_is_on_its_way(own: Bench, chat: Chat) -> None:
     chat.seconds = 0.1
     process = own.start_charthouse(
         "ask", "--learner", LEARNER, "--base-url", chat.url, "--concurrency", "3",
+        *(word for task in OF_THE_PAPER for word in ("--task", task)),
         OPENAI_API_KEY=KEY,
     )  # fmt: skip
     deadline = time.monotonic() + 60
@@ -283,7 +284,7 @@ def test_ctrl_c_keeps_what_is_on_its_way(own: Bench, chat: Chat) -> None:
     assert "Traceback" not in errors
     kept = own.one("select count(*) from results.answers where status = 'answered'")
     assert kept == len(chat.bodies) and kept >= 10
-    put(own, chat, tasks=())
+    put(own, chat, tasks=OF_THE_PAPER)
     asked = Counter(json.dumps(body) for body in chat.bodies)
     assert set(asked.values()) == {1} and len(asked) == 2 * len(stays_of_test(own))
 

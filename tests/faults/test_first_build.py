@@ -92,4 +92,4 @@ def test_the_parts_that_it_names_can_be_built(fresh: Bench) -> None:
     """As its line advises."""
     words = ("--select", "+tasks", "--indirect-selection", "buildable")
     assert fresh.build(*words).code == 0
-    assert fresh.one("select count(*) from seeds.tasks") == 2
+    assert fresh.one("select count(*) from seeds.tasks") == 5

@@ -14,6 +14,7 @@ from charthouse.net import retry
 from fake_chat import Chat
 
 MORTALITY = "in_hospital_mortality"
+OF_THE_PAPER = (MORTALITY, "icu_stay_over_3_days")  # each asks about every stay
 LEARNER = "llava_1_5_7b"
 
 
