@@ -65,9 +65,7 @@ def synth(
     seed: Annotated[int, typer.Option(help="Same seed, same bytes.")] = 0,
     rows_per_stay: Annotated[
         float,
-        typer.Option(
-            help="Mean rows of chartevents a stay; fewer thins only what is no vital sign."
-        ),
+        typer.Option(help="Mean rows of chartevents a stay; fewer thins only what no model reads."),
     ] = 4286.0,
     image_pixels: Annotated[
         int, typer.Option(help="Side of the X-rays; 0 writes their metadata but no files.")

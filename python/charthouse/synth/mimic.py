@@ -48,8 +48,9 @@ def write_synthetic_mimic(
         out: The folder to create; it must not exist or be empty.
         stays: Number of ICU stays (MIMIC-IV 2.2 has 73,181).
         seed: Seed of every random choice.
-        rows_per_stay: Mean number of chartevents rows per stay. Fewer than the default removes only
-            rows that no model uses; the vital signs are the same for the same seed.
+        rows_per_stay: Mean number of chartevents rows per stay; labevents is in proportion.
+            Fewer than the default removes only rows that no model uses; vital signs and laboratory
+            tests are the same for the same seed.
         image_pixels: Width and height of the JPGs in pixels; 0 writes their metadata only.
         threads: Threads for compression and pictures; None means one per core.
         progress: Called with what is being written, and how much of it is done.
