@@ -39,17 +39,39 @@ def test_every_stay_and_row_of_the_raw_files_arrives(built: Bench, truth: dict) 
 
 def test_dirty_rows_are_counted_as_planted(built: Bench, synthetic: Path, truth: dict) -> None:
     planted = truth["planted"]
-    found = dict(built.sql("select finding, sum(rows_found) from marts.data_quality group by all"))
-    assert found["no number"] == planted["null_valuenum_rows"] > 0
-    assert found["same stay, time and item again"] == planted["duplicate_rows"] > 0
+    found = {
+        (table, finding): rows
+        for table, finding, rows in built.sql(
+            "select split_part(source, ':', 1), finding, sum(rows_found) from marts.data_quality"
+            " group by all"
+        )
+    }
     vitals = raw(synthetic, "mimic-iv/icu/chartevents")
     vitals = vitals[
         vitals.itemid.isin(pd.read_csv(PROJECT / "seeds/concepts/vital_signs.csv").itemid)
     ]
-    early = (vitals.storetime < vitals.charttime).sum()
-    assert found["stored before it was charted"] == early > 0
-    assert found["hadm_id is null: matched by time"] == planted["null_hadm_reports"] > 0
-    assert found["no view position"] == planted["empty_view_positions"] > 0
+    expected = {
+        ("chartevents", "no number"): planted["null_valuenum_rows"],
+        ("chartevents", "same stay, time and item again"): planted["duplicate_rows"],
+        ("chartevents", "stored before it was charted"): (
+            vitals.storetime < vitals.charttime
+        ).sum(),
+        ("radiology", "hadm_id is null: matched by time"): planted["null_hadm_reports"],
+        ("metadata", "no view position"): planted["empty_view_positions"],
+        ("labevents", "no hadm_id: matched by patient and time alone"): planted[
+            "lab_null_hadm_rows"
+        ],
+        ("labevents", "same patient, time and test again"): planted["lab_duplicate_rows"],
+        ("labevents", "stored before it was drawn"): planted["lab_stored_before_drawn_rows"],
+        ("labevents", "never stored: counts as available when drawn"): planted[
+            "lab_null_storetime_rows"
+        ],
+        ("prescriptions", "stoptime before starttime: counts from its start"): planted[
+            "prescriptions_that_stop_before_they_start"
+        ],
+    }
+    assert {place: found[place] for place in expected} == expected
+    assert min(expected.values()) > 0
 
 
 def test_planted_outliers_meet_the_fate_that_the_seed_gives_them(built: Bench, truth: dict) -> None:
@@ -427,7 +449,9 @@ def test_columns_that_no_model_needs_may_be_absent_and_others_added(
         ("icu/chartevents", ["caregiver_id", "warning", "valueuom", "hadm_id"]),
         ("icu/icustays", ["los", "last_careunit"]),
     ]:
-        frame = pd.read_csv(icu / f"{table}.csv.gz", dtype=str).drop(columns=drop)
+        # "None" is an oxygen device, too
+        frame = pd.read_csv(icu / f"{table}.csv.gz", dtype=str, keep_default_na=False)
+        frame = frame.drop(columns=drop)
         frame.insert(0, "a_new_column", "x")
         frame.rename(columns=str.upper).to_csv(icu / f"{table}.csv.gz", index=False)
     outcome = bench.build(*MARTS)
