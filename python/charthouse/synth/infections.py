@@ -112,7 +112,7 @@ def plan_infections(population: Population, seed: int) -> Infections:
     culture_first = some(0.62)
     left = np.clip(own.until - first - HOUR, 0, 20 * HOUR)
     soon = np.minimum(rng.exponential(5 * HOUR, n), left)
-    far = np.where(culture_first, 3 * DAY, DAY) + rng.uniform(5, 40, n) * HOUR
+    far = np.where(culture_first, ANTIBIOTIC_WITHIN, CULTURE_WITHIN) + rng.uniform(5, 40, n) * HOUR
     second = first + np.where(kind == TOO_FAR_APART, far, soon).astype(np.int64)
     culture = np.where(culture_first, first, second)
     # Drugs are prescribed by the hour.
