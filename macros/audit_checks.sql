@@ -1,8 +1,8 @@
-{#- What several checks of the audit (models/reports/audit/checks) share. Each check is rows that were
-    looked at: stay_id (null where no stay is to blame), problem (null where there is none; never text of a
-    patient) and is_chosen (a setting asks for just this). -#}
+{#- Shared by several checks of the audit (models/reports/audit/checks). Each check returns the rows that it
+    examined: stay_id (null where no stay is to blame), problem (null where there is none; never patient
+    text) and is_chosen (a chosen setting causes the problem). -#}
 
-{#- Of items, rows of stay_id and item: those whose item is in two splits. -#}
+{#- For items (rows of stay_id and item): every row, with the two splits as its problem where its item is in two. -#}
 {% macro shared_by_two_splits(items) -%}
     select
         items.stay_id,
@@ -11,7 +11,7 @@
             null,
             min(cohort.split) over of_item || ' and ' || max(cohort.split) over of_item
         ) as problem,
-        -- stays of one patient may lie in two splits, then what they share may too
+        -- if the stays of a patient may be in two splits, so may the items they share
         (definition.variables ->> 'split_unit') = 'stay'
         and min(cohort.subject_id) over of_item = max(cohort.subject_id) over of_item as is_chosen
     from {{ items }} as items
@@ -21,15 +21,15 @@
 {%- endmacro %}
 
 
-{#- Characters, from which on the very same report text is no chance: of 69,288 synthetic reports, all of other
-    patients, the longest that is there twice has 436. -#}
+{#- Length in characters from which identical report texts are not a coincidence: among 69,288 synthetic reports,
+    all of different patients, the longest text that occurs twice has 436. -#}
 {% macro length_of_a_copy() -%}
     500
 {%- endmacro %}
 
 
-{#- Of stays that a fit learned from (fit, may_see, stay_id), with cohort and definition beside them: what
-    is wrong with one. -#}
+{#- For a row (fit, may_see, stay_id) of a stay that a fit learned from, joined to cohort and definition: what
+    is wrong with it. -#}
 {% macro seen_outside(seen) -%}
 case
             when {{ seen }}.stay_id is null then {{ seen }}.fit || ': unknown stays'

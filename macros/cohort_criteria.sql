@@ -1,11 +1,11 @@
-{#- The rules of the cohort in the order in which they are asked; each stay is dropped by the first
-    that it fails. `fails` is a condition on int_stays and the modalities that it has in the window. A rule that a
-    setting switches off stays in the list, so that the attrition table always has the same rows.
-    Nobody knows of who died at an unknown time that it was after the window: such stays are not alive at
-    its end (marts.data_quality counts them apart).
-    Split by era, a patient with a stay from the cut on is tested on such stays only: what came before would
-    take the patient into train as well. Which those patients are is asked of all ICU stays, so that the split
-    of a patient does not change with the rules above. -#}
+{#- The rules of the cohort in the order in which they are applied; each stay is dropped by the first one that
+    it fails. `fails` is a condition on int_stays and the modalities of the stay in the window. A rule that is
+    switched off by a setting stays in the list, so that the attrition table always has the same rows.
+    For a death in hospital at an unknown time nothing proves that the patient outlived the window: such stays do
+    not count as alive at its end (marts.data_quality counts them separately).
+    If split by era, a patient with a stay from the cut on is only tested, on those stays: earlier stays would put
+    the patient into train as well. These patients are found among all ICU stays, so that the split of a patient
+    does not depend on the rules above. -#}
 {% macro cohort_criteria() %}
     {%- set landmark = setting('landmark') -%}
     {%- set window_end = setting('window_end_hours') -%}

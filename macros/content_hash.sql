@@ -1,9 +1,9 @@
 {#- A hash of rows that any engine can compute. Each row becomes a text: its columns in declared order, joined by
-    |; numbers as whole millionths, times as 2150-01-31 08:05:00, true and false, what is missing as nothing, free
-    text as its md5. The last 8 bytes of the text's md5 are a whole number, little-endian; the hash is the count
-    of the rows, a colon, and the sum of these. A sum, so that no order counts, and a row that stands twice is not
-    one that stands nowhere.
-    Left out are columns whose meta says hashed: false, and what is no single value. -#}
+    |; doubles as whole millionths, times as 2150-01-31 08:05:00, true and false, missing values as the empty
+    string, free text as its md5. The last 8 bytes of the md5 of that text are read as a little-endian integer; the
+    hash is the number of rows, a colon, and the sum of these integers. A sum does not depend on the order of the
+    rows, and unlike XOR does not cancel a row that occurs twice.
+    Columns with hashed: false in their meta are left out, and structs. -#}
 {% macro rows_hash(relation) %}
     {%- set node = graph.nodes.values() | selectattr('resource_type', 'in', ['model', 'seed']) | selectattr('name', 'equalto', relation) | first if execute else none -%}
     {%- set texts = [] -%}
@@ -20,7 +20,7 @@
 {% endmacro %}
 
 
-{#- Whether all that was read is still what the marts hold: a column of results like results.runs.reads. -#}
+{#- Whether everything that was read is still what the marts hold; reads is a column such as results.runs.reads. -#}
 {% macro is_current(reads) -%}
 list_has_all(
     (select list(concat_ws(' ', kind, name, content_hash)) from {{ ref('content_hashes') }}), {{ reads }}

@@ -1,8 +1,8 @@
-{#- What kind of data the marts hold, which decides what may leave the machine (docs/explanation/security.md):
-    synthetic: every file that was read is one that `charthouse synth` wrote; open: every other file is
-    one of seeds/open_data.csv; else credentialed. A copy of a raw file says in its comment which it is,
-    by its SHA-256 when it was read; that is looked at again at every run of the copy, since the marker
-    and the folder around it may change. -#}
+{#- What kind of data the marts hold, which decides what may leave the machine (docs/explanation/security.md).
+    synthetic: every file that was read was written by `charthouse synth`; open: every other file is
+    listed in seeds/open_data.csv; else credentialed. The table comment of each raw copy records its kind,
+    by the SHA-256 of the file when it was read; it is determined anew whenever the copy runs, since the
+    marker and the folder around it may change. -#}
 
 {% macro data_kind() %}{{ return(kind_of_copies().kind if execute else 'credentialed') }}{% endmacro %}
 
@@ -11,16 +11,16 @@
 {% macro is_synthetic() %}{{ return('true' if data_kind() == 'synthetic' else 'false') }}{% endmacro %}
 
 
-{#- Name and licence of open data; none where they are not. -#}
+{#- Name and licence of open data; none where the data are not open. -#}
 {% macro data_source() %}{{ return(kind_of_copies().source if execute else none) }}{% endmacro %}
 
 
-{#- Why it is this kind, where something beside the files says another; none where nothing does. -#}
+{#- Why it is this kind, where a marker or other files suggest another; else none. -#}
 {% macro data_kind_because() %}{{ return(kind_of_copies().why if execute else none) }}{% endmacro %}
 
 
-{#- kind; source, where it is open; why, where something says that data are synthetic or open, and not
-    all are. Of the copies that are in the warehouse now. -#}
+{#- kind; source, if it is open; why, if some of the data are or claim to be synthetic or open, but not all
+    are. For the copies that are in the warehouse now. -#}
 {% macro kind_of_copies() %}
     {%- set kinds, sources, reasons, unknown, open_beside = [], [], [], [], {} -%}
     {%- for node in graph.nodes.values() | sort(attribute='unique_id') if node.config.materialized == 'raw_copy' -%}
@@ -51,8 +51,8 @@
 {% endmacro %}
 
 
-{#- Why a table counts as credentialed, where no marker beside it claims anything.
-    open_data: name and licence of the tables beside it that are open; none where none is. -#}
+{#- Why a table counts as credentialed, if no marker beside it claims that it is synthetic.
+    open_data: name and licence of the open tables beside it; none where there are none. -#}
 {% macro why_credentialed(source, open_data) %}
     {%- set file = (source.source_meta.folder ~ '/' ~ source.identifier).lstrip('/') -%}
     {%- if open_data -%}
@@ -62,7 +62,7 @@
 {% endmacro %}
 
 
-{#- What a copy holds, as the lines that end its comment. -#}
+{#- What kind of data a copy holds, as the last lines of its comment. -#}
 {% macro kind_of_copy(node, path, sha256, relation) %}
     {%- if path is none -%}{{ return('No rows.') }}{%- endif -%}
     {%- set why = of_raw_file('why_not_synthetic', node, sha256) -%}
@@ -77,8 +77,8 @@
 {% endmacro %}
 
 
-{#- Why the rows of a table are not all synthetic, by the words with which a column of such rows begins
-    (models/staging/<source>/_sources.yml); none where they are. -#}
+{#- Why the rows of a table are not all synthetic, judged by the words with which a column of synthetic rows
+    begins (models/staging/<source>/_sources.yml); none where they all are. -#}
 {% macro unsigned_rows(node, path, relation) %}
     {%- for column in node.columns.values() if column.meta.synthetic_words -%}
         {%- set rows = run_query(
@@ -93,8 +93,8 @@
 {% endmacro %}
 
 
-{#- on-run-end too: the copies of a run of some models may not stand beside marts that it does not make
-    again and that are of another kind, since those hold the rows of before. -#}
+{#- At the start and the end of a run: if it rebuilds only some models, its raw copies must not be of another
+    kind than the marts that it leaves as they are, since those hold the rows read before. -#}
 {% macro stop_at_another_kind(results=[]) %}
     {%- if not execute or results | selectattr('status', 'in', ['error', 'fail', 'runtime error']) | list or not tables_left_out() -%}{{ return('') }}{%- endif -%}
     {%- set standing = run_query('select standing_data_kind()').rows[0][0] -%}
@@ -109,7 +109,7 @@
 {% endmacro %}
 
 
-{#- synthetic, open, credentialed, or none (a source that is not set): what a copy's comment says of it. -#}
+{#- The kind recorded in a copy's comment: synthetic, open, credentialed, or none (its source is not set). -#}
 {% macro kind_in(comment) %}
     {%- for line in comment.split('\n') -%}
         {%- if line == 'Synthetic.' -%}{{ return('synthetic') }}{%- endif -%}
@@ -120,7 +120,7 @@
 {% endmacro %}
 
 
-{#- How a copy's comment says so; and what it says. -#}
+{#- Writes the SHA-256 into a copy's comment; sha256_in reads it back. -#}
 {% macro sha256_words(sha256) %}{{ return(' SHA-256 ' ~ sha256 ~ '.' if sha256 else '') }}{% endmacro %}
 
 

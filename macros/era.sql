@@ -1,4 +1,4 @@
-{#- A post-hook of the patients: eras are read out of a text, so it has the form that MIMIC gives it. -#}
+{#- A post-hook of the patients: eras are parsed from a text, which must have the format used by MIMIC. -#}
 {% macro stop_at_bad_year_groups(patients) %}
     {%- do stop_at_rows(
         'select subject_id from ' ~ patients ~ " where not regexp_full_match(anchor_year_group, '[0-9]{4} - [0-9]{4}')"
@@ -8,24 +8,24 @@
 {% endmacro %}
 
 
-{#- A year of a patient's anchor_year_group ('2011 - 2013'), moved to the year of a stay. MIMIC shifts all
-    dates of a patient by the same number of years, so the years between two of them are true; the group says
-    to which three years anchor_year belongs, so the stay lies somewhere in the three that this gives. -#}
+{#- The first or last year of a patient's anchor_year_group ('2011 - 2013'), moved to the year of a stay. MIMIC
+    shifts all dates of a patient by the same number of years, so the years between two of them are true. The
+    group gives the three true years that anchor_year may stand for, so the stay is in one of three years too. -#}
 {% macro era_year(side, patient, moment) -%}
     cast(cast({{ side }}({{ patient }}.anchor_year_group, 4) as integer) + year({{ moment }}) - {{ patient }}.anchor_year as smallint)
 {%- endmacro %}
 
 
-{#- Whether a stay surely lies in the years of MIMIC-CXR: its whole era does. One that only overlaps may have
-    been outside, and then its lack of an X-ray says nothing. -#}
+{#- Whether a stay is certainly in the years of MIMIC-CXR: its whole era is. A stay whose era only overlaps them
+    may be outside, and then a missing X-ray has no meaning. -#}
 {% macro in_mimic_cxr_years(stay) -%}
     {%- set years = var('mimic_cxr_years') -%}
     coalesce({{ stay }}.era_from >= {{ years[0] }} and {{ stay }}.era_to <= {{ years[1] }}, false)
 {%- endmacro %}
 
 
-{#- A post-hook of the screening: without stays on both sides of the cut there is nothing to train on, or
-    nothing to test. -#}
+{#- A post-hook of int_stays_screened: without stays on both sides of the cut there is nothing to train on or
+    nothing to test on. -#}
 {% macro stop_at_one_era(screened) %}
     {%- if execute and not flags.EMPTY and setting('split_by') == 'era' -%}
         {%- set cut = setting('split_era_cut') -%}

@@ -1,5 +1,5 @@
 {#- A post-hook of seeds/tabular_variables.csv: its columns become features, so they must be known
-    before anything that is predicted. _marts__models.yml says which are, beside each column. -#}
+    before any outcome. _marts__models.yml marks those that are (known: at admission). -#}
 {% macro stop_at_unknown_columns(seed) %}
     {%- if execute -%}
         {%- set known = [] -%}

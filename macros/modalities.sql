@@ -1,5 +1,5 @@
-{#- The modalities of vars.modalities, whatever needs them looked at first: dbt would say of a row that is
-    wrong only that some ref or type is. -#}
+{#- The rows of vars.modalities, validated for every caller: for a wrong row, dbt's own message would only
+    name some ref or type. -#}
 {% macro modalities() %}
     {%- set known = ['name', 'kind', 'rows', 'grid', 'seed', 'item', 'matched', 'counts', 'profile', 'heading', 'slot', 'in_paper'] -%}
     {%- set rows = var('modalities') -%}

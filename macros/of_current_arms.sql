@@ -1,5 +1,5 @@
-{#- Rows of a table of results, those of the arms that stand only, with cohort, protocol and whether the
-    data are synthetic. `also` names a second run that must stand: that of the other arm. -#}
+{#- The rows of a table of results that are of current arms, with cohort, protocol and whether the data are
+    synthetic. `also` is the column of a second run that must be current: that of the other arm. -#}
 {% macro of_current_arms(table, also=none) -%}
 with arms as (
     select * from {{ ref('report_arms') }}

@@ -1,8 +1,8 @@
-{#- Rows of a table of results, those of the learners that stand only, with protocol and whether the data are
-    synthetic. Learners stand that were asked about the present cohort, each under the settings of its last
-    run. is_current: their answers about the task are still those that were scored, under every condition; with
-    `other`, those of the other learner as well. What is scored of a task is written at once, so it is enough
-    to ask reports.learners. `only` is a condition on the rows, found. -#}
+{#- The rows of a table of results that are of current learners, with protocol and whether the data are
+    synthetic. A learner is current if it was asked about the present cohort, under the settings of its last
+    run. is_current: its answers about the task are still those that were scored, under every condition; with
+    `other`, also those of the other learner. All metrics of a task are written at once, so reports.learners
+    decides for every table. `only` is a condition on the rows, found. -#}
 {% macro of_current_learners(table, only='true', other=false) -%}
 with learners as (
     select distinct

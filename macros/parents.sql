@@ -1,5 +1,5 @@
-{#- on-run-start: a run of some models reads others, which the warehouse must hold: DuckDB would say which
-    is absent, but not what to do. -#}
+{#- on-run-start: a run of selected models reads others, which must exist in the warehouse. DuckDB's own error
+    names the missing table, but not what to do. -#}
 {% macro check_parents() %}
     {%- if not execute -%}{{ return('') }}{%- endif -%}
     {%- set there = run_query(
@@ -24,8 +24,8 @@
 {% endmacro %}
 
 
-{#- The models and seeds that a node reads. Of a unit test they are those of its model: dbt runs it on rows
-    of its own, but asks the warehouse for their columns. -#}
+{#- The models and seeds that a node reads. For a unit test, those of its model: dbt runs it on given rows, but
+    looks up their columns in the warehouse. -#}
 {% macro parents_of(id) %}
     {%- set node = graph.nodes.get('model.' ~ id.split('.')[1:3] | join('.') if id.startswith('unit_test.') else id, {}) -%}
     {%- set parents = [] -%}

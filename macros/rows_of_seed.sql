@@ -1,5 +1,5 @@
-{#- The rows of a seed's file, where its table is not there yet, or is that of the run before: for hooks at the
-    start of a run, and for what is compiled before anything is built. -#}
+{#- The rows of a seed, read from its file because its table does not exist yet or is from the previous run: for hooks
+    at the start of a run, and for SQL that is compiled before anything is built. -#}
 {% macro rows_of_seed(name) %}
     {%- set seed = graph.nodes['seed.' ~ project_name ~ '.' ~ name] -%}
     {%- set path = seed.root_path ~ '/' ~ seed.original_file_path -%}

@@ -1,11 +1,11 @@
-{#- The value of a setting: the user's, else the protocol's (dbt_project.yml lists them all). Checked
-    wherever it is read, so that nonsense stops with one line before it becomes SQL; and written in one
-    way only (24.0 is 24, 1 is true), since the cohort's hash stands for it. -#}
+{#- The value of a setting: the user's, else the protocol's (dbt_project.yml lists them all). Validated
+    wherever it is read, so that an invalid value stops with one line before it becomes SQL; and normalised
+    (24.0 is 24, 1 is true), since it goes into the cohort's hash. -#}
 {% macro setting(name) %}
     {%- set of_protocol = var('settings')[name][protocol()] -%}
     {%- set value = var(name, of_protocol) -%}
     {%- set kind = var('settings')[name].kind -%}
-    {#- infinity and NaN leave something when they are taken from themselves -#}
+    {#- infinity minus itself, and NaN minus itself, are not 0 -#}
     {%- set is_number = value is number and value is not boolean and value - value == 0 -%}
     {%- set is_whole = is_number and value == value | int -%}
     {%- if is_number and value | abs > 1000000 and name != 'split_seed' -%}
@@ -38,8 +38,8 @@
 {% endmacro %}
 
 
-{#- strict or paper. The first that is asked of the settings, so what stands in --vars is looked at here:
-    dbt evaluates Jinja in them, and a text that is passed on by a script could then read the environment. -#}
+{#- strict or paper. It is read before any other setting, so --vars is validated here: dbt evaluates Jinja in
+    it, and a text passed on by a script could then read the environment. -#}
 {% macro protocol() %}
     {%- set known = var('settings').keys() | list if 'settings' not in invocation_args_dict.get('vars', {}) else [] -%}
     {%- for name, value in invocation_args_dict.get('vars', {}).items() -%}
@@ -86,7 +86,7 @@
 {% endmacro %}
 
 
-{#- Of the settings in force those that shape a part of the marts, or what jobs make of them. -#}
+{#- The settings in force that shape a part of the marts, or what jobs compute from them. -#}
 {% macro settings_that_shape(part) %}
     {%- set found = {} -%}
     {%- for name, declared in var('settings').items() if declared.shapes == part -%}
@@ -96,7 +96,7 @@
 {% endmacro %}
 
 
-{#- on-run-start: stops at settings that make no sense, or do not fit together. -#}
+{#- on-run-start: stops at settings that are invalid or do not fit together. -#}
 {% macro check_settings() %}
     {%- if not execute -%}{{ return('') }}{%- endif -%}
     {%- do effective_settings() -%}
@@ -146,9 +146,9 @@
 {% endmacro %}
 
 
-{#- on-run-start: a run of some models must not leave marts that contradict marts.cohort_definition:
-    other settings, other rows than its hash says, or rows of real patients called synthetic, which
-    would be let out. (stop_at_another_kind asks the same of the files that the run has read.) -#}
+{#- on-run-start: a run of selected models must not leave marts that contradict marts.cohort_definition:
+    other settings, rows that do not match its hash, or rows of real patients labelled synthetic, which would
+    be allowed to leave the machine. (stop_at_another_kind checks the same for the files that the run read.) -#}
 {% macro check_partial_run() %}
     {%- if not execute -%}{{ return('') }}{%- endif -%}
     {%- set models, left_out = [], [] -%}
@@ -165,7 +165,7 @@
         {%- endif -%}
         {{ return('') }}
     {%- endif -%}
-    {#- a copy of a raw file holds no setting, nor does what jobs wrote, and reports are of the next build -#}
+    {#- raw copies and tables written by jobs do not depend on settings, and reports follow with the next build -#}
     {%- if left_out | rejectattr('config.materialized', 'in', ['raw_copy', 'incremental']) | rejectattr('fqn.1', 'equalto', 'reports') | list -%}
         {%- set variables = fromjson(stored['variables']) -%}
         {%- for name, value in effective_settings().items() if tojson(variables.get(name)) != tojson(value) -%}
@@ -189,7 +189,7 @@
 {% endmacro %}
 
 
-{#- The row of marts.cohort_definition; none where there is none. -#}
+{#- The row of marts.cohort_definition; none where the table does not exist. -#}
 {% macro stored_definition() %}
     {%- set definition = graph.nodes['model.' ~ project_name ~ '.cohort_definition'] -%}
     {%- if definition.alias not in tables_of(definition.schema) -%}{{ return(none) }}{%- endif -%}
@@ -204,8 +204,8 @@
 {% endmacro %}
 
 
-{#- on-run-start: a build under other settings than the last says so in a line, and which. Of another
-    protocol only itself is named, and what does not follow from it. -#}
+{#- on-run-start: prints one line with the settings that differ from those of the last build. If the protocol
+    differs, only it is listed, and settings that do not follow from it. -#}
 {% macro say_changed_settings() %}
     {%- if not execute -%}{{ return('') }}{%- endif -%}
     {%- set definition = stored_definition() -%}

@@ -1,7 +1,7 @@
-{#- train, validation or test of a row of int_stays, or of anything with its keys and era: the one rule.
-    By a hash of patient or stay and the seed: it never depends on who else is in the cohort, on the order of
-    rows, or on the version of DuckDB (md5, first 32 bits as a share). By era what lies from the cut on is
-    test, and the same hash shares out the rest; macros/cohort_criteria.sql leaves each patient on one side. -#}
+{#- train, validation or test for a row of int_stays, or of any relation with its keys and era; defined only here.
+    By a hash of patient or stay and the seed, so that it never depends on the rest of the cohort, the order of rows
+    or the version of DuckDB (md5, first 32 bits as a fraction). By era, stays from the cut on are test, and the same
+    hash divides the others; macros/cohort_criteria.sql keeps each patient on one side of the cut. -#}
 {% macro split_of(stay) -%}
     {%- set fractions = setting('split_fractions') -%}
     {%- set by_era = setting('split_by') == 'era' -%}

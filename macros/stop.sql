@@ -1,19 +1,19 @@
-{#- Ends the run with one line: what is wrong, where, how to mend it. -#}
+{#- Ends the run with one line: what is wrong, where, and how to fix it. -#}
 {% macro stop(message) %}
     {%- do exceptions.raise_compiler_error(message) -%}
 {% endmacro %}
 
 
-{#- A post-hook that undoes a model whose rows break a rule that nothing can be built on.
-    `query` returns the offending rows, first column the one to name; `message` says what is wrong
-    with them, `mend` what to do. -#}
+{#- A post-hook that stops the build and undoes a model whose rows break a rule that later models rely on.
+    `query` returns the offending rows, with the value to name as first column; `message` says what is
+    wrong with them, `mend` what to do. -#}
 {% macro stop_at_rows(query, message, mend) %}
     {%- if execute and not flags.EMPTY -%}
         {%- set offenders = run_query(
             'select count(*) as n, min(offender) as first from (' ~ query ~ ') as rows(offender)'
         ).rows[0] -%}
         {%- if offenders['n'] -%}
-            {#- a key of ours, or one with a digit: what else stands in a raw file may be a patient's words -#}
+            {#- named only if it comes from a seed or is a key with a digit: other raw values may be patient text -#}
             {%- set first = offenders['first'] | string -%}
             {%- set is_key = message.startswith('seeds/') or modules.re.fullmatch('(?=.*[0-9])[A-Za-z0-9._-]{1,64}', first) or first.startswith('without ') -%}
             {{ stop(message ~ ' (' ~ offenders['n'] ~ ' of them' ~ (', the first ' ~ first if is_key else '') ~ '). ' ~ mend) }}
@@ -22,7 +22,7 @@
 {% endmacro %}
 
 
-{#- A post-hook of a raw table: its key is never blank and stands once. -#}
+{#- A post-hook of a raw table: its key is never null, and unique. -#}
 {% macro stop_at_bad_keys(relation, key, file) %}
     {%- do stop_at_rows(
         'select ' ~ key ~ ' from ' ~ relation ~ ' where ' ~ key ~ ' is not null group by all having count(*) > 1',
@@ -35,7 +35,7 @@
 {% endmacro %}
 
 
-{#- A post-hook of a raw table whose rows name files: none leads out of its folder. -#}
+{#- A post-hook of a raw table whose rows name files: no name may lead out of the folder. -#}
 {% macro stop_at_names_of_no_file(relation, column, file) %}
     {%- do stop_at_rows(
         'select subject_id from ' ~ relation ~ ' where ' ~ column ~ " in ('.', '..')"
@@ -45,7 +45,7 @@
 {% endmacro %}
 
 
-{#- A post-hook of the screening: a cohort without stays is a mistake in the settings. -#}
+{#- A post-hook of int_stays_screened: an empty cohort is a mistake in the settings. -#}
 {% macro stop_at_no_cohort(screened) %}
     {%- if execute and not flags.EMPTY -%}
         {%- set dropped = run_query(

@@ -1,4 +1,4 @@
-{#- The tasks of vars.tasks: name as in marts.labels, and model. A name may hold the value of a setting:
+{#- The tasks of vars.tasks: name as in marts.labels, and model. A name may contain the value of a setting:
     icu_stay_over_{los_threshold_days}_days. -#}
 {% macro tasks() %}
     {%- set found = [] -%}

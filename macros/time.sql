@@ -1,25 +1,25 @@
-{#- One clock: hours since intime, everywhere. -#}
+{#- Hours since intime, the one clock of all marts. -#}
 {% macro hours_since(intime, moment) -%}
     ((epoch_us({{ moment }}) - epoch_us({{ intime }})) / 3.6e9)
 {%- endmacro %}
 
 
-{#- The moment that lies a number of hours after intime. -#}
+{#- The time that is a number of hours after intime. -#}
 {% macro hours_after(intime, hours) -%}
     ({{ intime }} + to_microseconds({{ (hours * 3.6e9) | round | int }}))
 {%- endmacro %}
 
 
-{#- When a row that was charted at one time and stored at another could be used: never before either.
-    Where nothing says when it was stored, when it was charted. -#}
+{#- When a row could first be used: when it was both charted and stored. A missing storage time counts as the
+    time of charting. -#}
 {% macro available_at(observed_at, stored_at) -%}
     greatest({{ observed_at }}, coalesce({{ stored_at }}, {{ observed_at }}))
 {%- endmacro %}
 
 
-{#- The one cut of features: from the start of the window to its end, or to the end of the stay where
-    that comes first; by availability (strict) or by observation (paper). Which end belongs to the window,
-    window_closed says. A row observed before the window is out even when it was stored in it. -#}
+{#- The cutoff of features, defined only here: from the start of the window to its end, or to the end of the stay
+    if that is earlier; by availability (strict) or by observation (paper). The setting window_closed says which end
+    belongs to the window. A row observed before the window is excluded even if it was stored within it. -#}
 {% macro in_window(row, stay) -%}
     {%- set left_closed = setting('window_closed') == 'left' -%}
     {{ row }}.observed_at {{ '>=' if left_closed else '>' }} {{ stay }}.window_start
@@ -27,8 +27,8 @@
 {%- endmacro %}
 
 
-{#- The bin of the window that a time lies in, from 0. Bins are closed at the same end as the window, so
-    that each of its moments is in one. In whole microseconds: floor(0.3 / 0.1) is 2. -#}
+{#- The bin of the window that a time is in, counted from 0. Bins are closed at the same end as the window, so that
+    each time is in exactly one. In whole microseconds, because in floating point floor(0.3 / 0.1) is 2. -#}
 {% macro bin_of(hours) -%}
     {%- set start, width = setting('window_start_hours'), setting('bin_hours') -%}
     {%- set bins = '(round(' ~ hours ~ ' * 3.6e9) - ' ~ start ~ ' * 3.6e9) / (' ~ width ~ ' * 3.6e9)' -%}
@@ -36,7 +36,7 @@
 {%- endmacro %}
 
 
-{#- Whether one of some moments is of no year that MIMIC shifts its dates to. -#}
+{#- Whether any of the times lies outside the years that MIMIC shifts its dates to. -#}
 {% macro outside_shifted_years() -%}
     {%- set years = var('mimic_shifted_years') -%}
     ({% for moment in varargs %}year({{ moment }}) not between {{ years[0] }} and {{ years[1] }}{{ ' or ' if not loop.last }}{% endfor %})

@@ -1,5 +1,5 @@
-{#- An estimate as tables print it: 0.8544 [0.8453, 0.8631]; 0.9608 (no interval) where it has none, null
-    where it has no value. -#}
+{#- An estimate formatted for tables: 0.8544 [0.8453, 0.8631]; 0.9608 (no interval) without an interval, null
+    without a value. -#}
 {% macro with_interval(relation, value, low, high) -%}
     {%- set value = relation ~ '.' ~ value -%}
     coalesce(

@@ -1,8 +1,8 @@
-{#- A table read from a raw file, once: it is read again only when the file's content, or what we want of it
-    (the compiled SQL, the declared columns, the seeds it reads), has changed. What says so stands in the
-    table's comment, so it goes wherever the table goes: the file's origin, a hash of the query, the SHA-256
-    of what was read, and what kind of data that is (data_kind.sql). Nor is read again what a build that did
-    not end well has read (charthouse.data.atomic_build). -#}
+{#- A table read from a raw file once: the file is read again only if its content has changed, or what is selected
+    from it (the compiled SQL, the declared columns, the seeds it reads). The comment of the table records what
+    decides this, and moves with the table: the file's origin, a hash of the query, the SHA-256 of what was read,
+    and the kind of data (data_kind.sql). A copy made by a build that failed is reused
+    (charthouse.data.atomic_build). -#}
 {% materialization raw_copy, adapter='duckdb' %}
     {%- set existing = load_cached_relation(this) -%}
     {%- set node = raw_source(model) -%}
@@ -43,7 +43,7 @@
 {% endmaterialization %}
 
 
-{#- A hash of what is asked of a raw file: of the seeds those columns that the query names. -#}
+{#- A hash of what is selected from a raw file; of the seeds, only the columns that the query names. -#}
 {% macro raw_query(node, sql) %}
     {%- set parts = [asked_of(sql)] -%}
     {%- for column in node.columns.values() -%}{%- do parts.append(column.name ~ ' ' ~ column.data_type) -%}{%- endfor -%}
@@ -55,7 +55,7 @@
 {% endmacro %}
 
 
-{#- Of a view too: the audit has views in place of the copies. -#}
+{#- Also for views: the audit replaces the copies by views. -#}
 {% macro table_comment(relation) %}
     {%- set found = run_query(
         "select comment from duckdb_tables() where database_name = '" ~ relation.database ~ "' and schema_name = '" ~ relation.schema

@@ -1,6 +1,6 @@
--- Chest X-rays matched to stays: same patient, taken from the earliest of admission, ED registration
--- and ICU admission to the end of the stay. The metadata do not say when an image was stored: it
--- counts as available when it was taken.
+-- Chest X-rays matched to stays: same patient, taken between the earliest of admission, ED
+-- registration and ICU admission and the end of the stay. The metadata do not say when an image was
+-- stored, so it counts as available from when it was taken.
 -- Grain: one row per stay and image; an image may belong to two stays of one admission.
 with images as (
     select * replace (nullif(upper(trim(view_position)), '') as view_position)
@@ -20,7 +20,7 @@ final as (
         images.study_at as available_at,
         {{ hours_since('stays.intime', 'images.study_at') }} as hours,
         images.view_position,
-        -- as in the JPG release, below CHARTHOUSE_CXR
+        -- as in the JPG release, relative to CHARTHOUSE_CXR
         concat(
             'files/p', left(cast(images.subject_id as varchar), 2),
             '/p', images.subject_id, '/s', images.study_id, '/', images.dicom_id, '.jpg'

@@ -1,4 +1,4 @@
--- What follows a hospital admission: the next one of the same patient, and death.
+-- What follows a hospital admission: the patient's next admission, and death.
 -- Grain: one row per admission.
 {{ config(materialized='table') }}
 
@@ -10,7 +10,7 @@ patients as (
     select * from {{ ref('stg_mimiciv__patients') }}
 ),
 
--- the first admission that begins when this one has ended; one that begins before is a part of it
+-- the first admission that begins at or after this discharge; one that begins before counts as part of this one
 following as (
     select
         admissions.hadm_id,

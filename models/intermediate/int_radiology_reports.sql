@@ -1,6 +1,6 @@
--- Radiology reports matched to stays: same patient, charted from the earliest of admission, ED
--- registration and ICU admission to the end of the stay, and not of another admission. A report that
--- names no admission is matched by time, unless report_match is `admission`.
+-- Radiology reports matched to stays: same patient, charted between the earliest of admission, ED
+-- registration and ICU admission and the end of the stay, and not filed under another admission. A
+-- report without a hadm_id is matched by time alone, unless report_match is `admission`.
 -- Grain: one row per stay and report.
 with reports as (
     select * from {{ ref('stg_mimiciv__radiology') }}

@@ -1,5 +1,5 @@
 -- Which modalities each stay has in the window.
--- Grain: one row per ICU stay and modality (vars.modalities), but for those that every stay has.
+-- Grain: one row per ICU stay and modality (vars.modalities), except modalities that every stay has.
 {{ config(materialized='table') }}
 {%- set matched = modalities() | selectattr('matched', 'defined') | list %}
 

@@ -57,7 +57,7 @@ joined as (
             admissions.deathtime,
             if(admissions.hospital_expire_flag = 1, admissions.dischtime, null)
         ) as died_at,
-        -- X-rays and reports carry no stay: they belong to it from here to its outtime.
+        -- X-rays and reports have no stay_id: those between this time and outtime belong to the stay.
         least(admissions.admittime, admissions.edregtime, stays.intime) as matched_from
     from stays
     left join admissions on stays.hadm_id = admissions.hadm_id and stays.subject_id = admissions.subject_id

@@ -1,5 +1,5 @@
--- The vital signs: items of one variable are pooled, so each has one label, unit and fallback, those of
--- its first item that needs no conversion; where all do, in the unit that they are converted to.
+-- The vital signs. Items of one variable are pooled, so it has one label, unit and fallback: those of its
+-- first item that needs no conversion or, where all need one, of the first item after conversion.
 -- Grain: one row per variable.
 with vital_signs as (
     select * from {{ ref('vital_signs') }}

@@ -1,5 +1,5 @@
--- Vital signs of every stay, cleaned: outliers removed or pulled to the valid bound, one unit a
--- variable, the stay's clock. Rows that come to nothing stay, with their reason, to be counted.
+-- Vital signs of every stay, cleaned: outliers removed or pulled to the valid bound, one unit per
+-- variable, times in hours since intime. Rows without a usable value are kept with the reason, to be counted.
 -- Ranges: seeds/vital_signs.csv, after Xie et al. 2022 (mimic4ed).
 -- Grain: one row per row of stg_mimiciv__chartevents that has a known stay.
 {{ config(post_hook=[

@@ -1,4 +1,4 @@
--- Chest X-rays of the cohort in the window, of the views that every image encoder sees.
+-- Chest X-rays of the cohort in the window, in the views that all image encoders read (image_views).
 -- Grain: one row per stay and image.
 with images as (
     select * from {{ ref('int_chest_xrays') }}

@@ -1,5 +1,5 @@
--- What each rule of the cohort dropped, in the order asked; which stay was dropped by which rule
--- stands in intermediate.int_stays_screened.
+-- How many stays and patients each cohort rule dropped, in the order of the rules;
+-- intermediate.int_stays_screened says which rule dropped which stay.
 -- Grain: one row per rule; step 0 is every ICU stay.
 with stays as (
     select * from {{ ref('int_stays_screened') }}

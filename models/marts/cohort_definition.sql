@@ -1,6 +1,6 @@
--- What the cohort is: every setting in force, and a hash of the protocol, the settings that shape it, what
--- marts.cohort says of its stays, splits included, and whether they are synthetic; which modalities they have is
--- not in it (marts.content_hashes).
+-- Definition of the cohort: every setting in force, and a hash of the protocol, the settings that shape the cohort,
+-- the rows of marts.cohort (splits included) and whether the data are synthetic. Which modalities a stay has is not
+-- part of it: marts.content_hashes has those.
 -- Grain: one row.
 with cohort as (
     select {{ rows_hash('cohort') }} as rows_hash from {{ ref('cohort') }}

@@ -1,7 +1,7 @@
--- A hash of each part of the marts that results are made of: what the cohort's stays have of each modality, the
+-- A hash of each part of the marts that results depend on: the data of the cohort's stays in each modality, the
 -- labels of each task, the profiles that learners read, which stays have every modality of the paper, and the
--- settings of evaluations. results.runs.reads are the hashes that a run has read; its results are current while these
--- are here, whatever else is added or changed. Each holds the cohort's own (cohort_definition).
+-- evaluation settings. results.runs.reads lists the hashes that a run read; its results are current while these
+-- still exist here, whatever else is added or changed. Each hash includes the cohort_hash (cohort_definition).
 -- Grain: one row per kind and name.
 {%- set parts = [] %}
 {%- for modality in modalities() %}

@@ -1,5 +1,5 @@
--- Rows that are merely dirty: counted here, never fatal; and beside the vital signs that are not kept,
--- those that are. Counts are over all rows of the raw tables, before the rules of the cohort.
+-- Data-quality issues: counted here, they never stop a build. For vital signs, the rows that are kept are counted
+-- too. Counts are over the raw tables, before the cohort rules.
 -- Grain: one row per source and finding.
 with
 

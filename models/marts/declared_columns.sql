@@ -1,5 +1,5 @@
--- Every column that a contract or the yml of a seed declares, and whether it holds free text: what a published copy of real patients
--- leaves out, as it does what nobody has declared. It goes by the yml beside each model, as the build has read it.
+-- Every column that a contract or the yml of a seed declares, and whether it holds free text. A published copy of
+-- real patients leaves out free text and every undeclared column. Taken from the yml that the build read.
 -- Grain: one row per schema, table and column.
 {{ config(materialized='view') }}
 {%- set rows = [] %}

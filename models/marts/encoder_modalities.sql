@@ -1,5 +1,5 @@
--- Every encoder for every modality of its kind: its vectors are called by its name, and but for the first modality of
--- the kind by that of the modality after it.
+-- Every encoder for every modality of its kind. Its vectors are named after the encoder; for all but the first
+-- modality of the kind, followed by __<modality>.
 -- Grain: one row per name of vectors.
 {%- set first = {} %}
 {%- for modality in modalities() %}

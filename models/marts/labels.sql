@@ -1,4 +1,4 @@
--- The outcomes to predict: of each task in vars.tasks the stays that it does not leave out.
+-- The outcomes to predict: for each task in vars.tasks, the stays that it does not exclude.
 -- Grain: one row per stay and task.
 with outcomes as (
     select * from {{ ref('task_outcomes') }}

@@ -1,4 +1,4 @@
--- What is known of a stay, in the order of vars.modalities.
+-- The modalities: the kinds of data about a stay, in the order of vars.modalities.
 -- Grain: one row per modality.
 with final as (
     select

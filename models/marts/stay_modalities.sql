@@ -1,5 +1,5 @@
 -- Which modalities each stay of the cohort has in the window.
--- Grain: one row per stay and modality, but for those that every stay has.
+-- Grain: one row per stay and modality, except modalities that every stay has.
 with modalities as (
     select * from {{ ref('int_stay_modalities') }}
 ),

@@ -1,5 +1,5 @@
--- How many stays of the cohort each task asks about, and why it leaves the others out.
--- Grain: one row per task and reason; no reason are those that are asked about.
+-- How many stays of the cohort each task includes, and why it excludes the others.
+-- Grain: one row per task and reason; the reason is null for the stays that are included.
 with outcomes as (
     select * from {{ ref('task_outcomes') }}
 ),

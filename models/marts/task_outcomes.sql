@@ -1,5 +1,5 @@
--- What the tasks of vars.tasks say of each stay, one below the other: marts.labels are the stays that they ask
--- about, marts.task_attrition counts the others, the audit looks at decided_at.
+-- The outcomes of all tasks in vars.tasks, stacked: marts.labels holds the stays that a task includes,
+-- marts.task_attrition counts the others, and the audit checks decided_at.
 -- Grain: one row per stay of the cohort and task.
 {{ config(materialized='view') }}
 {%- set tasks = tasks() %}

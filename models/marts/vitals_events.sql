@@ -1,5 +1,5 @@
--- Vital signs of the cohort in the window: cleaned, in one unit a variable, not imputed.
--- Grain: one row per measurement; one charted twice at a time stands twice.
+-- Vital signs of the cohort in the window: cleaned, in one unit per variable, not imputed.
+-- Grain: one row per measurement; one charted twice at the same time has two rows.
 with vitals as (
     select * from {{ ref('int_vitals_cleaned') }}
     where value is not null

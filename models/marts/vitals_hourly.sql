@@ -1,7 +1,7 @@
--- Vital signs on a complete grid: the mean of each bin, missing bins filled as the setting imputation
--- says. `forward`: the last bin before it, else a median of the train split. `forward_backward`: as the
--- paper, the first bin after it before the median. `none`: null. The median is that of the variable, or,
--- by median_fill, that of the variable and bin over the stays that have it filled by then.
+-- Vital signs on a complete grid: the mean of each bin, missing bins imputed by the setting imputation.
+-- `forward`: by the last bin before, else by a median of the train split. `forward_backward` (the paper's):
+-- the same, but the first bin after comes before the median. `none`: null. The median is that of the
+-- variable or, by median_fill, of the variable and bin, over the stays whose bin is filled by then.
 -- Grain: one row per stay, bin and variable; `hour` is where the bin starts, in hours since intime.
 {%- set start = setting('window_start_hours') %}
 {%- set width = setting('bin_hours') %}
@@ -23,7 +23,7 @@ binned as (
     group by stay_id, variable, bin
 ),
 
--- Only the train split may say what is typical.
+-- Typical values come from the train split only: those of other splits would leak.
 typical as (
     select
         variables.variable,
@@ -51,7 +51,7 @@ first_measured as (
     group by stay_id, variable
 ),
 
--- Where a value begins to hold: at each measured bin, and at the first bin where that is not measured.
+-- The bins from which a value applies: each measured bin, and the first bin if it is not measured.
 starts as (
     select
         *,
@@ -79,7 +79,7 @@ starts as (
     where first_measured.bin is distinct from 0
 ),
 
--- It holds up to the next: forward fill without a join over the whole grid.
+-- Each value applies until the next start: forward fill without a join over the whole grid.
 stretches as (
     select
         *,
@@ -132,7 +132,7 @@ final as (
         value,
         {%- endif %}
         is_measurement and bin = start_bin as measured,
-        -- of the bin that the value comes from
+        -- taken from the bin that the value comes from
         {%- if setting('imputation') == 'none' %}
         is_measurement and bin = start_bin and is_intubated as is_intubated
         {%- else %}

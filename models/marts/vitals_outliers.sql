@@ -1,5 +1,5 @@
--- Charted vital signs of the cohort in the window that lay outside the ranges of seeds.vital_signs: removed, or
--- pulled to the valid bound and so in marts.vitals_events too. For people to look at; nothing is computed from them.
+-- Charted vital signs of the cohort in the window outside the ranges of seeds.vital_signs: removed, or pulled to the
+-- valid bound and then also in marts.vitals_events. For people to inspect; nothing is computed from them.
 -- Grain: one row per charted value.
 {{ config(materialized='view') }}
 

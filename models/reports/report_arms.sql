@@ -1,5 +1,5 @@
--- The arms that stand: for each, its latest run of predict on what the marts hold now, what the grid search
--- chose, whether the fit converged, and how good it is on validation. Everything else in reports is about
+-- The current arms: for each, its latest run of predict on what the marts hold now, what the grid search
+-- chose, whether the fit converged, and how good it is on validation. All other reports on arms are about
 -- these runs.
 -- Grain: one row per task, arm and fusion.
 {{ config(alias='arms') }}
@@ -24,7 +24,7 @@ fits as (
     group by run_id
 ),
 
--- The worst of what its encoders saw: in the alphabet too, yes comes after unknown and unknown after no.
+-- The worst case over its encoders: max() works because in the alphabet no < unknown < yes.
 seen as (
     select
         inputs.run_id,
@@ -35,7 +35,7 @@ seen as (
     group by inputs.run_id
 ),
 
--- An arm that builds on a baseline of the paper has the purpose of those that build on the best of them.
+-- An arm that builds on any time-series baseline of the paper has the purpose of the arm that builds on the best one.
 purposes as (
     select
         runs.run_id,

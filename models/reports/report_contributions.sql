@@ -1,5 +1,4 @@
--- Figure 5: the share of each modality in what moves the scores of an arm, by the net contribution of the
--- modality first.
+-- Figure 5: the share of each modality in the contributions to the scores of an arm; by net contribution first.
 -- Grain: one row per task, arm, fusion, population, method and modality.
 {{ config(alias='contributions') }}
 

@@ -1,6 +1,6 @@
--- Table I: every encoder with what it is, and how far it has encoded the present cohort. `skipped`
--- counts stays that have no vector; embeddings.skipped says why, stay by stay.
--- Grain: one row per encoder; per encoder and task where it is trained per task and has begun for any.
+-- Table I: what each encoder is, and how much of the present cohort it has encoded. `skipped`
+-- counts stays that were left without a vector; embeddings.skipped has the reason for each.
+-- Grain: one row per encoder; per encoder and task if it is trained per task and has vectors for any task.
 {{ config(alias='encoders') }}
 
 with encoders as (
@@ -50,7 +50,7 @@ progress as (
     group by encoded.encoder, encoded.task
 ),
 
--- An encoder that is trained per task has to be done for each of them.
+-- An encoder that is trained per task must be run for each task.
 due as (
     select
         encoders.encoder,

@@ -1,5 +1,5 @@
--- Tables II and III: every arm on the test split, with 95 % intervals over patients, and the paper's
--- published figures beside ours where it has the arm. Published rows that we have not run stand alone.
+-- Tables II and III: every arm on the test split, with 95 % intervals over patients, beside the metrics
+-- that the paper published for the arm, if any. Published arms that were not run here have a row of their own.
 -- Grain: one row per task, arm, fusion and population (all stays; complete: with vitals, image,
 -- text; mimic_cxr_years: of the years that MIMIC-CXR covers).
 {{ config(alias='leaderboard') }}
@@ -33,7 +33,7 @@ published as (
             '+image[' || image || ']',
             '+text[' || text || ']'
         ) as arm,
-        -- as reports.arms has it
+        -- as in reports.arms
         (
             select max(encoders.saw_mimic) from encoders
             where encoders.encoder in (paper.time_series, paper.image, paper.text)

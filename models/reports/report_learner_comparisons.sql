@@ -1,5 +1,5 @@
 -- Is a multimodal learner better than the modular framework, than itself without the picture, than another
--- learner? Differences on the same stays and resamples; what is subtracted stands too.
+-- learner? Differences on the same stays and resamples, if what is subtracted is current too.
 -- Grain: one row per question, task, learner, what it is compared with, and metric.
 {{ config(alias='learner_comparisons') }}
 {%- set others_stand %}

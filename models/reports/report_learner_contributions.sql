@@ -1,4 +1,4 @@
--- What moves the P(yes) of each multimodal learner: exact Shapley values, by modality.
+-- What each modality contributes to the P(yes) of a multimodal learner: exact Shapley values.
 -- Grain: one row per task, learner, modality and metric.
 {{ config(alias='learner_contributions') }}
 

@@ -1,7 +1,7 @@
 -- Figures 6 and 7: every multimodal learner on the test split under each condition, with 95 % intervals over
--- patients, refusals left out and counted as wrong; beside it the best arm of the modular framework: of those
--- by the default fusion the one with the highest AUROC on validation, on all test stays. On the same stays
--- they are compared in reports.learner_comparisons.
+-- patients, both with refusals left out and with refusals counted as wrong. Beside it, on all test stays, the
+-- best arm of the modular framework: of those with the default fusion, the one with the highest AUROC on
+-- validation. reports.learner_comparisons compares them on the same stays.
 -- Grain: one row per task, learner and condition.
 {{ config(alias='learners') }}
 {%- set figures = {'share_answered': ('asked', 'share_answered')} %}

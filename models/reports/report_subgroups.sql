@@ -1,5 +1,5 @@
--- Figure 4: metrics of each arm by age, gender and race group; null with its reason where a group is too
--- small or of one class.
+-- Figure 4: metrics of each arm by age, gender and race group; null with a reason where a group is too
+-- small or has only one class.
 -- Grain: one row per task, arm, fusion, attribute, subgroup and metric.
 {{ config(alias='subgroups') }}
 

@@ -1,5 +1,6 @@
--- Which stays each encoder has encoded: every table of vectors in one. charthouse.jobs.embed.store makes it anew when it makes
--- such a table, whose length is known only there. vector_hash is computed only where it is queried.
+-- Which stays each encoder has encoded: a union of all tables of vectors. charthouse.jobs.embed.store recreates it
+-- when it creates such a table, since the length of the vectors is known only there. vector_hash is computed only if
+-- it is queried.
 -- Grain: one row per encoder, stay, and task where the encoder is trained per task.
 {{ config(materialized='view') }}
 {%- set tables = run_query(

@@ -1,5 +1,5 @@
--- A cohort that does not match a published one is only useful when every lost stay can be found: the
--- last step must be the cohort, each step's loss the difference, and the stays dropped those listed.
+-- A cohort that differs from a published one can only be compared if every dropped stay can be traced: the last step
+-- must equal the cohort, each step must drop the difference, and every ICU stay must be kept or dropped by a rule.
 with attrition as (
     select
         *,

@@ -1,5 +1,5 @@
--- A variable that nobody has measured is nothing but fill: a wrong itemid in seeds/vital_signs.csv,
--- unless the cohort is small, so it only warns.
+-- A variable without any measurement consists of imputed values only: probably a wrong itemid in
+-- seeds/vital_signs.csv, but it may be chance in a small cohort, so it only warns.
 {{ config(severity='warn') }}
 
 select distinct vital_signs.variable

@@ -1,6 +1,6 @@
--- Encoders read the grid as it is: a bin that is not there, or a hole in it, would become a silent
--- zero or NaN. Every stay x bin x variable stands once (unique_combination proves the "once"), and
--- has a number unless imputation is none.
+-- Encoders read the grid as it is: a missing bin or value would silently become zero or NaN. Every
+-- stay x bin x variable has one row (unique_combination proves that it has no second), and a number
+-- unless imputation is none.
 with expected as (
     select count(distinct variable) * {{ bins_in_window() }} as cells
     from {{ ref('vital_signs') }}

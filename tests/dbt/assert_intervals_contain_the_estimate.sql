@@ -1,5 +1,5 @@
--- An estimate lies within its interval. Left out: ece, and measures over groups, which noise can only
--- raise or only lower, so that all resamples may lie to one side of the estimate.
+-- An estimate lies within its interval. Left out: ece and measures over groups, which noise can only raise
+-- (or only lower), so that all resamples may lie on one side of the estimate.
 select
     run_id,
     metric,

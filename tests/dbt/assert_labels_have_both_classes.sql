@@ -1,5 +1,5 @@
--- A label that is the same for every stay is the classic sign of a join gone wrong. A small cohort may
--- have one by chance, so it only warns.
+-- A label that is the same for every stay is the classic sign of a wrong join. It may be chance in a
+-- small cohort, so it only warns.
 {{ config(severity='warn') }}
 
 select

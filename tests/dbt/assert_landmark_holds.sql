@@ -1,5 +1,5 @@
--- Under the landmark every stay is known to be alive and in the ICU at the end of the window: else the
--- outcome, or its absence, is already in the features.
+-- Under the landmark every patient is known to be alive and in the ICU at the end of the window:
+-- otherwise the features already contain the outcome, or its absence.
 select stays.stay_id
 from {{ ref('cohort') }} as cohort
 inner join {{ ref('int_stays') }} as stays on cohort.stay_id = stays.stay_id

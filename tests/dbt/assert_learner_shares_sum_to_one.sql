@@ -1,4 +1,4 @@
--- The shares of the modalities in what moves a learner's P(yes) are of a whole.
+-- The modalities' shares of the contributions to a learner's P(yes) sum to 1.
 select
     learner,
     cohort_hash,

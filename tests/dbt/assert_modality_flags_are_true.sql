@@ -1,4 +1,4 @@
--- The modalities of a stay choose it and mark absence: each must be what the marts hold.
+-- These flags select stays and mark missing modalities, so each must agree with the rows in the marts.
 {%- for modality in modalities() if modality.matched %}
 select
     stays.stay_id,

@@ -1,6 +1,6 @@
--- A patient in train and test lets a model recognise instead of predict: about 45 % of the test stays
--- of a split by stay share a patient with train. Under split_unit: stay (the paper's) it is so by
--- choice, and nothing is asserted.
+-- With a patient in both train and test, a model can recognise the patient instead of predicting: in a
+-- split by stay, about 45 % of the test stays share a patient with train. The setting split_unit: stay
+-- (the paper's) allows it, so then nothing is asserted.
 select
     subject_id,
     count(distinct split) as splits

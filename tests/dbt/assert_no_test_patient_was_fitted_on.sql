@@ -1,5 +1,5 @@
--- Nothing that predict fits for an arm was fitted on a test stay; nor on another stay of its patient,
--- unless the splits part stays, as the paper's do. What encoders were fitted on, reports.audit looks at.
+-- No model that predict fits for an arm was fitted on a test stay, nor on another stay of its patient,
+-- unless stays are split instead of patients, as in the paper. reports.audit checks the fits of encoders.
 with test_stays as (
     select
         stay_id,

@@ -1,5 +1,5 @@
--- Each prediction of an arm that stands is of a stay of the cohort, in the split and with the label that
--- the stay has now.
+-- Each prediction of a current arm is for a stay of the cohort, with the split and the label that the stay
+-- has now.
 select
     predictions.run_id,
     predictions.stay_id

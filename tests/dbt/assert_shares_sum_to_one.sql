@@ -1,4 +1,4 @@
--- The shares of the modalities are of a whole.
+-- The shares of the modalities sum to 1.
 select
     run_id,
     population,

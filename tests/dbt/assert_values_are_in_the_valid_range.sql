@@ -1,6 +1,6 @@
--- Whatever was charted, a cleaned value lies within the valid bounds of its item, in the variable's
--- unit; where a bound is missing nobody can say so, and the promise is broken. (A CHECK constraint could
--- not say it: DuckDB 2.0 cannot replay one that calls a function.)
+-- Whatever was charted, a cleaned value lies within the valid bounds of its item, in the unit of the
+-- variable. Without a bound this cannot be verified, and the test fails. (It cannot be a CHECK
+-- constraint: DuckDB 2.0 cannot replay one that calls a function.)
 select
     events.stay_id,
     events.variable,

@@ -1,4 +1,4 @@
--- What is odd about admissions as MIMIC-IV has them, counted; nothing is dropped for it here.
+-- Data-quality issues of admissions in MIMIC-IV, counted; no row is dropped here.
 -- Grain: one row per finding.
 with
 

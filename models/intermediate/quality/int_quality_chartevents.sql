@@ -1,5 +1,5 @@
--- What is odd about charted vital signs, counted: what became of each value, by variable and of known
--- stays only; and over all rows of the items of seeds.vital_signs.
+-- Data-quality issues of charted vital signs, counted: what became of each value, by variable and for
+-- known stays only; and issues over all rows of the items in seeds.vital_signs.
 -- Grain: one row per source and finding.
 with
 

@@ -1,5 +1,5 @@
--- What may be missing of who was discharged alive, counted. MIMIC-IV has no day on which it ends; a discharge in a
--- patient's last possible year may be followed for less than 30 days.
+-- Possibly incomplete follow-up after live discharges, counted. MIMIC-IV gives no date on which its data end: a
+-- discharge whose era reaches the last year of the release may be followed for less than 30 days.
 -- Grain: one row per finding.
 with
 

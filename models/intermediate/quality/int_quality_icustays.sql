@@ -1,4 +1,4 @@
--- What is odd about ICU stays, and against their admissions, counted; nothing is dropped for it here.
+-- Data-quality issues of ICU stays, also compared with their admissions, counted; no row is dropped here.
 -- Grain: one row per finding.
 with
 
@@ -20,7 +20,7 @@ final as (
             count(*) filter (where intime is null or outtime is null),
             count(*) filter (where intime < admittime),
             count(*) filter (where died_at < intime),
-            -- los is in days; its four decimals, or seconds cut off, are no contradiction
+            -- los is in days; rounding to four decimals, or truncated seconds, are not a contradiction
             count(*) filter (where abs(los - los_days) > 0.01),
             count(*) filter (where {{ outside_shifted_years('intime', 'outtime') }})
         ]) as found,

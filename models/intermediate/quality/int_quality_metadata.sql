@@ -1,4 +1,4 @@
--- What is odd about X-ray images as MIMIC-CXR lists them, counted; nothing is dropped for it here.
+-- Data-quality issues of X-ray images in MIMIC-CXR, counted; no row is dropped here.
 -- Grain: one row per finding.
 with
 

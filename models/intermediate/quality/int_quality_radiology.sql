@@ -1,4 +1,4 @@
--- What is odd about radiology reports as MIMIC-IV-Note has them, counted; nothing is dropped for it here.
+-- Data-quality issues of radiology reports in MIMIC-IV-Note, counted; no row is dropped here.
 -- Grain: one row per finding.
 with
 

@@ -1,8 +1,8 @@
--- Each stay as a text for multimodal learners: demographics (seeds/tabular_variables.csv), vital signs, the
--- radiology reports; all on one clock, hours from ICU admission. Once whole, and once in the sections and
--- lines that it is made of, for those who must leave some out. And the X-ray to show beside it: the latest.
--- The setting profile_template chooses the words. compact: a section that is empty says so. paper: as in the
--- paper's public code, no section where there is nothing to tell, and a sentence on the picture.
+-- Each stay as a text for multimodal learners: demographics (seeds/tabular_variables.csv), vital signs and
+-- radiology reports, all in hours from ICU admission. Once as a whole, and once as sections and lines, so that a
+-- prompt can leave some out. Also the X-ray to show with it: the latest.
+-- The setting profile_template chooses the wording. compact: an empty section says that it is empty. paper: as in
+-- the paper's public code, empty sections are left out, and a sentence refers to the image.
 -- Grain: one row per stay of the cohort.
 {%- set of_paper = setting('profile_template') == 'paper' %}
 {%- set added = [] %}
@@ -35,7 +35,7 @@ demographics as (
     group by tabular_values.stay_id
 ),
 
--- A report that is filed twice, under two names, is told once.
+-- A report filed twice, under two note_ids, is included once.
 filed_once as (
     select *
     from {{ ref('radiology_reports') }}

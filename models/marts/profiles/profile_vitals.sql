@@ -1,7 +1,7 @@
--- Vital signs as a patient profile tells them, in the words of the setting profile_template. compact: a line a value.
--- paper: as in the paper's public code, a block for each time, in which pressures and coma scores share a line, with
--- a dash for what was not measured then (seeds/profile_vital_signs.csv).
--- Grain: one row per stay, time, and variable where it is a line a value.
+-- Vital signs as written in a patient profile, in the wording of the setting profile_template. compact: one line per
+-- value. paper: as in the paper's public code, one block per time, in which pressures and coma scores share a line,
+-- with a dash for what was not measured then (seeds/profile_vital_signs.csv).
+-- Grain: one row per stay and time; under compact, per stay, time and variable.
 {{ config(materialized='view', schema='intermediate') }}
 
 with cohort as (
@@ -20,8 +20,8 @@ vital_signs as (
     left join {{ ref('profile_vital_signs') }} as words on variables.variable = words.variable
 ),
 
--- A verbal score that a tube makes untestable counts even where it has no value: an older one would stand
--- for it else.
+-- A verbal score that intubation makes untestable counts even without a value: otherwise an older score
+-- would be reported in its place.
 charted as not materialized (
     select
         stay_id,
@@ -46,7 +46,7 @@ charted as not materialized (
     where tubes.is_intubated and tubes.value is null and {{ in_window('tubes', 'cohort') }}
 ),
 
--- Those that are told, and of those charted twice at a time the mean, as in marts.vitals_hourly.
+-- The measurements to list; several charted at the same time are averaged, as in marts.vitals_hourly.
 {%- set each = 'stay_id, variable' if setting('profile_vitals') == 'last_value' else 'stay_id' %}
 latest as (
     select

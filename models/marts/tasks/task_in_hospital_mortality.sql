@@ -13,7 +13,7 @@ final as (
         cohort.stay_id,
         cast(stays.hospital_expire_flag = 1 as integer) as label,
         cast(null as varchar) as excluded_because,
-        -- who is in the ICU has not left the hospital, whatever dischtime says
+        -- a patient in the ICU has not left the hospital, whatever dischtime says
         coalesce(stays.died_at, greatest(stays.dischtime, cohort.outtime)) as decided_at
     from cohort
     inner join stays on cohort.stay_id = stays.stay_id

@@ -1,6 +1,6 @@
--- Is the patient back in the hospital within 30 days of leaving it? Who dies at home in these days without
--- coming back counts as not readmitted, and so does who comes back to a hospital that is not in MIMIC-IV:
--- marts.data_quality counts the former, and those that may have been followed for less than 30 days.
+-- Is the patient back in the hospital within 30 days of leaving it? Patients who die at home within these days
+-- without coming back count as not readmitted, as do those readmitted to a hospital outside MIMIC-IV:
+-- marts.data_quality counts the former, and those who may have been followed for less than 30 days.
 -- Grain: one row per stay of the cohort.
 with cohort as (
     select * from {{ ref('cohort') }}
@@ -28,7 +28,7 @@ final as (
         stay_id,
         if(excluded_because is null, cast(is_readmitted_in_30_days as integer), null) as label,
         excluded_because,
-        -- who is in the ICU has not left the hospital, whatever dischtime says
+        -- a patient in the ICU has not left the hospital, whatever dischtime says
         greatest(outtime, if(is_readmitted_in_30_days, readmitted_at, last_day_of_30)) as decided_at
     from asked
 )

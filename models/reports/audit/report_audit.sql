@@ -1,14 +1,13 @@
--- What `charthouse audit` prints: is there a fault, where, and what to do. A view over the tables as they
--- are now, so it also sees what was changed after the build: the rows behind such a check are
--- reports.audit_<check>. Other checks only `charthouse audit` runs: theirs is what its last run on these
--- marts has found, and checked_at says when.
+-- What `charthouse audit` prints: is there a fault, where, and what to do. A view over the tables as they are now, so
+-- it also sees changes made after the build; the rows behind such a check are in reports.audit_<check>. Other checks
+-- are run only by `charthouse audit`: for those it has the findings of its last run on these marts, with checked_at.
 -- Grain: one row per check.
 {{ config(alias='audit') }}
 
--- So many stays are named at most; `stays` counts them all.
+-- Maximum number of stays listed; `stays` counts all of them.
 {%- set most_stays = 1000 %}
--- Every file of the folder checks: dbt must know them before it can read seeds/audit_checks.csv, which says
--- what each asks and in which order they are printed.
+-- Every file of the folder checks, because dbt must know them before it can read seeds/audit_checks.csv, which has
+-- the question of each and the order in which they are printed.
 {%- set checks = [
     'patients_in_two_splits',
     'splits_not_of_the_hash',
@@ -75,7 +74,7 @@ found as (
     group by check_name
 ),
 
--- The last that ended on the marts as they were built last.
+-- The last finished audit since the marts were last built.
 last_run as (
     select
         runs.run_id,

@@ -1,5 +1,5 @@
--- What the answers of learners that are scored come to: an evaluation notes it, and stands while it is the same.
--- Of an error, too: where there is no answer so far, there may be one later.
+-- A hash of the learners' answers that are scored: an evaluation stores it, and is current while it is the same.
+-- Errors are part of it: a question without an answer so far may have one later.
 -- Grain: one row per task, learner and condition.
 with answers as (
     select * from {{ ref('current_answers') }}

@@ -1,5 +1,5 @@
--- Of each learner the answers under the settings of its last run that has any, as long as what they were shown is
--- unchanged.
+-- The answers of each learner under the settings of its last run with an answer, as long as what the learner was
+-- shown is unchanged.
 -- Grain: one row per learner and question.
 with answers as (
     select * from {{ ref('answers') }}

@@ -1,5 +1,5 @@
--- Which figures of an evaluation stand: those of each population while labels and settings are as they were, those
--- of the complete stays while these are the same, too.
+-- Which metrics of an evaluation are current: those of every population while labels and settings are unchanged;
+-- those of the complete stays only while these, too, are the same stays.
 -- Grain: one row per run of evaluate and population.
 with runs as (
     select * from {{ ref('runs') }}

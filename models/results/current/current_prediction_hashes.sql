@@ -1,5 +1,5 @@
--- What the predictions of each run come to now: a run notes it when they are written (counts.scores_hash), and the
--- audit compares.
+-- A hash of the predictions of each run as they are now. The run stored it when they were written
+-- (counts.scores_hash), and the audit compares the two.
 -- Grain: one row per run of predict.
 with predictions as (
     select * from {{ ref('predictions') }}

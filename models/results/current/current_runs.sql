@@ -1,5 +1,5 @@
--- Of the runs that ended well, and have read nothing that has changed since, the last of each kind, name and task:
--- what stands.
+-- The current runs: the last of each kind, name and task among those that finished and have read nothing that has
+-- changed since.
 -- Grain: one row per kind, name and task.
 with runs as (
     select * from {{ ref('runs') }}

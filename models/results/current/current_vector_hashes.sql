@@ -1,5 +1,5 @@
--- What the vectors of each encoder were made of, all stays together: a run of predict notes it (results.run_inputs),
--- and stands on other vectors once it has changed.
+-- A hash of what the vectors of each encoder were made from, over all stays. A run of predict stores it
+-- (results.run_inputs): once it differs, the run was fitted on other vectors than there are now.
 -- Grain: one row per encoder, and task where it is trained per task.
 with vectors as (
     select * from {{ ref('encoded') }}

@@ -1,4 +1,4 @@
--- Vectors that are of the present cohort, and of what its stays have of the modality now.
+-- The vectors of the present cohort that were made from the data its stays have in the modality now.
 -- Grain: one row per encoder, stay, and task where the encoder is trained per task.
 {{ config(schema='embeddings') }}
 

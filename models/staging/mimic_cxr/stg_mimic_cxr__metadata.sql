@@ -14,8 +14,8 @@ select
     viewposition as view_position,
     studydate as study_date,
     studytime as study_time,
-    -- StudyDate is YYYYMMDD; StudyTime HHMMSS.fff as a number, so 80556.875 is 08:05:56.875. The 60th
-    -- second and the 24th hour, which DuckDB would carry over, do not exist.
+    -- StudyDate is YYYYMMDD and StudyTime HHMMSS.fff, both as numbers: 80556.875 is 08:05:56.875.
+    -- Second 60 and hour 24 do not exist, but DuckDB would roll them over.
     if(
         studytime < 240000 and round(studytime % 100, 3) < 60,
         try(make_timestamp(

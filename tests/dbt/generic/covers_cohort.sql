@@ -1,4 +1,4 @@
-{#- Each stay of the cohort has exactly one row (or one for each row of `per`), and nobody else has any. -#}
+{#- Each stay of the cohort has exactly one row (or one for each row of `per`), and no other stay has any. -#}
 {% test covers_cohort(model, per=none) %}
 select
     coalesce(cohort.stay_id, rows_of.stay_id) as stay_id,

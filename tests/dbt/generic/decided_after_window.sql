@@ -1,5 +1,5 @@
-{#- No outcome that a task asks about was decided before the window's end: it would be in the features. Without
-    the landmark (protocol paper) stays end in the window by choice; the audit says so. -#}
+{#- For stays that a task includes, no outcome was decided before the end of the window: it would be in the features.
+    Without the landmark (protocol: paper) stays may end within the window; the audit reports it. -#}
 {% test decided_after_window(model) %}
 select
     tasks.stay_id,

@@ -1,4 +1,4 @@
-{#- A condition holds in every row; where a value that it needs is missing, it does not. -#}
+{#- A condition holds in every row; a row in which it is null fails. -#}
 {% test holds(model, condition) %}
 select *
 from {{ model }}

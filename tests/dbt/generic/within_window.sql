@@ -1,6 +1,6 @@
-{#- No row lies before the window, and none was available after its end, or that of the stay (under the
-    paper's protocol: observed); the end that window_closed opens belongs to neither. Written out here, not
-    taken from the macro that makes the cut: a test that shares the code it tests proves nothing. -#}
+{#- No row lies before the window, and none was available (under the paper's protocol: observed) after its end or
+    the end of the stay; the end that window_closed leaves open is excluded. Written out here instead of using the
+    macro in_window: a test that shares the code it tests proves nothing. -#}
 {% test within_window(model) %}
 {%- set opens_at = 'cohort.intime + to_microseconds(cast(3.6e9 * ' ~ setting('window_start_hours') ~ ' as bigint))' %}
 {%- set closes_at = 'cohort.intime + to_microseconds(cast(3.6e9 * ' ~ setting('window_end_hours') ~ ' as bigint))' %}

@@ -1,4 +1,4 @@
--- Are there answers about stays that are not of the test split? They are not scored.
+-- Are there answers about stays outside the test split? They are not scored.
 -- Grain: one row per current answer of a learner.
 with cohort as (
     select * from {{ ref('cohort') }}

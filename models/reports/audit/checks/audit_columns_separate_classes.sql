@@ -1,6 +1,6 @@
 -- Does one column of the marts alone separate the classes of a task on train (AUROC over 0.9)?
 -- Grain: one row per task and number or category with 10 patients of each class.
--- A category is told by its md5: what stands in a column is of patients.
+-- A category is named by its md5: column values are patient data.
 with named as (
     select
         found.*,

@@ -1,4 +1,4 @@
--- Do embeddings of stays outside the cohort pass for its own?
+-- Do embeddings of stays outside the cohort count as current?
 -- Grain: one row per encoder and stay.
 with cohort as (
     select * from {{ ref('cohort') }}

@@ -1,6 +1,6 @@
--- Is what was not measured filled with other than the median of the train split? Bins and medians are
--- computed anew: of the bins that marts.vitals_events has or, by variable and hour, of those that they fill.
--- Grain: one row per stay, variable and bin that nothing was measured for.
+-- Is a bin that needs a median filled with something other than the median of the train split? Bins and medians are
+-- recomputed: from the bins measured in marts.vitals_events or, by variable and hour, from the bins that these fill.
+-- Grain: one row per stay, variable and bin that needs a median.
 with settings as (
     select
         cast(variables ->> 'window_start_hours' as double) as start_hours,
@@ -77,7 +77,7 @@ train_medians as (
     group by variable, hour
 ),
 
--- Bins that nothing was measured for: under `forward`, nothing yet.
+-- Bins of variables that were never measured in the stay; under `forward`, also those before the first measurement.
 final as (
     select
         vitals_hourly.stay_id,

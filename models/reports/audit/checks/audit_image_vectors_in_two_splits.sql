@@ -1,5 +1,5 @@
--- Have two splits the very same vector of X-rays? The same picture under two names gives the same vector.
--- Grain: one row per stay and encoder of images.
+-- Do two splits have exactly the same vector of X-rays? The same image under two names gives the same vector.
+-- Grain: one row per stay and image encoder.
 with encoders as (
     select named.vectors
     from {{ ref('encoder_modalities') }} as named

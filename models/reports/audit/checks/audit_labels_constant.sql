@@ -1,4 +1,4 @@
--- Have all stays of a task, or of a split of 50 or more, the same label?
+-- Do all stays of a task, or of a split with 50 or more, have the same label?
 -- Grain: one row per stay and task.
 with cohort as (
     select * from {{ ref('cohort') }}
@@ -10,7 +10,7 @@ final as (
         case
             when coalesce(min(labels.label) over of_task = max(labels.label) over of_task, true)
                 then labels.task
-            -- a small split may be of one class by chance
+            -- a small split may have only one class by chance
             when min(labels.label) over of_split = max(labels.label) over of_split and count(labels.label) over of_split >= 50
                 then labels.task || ' in ' || cohort.split
         end as problem,

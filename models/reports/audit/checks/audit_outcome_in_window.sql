@@ -1,6 +1,6 @@
--- Was an outcome that a task asks about decided before the window ended, or did patients leave the ICU before?
--- The window's end is computed anew from intime.
--- Grain: one row per stay of the cohort and task, and one per stay.
+-- Was an outcome decided before the window ended, for a stay that the task includes, or did the patient leave the ICU
+-- before? The end of the window is recomputed from intime.
+-- Grain: one row per stay of the cohort and task that includes it, and one per stay.
 with settings as (
     select
         cast(variables ->> 'window_end_hours' as double) as end_hours,

@@ -1,7 +1,7 @@
--- Do radiology reports or profiles have words of an outcome (seeds/outcome_words.csv), which a feature must not
--- know? A warning: words have other meanings, are negated, or tell of others; the seed leaves out what it knows
--- of these.
--- Grain: one row per report or profile and word of an outcome in it; one without a word of one where none is.
+-- Do radiology reports or profiles contain words for an outcome (seeds/outcome_words.csv), which would leak it into
+-- the features? A warning only: the words have other meanings, are negated or refer to other people; the seed lists
+-- contexts of that kind, which do not count.
+-- Grain: one row per report or profile and outcome word in it; one without a problem where there is none.
 {%- set words = outcome_words() %}
 with texts as (
     select

@@ -1,5 +1,5 @@
--- Have predictions changed since they were written? Their run noted a hash of all of them.
--- Grain: one row per current model; none where no run noted one, as runs of an older clone.
+-- Have predictions changed since they were written? Their run stored a hash of all of them.
+-- Grain: one row per current model; no rows if no run stored a hash, as in older versions.
 with arms as (
     select
         *,

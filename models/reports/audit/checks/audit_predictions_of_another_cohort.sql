@@ -1,5 +1,5 @@
--- Are predictions of other stays or splits, double or missing, or of runs that say they were of other data?
--- Grain: one row per current model and stay that it scored, one per stay that it should have scored, and one per model.
+-- Are there predictions for other stays or splits, duplicate or missing predictions, or runs recorded on other data?
+-- Grain: one row per current model and stay that it scored, one per stay that it failed to score, and one per model.
 with cohort as (
     select * from {{ ref('cohort') }}
 ),

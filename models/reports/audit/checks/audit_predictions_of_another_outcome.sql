@@ -1,4 +1,4 @@
--- Do predictions know another outcome than marts.labels says, or one where it says none, or bear another arm's name?
+-- Do predictions store another outcome than marts.labels, or one where its label is null, or another arm's name?
 -- Grain: one row per current model and stay that it scored.
 with labels as (
     select * from {{ ref('labels') }}

@@ -1,5 +1,5 @@
--- Have embeddings been made of other inputs since they were read?
--- Grain: one row per current model and encoder that it read, and one per stay that other runs encoded since.
+-- Have embeddings been made from other inputs since they were read?
+-- Grain: one row per current model and encoder that it read, and one per stay that other runs have encoded since.
 with arms as (
     select
         *,
@@ -46,8 +46,8 @@ sources as (
         on read_then.encoder = content.encoder and read_then.encoder_task is not distinct from content.task
 ),
 
--- Encoders whose vectors are not what was read; and of these the stays whose vectors other runs made since.
--- Who made a vector does not matter where the same are there again.
+-- Each encoder, with a problem if its vectors are not those that were read; for these also the stays whose vectors
+-- other runs have made since. Which run made a vector does not matter as long as all vectors are the same.
 final as (
     select
         cast(null as integer) as stay_id,

@@ -1,12 +1,12 @@
--- Are long reports of two splits near copies: are most runs of 5 words of the shorter in the longer too? Letter
--- case, line breaks and punctuation do not count. The very same text, if long, is left to report_texts_in_two_splits.
--- A warning: what a template or a habit of dictation makes alike is no copy.
+-- Are long reports of two splits near copies: does the longer contain most runs of 5 words of the shorter? Case, line
+-- breaks and punctuation are ignored. Identical texts, if long, are left to report_texts_in_two_splits.
+-- A warning only: reports may be alike because of a template or a habit of dictation.
 -- Grain: one row per stay and report of 400 characters or more.
 
--- Only reports are compared that share two runs of a sample, one run in eight by its hash, that no more than 50
--- reports have: what more have is a template. And of those with such a run each is compared with one of each other
+-- Reports are compared only if they share two sampled runs: one run in eight is sampled, by its hash, and runs found
+-- in more than 50 reports are left out as templates. Each report with such a run is compared with one of each other
 -- split, so that many copies make few pairs. Of two copies with 60 runs, the fewest in 400 characters, about one
--- pair in a hundred is not compared. Of 35,525 synthetic reports, all of other patients, 10 are alike by chance.
+-- pair in a hundred is missed. Of 35,525 synthetic reports, all of different patients, 10 are alike by chance.
 {%- set shortest_text, one_run_in, most_reports, alike = 400, 8, 50, 0.8 %}
 
 with cohort as (
@@ -102,7 +102,7 @@ copies as (
         and (one.same_text != other.same_text or length(one.same_text) < {{ length_of_a_copy() }})
 ),
 
--- A pair blames both, also where the second was not compared with the first.
+-- Both reports of a pair are flagged, even if the second was not compared with the first.
 blamed as (
     select
         report,

@@ -1,4 +1,4 @@
--- Is the same report text in two splits? Letter case and blanks do not count.
+-- Is the same report text in two splits? Case and the amount of whitespace are ignored.
 -- Grain: one row per stay and report of 500 characters or more.
 
 -- Shorter texts are left out: they are phrases that many patients share, such as those of a normal chest X-ray.

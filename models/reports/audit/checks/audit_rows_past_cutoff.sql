@@ -1,5 +1,5 @@
--- Were rows of a modality observed or stored outside the window? It is computed anew from intime, and ends with the
--- stay at the latest.
+-- Were rows of a modality observed or stored outside the window? The window is recomputed from intime, and ends with
+-- the stay at the latest.
 -- Grain: one row per row of a modality's mart.
 {%- set matched = modalities() | selectattr('matched', 'defined') | list %}
 with settings as (

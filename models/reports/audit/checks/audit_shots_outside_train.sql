@@ -1,5 +1,5 @@
--- Were learners shown examples that are not of the train split?
--- Grain: one row per run that asked what is current, and example that it showed.
+-- Were learners shown few-shot examples from outside the train split?
+-- Grain: one row per run under the settings of current answers, and example that it showed.
 with definition as (
     select
         cohort_hash,
@@ -18,7 +18,7 @@ answers as (
     select * from {{ ref('current_answers') }}
 ),
 
--- Of the runs that asked what is current.
+-- Examples of the runs under the settings of current answers.
 shots as (
     select
         runs.name as learner,

@@ -1,4 +1,4 @@
--- Is a stay in another split than the settings give it? By the macro that gives the cohort its splits.
+-- Is a stay in another split than the settings give it? Recomputed by the macro that assigns the splits.
 -- Grain: one row per stay of the cohort.
 with cohort as (
     select * from {{ ref('cohort') }}

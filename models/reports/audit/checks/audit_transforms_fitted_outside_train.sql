@@ -1,5 +1,5 @@
 -- Did an encoder learn from stays that it must not see?
--- Grain: one row per fit of an encoder and stay that it learned from; without stay where that is not known.
+-- Grain: one row per fit of an encoder and stay that it learned from; stay_id is null if these are not known.
 with definition as (
     select
         (variables ->> 'split_unit') = 'patient' as split_by_patient,
@@ -18,7 +18,7 @@ runs as (
     select * from {{ ref('runs') }}
 ),
 
--- What the vectors of the present cohort rest on; a run that is not there anymore cannot be vouched for.
+-- The fits behind the vectors of the present cohort; if a run no longer exists, its fit cannot be verified.
 transforms as (
     select distinct
         encoded.encoder,
@@ -29,7 +29,7 @@ transforms as (
     where runs.run_id is null or (runs.settings ->> 'fit_hash') is not null
 ),
 
--- Those that are trained for a task stop early, on validation; the others have no use for it.
+-- Encoders that are trained for a task use validation for early stopping; the others do not need it.
 transform_stays as (
     select
         concat_ws(' ', transforms.encoder, transforms.task) as fit,

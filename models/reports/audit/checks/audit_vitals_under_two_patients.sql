@@ -1,5 +1,5 @@
--- Are the same vital signs under two patients? The same sequence of a variable's values at the same times since
--- its first: 10 measurements or more with 5 different values, which two patients do not share by chance.
+-- Do two patients have the same vital signs? The same sequence of values of a variable, at the same times since its
+-- first: 10 measurements or more with 5 different values, which two patients do not share by chance.
 -- Grain: one row per stay and variable with such a sequence.
 {%- set least_measurements, least_values = 10, 5 %}
 with cohort as (

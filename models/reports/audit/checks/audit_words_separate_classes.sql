@@ -1,7 +1,7 @@
--- Does one word, or one pair of words that follow each other, of the radiology reports or of the profiles alone
--- separate the classes of a task on train, by being there or not (AUROC over 0.9)?
+-- Does the presence of one word, or one pair of consecutive words, in the radiology reports or profiles separate the
+-- classes of a task on train by itself (AUROC over 0.9)?
 -- Grain: one row per task, reports or profiles, and word or pair.
--- A word may be a name: it is told by its md5, unless it is one of seeds/outcome_words.csv.
+-- A word may be a name, so it is given by its md5 unless it is in seeds/outcome_words.csv.
 with named as (
     select
         found.*,

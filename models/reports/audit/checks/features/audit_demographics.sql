@@ -1,7 +1,7 @@
--- All that is known of a stay at admission; los_days and outtime are the outcome of a task. What is missing is
--- the category null.
+-- All that is known about a stay at admission; not los_days and outtime, which are the outcome of a task. A missing
+-- value is the category null.
 -- Grain: one row per stay of the cohort and column.
--- Listed, since the text of a view that leaves several columns out differs from build to build.
+-- Columns are listed, because the text of a view that excludes several columns differs from build to build.
 {%- set demographics = [
     'age', 'age_group', 'gender', 'race', 'race_group', 'marital_status', 'language', 'insurance',
     'first_careunit', 'era_from', 'era_to', 'in_mimic_cxr_years'

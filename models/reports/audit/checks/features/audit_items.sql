@@ -1,6 +1,6 @@
--- What a stay has or has not, of which each may separate the classes by being there. Columns: each category of a
--- demographic. Words: each word, and each pair of words that follow each other, of the radiology reports and of the
--- profiles; letter case, line breaks and punctuation do not count. A stay that could have some has the item null too.
+-- Items that a stay has or lacks, each of which may separate the classes by its presence. Columns: each category of a
+-- demographic. Words: each word, and each pair of consecutive words, of the radiology reports and of the profiles;
+-- case, line breaks and punctuation are ignored. Every stay that could have items of a source also has the item null.
 -- Grain: one row per check (columns or words), task, stay of audit_train_patients, source and item.
 with patients as (
     select * from {{ ref('audit_train_patients') }}

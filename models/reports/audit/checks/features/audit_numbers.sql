@@ -1,8 +1,9 @@
--- Numbers of which each may separate the classes by its size. Columns: demographics; each vital sign's value, and
--- whether it was measured, in each bin; the number, mean, least, greatest, first and last of its measurements and
--- when; the number of X-rays and reports and when. Vectors: each component, counted from 0 as in results.coefficients.
+-- Numbers, each of which may separate the classes by its size. Columns: demographics; the value of each vital sign, and
+-- whether it was measured, in each bin; the number, mean, least, greatest, first and last of its measurements and their
+-- times; the number, times and length of X-rays and reports; which modalities there are. Vectors: each component,
+-- counted from 0 as in results.coefficients.
 -- Grain: one row per check (columns or vectors), task, stay of audit_train_patients, source and item.
--- What is unpivoted has a name, since a view's text would else name the database, and not be read under another.
+-- What is unpivoted is a named CTE: otherwise the text of the view contains the database name, and fails under another.
 {%- set matched = modalities() | selectattr('matched', 'defined') | list %}
 {%- set series = matched | selectattr('kind', 'equalto', 'time_series') | list %}
 {%- set items = matched | rejectattr('kind', 'equalto', 'time_series') | list %}

@@ -1,14 +1,14 @@
--- How well each number, by its size, and each item, by being there, separates the classes of a task, and whether
--- it is a fault: an AUROC over 0.9, on either side, that chance gives less than once in 100 audits, however many
--- features are looked at (Bonferroni).
+-- How well each number, by its size, and each item, by its presence, separates the classes of a task, and whether
+-- it is a fault: an AUROC over 0.9, in either direction, that each check finds by chance less than once in 100
+-- audits, however many features it examines (Bonferroni).
 --
--- Chance: if a feature has nothing to do with the outcome, every order of the patients is equally likely, and
--- the moment-generating function of the number U of pairs of one patient of each class that it puts right
--- (AUROC = U / pairs; Mann and Whitney 1947, Annals of Mathematical Statistics) less its mean is the product
--- over i of sinh((negatives + i) t / 2) i / (sinh(i t / 2) (negatives + i)). Chernoff's bound with the best
--- of a grid of t holds at any size; with ties too, which only average over orders (Jensen).
--- Grain: one row per check (columns, vectors or words), task, source, item and whether by its size, with 10 patients
--- of each class.
+-- Chance: if a feature is unrelated to the outcome, every order of the patients is equally likely. Let U be the
+-- number of pairs (one patient of each class) that the feature ranks correctly (AUROC = U / pairs; Mann and Whitney
+-- 1947, Annals of Mathematical Statistics). The moment-generating function of U minus its mean is the product over i
+-- of sinh((negatives + i) t / 2) i / (sinh(i t / 2) (negatives + i)). Chernoff's bound with the best t of a grid
+-- holds at any size, also with ties, which only average over orders (Jensen).
+-- Grain: one row per check (columns, vectors or words), task, source, item and by_size, with 10 patients of each
+-- class.
 with numbers as (
     select
         *,

@@ -1,7 +1,6 @@
--- Whom the checks look at that ask whether one feature alone separates the classes: of each patient of the train
--- split one stay, one with the outcome where there is any, so that rows are independent. Of each class at most 500
--- patients, by a hash: an AUROC of 0.9 is then known to +-0.02 (Hanley and McNeil 1982, Radiology), and there is
--- less to sort.
+-- The patients examined by the checks whether a single feature separates the classes: one stay per patient of the
+-- train split (one with the outcome, if there is one), so that rows are independent. At most 500 patients per class,
+-- by a hash: an AUROC of 0.9 is then known to +-0.02 (Hanley and McNeil 1982, Radiology), and there is less to sort.
 -- Grain: one row per task and patient.
 with labels as (
     select * from {{ ref('labels') }}
