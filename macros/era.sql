@@ -29,13 +29,14 @@
 {% macro stop_at_one_era(screened) %}
     {%- if execute and not flags.EMPTY and setting('split_by') == 'era' -%}
         {%- set cut = setting('split_era_cut') -%}
-        {#- those that the other rules keep: the last two ask for the era -#}
+        {#- the stays that are kept, and those that one of the two rules on eras drops: the modalities' come after -#}
+        {%- set era_steps = cohort_criteria() | length - modalities() | selectattr('matched', 'defined') | list | length -%}
         {%- set found = run_query(
             'select count(*) as stays, min(stays.era_from) as first, max(stays.era_to) as last,'
             ~ ' count(*) filter (where screened.dropped_at_step is null and stays.era_from < ' ~ cut ~ ') as before,'
             ~ ' count(*) filter (where screened.dropped_at_step is null and stays.era_from >= ' ~ cut ~ ') as after'
             ~ ' from ' ~ screened ~ ' as screened inner join ' ~ ref('int_stays') ~ ' as stays on screened.stay_id = stays.stay_id'
-            ~ ' where coalesce(screened.dropped_at_step >= ' ~ (cohort_criteria() | length - 1) ~ ', true)'
+            ~ ' where coalesce(screened.dropped_at_step in (' ~ (era_steps - 1) ~ ', ' ~ era_steps ~ '), true)'
         ).rows[0] -%}
         {%- if found['stays'] and not (found['before'] and found['after']) -%}
             {{ stop(
