@@ -31,8 +31,8 @@ def page(site: Site, copy: Copy) -> None:
     with row:
         metric = parts.choose("Metric", METRICS, key="metric")
         population = parts.choose_population()
+    chart = st.container()  # above the filters: its first arms are in view on a small screen
     shown = _filtered(found[found["population"] == population])
-    chart = st.container()
     with_paper = (
         population == ALL
         and metric in HEADLINE

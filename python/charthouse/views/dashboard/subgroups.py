@@ -9,7 +9,7 @@ from charthouse.views.dashboard.data import Copy, Site, frame
 from charthouse.views.figures.leaderboard import labels
 from charthouse.views.figures.style import Key, series_of
 from charthouse.views.figures.subgroups import fairness, subgroups
-from charthouse.views.figures.words import group_words, short_arm
+from charthouse.views.figures.words import group_words, reason_words, short_arm
 from charthouse.views.report.choose import MOST
 from charthouse.views.report.read import MOST_GROUPS, by_group
 
@@ -127,7 +127,9 @@ def _fairness(copy: Copy, found: pd.DataFrame, series: dict[str, Key], name: str
                 ", ".join(group_words(attribute, group) for group in groups)
                 for attribute, groups in zip(found["attribute"], found["left_out"], strict=True)
             ],
-            "Why no value or interval": found["reason"],
+            "Why no value or interval": [
+                reason_words(*row) for row in found[["attribute", "reason"]].itertuples(index=False)
+            ],
         }
     ).sort_values(["Attribute", "Measure", "Arm"])
     parts.table(copy, shown, name, title="Every measure as a table")

@@ -10,7 +10,7 @@ import pandas as pd
 from charthouse.views.figures import style
 from charthouse.views.figures.rows import Figure, Panel, numbers_of, whiskers
 from charthouse.views.figures.style import Key
-from charthouse.views.figures.words import group_words, shortened, worded
+from charthouse.views.figures.words import group_words, reason_words, shortened, worded
 
 RATIOS = {
     "demographic_parity_ratio": "Demographic parity ratio",
@@ -20,6 +20,7 @@ _FIRST = ("age_group", "gender", "race_group")
 _BESIDE = 340
 _REASON = 64  # characters that fit beside
 _WARNING = "\N{MULTIPLICATION SIGN} no interval, conclude nothing: why stands beside it"
+_BELOW = "\N{MULTIPLICATION SIGN} no interval, conclude nothing: why stands below the attribute"
 
 
 def in_order(attributes: Sequence[str]) -> list[str]:
@@ -65,7 +66,11 @@ def fairness(found: pd.DataFrame, series: Mapping[str, Key], *, width: int | Non
     found = found[found["metric"].isin(RATIOS)]
     order = in_order(sorted(set(found["attribute"])))
     found = found.assign(
-        at=found["metric"].map(list(RATIOS).index), then=found["attribute"].map(order.index)
+        at=found["metric"].map(list(RATIOS).index),
+        then=found["attribute"].map(order.index),
+        reason=[
+            reason_words(*row) for row in found[["attribute", "reason"]].itertuples(index=False)
+        ],
     ).sort_values(["at", "then"], kind="stable")
     without = found.groupby("attribute")["left_out"].agg(
         lambda lists: sorted({group for groups in lists for group in groups})
@@ -77,7 +82,8 @@ def fairness(found: pd.DataFrame, series: Mapping[str, Key], *, width: int | Non
         group=found["metric"].map(RATIOS),
     )  # fmt: skip
     panel = Panel("", (0, 1.02), axis="1: the groups are alike", reference=1.0)
-    return _drawn(long, panel, series, width)
+    figure = _drawn(long, panel, series, width)
+    return replace(figure, warning=_BELOW) if figure.warning and not width else figure
 
 
 def _drawn(

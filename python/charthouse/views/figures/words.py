@@ -69,6 +69,22 @@ def group_words(attribute: str, group: str) -> str:
     return group.title() if group.isupper() and len(group) > 3 else group
 
 
+def reason_words(attribute: str, reason: str | None) -> str | None:
+    """Why a measure over groups has no interval, its groups for people.
+
+    Example:
+        >>> reason_words("race_group", "BLACK: fewer than 10 patients of a class (3)")
+        'Black: fewer than 10 patients of a class (3)'
+    """
+    if not isinstance(reason, str):
+        return None
+    told = []
+    for part in reason.split("; "):
+        group, colon, why = part.partition(": ")
+        told.append(group_words(attribute, group) + colon + why if colon else part)
+    return "; ".join(told)
+
+
 def wrapped(name: str, width: int = 44) -> str:
     """A name, arms by their encoders, on as many lines as it takes, broken at a plus sign."""
     lines: list[str] = []
