@@ -71,7 +71,9 @@ class Bars(Progress):
         while not self._stopped.wait(SECONDS_BETWEEN_LINES):
             for task in self.tasks:
                 if task.total and not task.finished and (task.elapsed or 0) > 2:
-                    where = f"{int(task.completed)} of {int(task.total)} {self._unit}".rstrip()
+                    of = f"{int(task.total)} {self._unit}".rstrip()
+                    # a network is trained before its first stay is done
+                    where = f"{int(task.completed)} of {of}" if task.completed else f"begun, {of}"
                     self.say(f"  {task.elapsed:5.0f} s  {task.description}: {where}")
 
 

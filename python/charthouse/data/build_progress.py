@@ -30,9 +30,10 @@ class BuildProgress:
         name = event.info.name
         if name == "LogStartLine":
             self._begun_nodes += 1
+            kind, *_, node = event.data.description.split()
             self._bar.update(
                 self._task,
-                description=event.data.description.split()[-1],
+                description="tests" if "test" in kind else node,
                 completed=self._begun_nodes,
                 total=event.data.total,
             )
