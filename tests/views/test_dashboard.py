@@ -256,6 +256,7 @@ def test_the_leaderboard_filters_by_task_modality_and_run(shown: Bench) -> None:
     app.multiselect(key="modalities").select("structured + image")
     (table,) = tables(checked(app.run()))
     assert list(table["Arm in full"]) == [IMAGE]
+    assert f"Filters leave 1 of {len(everything)} arms." in words(app)
     app.multiselect(key="modalities").set_value([])
     run_id = shown.one(f"select run_id from reports.arms where arm = '{TEXT}' and task = '{DEATH}'")
     app.multiselect(key="run").set_value([run_id])
@@ -762,6 +763,7 @@ def test_in_a_browser_labels_are_whole_and_filters_work(browser: Any, address: s
         "(drawn => drawn.length && !drawn.includes('tfidf_svd'))"
         f"([...document.querySelectorAll('{charts} svg text')].map(x => x.textContent).join(' '))"
     )
+    tab.page.get_by_role("button", name="Filters").click()
     tab.page.locator(".stMultiSelect input").first.click()
     tab.page.get_by_role("option", name="Structured + image", exact=True).click()
     tab.page.keyboard.press("Escape")

@@ -256,6 +256,19 @@ def test_numbers_in_bars_can_be_read_on_a_light_page_and_on_a_dark_one() -> None
             assert (high + 0.05) / (low + 0.05) > 4.5, (row["modality"], page)  # WCAG 2.2, AA
 
 
+def test_fairness_says_for_people_which_groups_are_too_small() -> None:
+    reason = (
+        "65-85: fewer than 10 patients of a class (8); >85: fewer than 10 patients of a class (2)"
+    )
+    row = {"attribute": "age_group", "metric": "equalized_odds_ratio", "value": 0.4, "ci_low": None,
+           "ci_high": None, "left_out": [], "reason": reason}  # fmt: skip
+    figure = fairness(pd.DataFrame([{**row, "series": name} for name in "ab"]),
+                      style.series_of("ab"))  # fmt: skip
+    words = " ".join(words_of(figure.chart).split())
+    assert "66 to 85: fewer" in words and "Over 85: fewer" in words and "65-85" not in words
+    assert figure.warning and figure.warning.endswith("why stands in the table")
+
+
 def test_fairness_names_the_groups_that_a_ratio_is_without() -> None:
     row = {"metric": "equalized_odds_ratio", "attribute": "race_group", "series": "a",
            "value": 0.5, "ci_low": 0.4, "ci_high": 0.6, "reason": None}  # fmt: skip

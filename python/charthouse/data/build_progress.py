@@ -30,10 +30,10 @@ class BuildProgress:
         name = event.info.name
         if name == "LogStartLine":
             self._begun_nodes += 1
-            kind, *_, node = event.data.description.split()
+            words = event.data.description.split()  # such as: sql table model marts.cohort
             self._bar.update(
                 self._task,
-                description="tests" if "test" in kind else node,
+                description="tests" if words[0] in ("test", "unit_test") else words[-1],
                 completed=self._begun_nodes,
                 total=event.data.total,
             )

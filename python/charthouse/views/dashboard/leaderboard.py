@@ -31,8 +31,13 @@ def page(site: Site, copy: Copy) -> None:
     with row:
         metric = parts.choose("Metric", METRICS, key="metric")
         population = parts.choose_population()
-    chart = st.container()  # above the filters: its first arms are in view on a small screen
-    shown = _filtered(found[found["population"] == population])
+        filters = st.popover("Filters")  # folded: the first arms are in view on a small screen
+    of_population = found[found["population"] == population]
+    with filters:
+        shown = _filtered(of_population)
+    ours, left = of_population["run_id"].nunique(), shown["run_id"].nunique()
+    if left < ours:
+        parts.text(f"Filters leave {left} of {ours} arms.", small=True)
     with_paper = (
         population == ALL
         and metric in HEADLINE
@@ -41,11 +46,10 @@ def page(site: Site, copy: Copy) -> None:
     if shown["run_id"].isna().all() and not with_paper:
         parts.empty("No arm of ours is left by these filters.")
         return
-    with chart:
-        charts.show(
-            leaderboard(shown, [(metric, population)], published=with_paper),
-            f"{parts.worded(metric)} of each arm, with intervals.",
-        )
+    charts.show(
+        leaderboard(shown, [(metric, population)], published=with_paper),
+        f"{parts.worded(metric)} of each arm, with intervals.",
+    )
     table(copy, shown[shown["run_id"].notna()], f"leaderboard-{task}", with_paper=with_paper)
 
 
@@ -58,11 +62,10 @@ def _filtered(found: pd.DataFrame) -> pd.DataFrame:
     ours = found[found["run_id"].notna()]
     runs = {row.run_id: f"{row.arm} \u00b7 {row.run_id}" for row in ours.itertuples()}
     order = sorted(set(found["modalities"]), key=lambda name: (name.count("+"), name))
-    with st.container(horizontal=True):
-        modalities = parts.choose_some("Modalities", order, key="modalities")
-        run = parts.choose_some("Run", list(runs), runs, key="run")
-        fusions = parts.choose_some("Fusion", sorted(set(ours["fusion"])), key="fusion")
-        seen = parts.choose_seen()
+    modalities = parts.choose_some("Modalities", order, key="modalities")
+    run = parts.choose_some("Run", list(runs), runs, key="run")
+    fusions = parts.choose_some("Fusion", sorted(set(ours["fusion"])), key="fusion")
+    seen = parts.choose_seen()
     kept = found["modalities"].isin(modalities) & found["saw_mimic"].isin(seen)
     if len(run) < len(ours):
         kept &= found["run_id"].isin(run)

@@ -203,7 +203,7 @@ def choose_some(
 
 def choose_task(copy: Copy) -> tuple[str, AbstractContextManager[Any]]:
     """A task, and the row in which further choices stand; says how sure its metrics are."""
-    sure, row = st.container(), st.container(horizontal=True)
+    sure, row = st.container(), st.container(horizontal=True, vertical_alignment="bottom")
     with row:
         task = choose("Task", tasks(copy), key="task")
     with sure:

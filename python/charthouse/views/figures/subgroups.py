@@ -20,7 +20,7 @@ _FIRST = ("age_group", "gender", "race_group")
 _BESIDE = 340
 _REASON = 64  # characters that fit beside
 _WARNING = "\N{MULTIPLICATION SIGN} no interval, conclude nothing: why stands beside it"
-_BELOW = "\N{MULTIPLICATION SIGN} no interval, conclude nothing: why stands below the attribute"
+_IN_TABLE = "\N{MULTIPLICATION SIGN} no interval, conclude nothing: why stands in the table"
 
 
 def in_order(attributes: Sequence[str]) -> list[str]:
@@ -61,7 +61,7 @@ def fairness(found: pd.DataFrame, series: Mapping[str, Key], *, width: int | Non
     Args:
         found: Of reports.fairness, of one task, with the `series` of each row.
         series: Arms: colour and shape.
-        width: Of the panel; None: the place decides.
+        width: Of the panel; None: the place decides, and has a table below.
     """
     found = found[found["metric"].isin(RATIOS)]
     order = in_order(sorted(set(found["attribute"])))
@@ -83,7 +83,7 @@ def fairness(found: pd.DataFrame, series: Mapping[str, Key], *, width: int | Non
     )  # fmt: skip
     panel = Panel("", (0, 1.02), axis="1: the groups are alike", reference=1.0)
     figure = _drawn(long, panel, series, width)
-    return replace(figure, warning=_BELOW) if figure.warning and not width else figure
+    return replace(figure, warning=_IN_TABLE) if figure.warning and not width else figure
 
 
 def _drawn(
