@@ -86,10 +86,10 @@
 {% endmacro %}
 
 
-{#- The settings in force that shape a part of the marts, or what jobs compute from them. -#}
-{% macro settings_that_shape(part) %}
+{#- The settings in force that shape any of these parts of the marts, or what jobs compute from them. -#}
+{% macro settings_that_shape(parts) %}
     {%- set found = {} -%}
-    {%- for name, declared in var('settings').items() if declared.shapes == part -%}
+    {%- for name, declared in var('settings').items() if declared.shapes in parts -%}
         {%- do found.update({name: setting(name)}) -%}
     {%- endfor -%}
     {{ return(found) }}

@@ -11,7 +11,7 @@ final as (
         md5(concat_ws(
             '|',
             '{{ protocol() }}',
-            {{ text_literal(tojson(settings_that_shape('cohort'), sort_keys=true)) }},
+            {{ text_literal(tojson(settings_that_shape(['cohort']), sort_keys=true)) }},
             rows_hash,
             {{ is_synthetic() }}
         )) as cohort_hash,

@@ -6,9 +6,9 @@
 {%- set parts = [] %}
 {%- for modality in modalities() %}
 {%- set rows = [modality.rows] + ([modality.seed] if modality.seed else []) %}
-{%- do parts.append({'kind': 'modality', 'name': modality.name, 'rows': rows, 'shaped_by': modality.name}) %}
+{%- do parts.append({'kind': 'modality', 'name': modality.name, 'rows': rows, 'shaped_by': [modality.name, modality.kind]}) %}
 {%- endfor %}
-{%- do parts.append({'kind': 'profile', 'name': 'patient_profiles', 'rows': ['patient_profiles'], 'shaped_by': 'profile'}) %}
+{%- do parts.append({'kind': 'profile', 'name': 'patient_profiles', 'rows': ['patient_profiles'], 'shaped_by': ['profile']}) %}
 with definition as (
     select cohort_hash from {{ ref('cohort_definition') }}
 ),
@@ -49,7 +49,7 @@ hashed as (
     select
         'settings' as kind,
         'evaluation' as name,
-        {{ text_literal(tojson(settings_that_shape('evaluation'), sort_keys=true)) }} as content
+        {{ text_literal(tojson(settings_that_shape(['evaluation']), sort_keys=true)) }} as content
 ),
 
 final as (

@@ -1,4 +1,4 @@
-"""Other tests of labevents: the bulk of the table, which no model reads.
+"""Other tests of labevents: the bulk of the table, which no model reads, and what a gas is of.
 
 Itemids, labels and categories are MIMIC-IV's own; shares are rough. Every panel has as many tests.
 """
@@ -21,13 +21,13 @@ class FillerLab:
     unit: str
     reference: str  # lower and upper, with a comma between
     choices: tuple[str, ...]
-    words: bool = False  # choices are comments, and value and valuenum stay empty
+    written: str = "number"  # choices are a value and its valuenum, a value only, or a comment
 
 
 def _words(
     itemid: int, label: str, fluid: str, category: str, choices: tuple[str, ...], unit: str = ""
 ) -> FillerLab:
-    return FillerLab(itemid, label, fluid, category, unit, ",", choices, words=True)
+    return FillerLab(itemid, label, fluid, category, unit, ",", choices, "comment")
 
 
 _BL, _UR = "Blood", "Urine"
@@ -71,11 +71,11 @@ FILLER_PANELS: tuple[tuple[FillerLab, ...], ...] = (
         _F(50867, "Amylase", _BL, _CH, "IU/L", "0,100", numbers(16, 264, 1)),
     ),
     (
-        _words(52033, "Specimen Type", _BL, _BG, ("ART.", "VEN.", "MIX.")),
+        _F(50801, "Alveolar-arterial Gradient", _BL, _BG, "mm Hg", ",", numbers(100, 640, 1)),
         _F(50804, "Calculated Total CO2", _BL, _BG, "mEq/L", "21,30", numbers(11, 37, 1)),
         _F(50817, "Oxygen Saturation", _BL, _BG, "%", ",", numbers(45, 99, 1)),
         _F(50825, "Temperature", _BL, _BG, "", ",", numbers(35.4, 39.3, 0.1)),
-        _F(50816, "Oxygen", _BL, _BG, "%", ",", numbers(30, 100, 5)),
+        _F(50814, "Methemoglobin", _BL, _BG, "%", ",", numbers(0, 2, 1)),
         _F(50819, "PEEP", _BL, _BG, "", ",", numbers(5, 16, 1)),
         _F(50826, "Tidal Volume", _BL, _BG, "", ",", numbers(300, 650, 10)),
         _words(50827, "Ventilation Rate", _BL, _BG, ("14/0", "16/2", "20/.", "24/.")),
@@ -107,6 +107,12 @@ FILLER_PANELS: tuple[tuple[FillerLab, ...], ...] = (
 )  # fmt: skip
 PANEL_SHARES = (0.4, 0.14, 0.16, 0.12, 0.12, 0.06)
 PANEL_MINUTES = (45.0, 63.0, 79.0, 3.0, 50.0, 290.0)
+
+_KINDS = (*["ART."] * 7, *["VEN."] * 2, "MIX.")
+GAS_FACTS: dict[FillerLab, float] = {  # and the share of blood gases that has it
+    _F(52033, "Specimen Type", _BL, _BG, "", ",", _KINDS, "value"): 0.93,
+    _F(50816, "Oxygen", _BL, _BG, "%", ",", numbers(30, 100, 5)): 0.4,
+}
 
 # In d_labitems but never measured here: some that share the label of a test that models read.
 UNUSED_LABS: tuple[tuple[int, str, str, str], ...] = (

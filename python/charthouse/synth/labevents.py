@@ -17,6 +17,7 @@ from charthouse.synth.chartevents import Outliers
 from charthouse.synth.csv_gz import GzipWriter, csv_quoted, write_dictionary
 from charthouse.synth.filler_labs import (
     FILLER_PANELS,
+    GAS_FACTS,
     PANEL_MINUTES,
     PANEL_SHARES,
     PANEL_SIZE,
@@ -43,7 +44,8 @@ ROWS_TO_CHARTEVENTS = 0.376  # MIMIC-IV 2.2 has 118,171,367 rows to chartevents'
 PRIORITIES = ("ROUTINE", "STAT")
 BLANKS = ("", "___")  # values of rows that only a comment tells
 COMMENTS = ("SPECIMEN HEMOLYZED.", "QUANTITY NOT SUFFICIENT.", "UNABLE TO REPORT.")
-FILLER_LABS = tuple(lab for panel in FILLER_PANELS for lab in panel)
+IN_PANELS = tuple(lab for panel in FILLER_PANELS for lab in panel)
+FILLER_LABS = (*IN_PANELS, *GAS_FACTS)
 FILLER_OUTPATIENT, FILLER_BLANK = 0.16, 0.125  # of its specimens
 
 
@@ -157,8 +159,10 @@ def _only_comment(test: LabTest, priority: str) -> list[str]:
 
 
 def _filler(lab: FillerLab, choice: str) -> str:
-    value, comment = ("", choice) if lab.words else (choice, "")
-    return f"{value},{value},{lab.unit},{lab.reference},,ROUTINE,{comment}\n"
+    value, number, comment = {
+        "number": (choice, choice, ""), "value": (choice, "", "___"), "comment": ("", "", choice)
+    }[lab.written]  # fmt: skip
+    return f"{value},{number},{lab.unit},{lab.reference},,ROUTINE,{comment}\n"
 
 
 class _Numbers:
@@ -207,6 +211,15 @@ def _draw_filler(
     return specimens, specimen[kept], (panel[specimen] * PANEL_SIZE + member)[kept]
 
 
+def _draw_gas_facts(rng: np.random.Generator, labs: LabRows) -> tuple[Ints, Ints]:
+    """What blood gases are of: for each row the specimen, and the position in FILLER_LABS."""
+    is_gas = np.array([test.category == "Blood Gas" for test in LAB_TESTS])
+    gases = np.unique(labs.specimen[is_gas[labs.test]])
+    shares = np.array(list(GAS_FACTS.values()))
+    fact, gas = np.nonzero(rng.random((len(shares), len(gases))) < shares[:, None])
+    return gases[gas], len(IN_PANELS) + fact
+
+
 def write_labevents(
     path: Path,
     population: Population,
@@ -235,13 +248,16 @@ def write_labevents(
         out.write(HEADER)
         for chunk, chosen in enumerate(cut_by_hours(stays.seconds)):
             labs = draw_labs(stays, plan, plants, chosen, seed, chunk)
-            of_stay = labs.specimens.stay[labs.specimen]
-            missing = target[chosen] - np.bincount(of_stay, minlength=chosen.stop - chosen.start)
             rng = rng_for(seed, RandomStream.LAB_FILLER, chunk)
+            of_gas, fact = _draw_gas_facts(rng, labs)
+            written = labs.specimens.stay[np.concatenate((labs.specimen, of_gas))]
+            missing = target[chosen] - np.bincount(written, minlength=chosen.stop - chosen.start)
             filler, of_filler, lab = _draw_filler(rng, population, plan, chosen, missing)
             specimens = Specimens.joined([labs.specimens, filler])
+            lab = np.concatenate((fact, lab))
             drawn = rng.integers(0, LUT, len(lab), dtype=np.uint16).astype(np.int64)
-            specimen = np.concatenate((labs.specimen, len(labs.specimens) + of_filler))
+            of_filler = len(labs.specimens) + of_filler
+            specimen = np.concatenate((labs.specimen, of_gas, of_filler))
             item = np.concatenate((labs.test, len(LAB_TESTS) + lab))
             ending = np.concatenate((endings.of_labs(labs), endings.of_filler(lab, drawn)))
 
