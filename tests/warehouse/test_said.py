@@ -74,10 +74,16 @@ def test_run_passes_settings_on_and_looks_at_names_before_it_builds(
     monkeypatch.setattr(
         "charthouse.data.build.run_dbt_build", lambda _, words: passed.append(words)
     )
+    asked: dict[str, list[str] | None] = {}
     for job in ("embed", "predict", "evaluate", "audit"):
-        monkeypatch.setattr(pipeline, job, lambda **options: None)
-    result = CliRunner().invoke(app, ["run", "--vars", "{min_age: 65}"])
+        monkeypatch.setattr(
+            pipeline, job, lambda job=job, **options: asked.update({job: options.get("task")})
+        )
+    words = ["run", "--vars", "{min_age: 65}", "--task", "icu_stay_over_3_days"]
+    result = CliRunner().invoke(app, words)
     assert result.exit_code == 0
+    tasks = ["icu_stay_over_3_days"]
+    assert asked == {"embed": tasks, "predict": tasks, "evaluate": tasks, "audit": None}
     ((name, settings),) = passed
     assert name == "--vars" and json.loads(settings) == {"window_end_hours": 48, "min_age": 65}
     assert result.output == (
@@ -86,6 +92,11 @@ def test_run_passes_settings_on_and_looks_at_names_before_it_builds(
     for words, line in [
         (["--encoder", "demographic"], "Did you mean 'demographics'?"),
         (["--fusion", "gate"], "Did you mean 'gated'?"),
+        (["--task", "icu_mortalty"], "Did you mean 'icu_mortality'?"),
+        (
+            ["--task", "icu_stay_over_3_days", "--vars", "{los_threshold_days: 7.0}"],
+            "Did you mean 'icu_stay_over_7_days'?",
+        ),
         (["--vars", "48"], "--vars '48' are no settings. Write them as"),
     ]:
         result = CliRunner().invoke(app, ["run", *words])

@@ -14,7 +14,7 @@ from charthouse.cli.app import VarsOption, app
 from charthouse.cli.data import synth
 from charthouse.cli.jobs import audit, embed, evaluate, predict
 from charthouse.cli.views import publish, report
-from charthouse.core.errors import CharthouseError
+from charthouse.core.errors import CharthouseError, require_known
 
 DEMO_ENCODERS = (
     "demographics", "fixed_interval", "gru", "summary", "tfidf_svd", "pixel_pca"
@@ -24,7 +24,7 @@ DEMO_TASKS = ("in_hospital_mortality", "icu_stay_over_3_days")
 """The paper's."""
 
 
-@app.command(epilog="Example: charthouse run --encoder demographics --encoder fixed_interval")
+@app.command(epilog="Example: charthouse run --task in_hospital_mortality --encoder summary")
 def run(
     encoder: Annotated[
         list[str] | None,
@@ -36,6 +36,10 @@ def run(
             help="How to predict (seeds/registries/fusions.csv); several allowed, each compared."
         ),
     ] = None,
+    task: Annotated[
+        list[str] | None,
+        typer.Option(help="Which to predict; several allowed. Default: all. Marts have all."),
+    ] = None,
     settings: VarsOption = None,
 ) -> None:
     """All of it in turn: build, embed, predict, evaluate, audit. What is done is not done again.
@@ -43,7 +47,7 @@ def run(
     Settings that are not given stay those that the warehouse was built with.
     """
     from charthouse.core.project import project_dir
-    from charthouse.core.settings import merge_settings, parse_vars, vars_arguments
+    from charthouse.core.settings import merge_settings, parse_vars, task_names, vars_arguments
     from charthouse.core.warehouse import warehouse_path
     from charthouse.data.build import run_dbt_build
     from charthouse.models.encoders.registry import encoder_spec
@@ -55,12 +59,13 @@ def run(
         encoder_spec(project, name)
     for name in fusion or ():
         make_fusion(project, name)
-    run_dbt_build(
-        project, vars_arguments(merge_settings(project, warehouse_path(), given, say=print))
-    )
-    embed(encoder=encoder)
-    predict(fusion=fusion)
-    evaluate()
+    merged = merge_settings(project, warehouse_path(), given, say=print)
+    for name in task or ():
+        require_known("--task", name, task_names(project, merged))
+    run_dbt_build(project, vars_arguments(merged))
+    embed(encoder=encoder, task=task)
+    predict(fusion=fusion, task=task)
+    evaluate(task=task)
     audit()
 
 

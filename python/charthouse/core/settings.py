@@ -74,6 +74,24 @@ def parse_vars(options: Sequence[str]) -> dict[str, Any]:
     return found
 
 
+def task_names(project: Path, settings: Mapping[str, Any]) -> list[str]:
+    """What vars.tasks names, as a build with these settings will call them.
+
+    Example:
+        >>> from charthouse.core.project import project_dir
+        >>> task_names(project_dir(), {"los_threshold_days": 7})[:2]
+        ['in_hospital_mortality', 'icu_stay_over_7_days']
+    """
+    declared = project_vars(project)
+    protocol = settings.get("protocol", declared["protocol"])
+    usual = {name: values.get(protocol) for name, values in declared["settings"].items()}
+    whole = {
+        name: int(value) if isinstance(value, float) and value.is_integer() else value
+        for name, value in (usual | dict(settings)).items()
+    }
+    return [task["name"].format_map(whole) for task in declared["tasks"]]
+
+
 def vars_arguments(settings: Mapping[str, Any]) -> list[str]:
     """Settings as arguments of dbt. YAML dates become text, which dbt understands the same.
 
