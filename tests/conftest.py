@@ -20,7 +20,7 @@ from fake_chat import Chat
 from fake_openai import KEY
 from kept import bench_of, is_whole, made_by, make, remove_old
 
-WAREHOUSE = {"kept", "real_demo", "mimic_iii_demo"}
+WAREHOUSE = {"kept", "real_demo", "mimic_iii_demo", "challenge_2012"}
 """Fixtures that take a build, or the data of one."""
 
 
@@ -167,11 +167,22 @@ def real_demo() -> Iterator[Path]:
     pytest.skip("the open MIMIC-IV demo 2.2 is not here: set CHARTHOUSE_MIMICIV to its folder")
 
 
+def beside(folder: str) -> Path:
+    """A folder of open data beside the demo that CHARTHOUSE_MIMICIV names, or beside the clone."""
+    named = Path(os.environ.get("CHARTHOUSE_MIMICIV", ""))
+    for place in (named.parent, PROJECT.parent / "shared/data"):
+        if (place / folder).exists():
+            return place / folder
+    pytest.skip(f"{folder}, laid out as MIMIC-IV, is not at ../shared/data")
+
+
 @pytest.fixture(scope="session")
 def mimic_iii_demo() -> Path:
-    """The open MIMIC-III demo 1.4 in MIMIC-IV's layout, beside the other demo or the clone."""
-    named = Path(os.environ.get("CHARTHOUSE_MIMICIV", ""))
-    for folder in (named.parent, PROJECT.parent / "shared/data"):
-        if (folder / "mimic-iii-demo-1.4").exists():
-            return folder / "mimic-iii-demo-1.4"
-    pytest.skip("the open MIMIC-III demo 1.4, laid out as MIMIC-IV, is not at ../shared/data")
+    """The open MIMIC-III demo 1.4 in MIMIC-IV's layout: 77 stays."""
+    return beside("mimic-iii-demo-1.4")
+
+
+@pytest.fixture(scope="session")
+def challenge_2012() -> Path:
+    """Set a of the PhysioNet challenge of 2012 in MIMIC-IV's layout: 4,000 stays."""
+    return beside("physionet-2012-a")
