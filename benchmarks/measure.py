@@ -57,6 +57,7 @@ def dbt_build(data: Path, warehouse: Path, *arguments: str) -> Cost:
         "CHARTHOUSE_MIMICIV": str(data / "mimic-iv"),
         "CHARTHOUSE_NOTE": str(data / "mimic-iv-note"),
         "CHARTHOUSE_CXR": str(data / "mimic-cxr"),
+        "CHARTHOUSE_ECG": str(data / "mimic-iv-ecg"),
     }
     return dbt_build_of(roots, warehouse, *arguments)
 
@@ -66,5 +67,5 @@ def synthetic(folder: Path, stays: int) -> Path:
     data = folder / f"stays{stays}"
     if not (data / "SYNTHETIC.json").exists():
         print(f"writing {data} ...", flush=True)
-        write_synthetic_mimic(data, stays=stays, seed=0, image_pixels=0)
+        write_synthetic_mimic(data, stays=stays, seed=0, image_pixels=0, ecg_waveforms=0)
     return data

@@ -28,6 +28,7 @@ ROOTS = {
     "CHARTHOUSE_MIMICIV": "mimic-iv",
     "CHARTHOUSE_NOTE": "mimic-iv-note",
     "CHARTHOUSE_CXR": "mimic-cxr",
+    "CHARTHOUSE_ECG": "mimic-iv-ecg",
 }
 
 

@@ -26,7 +26,9 @@ def made_by() -> str:
 def make(folder: Path) -> None:
     """A synthetic MIMIC of 300 stays, in data/, and its warehouse, which dbt has tested."""
     folder.mkdir(parents=True)
-    write_synthetic_mimic(folder / "data", stays=300, seed=24, rows_per_stay=700, image_pixels=32)
+    write_synthetic_mimic(
+        folder / "data", stays=300, seed=24, rows_per_stay=700, image_pixels=32, ecg_waveforms=40
+    )
     bench = bench_of(folder)
     outcome = bench.build("unit_test")
     assert outcome.code == 0, outcome.output

@@ -14,7 +14,7 @@ from charthouse.synth.mimic import write_synthetic_mimic
 from charthouse.synth.population import Population
 from charthouse.synth.vital_signs import VITAL_SIGNS
 
-STAYS, SEED, ROWS, PIXELS = 220, 3, 300.0, 48
+STAYS, SEED, ROWS, PIXELS, WAVEFORMS = 220, 3, 300.0, 48, 60
 
 
 LAB_SEED = Path(__file__).parents[2] / "seeds/concepts/lab_tests.csv"
@@ -79,6 +79,11 @@ COLUMNS = {
     "mimic-cxr/mimic-cxr-2.0.0-split": "dicom_id,study_id,subject_id,split",
     "mimic-cxr/cxr-record-list": "subject_id,study_id,dicom_id,path",
     "mimic-cxr/cxr-study-list": "subject_id,study_id,path",
+    "mimic-iv-ecg/record_list": "subject_id,study_id,file_name,ecg_time,path",
+    "mimic-iv-ecg/machine_measurements": "subject_id,study_id,cart_id,ecg_time,"
+    + "".join(f"report_{number}," for number in range(18))
+    + "bandwidth,filtering,rr_interval,p_onset,p_end,qrs_onset,qrs_end,t_end,p_axis,qrs_axis,"
+    "t_axis",
 }
 
 
@@ -103,6 +108,7 @@ class Made:
 def write(out: Path, **changes: Any) -> dict[str, Any]:
     settings: dict[str, Any] = {
         "stays": STAYS, "seed": SEED, "rows_per_stay": ROWS, "image_pixels": PIXELS,
+        "ecg_waveforms": WAVEFORMS,
     }  # fmt: skip
     return write_synthetic_mimic(out, **(settings | changes))
 

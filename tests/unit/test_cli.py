@@ -56,10 +56,11 @@ def test_every_command_has_help_with_an_example(command: str) -> None:
 
 def test_synth_writes_and_says_where(tmp_path: Path) -> None:
     done = charthouse("synth", "--stays", "20", "--rows-per-stay", "50", "--image-pixels", "32",
-                      "--out", str(tmp_path / "data"))  # fmt: skip
+                      "--ecg-waveforms", "0", "--out", str(tmp_path / "data"))  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "SYNTHETIC data of 20 stays" in done.stdout
     assert f"export CHARTHOUSE_NOTE={tmp_path / 'data' / 'mimic-iv-note'}" in done.stdout
+    assert f"export CHARTHOUSE_ECG={tmp_path / 'data' / 'mimic-iv-ecg'}" in done.stdout
 
 
 def test_a_mistake_is_one_line_and_exit_1(tmp_path: Path) -> None:

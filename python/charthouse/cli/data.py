@@ -61,7 +61,7 @@ def doctor(
 @app.command(epilog="Example: charthouse synth --stays 1000 --seed 7 --out data/demo")
 def synth(
     stays: Annotated[int, typer.Option(help="ICU stays; 73181 is MIMIC-IV 2.2.")],
-    out: Annotated[Path, typer.Option(help="New folder for the three data sets.")],
+    out: Annotated[Path, typer.Option(help="New folder for the four data sets.")],
     seed: Annotated[int, typer.Option(help="Same seed, same bytes.")] = 0,
     rows_per_stay: Annotated[
         float,
@@ -70,8 +70,15 @@ def synth(
     image_pixels: Annotated[
         int, typer.Option(help="Side of the X-rays; 0 writes their metadata but no files.")
     ] = 256,
+    ecg_waveforms: Annotated[
+        int,
+        typer.Option(
+            help="How many ECGs get waveform files (120 kB each), those of stays' first day first;"
+            " 0 writes their lists alone."
+        ),
+    ] = 200,
 ) -> None:
-    """Write a synthetic MIMIC-IV, MIMIC-IV-Note and MIMIC-CXR: true in form, no real patient."""
+    """Write a synthetic MIMIC-IV with notes, X-rays and ECGs: true in form, no real patient."""
     from charthouse.core.local_paths import require_local
     from charthouse.core.progress import ProgressCallback, progress_bars
     from charthouse.synth.mimic import write_synthetic_mimic
@@ -91,6 +98,7 @@ def synth(
             seed=seed,
             rows_per_stay=rows_per_stay,
             image_pixels=image_pixels,
+            ecg_waveforms=ecg_waveforms,
             progress=progress,
         )
     print(f"SYNTHETIC data of {stays} stays, {truth['patients']} patients, in {out}:")
@@ -98,5 +106,6 @@ def synth(
         ("CHARTHOUSE_MIMICIV", "mimic-iv"),
         ("CHARTHOUSE_NOTE", "mimic-iv-note"),
         ("CHARTHOUSE_CXR", "mimic-cxr"),
+        ("CHARTHOUSE_ECG", "mimic-iv-ecg"),
     ]:
         print(f"  export {variable}={out / folder}")

@@ -101,9 +101,9 @@ def demo(
     os.chdir(project)  # so that what follows can be said in short paths
     raw, warehouse, page = Path(f"data/synthetic-{stays}"), "data/demo.duckdb", "data/report"
     folders = {"CHARTHOUSE_MIMICIV": "mimic-iv", "CHARTHOUSE_NOTE": "mimic-iv-note"}
+    folders |= {"CHARTHOUSE_CXR": "mimic-cxr", "CHARTHOUSE_ECG": "mimic-iv-ecg"}
     os.environ |= {name: str(raw / part) for name, part in folders.items()}
-    os.environ |= {"CHARTHOUSE_CXR": str(raw / "mimic-cxr"), "CHARTHOUSE_WAREHOUSE": warehouse}
-    os.environ |= {"CHARTHOUSE_PROJECT": "."}
+    os.environ |= {"CHARTHOUSE_WAREHOUSE": warehouse, "CHARTHOUSE_PROJECT": "."}
     tasks = list(DEMO_TASKS)
     steps: list[tuple[str, Callable[[], None]]] = [
         ("build: raw files to marts", lambda: run_dbt_build(Path(), [])),

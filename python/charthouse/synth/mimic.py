@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import shutil
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,6 +14,8 @@ from charthouse.core.errors import CharthouseError
 from charthouse.core.synthetic_marker import MARKER, write_marker
 from charthouse.synth.chartevents import write_chartevents
 from charthouse.synth.clinical_tables import write_clinical_tables
+from charthouse.synth.ecg_records import plan_ecgs
+from charthouse.synth.ecgs import write_ecgs
 from charthouse.synth.notes import write_discharge, write_radiology
 from charthouse.synth.patient_tables import write_items, write_population
 from charthouse.synth.population import build_population
@@ -21,7 +24,8 @@ from charthouse.synth.studies import draw_images, draw_studies
 from charthouse.synth.truth import GENERATOR_VERSION, gather_truth
 from charthouse.synth.xrays import write_cxr_tables, write_pictures
 
-FOLDERS = ("mimic-iv/hosp", "mimic-iv/icu", "mimic-iv-note/note", "mimic-cxr")
+FOLDERS = ("mimic-iv/hosp", "mimic-iv/icu", "mimic-iv-note/note", "mimic-cxr", "mimic-iv-ecg")
+DATA_SETS = ("mimic-iv", "mimic-iv-note", "mimic-cxr", "mimic-iv-ecg")
 LEAST_PIXELS = 32  # below this the picture cannot hold the word in its corner
 MOST_STAYS = 10_000_000  # some 100 times MIMIC-IV; a stay_id has eight digits
 
@@ -36,10 +40,11 @@ def write_synthetic_mimic(
     seed: int = 0,
     rows_per_stay: float = 4286.0,
     image_pixels: int = 256,
+    ecg_waveforms: int = 200,
     threads: int | None = None,
     progress: SynthProgress = lambda label, done, total: None,
 ) -> dict[str, Any]:
-    """Write a synthetic MIMIC-IV, MIMIC-IV-Note and MIMIC-CXR below ``out``.
+    """Write a synthetic MIMIC-IV, MIMIC-IV-Note, MIMIC-CXR and MIMIC-IV-ECG below ``out``.
 
     The folder appears complete or not at all: everything is written to a hidden sibling first. The
     same arguments give the same bytes, whatever the number of threads.
@@ -52,7 +57,9 @@ def write_synthetic_mimic(
             Fewer than the default removes only rows that no model uses; vital signs and laboratory
             tests are the same for the same seed.
         image_pixels: Width and height of the JPGs in pixels; 0 writes their metadata only.
-        threads: Threads for compression and pictures; None means one per core.
+        ecg_waveforms: How many ECGs get waveform files (120 kB each), those of the first day of
+            stays first; 0 writes their lists only, a number above that of all ECGs all of them.
+        threads: Threads for compression, pictures and waveforms; None means one per core.
         progress: Called with what is being written, and how much of it is done.
 
     Returns:
@@ -68,11 +75,11 @@ def write_synthetic_mimic(
         ...         Path(folder, "mimic"), stays=5, rows_per_stay=500, image_pixels=0
         ...     )
         ...     sorted(path.name for path in Path(folder, "mimic").iterdir())
-        ['SYNTHETIC.json', 'mimic-cxr', 'mimic-iv', 'mimic-iv-note']
+        ['SYNTHETIC.json', 'mimic-cxr', 'mimic-iv', 'mimic-iv-ecg', 'mimic-iv-note']
         >>> truth["patients"] <= 5
         True
     """
-    _check_arguments(stays, seed, rows_per_stay, image_pixels)
+    _check_arguments(stays, seed, rows_per_stay, image_pixels, ecg_waveforms)
     _check_target(out := Path(out))
     out = out.resolve()
     partial = out.with_name(f".{out.name}.partial")
@@ -81,6 +88,7 @@ def write_synthetic_mimic(
         "stays": stays,
         "rows_per_stay": rows_per_stay,
         "image_pixels": image_pixels,
+        "ecg_waveforms": ecg_waveforms,
     }
     try:
         shutil.rmtree(partial, ignore_errors=True)
@@ -145,9 +153,16 @@ def _write_parts(
         for done in write_pictures(cxr, patients, studies, images, pixels, seed, pool):
             progress("X-ray pictures", done, len(images))
 
-    planned = studies, images, reports, summaries
+    ecgs = plan_ecgs(population, settings["ecg_waveforms"], seed)
+    measured: Counter[str] = Counter()
+    for done in write_ecgs(root / "mimic-iv-ecg", population, ecgs, seed, pool, measured):
+        progress("electrocardiograms", done, len(ecgs))
+    rows["mimic-iv-ecg/record_list.csv.gz"] = len(ecgs)
+    rows["mimic-iv-ecg/machine_measurements.csv.gz"] = measured.pop("rows")
+
+    planned = ecgs, measured, studies, images, reports, summaries
     truth = gather_truth(population, counts, outliers, clinical, *planned, rows, settings)
-    for folder in ("mimic-iv", "mimic-iv-note", "mimic-cxr"):
+    for folder in DATA_SETS:
         write_marker(
             root / folder,
             "Synthetic data: nothing in this folder is, or is derived from, a real patient.\n"
@@ -161,7 +176,9 @@ def _write_parts(
     return truth
 
 
-def _check_arguments(stays: int, seed: int, rows_per_stay: float, image_pixels: int) -> None:
+def _check_arguments(
+    stays: int, seed: int, rows_per_stay: float, image_pixels: int, ecg_waveforms: int
+) -> None:
     if stays < 1:
         raise CharthouseError(f"stays is {stays}: ask for at least 1 ICU stay.")
     if stays > MOST_STAYS:
@@ -175,6 +192,11 @@ def _check_arguments(stays: int, seed: int, rows_per_stay: float, image_pixels: 
     if image_pixels != 0 and not LEAST_PIXELS <= image_pixels <= 4096:
         raise CharthouseError(
             f"image_pixels is {image_pixels}: choose 0 for no pictures, or {LEAST_PIXELS} to 4096."
+        )
+    if ecg_waveforms < 0:
+        raise CharthouseError(
+            f"ecg_waveforms is {ecg_waveforms:g}: choose 0 for no waveforms, or how many ECGs get"
+            " them."
         )
 
 

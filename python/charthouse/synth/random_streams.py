@@ -31,6 +31,9 @@ class RandomStream(IntEnum):
     CULTURES = 21
     PRESCRIPTIONS = 22
     DIAGNOSES = 23
+    ECG_RECORDS = 24
+    ECG_NUMBERS = 25
+    ECG_WAVEFORMS = 26
 
 
 def rng_for(seed: int, stream: RandomStream, chunk: int = 0) -> np.random.Generator:

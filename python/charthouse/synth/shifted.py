@@ -29,6 +29,7 @@ from charthouse.synth.signal import (
 
 VASOPRESSOR_SHIFTS = {"in_hospital_mortality": 0.6}
 LAB_SHIFTS = {"in_hospital_mortality": 0.8, "icu_stay_over_3_days": 0.7}
+ECG_SHIFTS = {"in_hospital_mortality": 0.6, "icu_stay_over_3_days": 0.5}
 
 NODES, WEIGHTS = np.polynomial.hermite.hermgauss(12)  # of a standard normal, after this:
 NODES, WEIGHTS = NODES * np.sqrt(2.0), WEIGHTS / np.sqrt(np.pi)
@@ -41,9 +42,17 @@ def outcomes_of(stays: Stays) -> dict[str, Bools]:
 
 def lab_latents(stays: Stays, seed: int) -> dict[str, Floats]:
     """The latent that laboratory values show of each task's outcome, ``(n,)``."""
-    rng = rng_for(seed, RandomStream.SHIFTED)
+    return _shifted(rng_for(seed, RandomStream.SHIFTED), stays, LAB_SHIFTS)
+
+
+def ecg_latents(stays: Stays, seed: int) -> dict[str, Floats]:
+    """The latent that electrocardiograms show of each task's outcome, ``(n,)``."""
+    return _shifted(rng_for(seed, RandomStream.SHIFTED, 2), stays, ECG_SHIFTS)
+
+
+def _shifted(rng: np.random.Generator, stays: Stays, shifts: dict[str, float]) -> dict[str, Floats]:
     return {
-        task: rng.standard_normal(len(stays)) + LAB_SHIFTS[task] * outcome
+        task: rng.standard_normal(len(stays)) + shifts[task] * outcome
         for task, outcome in outcomes_of(stays).items()
     }
 
@@ -106,21 +115,25 @@ def log_odds(task: str, age: Floats, latents: Latents, seen: dict[str, Bools]) -
     return np.log(came) - np.log(passed)
 
 
-def oracle_auroc_with_labs(
+def oracle_auroc_with(
+    modality: str,
+    shifts: dict[str, float],
+    shifted: dict[str, Floats],
     outcomes: dict[str, Bools],
     age: Floats,
     latents: Latents,
     shown: dict[str, Bools],
-    labs: dict[str, Floats],
 ) -> dict[str, dict[str, float | None]]:
-    """AUROC of the best read of laboratory values beside what each set of modalities shows.
+    """AUROC of the best read of one more modality beside what each set of modalities shows.
 
     Args:
+        modality: One whose latents are drawn given the outcome: labs or ecg.
+        shifts: Of those latents, by task.
+        shifted: For each task, the latent that it shows, ``(n,)``.
         outcomes: For each task, ``(n,)``.
         age: Scaled age, ``(n,)``.
         latents: Latents of the same stays.
-        shown: For each modality and for labs, whether the stay has any in its first 24 h.
-        labs: For each task, the latent that laboratory values show, ``(n,)``.
+        shown: For each modality, and that one, whether the stay has any in its first 24 h.
     """
     nothing = np.zeros(len(age), np.bool_)
     result: dict[str, dict[str, float | None]] = {}
@@ -131,9 +144,9 @@ def oracle_auroc_with_labs(
                 name: shown[name] if name in modalities else nothing
                 for name in ("vitals", "image", "text")
             }
-            seen["severity"] = np.any([*seen.values(), shown["labs"]], axis=0)
+            seen["severity"] = np.any([*seen.values(), shown[modality]], axis=0)
             score = log_odds(task, age, latents, seen)
-            value = auroc(y_true, score + LAB_SHIFTS[task] * labs[task] * shown["labs"])
-            name = f"{arm}+labs" if modalities else "labs"
+            value = auroc(y_true, score + shifts[task] * shifted[task] * shown[modality])
+            name = f"{arm}+{modality}" if modalities else modality
             result[task][name] = None if value is None else round(value, 4)
     return result

@@ -9,13 +9,17 @@ from charthouse.synth.categories import CAREUNITS
 from charthouse.synth.chartevents import Outliers
 from charthouse.synth.clinical_tables import Clinical
 from charthouse.synth.diagnoses import ACUTE, CHRONIC
-from charthouse.synth.population import DAY, NO_TIME, Ints, Population
+from charthouse.synth.ecg_numbers import FIBRILLATION
+from charthouse.synth.ecg_records import NO_ROW, EcgRecords
+from charthouse.synth.population import DAY, HOUR, NO_TIME, Ints, Population
 from charthouse.synth.schedule import Reports, Summaries
 from charthouse.synth.shifted import (
+    ECG_SHIFTS,
     LAB_SHIFTS,
     VASOPRESSOR_SHIFTS,
+    ecg_latents,
     lab_latents,
-    oracle_auroc_with_labs,
+    oracle_auroc_with,
     outcomes_of,
 )
 from charthouse.synth.signal import COEFFICIENTS, INTERACTIONS, oracle_auroc, scaled_age
@@ -23,7 +27,7 @@ from charthouse.synth.studies import Images, Studies
 from charthouse.synth.treatments import LOG_ODDS
 from charthouse.synth.vital_sign_rows import plan_charting
 
-GENERATOR_VERSION = "1.3"
+GENERATOR_VERSION = "1.4"
 DEFINITIONS = {
     "first_day": "intime <= time < intime + 24 hours",
     "stays_without_vitals": "no chartevents row of any vital-sign itemid, at any time",
@@ -68,6 +72,19 @@ DEFINITIONS = {
     "the interaction and unseen latents integrated out, plus shift x the latent that laboratory "
     "values show of that outcome; they show severity as well. A stay before the last of its "
     "admission counts as died with it, so mortality can be read better by some 0.001",
+    "oracle_auroc_with_ecg": "the same of an ECG dated in the first 23 hours and within the stay "
+    "but for its last hour, with a row of machine_measurements",
+    "ecg_dated": "ecg_time, by the clock of the cart; within_stays: pairs of an ECG and a stay of "
+    "its patient, dated from arrival (admission, ED or ICU) to outtime; of those, those dated in "
+    "the stay's first hour, from hour 23 to 24, and from intime to an hour before the sooner of "
+    "intime + 24 hours and outtime (by_hour_23)",
+    "ecg_clocks_off": "of ECGs whose clock had not begun again, by more than 2 minutes; by more "
+    "than an hour; which is in no table",
+    "ecgs_taken_after_24h_dated_before": "pairs of an ECG and the stay that it shows, taken at or "
+    "after intime + 24 hours and dated in the first day; dated_by_hour_23: an hour before its end",
+    "ecgs_again_within_15_minutes": "ECGs dated at most 15 minutes after another of the patient",
+    "ecgs_outside_shifted_years": "dated before the year 2100, as the clock began again",
+    "ecgs_without_p_wave": "rows whose p_onset is 29999; unmeasured: all numbers are",
 }
 NOT_PLANTED = (  # counts that are plain facts
     "rows",
@@ -95,11 +112,62 @@ def _by_item(outliers: Outliers) -> dict[str, dict[str, int]]:
     }
 
 
+def _count_dated(population: Population, ecgs: EcgRecords, start: Ints, stop: Ints) -> Ints:
+    """Of each stay's patient, by the clocks of the carts, ``(n,)``."""
+    of_patients = ecgs.patient >= 0
+    patient, time = ecgs.patient[of_patients], ecgs.time[of_patients]
+    return _count_in(population.stays.patient, start, stop, patient, time)
+
+
+def _by_hour_23(population: Population, ecgs: EcgRecords) -> Ints:
+    """How many of each stay may be used where an hour is left for the clock, ``(n,)``."""
+    stays = population.stays
+    stop = np.minimum(stays.intime + DAY, stays.outtime) - HOUR
+    return _count_dated(population, ecgs, stays.intime, np.maximum(stop, stays.intime))
+
+
+def _count_ecgs(population: Population, ecgs: EcgRecords) -> dict[str, int]:
+    """What is planted in the list of electrocardiograms."""
+    stays, admissions = population.stays, population.admissions
+    admit, registered = admissions.admittime, admissions.edregtime
+    arrival = np.where(registered == NO_TIME, admit, np.minimum(admit, registered))
+    arrival = np.minimum(arrival[stays.admission], stays.intime)
+    after, day_end = stays.outtime + 1, stays.intime + DAY  # outtime itself is within
+
+    def dated(start: Ints, stop: Ints) -> int:
+        return int(_count_dated(population, ecgs, start, np.maximum(start, stop)).sum())
+
+    went = ecgs.taken != NO_TIME
+    off = np.abs(ecgs.time - ecgs.taken)[went]
+    since_in = (ecgs.time - stays.intime[ecgs.stay])[went]
+    truly = (ecgs.taken - stays.intime[ecgs.stay])[went]
+    late = (ecgs.stay[went] >= 0) & (truly >= DAY) & (since_in >= 0)
+    order = np.lexsort((ecgs.time, ecgs.subject_id))
+    same = ecgs.subject_id[order][1:] == ecgs.subject_id[order][:-1]
+    soon = np.diff(ecgs.time[order]) <= 15 * 60
+    return {
+        "ecgs": len(ecgs),
+        "ecgs_of_patients_without_stay": int((ecgs.patient < 0).sum()),
+        "ecgs_dated_within_stays": dated(arrival, after),
+        "ecgs_dated_in_first_hour": dated(stays.intime, np.minimum(stays.intime + HOUR, after)),
+        "ecgs_dated_from_hour_23_to_24": dated(day_end - HOUR, np.minimum(day_end, after)),
+        "ecgs_dated_by_hour_23": int(_by_hour_23(population, ecgs).sum()),
+        "ecg_clocks_off_over_2_minutes": int((off > 120).sum()),
+        "ecg_clocks_off_over_an_hour": int((off > HOUR).sum()),
+        "ecgs_taken_after_24h_dated_before": int((late & (since_in < DAY)).sum()),
+        "ecgs_taken_after_24h_dated_by_hour_23": int((late & (since_in < DAY - HOUR)).sum()),
+        "ecgs_again_within_15_minutes": int((same & soon).sum()),
+        "ecgs_outside_shifted_years": int((~went).sum()),
+    }
+
+
 def gather_truth(
     population: Population,
     charted: Mapping[str, int],
     outliers: Outliers,
     clinical: Clinical,
+    ecgs: EcgRecords,
+    measured: Mapping[str, int],
     studies: Studies,
     images: Images,
     reports: Reports,
@@ -109,7 +177,7 @@ def gather_truth(
 ) -> dict[str, Any]:
     """All planted effects and counts, as one dictionary that JSON can hold."""
     stays, admissions = population.stays, population.admissions
-    facts = {**charted, **clinical.counts}
+    facts = {**charted, **clinical.counts, **measured, **_count_ecgs(population, ecgs)}
     n = len(stays)
     day_end = stays.intime + DAY
     of_stay = (stays.patient, stays.intime)
@@ -124,14 +192,17 @@ def gather_truth(
     has_vitals = plan_charting(stays, settings["seed"]).vitals
     shown = {"vitals": has_vitals, "image": images_first > 0, "text": reports_first > 0}
     shown["labs"] = clinical.labs.has
+    shown["ecg"] = _by_hour_23(population, ecgs.take(ecgs.mess != NO_ROW)) > 0
     of_cohort = (
         {task: outcome[cohort] for task, outcome in outcomes_of(stays).items()},
         scaled_age(stays.age[cohort]),
         stays.latents.take(cohort),
         {name: value[cohort] for name, value in shown.items()},
     )
-    by_labs = lab_latents(stays, settings["seed"])
-    by_labs = {task: latent[cohort] for task, latent in by_labs.items()}
+    by_labs, by_ecg = (
+        {task: latent[cohort] for task, latent in latents_of(stays, settings["seed"]).items()}
+        for latents_of in (lab_latents, ecg_latents)
+    )
     # Stored late, counted from the report's side: its patient's stays that it falls into.
     late = 0
     first = np.searchsorted(stays.patient, reports.patient, side="left")
@@ -163,6 +234,11 @@ def gather_truth(
         "radiology_reports_per_stay": len(reports) / n,
         "null_hadm_reports": (reports.admission < 0).sum() / max(len(reports), 1),
         "admissions_with_summary": len(summaries) / len(admissions),
+        "ecgs_per_stay": len(ecgs) / n,
+        "ecgs_of_icu_patients_per_stay": (ecgs.patient >= 0).sum() / n,
+        "stays_with_ecg_first_day": (
+            _count_dated(population, ecgs, stays.intime, day_end) > 0
+        ).mean(),
         "images_per_study": len(images) / max(len(studies), 1),
         "null_hadm_lab_rows": facts["null_hadm_rows"] / max(clinical.rows["hosp/labevents"], 1),
         "null_hadm_lab_rows_before_icu": facts["null_hadm_rows_before_icu"]
@@ -196,8 +272,12 @@ def gather_truth(
             task: {"size": each.size, "centre": {"vitals": each.vitals, "image": each.image}}
             for task, each in INTERACTIONS.items()
         },
-        "shifts": {"labs": LAB_SHIFTS, "vasopressor_dose": VASOPRESSOR_SHIFTS},
-        "log_odds": LOG_ODDS,
+        "shifts": {
+            "labs": LAB_SHIFTS,
+            "ecg": ECG_SHIFTS,
+            "vasopressor_dose": VASOPRESSOR_SHIFTS,
+        },
+        "log_odds": {**LOG_ODDS, "atrial_fibrillation": FIBRILLATION},
         "conditions": {
             name: {
                 "codes": {"9": each.icd9, "10": each.icd10},
@@ -208,6 +288,7 @@ def gather_truth(
         },
         "oracle_auroc": oracle_auroc(*of_cohort, interaction=True),
         "oracle_auroc_of_sums": oracle_auroc(*of_cohort, interaction=False),
-        "oracle_auroc_with_labs": oracle_auroc_with_labs(*of_cohort, by_labs),
+        "oracle_auroc_with_labs": oracle_auroc_with("labs", LAB_SHIFTS, by_labs, *of_cohort),
+        "oracle_auroc_with_ecg": oracle_auroc_with("ecg", ECG_SHIFTS, by_ecg, *of_cohort),
         "definitions": DEFINITIONS,
     }

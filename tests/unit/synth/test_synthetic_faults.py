@@ -60,6 +60,7 @@ def test_a_failure_midway_leaves_nothing(tmp_path: Path) -> None:
         ({"seed": 2**63}, "up to 63 bits"),
         ({"rows_per_stay": -5.0}, "rows_per_stay"),
         ({"image_pixels": 7}, "image_pixels"),
+        ({"ecg_waveforms": -1}, "ecg_waveforms is -1: choose 0"),
     ],
 )
 def test_bad_arguments_give_one_line(tmp_path: Path, changes: dict[str, Any], says: str) -> None:

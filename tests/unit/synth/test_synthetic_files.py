@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from charthouse.synth.lab_tests import LAB_TESTS
+from charthouse.synth.mimic import DATA_SETS
 from synthetic import COLUMNS, PIXELS, SEED, STAYS, VITAL_ITEMS, Made, digests, write
 
 
@@ -53,7 +54,8 @@ def test_times_dates_and_numbers_have_mimics_types(made: Made) -> None:
 def test_ids_are_unique_in_their_ranges_and_refer_to_each_other(made: Made) -> None:
     for table, column, first in (
         ("patients", "subject_id", 10), ("admissions", "hadm_id", 20),
-        ("icustays", "stay_id", 30), ("cxr_study_list", "study_id", 50),
+        ("icustays", "stay_id", 30), ("record_list", "study_id", 40),
+        ("cxr_study_list", "study_id", 50),
     ):  # fmt: skip
         low, high = first * 1_000_000, (first + 10) * 1_000_000
         assert made.one(
@@ -75,6 +77,7 @@ def test_ids_are_unique_in_their_ranges_and_refer_to_each_other(made: Made) -> N
         "discharge": "admissions using (subject_id, hadm_id)",
         "metadata": "cxr_record_list using (subject_id, study_id, dicom_id)",
         "chexpert": "cxr_study_list using (subject_id, study_id)",
+        "machine_measurements": "record_list using (subject_id, study_id, ecg_time)",
         "radiology_detail": "radiology using (note_id)",
     }
     for child, parent in orphans.items():
@@ -188,7 +191,7 @@ def test_pictures_are_at_their_paths_and_open(made: Made) -> None:
 def test_it_says_that_it_is_synthetic(made: Made) -> None:
     assert json.loads((made.root / "SYNTHETIC.json").read_text()) == made.truth
     assert made.truth["synthetic"] is True
-    for folder in ("mimic-iv", "mimic-iv-note", "mimic-cxr"):
+    for folder in DATA_SETS:
         assert "Synthetic data" in (made.root / folder / "SYNTHETIC.txt").read_text()
 
 
