@@ -32,6 +32,10 @@ def test_every_stay_and_row_of_the_raw_files_arrives(built: Bench, truth: dict) 
         ],
         "stg_mimiciv__radiology": truth["rows"]["mimic-iv-note/note/radiology.csv.gz"],
         "stg_mimic_cxr__metadata": truth["rows"]["mimic-cxr/mimic-cxr-2.0.0-metadata.csv.gz"],
+        "stg_mimiciv_ecg__record_list": truth["planted"]["ecgs"],
+        "stg_mimiciv_ecg__machine_measurements": truth["rows"][
+            "mimic-iv-ecg/machine_measurements.csv.gz"
+        ],
     }
     for table, expected in rows.items():
         assert built.one(f"select count(*) from staging.{table}") == expected
@@ -69,6 +73,19 @@ def test_dirty_rows_are_counted_as_planted(built: Bench, synthetic: Path, truth:
         ("prescriptions", "stoptime before starttime: counts from its start"): planted[
             "prescriptions_that_stop_before_they_start"
         ],
+        ("record_list", "no row in machine_measurements"): planted["ecgs_without_measurements"],
+        ("record_list", "a time outside the years that MIMIC shifts to"): planted[
+            "ecgs_outside_shifted_years"
+        ],
+        (
+            "record_list",
+            "counted per stay: within the clock margin of the start of the window, perhaps taken"
+            " before it",
+        ): planted["ecgs_dated_in_first_hour"],
+        (
+            "record_list",
+            "counted per stay: within the clock margin of the end of the window, left out",
+        ): planted["ecgs_dated_from_hour_23_to_24"],
     }
     assert {place: found[place] for place in expected} == expected
     assert min(expected.values()) > 0
@@ -612,3 +629,50 @@ def test_blank_demographics_are_unknown_and_odd_times_counted(bench: Bench, buil
     assert bench.sql(
         f"select dropped_for_not from intermediate.int_stays_screened where stay_id = {died[0][1]}"
     ) == [("alive at hour 24",)]
+
+
+def test_ecgs_reach_the_mart_up_to_a_margin_before_the_end_of_the_window(
+    built: Bench, synthetic: Path, truth: dict
+) -> None:
+    """Counted from the raw list, which knows nothing of models."""
+    planted = truth["planted"]
+    assert (
+        built.one("select count(*) from intermediate.int_ecgs")
+        == (planted["ecgs_dated_within_stays"])
+    )
+    by_hour_23 = built.one(
+        "select count(*) from intermediate.int_ecgs join intermediate.int_stays using (stay_id)"
+        " where hours >= 0 and available_at < least(intime + interval 24 hour, outtime)"
+    )
+    assert by_hour_23 == planted["ecgs_dated_by_hour_23"] > 100
+    records = raw(synthetic, "mimic-iv-ecg/record_list", parse_dates=["ecg_time"])
+    stays = built.sql("select stay_id, subject_id, intime, outtime from marts.cohort")
+    cohort = pd.DataFrame(stays, columns=["stay_id", "subject_id", "intime", "outtime"])
+    both = cohort.merge(records, on="subject_id")
+    end = np.minimum(both.intime + pd.Timedelta(hours=24), both.outtime)
+    both = both[(both.ecg_time >= both.intime) & (both.ecg_time + pd.Timedelta(hours=1) < end)]
+    found = built.sql("select stay_id, study_id, observed_at, path from marts.ecgs")
+    expected = both[["stay_id", "study_id", "ecg_time", "path"]]
+    assert sorted(found) == sorted(expected.itertuples(index=False, name=None))
+    files = [synthetic / "mimic-iv-ecg" / f"{path}.dat" for _, _, _, path in found]
+    assert 20 < sum(file.exists() for file in files) <= planted["ecg_waveforms"]
+
+
+def test_what_a_cart_could_not_have_measured_is_missing(built: Bench, synthetic: Path) -> None:
+    measured = raw(synthetic, "mimic-iv-ecg/machine_measurements").set_index("study_id")
+    rows = built.sql(
+        "select study_id, heart_rate, pr_interval, qrs_duration, qt_interval, t_axis"
+        " from intermediate.int_ecgs"
+    )
+    names = ["study_id", "heart_rate", "pr_interval", "qrs_duration", "qt_interval", "t_axis"]
+    ecgs = pd.DataFrame(rows, columns=names).set_index("study_id").astype(float)
+    raw_rows = measured.reindex(ecgs.index)
+    whole = raw_rows.rr_interval.between(1, 29998)
+    assert (ecgs.heart_rate[whole] == 60000 / raw_rows.rr_interval[whole]).all()
+    assert ecgs.heart_rate[~whole].isna().all() and (~whole).sum() > 5
+    p_first = raw_rows.p_onset < raw_rows.qrs_onset
+    assert ecgs.pr_interval[p_first & (raw_rows.p_onset < 29999)].notna().all()
+    assert ecgs.pr_interval[~p_first].isna().all() and (~p_first).sum() > 50
+    axis = raw_rows.t_axis.between(-360, 360)
+    assert ecgs.t_axis[axis].notna().all() and ecgs.t_axis[~axis].isna().all()
+    assert (~axis).sum() > 5 < ecgs.qt_interval.isna().sum()
