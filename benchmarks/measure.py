@@ -65,7 +65,7 @@ def dbt_build(data: Path, warehouse: Path, *arguments: str) -> Cost:
 def synthetic(folder: Path, stays: int) -> Path:
     """A synthetic MIMIC of that size, without pictures; made once, kept in the folder."""
     data = folder / f"stays{stays}"
-    if not (data / "SYNTHETIC.json").exists():
+    if not (data / "mimic-iv-ecg").exists():
         print(f"writing {data} ...", flush=True)
         write_synthetic_mimic(data, stays=stays, seed=0, image_pixels=0, ecg_waveforms=0)
     return data

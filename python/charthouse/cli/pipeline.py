@@ -113,7 +113,7 @@ def demo(
         ("report: metrics to pictures", lambda: report(Path(page))),
         ("publish: a read-only copy, for the dashboard", lambda: publish(embeddings=True)),
     ]
-    if not (raw / "SYNTHETIC.json").exists():
+    if not all((raw / part).exists() for part in folders.values()):
         steps.insert(0, ("synth: raw files", lambda: synth(stays, raw, seed=7)))
     began = time.monotonic()
     for number, (what, step) in enumerate(steps, 1):
