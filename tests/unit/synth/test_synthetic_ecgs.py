@@ -189,15 +189,16 @@ def test_waveforms_show_what_the_cart_measured(made: Made) -> None:
     measured = {
         study: numbers
         for study, *numbers in made.sql.execute(
-            "select study_id, rr_interval, p_onset, qrs_axis from machine_measurements"
-            " where rr_interval between 1 and 29998"
+            "select study_id, rr_interval, p_onset, qrs_axis, qrs_end - qrs_onset,"
+            " t_end - qrs_onset from machine_measurements where rr_interval between 1 and 29998"
         ).fetchall()
     }
     irregular: dict[bool, list[float]] = {True: [], False: []}
+    widths, ends = [], []
     seen = [header for header in headers(made) if int(header.stem) in measured]
     assert len(seen) > 0.9 * WAVEFORMS
     for header in seen:
-        rr, p_onset, axis = measured[int(header.stem)]
+        rr, p_onset, axis, qrs, qt = measured[int(header.stem)]
         leads = steps_of(header) / 200
         peaks = r_peaks(leads)
         between = np.diff(peaks) * 2.0  # ms
@@ -206,6 +207,14 @@ def test_waveforms_show_what_the_cart_measured(made: Made) -> None:
         one, two = (np.median(leads[peaks, place] - leads[peaks - 30, place]) for place in (0, 1))
         found = np.rad2deg(np.arctan2((2 * two - one) / np.sqrt(3), one))
         assert abs((found - axis + 180) % 360 - 180) < 15, header
+        whole = peaks[(peaks > 60) & (peaks < 4700)]
+        beat = np.median([leads[peak - 60 : peak + 300] for peak in whole], axis=0)
+        in_v5 = beat[40:80, LEADS.index("V5")]
+        widths.append((qrs, (in_v5 > in_v5.max() / 2).sum()))
+        after = np.abs(beat[110 : 60 + int(0.3 * rr)] - beat[110]).sum(axis=1)
+        ends.append((qt, after.argmax()))
     # without P waves the heart beats out of any rhythm
     assert min(map(len, irregular.values())) > 2
     assert max(irregular[False]) < 0.06 < 0.08 < np.median(irregular[True])
+    assert correlation(*np.array(widths, dtype=float).T) > 0.9
+    assert correlation(*np.array(ends, dtype=float).T) > 0.9
