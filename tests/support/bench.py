@@ -62,7 +62,7 @@ class Bench:
         if prefix:
             done = subprocess.run(
                 [*prefix, sys.executable, "-c", DBT, *words],
-                capture_output=True, text=True, timeout=300, **where,
+                capture_output=True, text=True, timeout=900, **where,
             )  # fmt: skip
         else:
             done = forked.run("dbt", words, **where)
@@ -81,7 +81,7 @@ class Bench:
         """The command line as a user types it."""
         if "PYTHONPATH" in self.environment:  # names other code than forks have imported
             process = self.start_charthouse(*arguments, **environment)
-            output, errors = process.communicate(timeout=300)
+            output, errors = process.communicate(timeout=900)
             return subprocess.CompletedProcess(arguments, process.returncode, output, errors)
         words = [*arguments, *self._own_target(arguments)]
         return forked.run("charthouse", words, cwd=self.project, env=self.env(**environment))

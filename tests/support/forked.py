@@ -27,7 +27,7 @@ def start(target: Callable[..., None], *arguments: object) -> ForkServerProcess:
 
 
 def run(
-    program: str, words: list[str], *, cwd: Path, env: dict[str, str], timeout: float = 300
+    program: str, words: list[str], *, cwd: Path, env: dict[str, str], timeout: float = 900
 ) -> subprocess.CompletedProcess[str]:
     """As subprocess.run of it would: a process of its own, with its own folder and environment.
 

@@ -338,7 +338,11 @@ def image_of_another_day(plant: Plant) -> list[int]:
 
 
 def left_in_the_window(plant: Plant) -> list[int]:
-    stay = plant.stay("test")
+    stay = plant.stay(  # with nothing that runs on to the end, which would be found too
+        "test",
+        "not exists (from marts.medications_events as given where given.stay_id = cohort.stay_id"
+        " and ended_at > window_end - interval 1 second)",
+    )
     plant.run(
         "update marts.cohort set outtime = window_end - interval 1 second where stay_id = ?", stay
     )
