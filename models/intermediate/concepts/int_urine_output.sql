@@ -25,7 +25,9 @@ with measured as (
 timed as (
     select
         measured.*,
-        {{ hours_since('stays.intime', 'measured.observed_at') }} as hours
+        {{ hours_since('stays.intime', 'measured.observed_at') }} as hours,
+        -- whole numbers: a sum of fractions of hours may miss 30 by a rounding, and 500 mL become a little less
+        date_diff('second', stays.intime, measured.observed_at) as seconds
     from measured
     inner join {{ ref('int_stays') }} as stays on measured.stay_id = stays.stay_id
 ),
@@ -33,7 +35,7 @@ timed as (
 covered as (
     select
         *,
-        hours - lag(hours, 1, 0) over (partition by stay_id order by hours) as hours_covered
+        seconds - lag(seconds, 1, 0) over (partition by stay_id order by seconds) as seconds_covered
     from timed
 ),
 
@@ -43,7 +45,7 @@ summed as (
         observed_at,
         hours,
         sum(volume) over last_day as volume,
-        sum(hours_covered) over last_day as hours_covered
+        sum(seconds_covered) over last_day as seconds_covered
     from covered
     window last_day as (partition by stay_id order by observed_at range between interval 23 hour preceding and current row)
 ),
@@ -53,7 +55,11 @@ final as (
         stay_id,
         observed_at,
         hours,
-        if(hours_covered between 22 and 30, 24 * volume / hours_covered, null) as urine
+        if(
+            seconds_covered between 22 * 3600 and 30 * 3600,
+            24 * 3600 * volume / seconds_covered,
+            null
+        ) as urine
     from summed
 )
 
