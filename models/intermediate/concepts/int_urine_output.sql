@@ -1,6 +1,7 @@
 -- Urine per day: the volume of the 24 hours up to a measurement, scaled to 24 hours, if these measurements cover 22 to
 -- 30 hours. A measurement covers the time since the one before it, the first one the time since intime.
--- Rules: MIMIC Code Repository, urine_output, urine_output_rate and sofa. Negative volumes and other units are left out.
+-- Rules: MIMIC Code Repository, urine_output, urine_output_rate and sofa. Negative volumes and other units are left out,
+-- and a day in which more irrigant was charted as put in than came out: there it counts as less than 200 mL.
 -- Grain: one row per stay and time at which urine was measured.
 {{ config(post_hook=[
     "{{ stop_at_rows('select itemid from ' ~ ref('urine_items') ~ ' as seed inner join ' ~ ref('stg_mimiciv__d_items') ~ ' as items using (itemid)'
@@ -56,7 +57,7 @@ final as (
         observed_at,
         hours,
         if(
-            seconds_covered between 22 * 3600 and 30 * 3600,
+            seconds_covered between 22 * 3600 and 30 * 3600 and volume >= 0,
             24 * 3600 * volume / seconds_covered,
             null
         ) as urine
