@@ -175,7 +175,7 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
         "int_antibiotics": "a row of prescriptions each, which has no key",
         "int_blood_gases": "a view, grouped by specimen and joined with its stay",
         "int_gcs": "a view, grouped by stay and time",
-        "int_inspired_oxygen": "a view, grouped by stay and time",
+        "int_inspired_oxygen": "a view, grouped by patient and time",
         "int_respiratory_support": "a view, grouped by stay and time",
         "int_sofa_measurements": "no key: a value may be measured twice in an hour",
         "int_urine_output": "a view, grouped by stay and time",

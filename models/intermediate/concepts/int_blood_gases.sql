@@ -1,5 +1,5 @@
 -- Arterial blood gases of stays and of the day before: the oxygen pressure over the inspired fraction. The fraction is that
--- of the specimen, else the last one charted in the 4 hours before it.
+-- of the specimen, else the last one charted of the patient in the 4 hours before it, in whichever ICU stay.
 -- Rules: MIMIC Code Repository, bg and sofa. A fraction may be written as such or in percent; other values are left out.
 -- Grain: one row per stay and specimen.
 {{ config(post_hook=[
@@ -63,7 +63,7 @@ breathed as (
             if(charted.observed_at >= of_stays.observed_at - interval 4 hour, charted.fio2, null)
         ) as fraction
     from of_stays
-    asof left join charted on of_stays.stay_id = charted.stay_id and of_stays.observed_at >= charted.observed_at
+    asof left join charted on of_stays.subject_id = charted.subject_id and of_stays.observed_at >= charted.observed_at
 ),
 
 ventilated as (

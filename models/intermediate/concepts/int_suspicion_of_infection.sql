@@ -20,7 +20,7 @@ cultures as (
         taken_at,
         coalesce(taken_at, taken_on) as culture_at,
         -- the earliest counts; of a day, those whose time is known first
-        coalesce(taken_at, taken_on + interval 1 day) as place
+        coalesce(taken_at, taken_on + interval 1 day - interval 1 microsecond) as place
     from {{ ref('int_cultures') }}
 ),
 

@@ -1,6 +1,7 @@
 -- Urine per day: the volume of the 24 hours up to a measurement, scaled to 24 hours, if these measurements cover 22 to
 -- 30 hours. A measurement covers the time since the one before it, the first one the time since intime.
--- Rules: MIMIC Code Repository, urine_output, urine_output_rate and sofa. Negative volumes and other units are left out.
+-- Rules: MIMIC Code Repository, urine_output, urine_output_rate and sofa. Negative volumes and other units are left out,
+-- and a day in which more irrigant was charted as put in than came out: there it counts as less than 200 mL.
 -- Grain: one row per stay and time at which urine was measured.
 {{ config(post_hook=[
     "{{ stop_at_rows('select itemid from ' ~ ref('urine_items') ~ ' as seed inner join ' ~ ref('stg_mimiciv__d_items') ~ ' as items using (itemid)'
@@ -25,7 +26,9 @@ with measured as (
 timed as (
     select
         measured.*,
-        {{ hours_since('stays.intime', 'measured.observed_at') }} as hours
+        {{ hours_since('stays.intime', 'measured.observed_at') }} as hours,
+        -- whole numbers: a sum of fractions of hours may miss 30 by a rounding, and 500 mL become a little less
+        date_diff('second', stays.intime, measured.observed_at) as seconds
     from measured
     inner join {{ ref('int_stays') }} as stays on measured.stay_id = stays.stay_id
 ),
@@ -33,7 +36,7 @@ timed as (
 covered as (
     select
         *,
-        hours - lag(hours, 1, 0) over (partition by stay_id order by hours) as hours_covered
+        seconds - lag(seconds, 1, 0) over (partition by stay_id order by seconds) as seconds_covered
     from timed
 ),
 
@@ -43,7 +46,7 @@ summed as (
         observed_at,
         hours,
         sum(volume) over last_day as volume,
-        sum(hours_covered) over last_day as hours_covered
+        sum(seconds_covered) over last_day as seconds_covered
     from covered
     window last_day as (partition by stay_id order by observed_at range between interval 23 hour preceding and current row)
 ),
@@ -53,7 +56,11 @@ final as (
         stay_id,
         observed_at,
         hours,
-        if(hours_covered between 22 and 30, 24 * volume / hours_covered, null) as urine
+        if(
+            seconds_covered between 22 * 3600 and 30 * 3600 and volume >= 0,
+            24 * 3600 * volume / seconds_covered,
+            null
+        ) as urine
     from summed
 )
 
