@@ -17,7 +17,7 @@ from bench import PROJECT
 from charthouse.core.errors import CharthouseError
 from charthouse.data.xray_files import Unreadable, read_grayscale
 from charthouse.jobs.embed.inputs import READERS
-from charthouse.models.encoders import pixel_pca, tfidf_svd
+from charthouse.models.encoders import pixel_pca, term_svd
 from charthouse.models.encoders.base import (
     Context,
     Encoded,
@@ -316,8 +316,8 @@ class Reread:
 
 def test_tfidf_is_that_of_scikit_learn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Against its own vectorizer, on one report a stay: with several, no pair spans two of them."""
-    monkeypatch.setattr(tfidf_svd, "MAX_SHARE", 1.0)
-    monkeypatch.setattr(tfidf_svd, "MIN_STAYS", 2)
+    monkeypatch.setattr(term_svd, "MAX_SHARE", 1.0)
+    monkeypatch.setattr(term_svd, "MIN_STAYS", 2)
     made = [Stay(s.stay_id, 0, "train", s.content[:1]) for s in with_reports()]
     learned = make_tfidf().fit(made)
     reference = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, min_df=2)
@@ -347,7 +347,7 @@ def test_order_of_the_reports_does_not_count() -> None:
 
 def test_leaving_rare_terms_out_by_hash_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     learned = make_tfidf().fit(with_reports())
-    monkeypatch.setattr(tfidf_svd, "HASHES", 3)  # all terms collide: none is left out
+    monkeypatch.setattr(term_svd, "HASHES", 3)  # all terms collide: none is left out
     again = make_tfidf().fit(with_reports())
     for name, values in learned.items():
         np.testing.assert_array_equal(values, again[name])
@@ -361,7 +361,7 @@ def test_texts_are_not_held_while_fitting() -> None:
 
 
 def test_numbers_and_underscores_are_no_words(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tfidf_svd, "MAX_SHARE", 1.0)
+    monkeypatch.setattr(term_svd, "MAX_SHARE", 1.0)
     text = "___ is a ___-year-old; 12 mm nodule on ___12/3, T2 Übersicht, dr___smith x"
     learned = make_tfidf().fit([note(text), note(text + " again")] * 3)
     words = {word for term in learned["vocabulary"].tolist() for word in term.split()}
