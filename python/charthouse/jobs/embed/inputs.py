@@ -87,13 +87,13 @@ class Grid(Reader):
         return _hashes_of_rows(
             db,
             "variable, hour, value",
-            f"{self._table(context)} where stay_id in (select stay_id from"
+            f"{_bins(context)} where stay_id in (select stay_id from"
             " marts.stay_modalities where in_window"
             f" and modality = {text_literal(context.spec.modality.name)})",
         )
 
     def _table(self, context: Context) -> str:
-        return f"marts.{context.spec.modality.grid}"
+        return _bins(context)
 
     def _content(self, context: Context) -> Callable[..., np.ndarray]:
         shape = (len(context.channels), context.bins)
@@ -118,20 +118,34 @@ class Charted(Reader):
         )
 
 
-class Summary(Reader):
-    """float32 [channels x 7]: count, mean, sd, min, max, first, last; NaN where not measured."""
+class Summary(Grid):
+    """float32 [channels x 7]: count, mean, sd, min, max, first, last; NaN where not measured.
 
-    hashed = Charted.hashed
-    selected = (
-        "list((variable, [len(v), list_avg(v), list_stddev_samp(v), list_min(v), list_max(v),"
-        " v[1], v[-1]]))"
-    )
+    Of what was charted; of a modality with `fill: zero`, of which a row lasts, of the bins of its
+    grid, and count is that of the bins above 0.
+    """
+
+    def hashes(self, db: duckdb.DuckDBPyConnection, context: Context) -> dict[int, str]:
+        """See Reader.hashes."""
+        if context.spec.modality.fill:
+            return super().hashes(db, context)
+        return _hashes_of_rows(db, Charted.hashed, _rows(context))
 
     def _table(self, context: Context) -> str:
+        lasts = context.spec.modality.fill
+        table, order = (_bins(context), "hour") if lasts else (_rows(context), "hours")
         # of ordered lists: a plain avg() adds in the order of threads
         return (
-            "(select stay_id, variable, list(value order by hours, value) as v"
-            f" from {_rows(context)} group by all)"
+            f"(select stay_id, variable, list(value order by {order}, value) as v"
+            f" from {table} group by all)"
+        )
+
+    def _selected(self, context: Context) -> str:
+        lasts = context.spec.modality.fill
+        count = "len(list_filter(v, lambda x: x > 0))" if lasts else "len(v)"
+        sd = "coalesce(list_stddev_samp(v), 0)" if lasts else "list_stddev_samp(v)"
+        return (
+            f"list((variable, [{count}, list_avg(v), {sd}, list_min(v), list_max(v), v[1], v[-1]]))"
         )
 
     def _content(self, context: Context) -> Callable[..., np.ndarray]:
@@ -218,6 +232,10 @@ READERS: dict[str, Reader] = {
 
 def _rows(context: Context) -> str:
     return f"marts.{context.spec.modality.rows}"
+
+
+def _bins(context: Context) -> str:
+    return f"marts.{context.spec.modality.grid}"
 
 
 def _hashes_of_rows(db: duckdb.DuckDBPyConnection, columns: str, table: str) -> dict[int, str]:

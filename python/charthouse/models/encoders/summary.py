@@ -14,7 +14,11 @@ COUNT, SD = 0, 2  # places among them
 
 
 class Summary(FittedEncoder[np.ndarray]):
-    """A vector [variables x 7]. What was never measured has count 0 and the train medians."""
+    """A vector [variables x 7]. What was never measured has count 0 and the train medians.
+
+    Of a modality with `fill: zero`, such as medications, the numbers are of the bins of its grid,
+    and count says in how many of them something was given.
+    """
 
     reads = "summary"
 
