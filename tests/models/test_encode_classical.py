@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 from charthouse.core.errors import CharthouseError
 from charthouse.data.xray_files import Unreadable, read_grayscale
 from charthouse.jobs.embed.inputs import READERS
-from charthouse.models.encoders import pixel_pca, term_svd
+from charthouse.models.encoders import item_pca, pixel_pca, term_svd
 from charthouse.models.encoders.base import Image, NothingToFit, Report, Stay
 from charthouse.models.encoders.demographics import Demographics
 from charthouse.models.encoders.fixed_interval import FixedInterval
@@ -480,7 +480,7 @@ def test_both_ways_to_the_components_agree(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(pixel_pca, "PIXELS", 16)  # 4,096 pixels' covariance would take 15 s
     made = xrays(tmp_path, 30)
     few = make_pca().fit(made)
-    monkeypatch.setattr(pixel_pca, "MANY_IMAGES", 10)
+    monkeypatch.setattr(item_pca, "MANY_ITEMS", 10)
     many = make_pca().fit(made)
     np.testing.assert_allclose(few["components"], many["components"], atol=1e-6)
 
@@ -490,7 +490,7 @@ def test_fit_takes_a_bounded_sample_that_no_order_changes(
 ) -> None:
     made = xrays(tmp_path, 40)
     everything = make_pca().fit(made)
-    monkeypatch.setattr(pixel_pca, "FIT_IMAGES", 15)
+    monkeypatch.setattr(item_pca, "FIT_ITEMS", 15)
     assert_fit_ignores_order(make_pca, made)
     sample = make_pca().fit(made)
     assert sample["components"].shape == (14, 4096)
