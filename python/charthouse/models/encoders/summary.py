@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from charthouse.models.encoders.base import Encoded, FittedEncoder, NothingToFit, Stay
+from charthouse.models.encoders.standardised import mean_and_sd
 
 STATISTICS = ("count", "mean", "sd", "min", "max", "first", "last")  # of each variable
 COUNT, SD = 0, 2  # places among them
@@ -32,11 +33,8 @@ class Summary(FittedEncoder[np.ndarray]):
         measured = np.isfinite(table).sum(axis=0)
         columns = zip(table.T, measured, strict=True)
         median = np.array([np.median(column[:n]) if n else 0.0 for column, n in columns])
-        table = np.sort(np.where(np.isnan(table), median, table), axis=0)
-        sd = table.std(axis=0)
-        # a number that is the same everywhere has an sd of 0, or nearly so
-        constant = table[0] == table[-1]
-        return {"median": median, "mean": table.mean(axis=0), "sd": np.where(constant, 1.0, sd)}
+        mean, sd = mean_and_sd(np.where(np.isnan(table), median, table))
+        return {"median": median, "mean": mean, "sd": sd}
 
     def restore(self, learned: Mapping[str, np.ndarray]) -> None:
         """Takes what fit returned."""
