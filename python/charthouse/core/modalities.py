@@ -37,6 +37,7 @@ class Modality:
     grid: str | None = None  # of a time series that has one, the mart with its bins
     # zero: a row lasts to its ended_at, and a bin of the grid is 0, and known, where nothing runs
     fill: Literal["zero"] | None = None
+    before_admission: StrictBool = False  # its rows are of earlier admissions
     in_paper: StrictBool = False  # a complete stay has it, and the arm `presence` includes it
 
 

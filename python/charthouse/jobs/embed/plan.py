@@ -64,7 +64,8 @@ class EmbedPlan:
     @property
     def absent_because(self) -> str:
         """Why a stay that holds nothing is skipped."""
-        return f"no {self.encoder.context.spec.modality.item} in the window"
+        modality = self.encoder.context.spec.modality
+        return f"no {modality.item}" + ("" if modality.before_admission else " in the window")
 
     @property
     def reads(self) -> list[str]:
