@@ -399,6 +399,20 @@ def test_a_folder_without_any_record_is_refused(
         assert reader.hashes(db, of) == {}  # of whom there is no ECG the folder is not asked
 
 
+def test_lists_without_records_leave_the_encoder_of_records_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CHARTHOUSE_ECG", str(tmp_path))
+    assert why_not_ready(context("median_beat_pca")) is None  # a disk that is away stops embed
+    (tmp_path / "record_list.csv").touch()
+    assert why_not_ready(context("median_beat_pca")) == (
+        "CHARTHOUSE_ECG has the lists of ECGs, but no folder files with the records."
+    )
+    assert why_not_ready(context("ecg_measurements")) is None
+    (tmp_path / "files").mkdir()
+    assert why_not_ready(context("median_beat_pca")) is None
+
+
 def test_a_link_out_of_the_folder_is_not_followed(folder: Path, tmp_path: Path) -> None:
     outside = write_record(tmp_path / "outside", "11", draw_leads())
     inside = folder / "files/11.dat"

@@ -32,7 +32,8 @@ SLOWEST, FASTEST = 100, 2000  # samples a second
 SHORTEST, LONGEST = 5, 60  # seconds; those of MIMIC-IV-ECG have 10
 
 _RECORD_LINE = re.compile(
-    rb"[^\s/]+(?P<segments>/\d+)?\s+(?P<leads>\d{1,9})\s+(?P<rate>\d{1,9}(\.\d+)?)\S*\s+(?P<samples>\d{1,15})\b"
+    rb"[^\s/]+(?P<segments>/\d+)?\s+(?P<leads>\d{1,9})\s+"
+    rb"(?P<rate>\d{1,9}(\.\d+)?)\S*\s+(?P<samples>\d{1,15})\b"
 )
 
 
@@ -41,6 +42,14 @@ def no_reader() -> str | None:
     if importlib.util.find_spec("wfdb") is None:
         return how_to_install("wfdb")
     return None
+
+
+def lists_only() -> str | None:
+    """Why no record can be read: the folder has the lists of MIMIC-IV-ECG alone; None if not."""
+    named = os.environ.get(ROOT)
+    if not named or Path(named, "files").exists() or not any(Path(named).glob("record_list.*")):
+        return None  # a folder that is away altogether is a disk to be mounted: embed stops at it
+    return f"{ROOT} has the lists of ECGs, but no folder files with the records."
 
 
 def record_check(kind: DataKind) -> Callable[[Path | None], None]:

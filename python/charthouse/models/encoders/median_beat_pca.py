@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from charthouse.core.errors import CharthouseError
-from charthouse.data.ecg_files import no_reader, read_leads
+from charthouse.data.ecg_files import lists_only, no_reader, read_leads
 from charthouse.data.xray_files import Unreadable
 from charthouse.models.encoders.base import Ecg
 from charthouse.models.encoders.ecg_beats import ALIKE, BAND, RATE, median_beat
@@ -34,9 +34,9 @@ class MedianBeatPca(ItemPca[Ecg]):
 
     @classmethod
     def not_ready(cls, spec: EncoderSpec) -> str | None:
-        """The package that reads the records is not installed."""
+        """The package that reads the records is not installed, or there are only lists of them."""
         missing = no_reader()
-        return f"it needs {missing}" if missing else None
+        return f"it needs {missing}" if missing else lists_only()
 
     def load(self) -> None:
         """Stops, by a CharthouseError, where the records could not be read."""
