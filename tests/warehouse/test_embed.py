@@ -472,6 +472,7 @@ def test_ecgs_of_the_cohort_are_encoded_from_their_records(own: Bench, tmp_path:
         "(select stay_id from marts.cohort where split = 'train' order by 1 limit 3) union all"
         " (select stay_id from marts.cohort where split = 'test' order by 1 limit 1)"
     )
+    write(own, "delete from marts.ecgs")
     root = tmp_path / "ecg"
     of_study = {study: stays[min(study, 4) - 1][0] for study in range(1, 6)}
     for study, stay in of_study.items():
