@@ -1,6 +1,5 @@
 """Classical encoders: learned on what they are given, the same to the bit in any company."""
 
-import io
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,76 +12,28 @@ from sklearn.decomposition import PCA, TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from bench import PROJECT
 from charthouse.core.errors import CharthouseError
 from charthouse.data.xray_files import Unreadable, read_grayscale
 from charthouse.jobs.embed.inputs import READERS
-from charthouse.models.encoders import pixel_pca, tfidf_svd
-from charthouse.models.encoders.base import (
-    Context,
-    Encoded,
-    Encoder,
-    FittedEncoder,
-    Image,
-    NothingToFit,
-    Report,
-    Stay,
-)
+from charthouse.models.encoders import item_pca, pixel_pca, term_svd
+from charthouse.models.encoders.base import Image, NothingToFit, Report, Stay
 from charthouse.models.encoders.demographics import Demographics
 from charthouse.models.encoders.fixed_interval import FixedInterval
+from charthouse.models.encoders.moment import Moment, is_charted
 from charthouse.models.encoders.pixel_pca import PixelPca
-from charthouse.models.encoders.registry import encoder_spec, why_not_ready
+from charthouse.models.encoders.registry import unsuited, why_not_ready
 from charthouse.models.encoders.summary import Summary
 from charthouse.models.encoders.tfidf_svd import TfidfSvd
+from encoding import (
+    assert_fit_ignores_order,
+    assert_same_in_any_company,
+    by_stay,
+    context,
+    fitted,
+    stays,
+)
 
 TABULAR = (("age", "numeric"), ("gender", "categorical"), ("insurance", "categorical"))
-
-
-def context(name: str, **more: Any) -> Context:
-    return Context(encoder_spec(PROJECT, name), more.pop("variables", {}), **more)
-
-
-def stays(contents: Sequence[Any]) -> list[Stay]:
-    return [Stay(100 + n, n, "train", content) for n, content in enumerate(contents)]
-
-
-def fitted(encoder: FittedEncoder, train: Sequence[Stay]) -> FittedEncoder:
-    """Fits, and restores from what a file gives back, as the job does."""
-    file = io.BytesIO()
-    np.savez_compressed(file, **encoder.fit(train))  # type: ignore[arg-type]
-    file.seek(0)
-    with np.load(file, allow_pickle=False) as arrays:
-        encoder.restore({name: arrays[name] for name in arrays.files})
-    return encoder
-
-
-def by_stay(encoded: Encoded) -> dict[int, bytes]:
-    return {
-        int(stay): row.tobytes()
-        for stay, row in zip(encoded.stay_ids, encoded.vectors, strict=True)
-    }
-
-
-def assert_same_in_any_company(encoder: Encoder, all_stays: Sequence[Stay]) -> None:
-    together = by_stay(encoder.encode(all_stays))
-    assert together
-    rng = np.random.default_rng(0)
-    for size in (1, 3, len(all_stays)):
-        shuffled = [all_stays[place] for place in rng.permutation(len(all_stays))]
-        apart: dict[int, bytes] = {}
-        for start in range(0, len(shuffled), size):
-            apart |= by_stay(encoder.encode(shuffled[start : start + size]))
-        assert apart == together
-    empty = encoder.encode([])
-    assert len(empty.stay_ids) == len(empty.vectors) == len(empty.skipped) == 0
-
-
-def assert_fit_ignores_order(make: Any, train: Sequence[Stay]) -> None:
-    learned, again = make().fit(train), make().fit(train[::-1])
-    assert set(learned) == set(again)
-    for name, values in learned.items():
-        assert values.dtype.kind in "fiU"
-        np.testing.assert_array_equal(values, again[name])
 
 
 # demographics
@@ -261,6 +212,76 @@ def test_summary_in_any_company_and_order() -> None:
         make_summary().fit([])
 
 
+# what is given, and ends
+
+GROUPS = ("insulin", "vasopressors")
+
+
+def given() -> duckdb.DuckDBPyConnection:
+    """Two stays of the cohort with a grid of four bins; a third one was given nothing."""
+    db = duckdb.connect()
+    db.execute("create schema marts")
+    db.execute("create table marts.medications_events (stay_id int, hours double, value double)")
+    db.execute(
+        "create table marts.medications_hourly (stay_id int, variable varchar, hour int, value"
+        " double)"
+    )
+    rates = {(1, "vasopressors"): [0.2, 0.4, 0, 0], (2, "insulin"): [0, 0, 0, 5]}
+    for stay_id in (1, 2, 3):
+        for variable in GROUPS:
+            for hour, value in enumerate(rates.get((stay_id, variable), [0, 0, 0, 0])):
+                db.execute(
+                    "insert into marts.medications_hourly values (?, ?, ?, ?)",
+                    [stay_id, variable, hour, value],
+                )
+    db.execute(
+        "create table marts.stay_modalities as select * from (values (1, 'medications', true),"
+        " (2, 'medications', true), (3, 'medications', false)) as t(stay_id, modality, in_window)"
+    )
+    return db
+
+
+def test_a_summary_of_what_ends_is_of_the_bins() -> None:
+    of = context("summary__medications", channels=GROUPS, bins=4)
+    reader = READERS["summary"]
+    with given() as db:
+        hashes = reader.hashes(db, of)
+        found = reader.read(db, of, [1, 2, 3])
+        db.execute("update marts.medications_hourly set value = 0.1 where stay_id = 1 and hour = 3"
+                   " and variable = 'vasopressors'")  # fmt: skip
+        later = reader.hashes(db, of)
+    nothing = [0, 0, 0, 0, 0, 0, 0]
+    sd = np.std([0.2, 0.4, 0, 0], ddof=1)
+    np.testing.assert_allclose(found[1], [*nothing, 2, 0.15, sd, 0, 0.4, 0.2, 0], rtol=1e-6)
+    np.testing.assert_allclose(found[2], [1, 1.25, 2.5, 0, 5, 0, 5, *nothing], rtol=1e-6)
+    assert hashes.keys() == {1, 2}  # of a stay that was given nothing there is nothing to encode
+    assert later[1] != hashes[1] and later[2] == hashes[2]
+
+
+def test_a_single_bin_has_no_spread() -> None:
+    of = context("summary__medications", channels=GROUPS, bins=1)
+    with given() as db:
+        db.execute("delete from marts.medications_hourly where hour > 0")
+        found = READERS["summary"].read(db, of, [1])[1]
+    np.testing.assert_allclose(found, [0] * 7 + [1, 0.2, 0, 0.2, 0.2, 0.2, 0.2], rtol=1e-6)
+
+
+def test_what_reads_events_is_not_for_what_ends() -> None:
+    variables = {"window_start_hours": 0, "window_end_hours": 24}
+    refusal = why_not_ready(context("gru__medications", variables=variables))
+    assert refusal and "would not see that one of marts.medications_events ended" in refusal
+    assert "\n" not in refusal
+    assert why_not_ready(context("gru__labs", variables=variables)) is None
+
+
+def test_what_ends_has_no_gaps() -> None:
+    none = {"imputation": "none", "moment_input": "charted"}
+    of = context("moment__medications", variables=none, channels=GROUPS)
+    assert unsuited(Moment, of) is None
+    assert not is_charted(of) and is_charted(context("moment", variables=none))
+    assert why_not_ready(context("fixed_interval__medications", variables=none)) is None
+
+
 # TF-IDF and SVD
 
 TEXT = """
@@ -316,8 +337,8 @@ class Reread:
 
 def test_tfidf_is_that_of_scikit_learn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Against its own vectorizer, on one report a stay: with several, no pair spans two of them."""
-    monkeypatch.setattr(tfidf_svd, "MAX_SHARE", 1.0)
-    monkeypatch.setattr(tfidf_svd, "MIN_STAYS", 2)
+    monkeypatch.setattr(term_svd, "MAX_SHARE", 1.0)
+    monkeypatch.setattr(term_svd, "MIN_STAYS", 2)
     made = [Stay(s.stay_id, 0, "train", s.content[:1]) for s in with_reports()]
     learned = make_tfidf().fit(made)
     reference = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, min_df=2)
@@ -347,7 +368,7 @@ def test_order_of_the_reports_does_not_count() -> None:
 
 def test_leaving_rare_terms_out_by_hash_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     learned = make_tfidf().fit(with_reports())
-    monkeypatch.setattr(tfidf_svd, "HASHES", 3)  # all terms collide: none is left out
+    monkeypatch.setattr(term_svd, "HASHES", 3)  # all terms collide: none is left out
     again = make_tfidf().fit(with_reports())
     for name, values in learned.items():
         np.testing.assert_array_equal(values, again[name])
@@ -361,7 +382,7 @@ def test_texts_are_not_held_while_fitting() -> None:
 
 
 def test_numbers_and_underscores_are_no_words(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tfidf_svd, "MAX_SHARE", 1.0)
+    monkeypatch.setattr(term_svd, "MAX_SHARE", 1.0)
     text = "___ is a ___-year-old; 12 mm nodule on ___12/3, T2 Übersicht, dr___smith x"
     learned = make_tfidf().fit([note(text), note(text + " again")] * 3)
     words = {word for term in learned["vocabulary"].tolist() for word in term.split()}
@@ -459,7 +480,7 @@ def test_both_ways_to_the_components_agree(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(pixel_pca, "PIXELS", 16)  # 4,096 pixels' covariance would take 15 s
     made = xrays(tmp_path, 30)
     few = make_pca().fit(made)
-    monkeypatch.setattr(pixel_pca, "MANY_IMAGES", 10)
+    monkeypatch.setattr(item_pca, "MANY_ITEMS", 10)
     many = make_pca().fit(made)
     np.testing.assert_allclose(few["components"], many["components"], atol=1e-6)
 
@@ -469,7 +490,7 @@ def test_fit_takes_a_bounded_sample_that_no_order_changes(
 ) -> None:
     made = xrays(tmp_path, 40)
     everything = make_pca().fit(made)
-    monkeypatch.setattr(pixel_pca, "FIT_IMAGES", 15)
+    monkeypatch.setattr(item_pca, "FIT_ITEMS", 15)
     assert_fit_ignores_order(make_pca, made)
     sample = make_pca().fit(made)
     assert sample["components"].shape == (14, 4096)

@@ -19,6 +19,7 @@ COHORT = Cohort(
     tasks=("mortality",),
     channels={},
     columns={},
+    groups={},
 )
 
 

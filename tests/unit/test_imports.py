@@ -12,6 +12,10 @@ ROOMS = ("core", "synth", "data", "net", "stats", "models", "jobs", "views", "ex
 FACES = {"charthouse.synth": "mimic", "charthouse.stats.logistic": "grid_search"}
 """Packages of which the rest of the code knows one module."""
 
+READS_ECGS = "charthouse.data.ecg_files"
+COMES_WITH_WFDB = {"aiohttp", "fsspec", "matplotlib", "requests", "soundfile"}
+"""What the extra `ecg` installs besides; whoever sends does it by charthouse.net."""
+
 
 def modules() -> dict[str, Path]:
     root = PROJECT / "python"
@@ -64,6 +68,29 @@ def test_nothing_imports_an_extra() -> None:
         for imported in those
         if room(imported) == "extras" and room(importer) not in ("extras", "cli")
     ]
+
+
+def test_wfdb_is_imported_where_an_ecg_is_read_and_what_it_brings_nowhere() -> None:
+    """It is an extra, so no import of ours may fail without it; and it has HTTP clients."""
+    found = []
+    for name, path in modules().items():
+        tree = ast.parse(path.read_text())
+        in_functions = {
+            id(node)
+            for function in ast.walk(tree)
+            if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
+            for node in ast.walk(function)
+        }
+        for node in ast.walk(tree):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                names = [node.module]
+            found += [
+                (name, package, id(node) in in_functions)
+                for package in (each.split(".")[0] for each in names)
+                if package in {"wfdb", *COMES_WITH_WFDB}
+            ]
+    assert found == [(READS_ECGS, "wfdb", True)]
 
 
 def test_no_imports_go_in_a_circle() -> None:

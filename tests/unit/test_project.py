@@ -165,6 +165,10 @@ def test_a_seed_that_is_not_there_says_how_to_get_it_back(tmp_path: Path) -> Non
         (None, r"Add python/charthouse/models/encoders/my_own\.py\.$"),
         ("import no_such_package", r"It needs no_such_package: pip install 'charthouse\[models\]'"),
         ("import json.no_such", r"It needs json\.no_such: pip install "),
+        (
+            "raise ModuleNotFoundError(name='wfdb')",
+            r"It needs wfdb: pip install 'charthouse\[ecg\]', or make \.venv/installed\.$",
+        ),
         ("raise OSError('libcudart.so: cannot open')", r"\(OSError libcudart\.so: cannot open\)"),
         ("class Myown: pass", r"my_own\.py has no class MyOwn\. Name it so\.$"),
     ],

@@ -25,7 +25,9 @@ from asking import write
 from bench import PROJECT, UNTESTED, Bench, rewrite
 from charthouse.core.cohort import read_cohort
 from charthouse.core.errors import CharthouseError
+from charthouse.core.synthetic_marker import MARKER, PICTURE_COMMENT, sha256_of
 from charthouse.core.warehouse import open_warehouse
+from charthouse.data.ecg_files import files_of
 from charthouse.jobs.embed.run import EmbedRequest, embed
 from charthouse.jobs.predict.vectors import find_sources
 from charthouse.models.encoders.base import (
@@ -38,6 +40,7 @@ from charthouse.models.encoders.base import (
 )
 from charthouse.models.encoders.registry import encoder_specs
 from charthouse.net.retry import REFUSED
+from drawn_ecg import draw_leads, write_record
 from small_disk import fill, needs_root, small_disk
 
 
@@ -461,6 +464,45 @@ def test_a_disk_that_is_not_mounted_costs_no_vector(bench: Bench) -> None:
     assert away.returncode == 1 and "Mount the disk, or correct CHARTHOUSE_CXR" in away.stderr
     after = bench.sql("select stay_id, embedding, reads from embeddings.pixel_pca order by 1")
     assert after == before != []
+
+
+def test_ecgs_of_the_cohort_are_encoded_from_their_records(own: Bench, tmp_path: Path) -> None:
+    """Of three train stays an ECG each, of a test stay two, of which one has lost its samples."""
+    stays = own.sql(
+        "(select stay_id from marts.cohort where split = 'train' order by 1 limit 3) union all"
+        " (select stay_id from marts.cohort where split = 'test' order by 1 limit 1)"
+    )
+    write(own, "delete from marts.ecgs")
+    root = tmp_path / "ecg"
+    of_study = {study: stays[min(study, 4) - 1][0] for study in range(1, 6)}
+    for study, stay in of_study.items():
+        header = files_of(write_record(root / "files", str(study), draw_leads(study)))[0]
+        header.write_bytes(header.read_bytes() + b"# " + PICTURE_COMMENT + b"\n")
+        write(
+            own,
+            "insert into marts.ecgs (stay_id, study_id, observed_at, available_at, hours,"
+            f" heart_rate, path) select stay_id, {study}, window_start, window_start, {study},"
+            f" {60 + study}, 'files/{study}' from marts.cohort where stay_id = {stay}",
+        )
+    (root / "files/5.dat").unlink()
+    files = sorted((root / "files").iterdir())
+    marker = "\n".join(f"{sha256_of(file)}  files/{file.name}" for file in files)
+    asked = ("embed", "--encoder", "median_beat_pca", "--encoder", "ecg_measurements")
+
+    unmarked = own.charthouse(*asked, CHARTHOUSE_ECG=str(root))
+    assert unmarked.returncode == 1 and "was not opened: the data count as synth" in unmarked.stdout
+    (root / MARKER).write_text(marker + "\n")
+    first = own.charthouse(*asked, CHARTHOUSE_ECG=str(root))
+    assert first.returncode == 0, first.stderr
+    for encoder, length in (("median_beat_pca", 2), ("ecg_measurements", 8 + 7)):
+        found = own.sql(f"select stay_id, len(embedding) from embeddings.{encoder} order by 1")
+        assert found == sorted((stay, length) for stay in {*of_study.values()})
+    items = "select item, reason from embeddings.skipped where item is not null"
+    assert own.sql(items) == [("5", "the .dat file is missing")]
+    again = own.charthouse(*asked, CHARTHOUSE_ECG=str(root))
+    assert again.stdout.count("0 encoded, 4 kept") == 2
+    away = own.charthouse(*asked, CHARTHOUSE_ECG=str(tmp_path / "away"))
+    assert away.returncode == 1 and "Mount the disk, or correct CHARTHOUSE_ECG" in away.stdout
 
 
 def test_what_the_columns_mean_is_an_input_too(bench: Bench, project: Path) -> None:

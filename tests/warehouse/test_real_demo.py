@@ -263,7 +263,9 @@ def test_it_is_called_open_data_and_neither_synthetic_nor_credentialed(demo: Ben
 
 
 def test_real_stays_are_encoded_and_absent_modalities_are_reasons(demo: Bench) -> None:
-    names = ("demographics", "fixed_interval", "gru", "summary", "tfidf_svd", "pixel_pca")
+    of_diagnoses = ("charlson", "code_tfidf_svd")
+    nothing = ("tfidf_svd", "pixel_pca", "ecg_measurements", "median_beat_pca")
+    names = ("demographics", "fixed_interval", "gru", "summary", *of_diagnoses, *nothing)
     done = demo.charthouse("embed", *(word for name in names for word in ("--encoder", name)))
     assert done.returncode == 0, done.stderr
     found = demo.sql(
@@ -273,17 +275,22 @@ def test_real_stays_are_encoded_and_absent_modalities_are_reasons(demo: Bench) -
         "gru": [task for (task,) in demo.sql("select distinct task from marts.labels")],
     }
     assert len(tasks["gru"]) == 7
-    nothing = [("tfidf_svd", None), ("pixel_pca", None), ("gru", "sepsis3_onset")]
+    with_history = demo.one("select count(distinct stay_id) from marts.diagnoses")
     expected = {
-        (name, task): 0 if (name, task) in nothing else 117
+        (name, task): 0 if name in nothing or task == "sepsis3_onset" else 117
         for name in names
         for task in tasks.get(name, (None,))
     }
+    expected |= {(name, None): with_history for name in of_diagnoses}
     assert {(name, task): encoded for name, task, _, encoded in found} == expected
     assert {state for _, _, state, _ in found} == {"done"}
+    # 17 groups, the index, admissions, codes
+    assert demo.one("select any_value(len(embedding)) from embeddings.charlson") == 20
     reasons = demo.sql("select distinct reason from embeddings.skipped order by 1")
     assert reasons == [
+        ("no ECG in the window",),
         ("no X-ray in the window",),
+        ("no earlier diagnosis",),
         ("no report in the window",),
         (
             "nothing to fit on: the validation split holds only stays with label 0"

@@ -30,7 +30,8 @@ class Cohort:
     stays: Mapping[int, tuple[int, str]]  # stay_id to (subject_id, split), in order of stay_id
     tasks: tuple[str, ...]
     channels: Mapping[str, tuple[str, ...]]  # of each modality that is a time series
-    columns: Mapping[str, tuple[tuple[str, str], ...]]  # of each that is a table: name, kind
+    columns: Mapping[str, tuple[tuple[str, str], ...]]  # of each that has numbers: name, kind
+    groups: Mapping[str, tuple[tuple[str, int], ...]]  # of each that is codes: name, weight
 
     @property
     def bins(self) -> int:
@@ -109,10 +110,22 @@ def read_cohort(db: duckdb.DuckDBPyConnection) -> Cohort:
             for modality, mart in _of_kind(db, "time_series", "coalesce(grid, mart)")
         },
         columns={
-            modality: tuple(
-                db.execute(f"select variable, kind from seeds.{seed} order by position").fetchall()
+            **{
+                modality: _rows(db, f"select variable, kind from seeds.{seed} order by position")
+                for modality, seed in _of_kind(db, "tabular", "seed")
+            },
+            **{
+                modality: _rows(db, f"select variable, 'numeric' from seeds.{seed} order by 1")
+                for modality, seed in _of_kind(db, "waveform", "seed")
+                if _has_column(db, seed, "variable")
+            },
+        },
+        groups={
+            modality: _rows(
+                db, f"select distinct charlson_group, weight from seeds.{seed} order by all"
             )
-            for modality, seed in _of_kind(db, "tabular", "seed")
+            for modality, seed in _of_kind(db, "codes", "seed")
+            if _has_column(db, seed, "charlson_group")
         },
     )
 
@@ -171,5 +184,19 @@ def _content_hashes(db: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], str]
     return {(kind, name): content_hash for kind, name, content_hash in rows}
 
 
+def _rows(db: duckdb.DuckDBPyConnection, query: str) -> tuple[tuple, ...]:
+    return tuple(db.execute(query).fetchall())
+
+
 def _column(db: duckdb.DuckDBPyConnection, query: str) -> tuple[str, ...]:
-    return tuple(row[0] for row in db.execute(query).fetchall())
+    return tuple(row[0] for row in _rows(db, query))
+
+
+def _has_column(db: duckdb.DuckDBPyConnection, seed: str | None, column: str) -> bool:
+    """Whether a modality's seed has a column: one of a user's own may be about other things."""
+    found = db.execute(
+        "select 1 from duckdb_columns() where schema_name = 'seeds' and table_name = ?"
+        " and column_name = ?",
+        [seed, column],
+    ).fetchone()
+    return found is not None

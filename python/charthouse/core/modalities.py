@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, StrictBool, TypeAdapter, ValidationInfo
 from pydantic_core import PydanticCustomError
@@ -35,6 +35,9 @@ class Modality:
     item: str  # what people call one of them
     slot: str  # the part of an arm's name in which its encoders stand
     grid: str | None = None  # of a time series that has one, the mart with its bins
+    # zero: a row lasts to its ended_at, and a bin of the grid is 0, and known, where nothing runs
+    fill: Literal["zero"] | None = None
+    before_admission: StrictBool = False  # its rows are of earlier admissions
     in_paper: StrictBool = False  # a complete stay has it, and the arm `presence` includes it
 
 

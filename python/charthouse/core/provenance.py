@@ -10,7 +10,7 @@ from charthouse import __version__
 
 PACKAGES = (
     "duckdb", "numpy", "scipy", "pillow", "pyarrow", "scikit-learn", "torch", "timm",
-    "transformers", "tokenizers", "safetensors", "momentfm", "openai",
+    "transformers", "tokenizers", "safetensors", "momentfm", "openai", "wfdb",
 )  # fmt: skip
 
 

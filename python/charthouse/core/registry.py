@@ -13,7 +13,11 @@ from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
 
 from charthouse.core.errors import CharthouseError, did_you_mean
 
-NOT_IN_THE_EXTRA = {"momentfm": "--no-deps momentfm==0.1.4"}  # its pins fit nothing else
+NOT_IN_THE_EXTRA = {
+    "momentfm": "--no-deps momentfm==0.1.4",  # its pins fit nothing else
+    "wfdb": "'charthouse[ecg]'",
+}
+"""What to give to pip for a package that the extra `models` does not have."""
 
 TAKE_IT_BACK = "take it from a new project (charthouse init FOLDER)"
 
@@ -179,6 +183,12 @@ def require_registered(kind: str, asked: str, known: Iterable[str]) -> None:
         raise CharthouseError(f"Unknown {kind} '{asked}'. {advice}")
 
 
+def how_to_install(package: str) -> str:
+    """A package that is not installed, and how to mend that."""
+    what = NOT_IN_THE_EXTRA.get(package, "'charthouse[models]'")
+    return f"{package}: pip install {what}, or make .venv/installed."
+
+
 def class_named(package: str, kind: str, name: str) -> Any:
     """The class of an entry: TfidfSvd in charthouse.models.encoders.tfidf_svd for tfidf_svd.
 
@@ -195,8 +205,7 @@ def class_named(package: str, kind: str, name: str) -> Any:
         if error.name == module_name:
             mend = f"Add python/charthouse/models/{package}/{name}.py."
         else:
-            what = NOT_IN_THE_EXTRA.get(error.name or "", "'charthouse[models]'")
-            mend = f"It needs {error.name}: pip install {what}, or make .venv/installed."
+            mend = f"It needs {how_to_install(error.name or '')}"
         raise CharthouseError(f"{kind.capitalize()} '{name}' cannot be imported. {mend}") from error
     except Exception as error:  # a package of another build raises whatever it likes
         said = " ".join([type(error).__name__, *str(error).splitlines()[:1]])

@@ -3,15 +3,17 @@
 SYNTHETIC.txt lists the SHA-256 of each file below its folder, in the format of `sha256sum` (lines
 with # are for people). It is trusted only where no file was added, changed or removed, and where
 the data say so themselves: the gzip header of each table names SYNTHETIC-<table>.csv, the JPEG
-comment of each picture contains the word, and each report begins with it. A marker that was copied
-beside real data, or written by hand, therefore makes nothing synthetic. The gzip header vouches
-only for the first member of a file; the SHA-256 covers all of it.
+comment of each picture and the header of each ECG contain the word, and each report begins with
+it. A marker that was copied beside real data, or written by hand, therefore makes nothing
+synthetic. The gzip header vouches only for the first member of a file; the SHA-256 covers all of
+it.
 """
 
 import hashlib
 import os
 import re
 import stat
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor
 from functools import cached_property
@@ -24,7 +26,7 @@ GZIP_NAME = "SYNTHETIC-"
 """How the name begins that the gzip header of a synthetic table gives (RFC 1952, FNAME)."""
 
 PICTURE_COMMENT = b"SYNTHETIC, NOT A REAL PATIENT"
-"""The JPEG comment of a synthetic X-ray."""
+"""The JPEG comment of a synthetic X-ray, and a comment line in the header of a synthetic ECG."""
 
 ADVICE = "Make the data again with charthouse synth"
 
@@ -99,8 +101,8 @@ def why_not_synthetic(root: Path, sums: Mapping[str, str]) -> str | None:
     return None
 
 
-class SyntheticPictures:
-    """The pictures that charthouse synth made, below the folder with the marker.
+class SyntheticFiles(ABC):
+    """The files of one kind that charthouse synth made, below the folder with the marker.
 
     Threads may share it.
     """
@@ -112,14 +114,16 @@ class SyntheticPictures:
     def _sums(self) -> Mapping[str, str]:
         return _listed(self._root)
 
+    @abstractmethod
+    def _says_so(self, path: Path) -> bool:
+        """Whether the file says itself that it is synthetic."""
+
     def require(self, path: Path) -> None:
-        """Stops at a picture that charthouse synth did not make.
+        """Stops at a file that charthouse synth did not make.
 
         Raises:
-            CharthouseError: The picture is another one, or cannot be read and so not be checked.
+            CharthouseError: The file is another one, or cannot be read and so not be checked.
         """
-        import PIL.Image
-
         try:
             name = path.absolute().relative_to(self._root).as_posix()
             if name not in self._sums:
@@ -128,9 +132,8 @@ class SyntheticPictures:
                 raise NotSynthetic("it is no regular file")
             if sha256_of(path) != self._sums[name]:
                 raise NotSynthetic(f"it is not the file that {MARKER} lists")
-            with PIL.Image.open(path, formats=["JPEG"]) as picture:
-                if picture.info.get("comment") != PICTURE_COMMENT:
-                    raise NotSynthetic("it does not say itself that it is synthetic")
+            if not self._says_so(path):
+                raise NotSynthetic("it does not say itself that it is synthetic")
         except NotSynthetic as why:
             reason = str(why)
         except ValueError:
@@ -143,6 +146,26 @@ class SyntheticPictures:
             f"{path} was not opened: the data count as synthetic, and {reason}. {ADVICE}, then"
             " build again."
         )
+
+
+class SyntheticPictures(SyntheticFiles):
+    """The X-rays."""
+
+    def _says_so(self, path: Path) -> bool:
+        import PIL.Image
+
+        with PIL.Image.open(path, formats=["JPEG"]) as picture:
+            return picture.info.get("comment") == PICTURE_COMMENT
+
+
+class SyntheticRecords(SyntheticFiles):
+    """The ECGs: a header (.hea), which is a text, speaks for the samples (.dat) beside it."""
+
+    def _says_so(self, path: Path) -> bool:
+        if path.suffix == ".dat":
+            path = path.with_suffix(".hea")
+        lines = path.read_bytes().splitlines()
+        return any(line.lstrip(b"# ") == PICTURE_COMMENT for line in lines if line[:1] == b"#")
 
 
 def _listed(root: Path) -> dict[str, str]:

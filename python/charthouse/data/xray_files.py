@@ -26,8 +26,8 @@ LEADS_OUT = "its path leads out of the folder"
 EIGHT_BITS = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr")
 
 
-def files_below(root: str) -> Callable[[str], Path | None]:
-    """Where each file of marts.chest_xrays is; None if its path, or a link in it, leads out.
+def files_below(root: str, mart: str = "chest_xrays") -> Callable[[str], Path | None]:
+    """Where each file of a mart is; None if its path, or a link in it, leads out.
 
     The folder may hold files/, and that its pNN, as links: on which disks the pictures lie is for
     the owner to say. `root` is the variable that names it.
@@ -38,8 +38,8 @@ def files_below(root: str) -> Callable[[str], Path | None]:
     folder = os.environ.get(root)
     if not folder:
         raise CharthouseError(
-            f"{root} is not set: it names the folder where the files of marts.chest_xrays are. Set"
-            " it as for charthouse build."
+            f"{root} is not set: it names the folder where the files of marts.{mart} are. Set it as"
+            " for charthouse build."
         )
     require_local(root, folder)
     home = Path(folder).absolute()
@@ -147,13 +147,13 @@ def require_about_the_file(error: OSError) -> None:
     """Lets pass what is wrong with the file itself; what is wrong with the machine ends the run.
 
     A file that was skipped is not tried again until it changes: a share that was away for a minute
-    must not cost an X-ray its vector.
+    must not cost an X-ray or an ECG its vector.
 
     Raises:
         CharthouseError: rights, a disk or a network share are at fault.
     """
     if error.errno not in (None, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, *_OF_THE_PATH):
         raise CharthouseError(
-            f"An image file cannot be read: {error.strerror}. Mend its rights or the disk, then run"
+            f"A file cannot be read: {error.strerror}. Mend its rights or the disk, then run"
             " again: finished batches are kept."
         ) from None

@@ -16,10 +16,14 @@ from typing import Any, ClassVar
 import duckdb
 import numpy as np
 
+from charthouse.core.data_kind import DataKind
 from charthouse.core.errors import CharthouseError
 from charthouse.core.warehouse import text_literal
-from charthouse.data.xray_files import ROOT, files_below, stat_of
-from charthouse.models.encoders.base import Context, Events, Image, Report
+from charthouse.data.ecg_files import ROOT as ECGS
+from charthouse.data.ecg_files import files_of, record_check
+from charthouse.data.xray_files import ROOT as XRAYS
+from charthouse.data.xray_files import files_below, picture_check, stat_of
+from charthouse.models.encoders.base import Code, Context, Ecg, Events, Image, Report
 from charthouse.models.encoders.cxr_foundation import RELEASED_ROOT
 from charthouse.models.encoders.summary import STATISTICS
 
@@ -87,13 +91,13 @@ class Grid(Reader):
         return _hashes_of_rows(
             db,
             "variable, hour, value",
-            f"{self._table(context)} where stay_id in (select stay_id from"
+            f"{_bins(context)} where stay_id in (select stay_id from"
             " marts.stay_modalities where in_window"
             f" and modality = {text_literal(context.spec.modality.name)})",
         )
 
     def _table(self, context: Context) -> str:
-        return f"marts.{context.spec.modality.grid}"
+        return _bins(context)
 
     def _content(self, context: Context) -> Callable[..., np.ndarray]:
         shape = (len(context.channels), context.bins)
@@ -118,20 +122,34 @@ class Charted(Reader):
         )
 
 
-class Summary(Reader):
-    """float32 [channels x 7]: count, mean, sd, min, max, first, last; NaN where not measured."""
+class Summary(Grid):
+    """float32 [channels x 7]: count, mean, sd, min, max, first, last; NaN where not measured.
 
-    hashed = Charted.hashed
-    selected = (
-        "list((variable, [len(v), list_avg(v), list_stddev_samp(v), list_min(v), list_max(v),"
-        " v[1], v[-1]]))"
-    )
+    Of what was charted; of a modality with `fill: zero`, of which a row lasts, of the bins of its
+    grid, and count is that of the bins above 0.
+    """
+
+    def hashes(self, db: duckdb.DuckDBPyConnection, context: Context) -> dict[int, str]:
+        """See Reader.hashes."""
+        if context.spec.modality.fill:
+            return super().hashes(db, context)
+        return _hashes_of_rows(db, Charted.hashed, _rows(context))
 
     def _table(self, context: Context) -> str:
+        lasts = context.spec.modality.fill
+        table, order = (_bins(context), "hour") if lasts else (_rows(context), "hours")
         # of ordered lists: a plain avg() adds in the order of threads
         return (
-            "(select stay_id, variable, list(value order by hours, value) as v"
-            f" from {_rows(context)} group by all)"
+            f"(select stay_id, variable, list(value order by {order}, value) as v"
+            f" from {table} group by all)"
+        )
+
+    def _selected(self, context: Context) -> str:
+        lasts = context.spec.modality.fill
+        count = "len(list_filter(v, lambda x: x > 0))" if lasts else "len(v)"
+        sd = "coalesce(list_stddev_samp(v), 0)" if lasts else "list_stddev_samp(v)"
+        return (
+            f"list((variable, [{count}, list_avg(v), {sd}, list_min(v), list_max(v), v[1], v[-1]]))"
         )
 
     def _content(self, context: Context) -> Callable[..., np.ndarray]:
@@ -154,24 +172,65 @@ class Texts(Reader):
         return lambda reports: tuple(Report(*report) for report in reports)
 
 
-class Images(Reader):
-    """tuple[Image, ...], in order of time."""
+class Codes(Reader):
+    """tuple[Code, ...], by admission, version and code."""
 
-    root: ClassVar[str] = ROOT
-    selected = "list((dicom_id, path) order by hours, dicom_id)"
+    hashed = "hadm_id, icd_version, icd_code, charlson_groups"
+    selected = (
+        "list((icd_version, icd_code, hadm_id, coalesce(string_split(charlson_groups, ', '), []))"
+        " order by hadm_id, icd_version, icd_code)"
+    )
+
+    def _content(self, context: Context) -> Callable[..., tuple[Code, ...]]:
+        return lambda codes: tuple(
+            Code(version, code, hadm_id, tuple(groups)) for version, code, hadm_id, groups in codes
+        )
+
+
+class Measurements(Reader):
+    """float64 [columns]: the numbers of a stay's last ECG, NaN where not measured."""
 
     def hashes(self, db: duckdb.DuckDBPyConnection, context: Context) -> dict[int, str]:
-        """Of names, sizes and times of last change: reading every picture would take hours."""
+        """See Reader.hashes."""
+        return _hashes_of_rows(db, self._selected(context), self._table(context))
+
+    def _table(self, context: Context) -> str:
+        return (
+            f"(select * from {_rows(context)} qualify row_number() over"
+            " (partition by stay_id order by hours desc, study_id desc) = 1)"
+        )
+
+    def _selected(self, context: Context) -> str:
+        return ", ".join(name for name, _ in context.columns)
+
+    def _content(self, context: Context) -> Callable[..., np.ndarray]:
+        return lambda *values: np.array(values, np.float64)  # None is NaN
+
+
+class Files(Reader):
+    """Items of a stay that are files, in order of time."""
+
+    root: ClassVar[str]
+    """The variable that names their folder."""
+
+    key: ClassVar[str]
+    """The column that tells an item from the others."""
+
+    item: ClassVar[type]
+    """Makes the item from its key and the path of its file."""
+
+    def hashes(self, db: duckdb.DuckDBPyConnection, context: Context) -> dict[int, str]:
+        """Of names, sizes and times of last change: reading every file would take hours."""
         found = db.execute(
-            "select stay_id, list((dicom_id, path) order by dicom_id)"
+            f"select stay_id, list(({self.key}, path) order by {self.key})"
             f" from {_rows(context)} group by stay_id"
         ).fetchall()
         if not found:
             return {}
-        place = self._places()
+        place = self._places(context)
 
         def with_stats(of_stay: tuple) -> list[tuple]:
-            return [(dicom_id, stat_of(place(path))) for dicom_id, path in of_stay[1]]
+            return [(key, self._stat(place(path))) for key, path in of_stay[1]]
 
         with ThreadPoolExecutor(16) as pool:  # the files may be on a slow share
             stats = list(pool.map(with_stats, found))
@@ -186,12 +245,34 @@ class Images(Reader):
             for row, stat in zip(found, stats, strict=True)
         }
 
-    def _content(self, context: Context) -> Callable[..., tuple[Image, ...]]:
-        place = self._places()
-        return lambda images: tuple(Image(dicom_id, place(path)) for dicom_id, path in images)
+    def check(self, kind: DataKind) -> Callable[[Path | None], None] | None:
+        """What each file has to pass before it is opened, where the data are of that kind."""
+        return None
 
-    def _places(self) -> Callable[[str], Path | None]:
-        return files_below(self.root)
+    def _selected(self, context: Context) -> str:
+        return f"list(({self.key}, path) order by hours, {self.key})"
+
+    def _content(self, context: Context) -> Callable[..., tuple[Any, ...]]:
+        place = self._places(context)
+        return lambda files: tuple(self.item(key, place(path)) for key, path in files)
+
+    def _places(self, context: Context) -> Callable[[str], Path | None]:
+        return files_below(self.root, context.spec.modality.rows)
+
+    def _stat(self, path: Path | None) -> tuple | None:
+        return stat_of(path)
+
+
+class Images(Files):
+    """tuple[Image, ...], in order of time."""
+
+    root = XRAYS
+    key = "dicom_id"
+    item = Image
+
+    def check(self, kind: DataKind) -> Callable[[Path | None], None] | None:
+        """See Files.check."""
+        return picture_check(kind)
 
 
 class ReleasedImages(Images):
@@ -199,9 +280,38 @@ class ReleasedImages(Images):
 
     root = RELEASED_ROOT
 
-    def _places(self) -> Callable[[str], Path | None]:
-        place = super()._places()
+    def check(self, kind: DataKind) -> Callable[[Path | None], None] | None:
+        """None: no picture is opened."""
+        return None
+
+    def _places(self, context: Context) -> Callable[[str], Path | None]:
+        place = super()._places(context)
         return lambda path: place(str(Path(path).with_suffix(".tfrecord")))
+
+
+class Ecgs(Files):
+    """tuple[Ecg, ...], in order of time."""
+
+    root = ECGS
+    key = "study_id"
+    item = Ecg
+
+    def check(self, kind: DataKind) -> Callable[[Path | None], None] | None:
+        """See Files.check."""
+        return record_check(kind)
+
+    def _places(self, context: Context) -> Callable[[str], Path | None]:
+        place = super()._places(context)
+
+        def of_record(path: str) -> Path | None:
+            files = [place(str(file)) for file in files_of(Path(path))]
+            return files[0].with_suffix("") if files[0] and all(files) else None
+
+        return of_record
+
+    def _stat(self, path: Path | None) -> tuple | None:
+        stats = tuple(map(stat_of, files_of(path))) if path else ()
+        return stats if any(stats) else None
 
 
 READERS: dict[str, Reader] = {
@@ -212,12 +322,19 @@ READERS: dict[str, Reader] = {
     "images": Images(),
     "released_images": ReleasedImages(),
     "texts": Texts(),
+    "codes": Codes(),
+    "measurements": Measurements(),
+    "ecgs": Ecgs(),
 }
 """By Encoder.reads."""
 
 
 def _rows(context: Context) -> str:
     return f"marts.{context.spec.modality.rows}"
+
+
+def _bins(context: Context) -> str:
+    return f"marts.{context.spec.modality.grid}"
 
 
 def _hashes_of_rows(db: duckdb.DuckDBPyConnection, columns: str, table: str) -> dict[int, str]:

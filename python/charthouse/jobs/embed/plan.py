@@ -11,8 +11,7 @@ from charthouse.core.digest import digest
 from charthouse.core.errors import CharthouseError
 from charthouse.core.runs import new_run_id
 from charthouse.core.warehouse import open_warehouse
-from charthouse.data.xray_files import ROOT, picture_check
-from charthouse.jobs.embed.inputs import READERS, Images, Reader
+from charthouse.jobs.embed.inputs import READERS, Files, Reader
 from charthouse.jobs.embed.store import ItemNames, Target, answered, encoded_hashes, refused
 from charthouse.models.encoders.base import Context, Encoder, FittedEncoder, Stay
 from charthouse.models.encoders.registry import encoder_class, unsuited
@@ -58,14 +57,15 @@ class EmbedPlan:
     skipped: int  # stays known to have none, those that are absent among them
     refused: Mapping[int, ItemNames]  # of stays to do, what a service would not take the last time
     refusal: str | None  # why the guard would let nothing leave for where the encoder sends
-    check: Callable[[Path | None], None] | None  # of each X-ray, before it is opened
+    check: Callable[[Path | None], None] | None  # of each X-ray or ECG, before it is opened
     outbox: Outbox = field(repr=False)
     warehouse: Path = field(repr=False)
 
     @property
     def absent_because(self) -> str:
         """Why a stay that holds nothing is skipped."""
-        return f"no {self.encoder.context.spec.modality.item} in the window"
+        modality = self.encoder.context.spec.modality
+        return f"no {modality.item}" + ("" if modality.before_admission else " in the window")
 
     @property
     def reads(self) -> list[str]:
@@ -79,15 +79,15 @@ class EmbedPlan:
         Labels are for fitting alone: what encodes never sees one.
 
         Raises:
-            CharthouseError: the marts were built again since the plan was made, or an X-ray is not
-                the synthetic one that it counts as.
+            CharthouseError: the marts were built again since the plan was made, or an X-ray or ECG
+                is not the synthetic one that it counts as.
         """
         with open_warehouse(self.warehouse) as db:
             require_same_cohort(db, self.cohort)
             content = self.reader.read(db, self.encoder.context, stay_ids)
         if self.check is not None:
-            for image in itertools.chain.from_iterable(content.values()):
-                self.check(image.path)
+            for item in itertools.chain.from_iterable(content.values()):
+                self.check(item.path)
         return [
             Stay(
                 stay_id,
@@ -130,6 +130,7 @@ def context_of(cohort: Cohort, spec: EncoderSpec, **options: Any) -> Context:
         variables=cohort.variables,
         channels=cohort.channels.get(spec.modality.name, ()),
         columns=cohort.columns.get(spec.modality.name, ()),
+        groups=cohort.groups.get(spec.modality.name, ()),
         bins=cohort.bins,
         **options,
     )
@@ -170,7 +171,6 @@ def make_plan(
     if isinstance(encoder, FittedEncoder) and "test" in encoder.fits_on:
         raise CharthouseError(f"{spec.encoder} would fit on the test split: correct its fits_on.")
     reader = READERS[encoder.reads]
-    reads_pictures = isinstance(reader, Images) and reader.root == ROOT
     fingerprint = encoder.fingerprint()
     with open_warehouse(warehouse) as db:
         require_same_cohort(db, cohort)
@@ -209,7 +209,7 @@ def make_plan(
         skipped=len((current - embedded) | set(absent)),
         refused={stay: not_taken[stay, h] for stay, h in not_taken.keys() & input_hashes.items()},
         refusal=_refusal(encoder),
-        check=picture_check(cohort.data_kind) if reads_pictures else None,
+        check=reader.check(cohort.data_kind) if isinstance(reader, Files) else None,
         outbox=outbox,
         warehouse=warehouse,
     )
@@ -231,6 +231,8 @@ def _frame(encoder: Encoder) -> Any:
     context = encoder.context
     return {
         "tabular": context.columns,
+        "measurements": context.columns,
+        "codes": context.groups,
         "grid": (context.channels, context.bins),
         "summary": context.channels,
         "events": context.channels,

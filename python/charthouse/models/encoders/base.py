@@ -44,6 +44,29 @@ class Report:
 
 
 @dataclass(frozen=True)
+class Code:
+    """A code that was given to an earlier admission, such as a row of marts.diagnoses."""
+
+    version: int  # of ICD, 9 or 10
+    code: str  # without its dot
+    hadm_id: int  # the admission
+    groups: tuple[str, ...]  # of Context.groups that it counts for
+
+
+@dataclass(frozen=True)
+class Ecg:
+    """The record of an ECG, such as one of marts.ecgs."""
+
+    study_id: int
+    path: Path | None  # of its .hea and .dat, without the ending; None where it must not be opened
+
+    @property
+    def item(self) -> str:
+        """How the table of skipped items names it."""
+        return str(self.study_id)
+
+
+@dataclass(frozen=True)
 class Events:
     """A time series of a stay as charted, such as marts.vitals_events, in order of time."""
 
@@ -61,7 +84,10 @@ class Stay(Generic[Content]):
     grid: float32 [channels, bins], imputed;
     summary: float32 [statistics], NaN where a channel was not measured;
     events: Events;
-    images: tuple[Image, ...] and texts: tuple[Report, ...], in order of time.
+    codes: tuple[Code, ...], by admission, version and code;
+    measurements: float64 [Context.columns], those of the last ECG, NaN where not measured;
+    images: tuple[Image, ...], ecgs: tuple[Ecg, ...] and texts: tuple[Report, ...], in order of
+    time.
     """
 
     stay_id: int
@@ -73,10 +99,10 @@ class Stay(Generic[Content]):
 
 @dataclass(frozen=True)
 class Skipped:
-    """A stay, or one of its images or reports, that could not be encoded, and why."""
+    """A stay, or one of its images, reports or ECGs, that could not be encoded, and why."""
 
     stay_id: int
-    item: str | None  # dicom_id or note_id; None is the whole stay
+    item: str | None  # dicom_id, note_id or study_id; None is the whole stay
     reason: str  # never text of the patient
 
 
@@ -115,7 +141,8 @@ class Context:
     spec: EncoderSpec
     variables: Mapping[str, Any]  # the cohort's settings (marts.cohort_definition.variables)
     channels: tuple[str, ...] = ()  # variables of a time series, in the order of the grid's rows
-    columns: tuple[tuple[str, str], ...] = ()  # of a table: name, and numeric or categorical
+    columns: tuple[tuple[str, str], ...] = ()  # of numbers: name, and numeric or categorical
+    groups: tuple[tuple[str, int], ...] = ()  # of codes: name, and weight in an index
     bins: int = 24  # of a grid
     task: str | None = None
     seed: int = 0
@@ -253,7 +280,7 @@ class NothingToFit(Exception):
 
 
 class ItemEncoder(Encoder[tuple[Item, ...]]):
-    """An encoder of images or reports: each item by itself, then their mean over the stay."""
+    """An encoder of images, reports or ECGs: each by itself, then their mean over the stay."""
 
     @abstractmethod
     def encode_items(self, items: Sequence[Item]) -> Sequence[np.ndarray | str]:

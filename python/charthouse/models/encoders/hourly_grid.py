@@ -8,7 +8,9 @@ from charthouse.models.encoders.base import Context
 
 def gaps(context: Context) -> str | None:
     """Why the setting `imputation` does not suit such an encoder; None if it fills every cell."""
-    return _refusal(context) if context.variables.get("imputation") == "none" else None
+    if context.spec.modality.fill or context.variables.get("imputation") != "none":
+        return None
+    return _refusal(context)
 
 
 def require_whole(grids: np.ndarray, context: Context) -> None:

@@ -199,8 +199,8 @@ class Moment(Encoder[np.ndarray | Events]):
 
 
 def is_charted(context: Context) -> bool:
-    """Whether the setting says that it reads charted rows."""
-    return context.variables.get("moment_input") == "charted"
+    """Whether it reads charted rows: where the setting says so, and a value holds to the next."""
+    return context.variables.get("moment_input") == "charted" and not context.spec.modality.fill
 
 
 def filled_rows(events: Events, variables: int) -> np.ndarray:

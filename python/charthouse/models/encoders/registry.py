@@ -77,8 +77,15 @@ def encoder_class(name: str) -> "type[Encoder]":
 
 def unsuited(cls: "type[Encoder]", context: "Context") -> str | None:
     """Why an encoder cannot run on a modality, or under these settings; None if it can."""
-    if cls.reads == "grid" and not context.spec.modality.grid:
-        return f"{context.spec.name} reads bins, and {context.spec.modality.name} has none."
+    modality = context.spec.modality
+    if cls.reads == "grid" and not modality.grid:
+        return f"{context.spec.name} reads bins, and {modality.name} has none."
+    if cls.reads == "events" and modality.fill:
+        return (
+            f"{context.spec.name} reads when a value was charted, not until when it held, and would"
+            f" not see that one of marts.{modality.rows} ended: use an encoder that reads"
+            f" marts.{modality.grid}, such as summary or fixed_interval."
+        )
     return cls.unsuited(context)
 
 

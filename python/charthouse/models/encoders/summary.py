@@ -8,13 +8,18 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from charthouse.models.encoders.base import Encoded, FittedEncoder, NothingToFit, Stay
+from charthouse.models.encoders.standardised import mean_and_sd
 
 STATISTICS = ("count", "mean", "sd", "min", "max", "first", "last")  # of each variable
 COUNT, SD = 0, 2  # places among them
 
 
 class Summary(FittedEncoder[np.ndarray]):
-    """A vector [variables x 7]. What was never measured has count 0 and the train medians."""
+    """A vector [variables x 7]. What was never measured has count 0 and the train medians.
+
+    Of a modality with `fill: zero`, such as medications, the numbers are of the bins of its grid,
+    and count says in how many of them something was given.
+    """
 
     reads = "summary"
 
@@ -28,11 +33,8 @@ class Summary(FittedEncoder[np.ndarray]):
         measured = np.isfinite(table).sum(axis=0)
         columns = zip(table.T, measured, strict=True)
         median = np.array([np.median(column[:n]) if n else 0.0 for column, n in columns])
-        table = np.sort(np.where(np.isnan(table), median, table), axis=0)
-        sd = table.std(axis=0)
-        # a number that is the same everywhere has an sd of 0, or nearly so
-        constant = table[0] == table[-1]
-        return {"median": median, "mean": table.mean(axis=0), "sd": np.where(constant, 1.0, sd)}
+        mean, sd = mean_and_sd(np.where(np.isnan(table), median, table))
+        return {"median": median, "mean": mean, "sd": sd}
 
     def restore(self, learned: Mapping[str, np.ndarray]) -> None:
         """Takes what fit returned."""
