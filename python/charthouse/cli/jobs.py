@@ -104,7 +104,16 @@ def ask(
             "--learner", help="Which (seeds/registries/learners.csv); may be given several times."
         ),
     ] = None,
-    tasks: Annotated[list[str] | None, typer.Option("--task", help="Default: all tasks.")] = None,
+    tasks: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--task",
+            help="Default: those that seeds/registries/tasks.csv asks by default, the paper's two.",
+        ),
+    ] = None,
+    all_tasks: Annotated[
+        bool, typer.Option("--all-tasks", help="Every task that has a question.")
+    ] = False,
     conditions: Annotated[
         list[str] | None,
         typer.Option(

@@ -152,9 +152,10 @@ def require_result_tables(db: duckdb.DuckDBPyConnection) -> None:
         " 'marts.patient_profiles.sections', 'results.comparisons.is_primary',"
         " 'marts.cohort.in_mimic_cxr_years', 'marts.cohort_definition.data_kind',"
         " 'marts.content_hashes.content_hash', 'results.runs.reads', 'marts.modalities.seed',"
-        " 'marts.declared_columns.is_free_text', 'results.current_prediction_hashes.scores_hash')"
+        " 'marts.declared_columns.is_free_text', 'results.current_prediction_hashes.scores_hash',"
+        " 'seeds.tasks.asked_by_default')"
     ).fetchall()[0][0]
-    if found < 14:
+    if found < 15:
         raise CharthouseError(
             "The warehouse lacks the marts or the tables of results. Run charthouse build first."
         )

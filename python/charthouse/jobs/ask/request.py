@@ -19,7 +19,8 @@ class AskRequest(Connection):
     """The options of the command line, by their names; how learners are reached is among them."""
 
     learners: Sequence[str] = ()  # names of seeds/registries/learners.csv
-    tasks: Sequence[str] = ()  # names; (): all that have a question
+    tasks: Sequence[str] = ()  # names; (): those that seeds/registries/tasks.csv asks by default
+    all_tasks: bool = False  # all that have a question
     conditions: Sequence[str] = ()  # names; (): full, unless controls or coalitions are asked for
     controls: bool = False  # full, and each of the controls
     # so many stays that have vitals, image and text are asked under all coalitions
