@@ -315,6 +315,40 @@ def test_shapley_asks_all_sixteen_coalitions_of_complete_stays(own: Bench, chat:
     assert len(nothing) == 3
 
 
+def grouped(bench: Bench, *groups: str) -> None:
+    """As a build with these shapley_groups leaves the warehouse."""
+    patch = json.dumps({"shapley_groups": groups})
+    change = (
+        f"update marts.cohort_definition set variables = json_merge_patch(variables, '{patch}')"
+    )
+    write(bench, change)
+
+
+def test_sections_are_told_and_withheld_by_groups_and_answers_serve_every_grouping(
+    own: Bench, chat: Chat
+) -> None:
+    grouped(own, "demographics+text", "vitals", "image")
+    put(own, chat, shapley=3)
+    asked = {"given[]", "given[vitals]", "image_only", "given[demographics+text]", "text_only",
+             "given[vitals+image]", "given[demographics+image+text]", "full"}  # fmt: skip
+    of_stays = own.sql("select list(condition) from results.answers group by stay_id")
+    assert len(of_stays) == 3
+    assert all(len(of_stay) == 8 and {*of_stay} == asked for (of_stay,) in of_stays)
+    for text in map(text_of, chat.bodies):
+        assert ("Demographics:" in text) == ("Radiology reports" in text)
+    run = json.loads(str(own.one("select settings from results.runs where kind = 'ask'")))
+    assert {*run["conditions"]} == asked
+    # each section by itself: of the 16 sets, 8 are answered
+    grouped(own, "demographics", "vitals", "image", "text")
+    put(own, chat, shapley=3)
+    assert len(chat.bodies) == 3 * 16
+    # and under any grouping there is then nothing to ask
+    for groups in (("text+image", "vitals+demographics"), ("demographics", "vitals+text", "image")):
+        grouped(own, *groups)
+        put(own, chat, shapley=3)
+    assert len(chat.bodies) == 3 * 16
+
+
 def test_examples_come_from_train_with_their_outcomes(own: Bench, chat: Chat) -> None:
     put(own, chat, shots=4, stays=3)
     settings = json.loads(str(own.one("select settings from results.runs where kind = 'ask'")))

@@ -44,6 +44,24 @@ class Cohort:
         return tuple(self.variables["profile_sections"])
 
     @property
+    def shapley_groups(self) -> tuple[str, ...]:
+        """Groups of these between which Shapley values are divided, each as vitals+labs.
+
+        By the setting shapley_groups, whose forms macros/settings.sql checks; without it each
+        section is a group.
+        """
+        groups = self.variables.get("shapley_groups")  # absent from a warehouse of before
+        if groups is None:
+            return self.profile_sections
+        lists = [each.split("+") if isinstance(each, str) else each for each in groups]
+        return tuple(
+            "+".join(
+                section for section in self.profile_sections if section in map(str.strip, members)
+            )
+            for members in lists
+        )
+
+    @property
     def is_synthetic(self) -> bool:
         """Whether no stay is of a real patient."""
         return self.data_kind == "synthetic"

@@ -116,7 +116,7 @@ def _tasks(
         if others := [task for task in questions if task not in default]:
             say(f"  not asked unless named by --task, or by --all-tasks: {', '.join(others)}")
         return asked
-    asked = request.tasks or cohort.tasks
+    asked = list(request.tasks or cohort.tasks)
     mend = "Write one into seeds/registries/tasks.csv, then charthouse build."
     if mute := [task for task in asked if task not in questions]:
         if len(mute) == len(asked):
@@ -211,10 +211,10 @@ def _run(
     run_id: str,
     say: PrintLine,
 ) -> Run:
-    request, prompt, players = session.request, session.prompt, session.cohort.profile_sections
+    request, prompt, cohort = session.request, session.prompt, session.cohort
     conditions = (
-        *request.conditions_of_every_stay(players),
-        *request.conditions_of_a_sample(players),
+        *request.conditions_of_every_stay(cohort.profile_sections),
+        *request.conditions_of_a_sample(cohort.profile_sections, cohort.shapley_groups),
     )
     settings = {
         **backend.identity(),
