@@ -26,6 +26,8 @@
         {{ stop(name ~ ": '" ~ value ~ "' is not a year. Give one, or null for none.") }}
     {%- elif kind == 'list' and (value is string or value is mapping or value is not sequence) -%}
         {{ stop(name ~ ": '" ~ value ~ "' is not a list. Write it in brackets: [a, b].") }}
+    {%- elif kind == 'groups' and value is not none and (value is string or value is mapping or value is not sequence) -%}
+        {{ stop(name ~ ": '" ~ value ~ "' is not a list. Write it in brackets, such as [vitals+labs, text], or null for each section by itself.") }}
     {%- elif kind == 'text' and value is not string -%}
         {{ stop(name ~ ": '" ~ value ~ "' is not a name. Give one.") }}
     {%- elif kind is not string and value not in kind -%}
@@ -96,6 +98,37 @@
 {% endmacro %}
 
 
+{#- The groups of sections between which Shapley values of learners are divided, each named by its sections: vitals+labs.
+    Cohort.shapley_groups reads the setting in the same way. -#}
+{% macro shapley_groups() %}
+    {%- set groups, sections = setting('shapley_groups'), setting('profile_sections') -%}
+    {%- if groups is none -%}{{ return(sections) }}{%- endif -%}
+    {%- set found, grouped = [], [] -%}
+    {%- if groups | length > 5 -%}
+        {{ stop('shapley_groups: ' ~ groups | length ~ ' groups, and five are the most, since every set of them is asked. Join some, such as vitals+labs.') }}
+    {%- endif -%}
+    {%- for group in groups -%}
+        {%- set members = group.split('+') | map('trim') | list if group is string else group -%}
+        {%- if members is mapping or members is not sequence or not members or members | reject('string') | list -%}
+            {{ stop("shapley_groups: '" ~ group ~ "' is no group. Write sections with + between them, such as vitals+labs, or in brackets.") }}
+        {%- endif -%}
+        {%- for section in members -%}
+            {%- if section not in sections -%}
+                {{ stop("shapley_groups: '" ~ section ~ "' is not told in profiles, which have " ~ sections | join(', ') ~ ". Add it to profile_sections, or leave it out of the groups.") }}
+            {%- elif section in grouped -%}
+                {{ stop("shapley_groups: '" ~ section ~ "' stands twice. Keep it in one group.") }}
+            {%- endif -%}
+            {%- do grouped.append(section) -%}
+        {%- endfor -%}
+        {%- do found.append(sections | select('in', members) | join('+')) -%}
+    {%- endfor -%}
+    {%- for section in sections if section not in grouped -%}
+        {{ stop("shapley_groups: '" ~ section ~ "' of profile_sections is in no group. Add it to one, or make it one.") }}
+    {%- endfor -%}
+    {{ return(found) }}
+{% endmacro %}
+
+
 {#- on-run-start: stops at settings that are invalid or do not fit together. -#}
 {% macro check_settings() %}
     {%- if not execute -%}{{ return('') }}{%- endif -%}
@@ -113,6 +146,7 @@
     {%- for modality in setting('profile_sections') if modality not in told -%}
         {{ stop("profile_sections: '" ~ modality ~ "' is none of " ~ told | join(', ') ~ ". Name one of them.") }}
     {%- endfor -%}
+    {%- do shapley_groups() -%}
     {%- for view in setting('image_views') if view is not string or not modules.re.fullmatch('[A-Z0-9][A-Z0-9 _-]*', view) -%}
         {{ stop("image_views: '" ~ view ~ "' is no view position: MIMIC-CXR writes them in capitals. Write AP, PA, LATERAL, LL or the like.") }}
     {%- endfor -%}

@@ -536,7 +536,33 @@ def test_an_environment_that_makes_no_sense(
         ("{bin_hours: 5}", "window: 0 h to 24 h is not a whole number of bins of 5 h."),
         ("{window_start_hours: 24}", "window: 24 h to 24 h is not a whole number of bins"),
         ("{split_fractions: [0.5, 0.1]}", "split_fractions: [0.5, 0.1] are not three shares"),
-        ("{required_modalities: [vitals, labs]}", "required_modalities: 'labs' is none of vitals"),
+        ("{required_modalities: [vitals, profile]}", "'profile' is none of vitals, image, text"),
+        ("{profile_sections: [vitals, profile]}", "profile_sections: 'profile' is none of demog"),
+        ("{shapley_groups: vitals+labs}", "shapley_groups: 'vitals+labs' is not a list. Write it"),
+        ("{shapley_groups: [vitals, 5]}", "shapley_groups: '5' is no group. Write sections with +"),
+        ("{shapley_groups: [[]]}", "shapley_groups: '[]' is no group. Write sections with +"),
+        ("{shapley_groups: []}", "shapley_groups: 'demographics' of profile_sections is in no"),
+        (
+            "{shapley_groups: [demographics+vitals, image]}",
+            "shapley_groups: 'text' of profile_sections is in no group. Add it to one, or make it",
+        ),
+        (
+            "{shapley_groups: [demographics+vitals, image, text, image]}",
+            "shapley_groups: 'image' stands twice. Keep it in one group.",
+        ),
+        (
+            "{shapley_groups: [demographics, vitals+labs, image, text]}",
+            "shapley_groups: 'labs' is not told in profiles, which have demographics, vitals,",
+        ),
+        (
+            "{shapley_groups: [[demographics, vital], image, text]}",
+            "shapley_groups: 'vital' is not told in profiles, which have demographics, vitals,",
+        ),
+        (
+            "{profile_sections: [demographics, vitals, image, text, labs, diagnoses],"
+            " shapley_groups: [demographics, vitals, image, text, labs, diagnoses]}",
+            "shapley_groups: 6 groups, and five are the most, since every set of them is asked.",
+        ),
         ("{required_modalities: vitals}", "required_modalities: 'vitals' is not a list."),
         ("{required_modalities: {vitals: 1}}", "required_modalities: '{'vitals': 1}' is"),
         ("{min_age: old}", "min_age: 'old' is not a number of 0 or more. Give one, or null for no"),

@@ -1,6 +1,7 @@
 """Figures of learners on ten stays, by hand; Shapley values by brute force."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from itertools import permutations
 from math import factorial
 
@@ -8,20 +9,29 @@ import numpy as np
 import pytest
 from sklearn import metrics as sklearn_metrics
 
-from charthouse.jobs.ask.conditions import coalitions
+from charthouse.core.errors import CharthouseError
+from charthouse.jobs.ask.conditions import (
+    Condition,
+    coalitions,
+    condition_named,
+    conditions,
+    subsets,
+)
+from charthouse.jobs.ask.request import AskRequest
 from charthouse.jobs.evaluate.arm_metrics import Bootstrap, ResultRow
 from charthouse.jobs.evaluate.learner_answers import Answers, Learner
 from charthouse.jobs.evaluate.learner_comparisons import comparison_rows
 from charthouse.jobs.evaluate.learner_metrics import fairness_rows, in_words, metric_rows
 from charthouse.jobs.evaluate.scored import ALL, Stays
-from charthouse.jobs.evaluate.shapley import _members, contribution_rows, shapley_values
+from charthouse.jobs.evaluate.shapley import contribution_rows, shapley_values
 from charthouse.stats.bootstrap import patient_weights
 from charthouse.stats.multiplicity import holm
 from charthouse.stats.ratios import bootstrap_ratios, ratio_intervals
+from small_warehouse import COHORT
 
 BOOTSTRAP = Bootstrap(n=100, seed=0, min_group=10)
 PLAYERS = ("demographics", "vitals", "image", "text")
-MEMBERS = [_members(coalition) for coalition in coalitions(PLAYERS)]
+MEMBERS = subsets(PLAYERS)
 
 
 def ten_stays(groups: Mapping[str, np.ndarray] | None = None) -> Stays:
@@ -203,6 +213,9 @@ def test_demographic_parity_does_not_depend_on_the_outcome() -> None:
 
 # Shapley values
 
+TEN = (ten_stays(), BOOTSTRAP, PLAYERS, PLAYERS)
+"""What contributions are of, each section being a player."""
+
 
 def brute_force(worth: Mapping[frozenset[str], float]) -> list[float]:
     """What each player adds, over all orders in which they may come."""
@@ -246,10 +259,7 @@ def test_evidence_that_changes_nothing_has_exactly_nothing() -> None:
     worth = np.array([[of_others[members - {"image"}] for members in MEMBERS]])
     assert shapley_values(worth, PLAYERS)[0, PLAYERS.index("image")] == 0.0
     constant = asked_all(np.full((10, 16), 0.3))
-    found = {
-        (row["modality"], row["metric"]): row
-        for row in contribution_rows(constant, ten_stays(), BOOTSTRAP, PLAYERS)
-    }
+    found = {(row["modality"], row["metric"]): row for row in contribution_rows(constant, *TEN)}
     assert {row["value"] for (_, metric), row in found.items() if metric != "share"} == {0.0}
     assert {(row["value"], row["reason"]) for (_, metric), row in found.items()
             if metric == "share"} == {(None, "nothing moves p_yes")}  # fmt: skip
@@ -259,8 +269,7 @@ def test_contributions_are_of_the_stays_that_have_all_sixteen() -> None:
     worth = np.random.default_rng(5).random((10, 16))
     worth[2, 7] = np.nan
     found = {
-        (row["modality"], row["metric"]): row
-        for row in contribution_rows(asked_all(worth), ten_stays(), BOOTSTRAP, PLAYERS)
+        (row["modality"], row["metric"]): row for row in contribution_rows(asked_all(worth), *TEN)
     }
     values = shapley_values(np.delete(worth, 2, axis=0), PLAYERS)
     total = np.abs(values).sum()
@@ -274,11 +283,173 @@ def test_contributions_are_of_the_stays_that_have_all_sixteen() -> None:
     shares = [row["value"] for (_, metric), row in found.items() if metric == "share"]
     assert sum(shares) == pytest.approx(1, abs=1e-12)
     never = asked_all(np.full((10, 16), np.nan))
-    assert {row["reason"] for row in contribution_rows(never, ten_stays(), BOOTSTRAP, PLAYERS)} == {
+    assert {row["reason"] for row in contribution_rows(never, *TEN)} == {
         "no stay has a p_yes under every coalition"
     }
     some = {name: each for name, each in never.conditions.items() if name != "given[vitals]"}
-    assert list(contribution_rows(Learner("a", "f", some), ten_stays(), BOOTSTRAP, PLAYERS)) == []
+    assert list(contribution_rows(Learner("a", "f", some), *TEN)) == []
+
+
+# Groups of sections
+
+
+SEVEN = (*PLAYERS, "labs", "medications", "diagnoses")
+FIVE = ("demographics", "vitals+labs", "image", "text", "medications+diagnoses")
+
+
+def game(some: frozenset[str]) -> float:
+    """A P(yes) by hand: groups that add by themselves, two that only add together, one in vain."""
+    alone = {"demographics": 0.05, "vitals+labs": 0.2, "medications+diagnoses": 0.1}
+    together = {"image", "text"} <= some, {"vitals+labs", "demographics"} <= some
+    return (
+        0.1 + sum(alone.get(group, 0) for group in some) + 0.06 * together[0] + 0.12 * together[1]
+    )
+
+
+def test_five_groups_by_hand() -> None:
+    """What two add together, each has half of."""
+    worth = np.array([[game(some) for some in subsets(FIVE)]])
+    assert worth.shape == (1, 32)
+    [found] = shapley_values(worth, FIVE)
+    assert dict(zip(FIVE, found.tolist(), strict=True)) == pytest.approx(
+        {
+            "demographics": 0.05 + 0.06,
+            "vitals+labs": 0.2 + 0.06,
+            "image": 0.03,
+            "text": 0.03,
+            "medications+diagnoses": 0.1,
+        },
+        abs=1e-15,
+    )
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 4, 5])
+def test_values_of_any_groups_sum_to_full_minus_nothing(n: int) -> None:
+    worth = np.random.default_rng(n).random((30, 2**n))
+    whole = worth[:, -1] - worth[:, 0]
+    assert np.abs(shapley_values(worth, FIVE[:n]).sum(axis=1) - whole).max() < 1e-14
+
+
+def test_groups_that_add_the_same_to_every_set_have_the_same_value() -> None:
+    rng = np.random.default_rng(7)
+    one, other = "vitals+labs", "text"
+    of_sizes: dict[tuple[frozenset[str], int], float] = {}
+    worth = [
+        of_sizes.setdefault((some - {one, other}, len(some & {one, other})), rng.random())
+        for some in subsets(FIVE)
+    ]
+    [values] = shapley_values(np.array([worth]), FIVE)
+    assert values[FIVE.index(one)] == pytest.approx(values[FIVE.index(other)], abs=1e-15)
+
+
+def test_joined_sections_have_what_they_add_together_not_what_each_adds() -> None:
+    """A group is one player: its value is that of the game in which its sections come at once."""
+    sections = ("demographics", "vitals", "labs")
+    worth = {some: float(len(some) == 3) for some in subsets(sections)}  # only all together
+    [alone] = shapley_values(np.array([[*worth.values()]]), sections)
+    assert alone.tolist() == pytest.approx([1 / 3] * 3)
+    groups = ("demographics", "vitals+labs")
+    joined = [worth[frozenset("+".join(some).split("+")) - {""}] for some in subsets(groups)]
+    [values] = shapley_values(np.array([joined]), groups)
+    assert values.tolist() == [0.5, 0.5]
+
+
+def test_the_default_has_the_conditions_that_it_had() -> None:
+    """By name, in order, with what is told and shown: paid answers are kept by these."""
+    assert [(each.name, each.sections, each.picture) for each in coalitions(PLAYERS)] == [
+        ("given[]", (), "none"),
+        ("given[demographics]", ("demographics",), "none"),
+        ("given[vitals]", ("vitals",), "none"),
+        ("image_only", (), "own"),
+        ("given[text]", ("text",), "none"),
+        ("given[demographics+vitals]", ("demographics", "vitals"), "none"),
+        ("given[demographics+image]", ("demographics",), "own"),
+        ("given[demographics+text]", ("demographics", "text"), "none"),
+        ("given[vitals+image]", ("vitals",), "own"),
+        ("given[vitals+text]", ("vitals", "text"), "none"),
+        ("given[image+text]", ("text",), "own"),
+        ("given[demographics+vitals+image]", ("demographics", "vitals"), "own"),
+        ("text_only", ("demographics", "vitals", "text"), "none"),
+        ("given[demographics+image+text]", ("demographics", "text"), "own"),
+        ("given[vitals+image+text]", ("vitals", "text"), "own"),
+        ("full", ("demographics", "vitals", "text"), "own"),
+    ]
+    assert coalitions(PLAYERS, PLAYERS) == coalitions(PLAYERS)
+    assert [*conditions(PLAYERS)][:5] == [
+        "full", "text_only", "image_only", "blank_image", "other_image",
+    ]  # fmt: skip
+    assert len(conditions(PLAYERS)) == 18
+
+
+def test_a_coalition_of_groups_is_named_for_its_sections_in_their_order() -> None:
+    """So an answer serves under every grouping, however the groups are written."""
+    sections = ("demographics", "vitals", "labs", "image", "text")
+    found = coalitions(sections, ("vitals+labs", "text+demographics", "image"))
+    assert [each.name for each in found] == [
+        "given[]",
+        "given[vitals+labs]",
+        "given[demographics+text]",
+        "image_only",
+        "text_only",
+        "given[vitals+labs+image]",
+        "given[demographics+image+text]",
+        "full",
+    ]
+    known = conditions(sections)
+    assert all(each == known[each.name] for each in found)
+    assert condition_named("given[labs + vitals]", sections) == found[1]
+    assert found[6] == Condition(found[6].name, ("demographics", "text"), "own")
+    with_picture = coalitions(sections, ("image+text", "demographics+vitals+labs"))
+    assert [each.name for each in with_picture] == [
+        "given[]", "given[image+text]", "given[demographics+vitals+labs]", "full",
+    ]  # fmt: skip
+
+
+def test_profiles_that_tell_of_no_picture_have_no_controls_of_it() -> None:
+    """`full` is then what the profile says, and the stays need no picture for it."""
+    assert [*conditions(("vitals", "labs"))] == ["full", "given[]", "given[vitals]", "given[labs]"]
+    full = condition_named("full", ("vitals", "labs"))
+    assert full == Condition("full", ("vitals", "labs"), "none") and not full.needs_picture
+    with pytest.raises(CharthouseError, match="'blank_image' is none of full, or a coalition"):
+        condition_named("blank_image", ("vitals", "labs"))
+
+
+def test_contributions_of_groups_need_the_coalitions_of_the_groups_alone() -> None:
+    five = coalitions(SEVEN, FIVE)
+    worth = np.random.default_rng(8).random((10, 32))
+    asked = {
+        each.name: answers("y" * 10, worth[:, place].tolist()) for place, each in enumerate(five)
+    }
+    learner = Learner("a", "f", asked)
+    rows = list(contribution_rows(learner, ten_stays(), BOOTSTRAP, SEVEN, FIVE))
+    means = {row["modality"]: row["value"] for row in rows if row["metric"] == "mean"}
+    expected = shapley_values(worth, FIVE).mean(axis=0)
+    assert means == pytest.approx(dict(zip(FIVE, expected.tolist(), strict=True)))
+    assert not [*contribution_rows(learner, ten_stays(), BOOTSTRAP, SEVEN, SEVEN)]
+
+
+def test_more_than_five_sections_are_not_asked_about_one_by_one() -> None:
+    request = AskRequest(shapley=10)
+    with pytest.raises(CharthouseError, match=r"--shapley: .* 7 sections.* 128 for each.*groups"):
+        request.conditions_of_a_sample(SEVEN, SEVEN)
+    assert len(request.conditions_of_a_sample(SEVEN, FIVE)) == 32
+    assert AskRequest().conditions_of_a_sample(SEVEN, SEVEN) == ()
+
+
+@pytest.mark.parametrize(
+    ("setting", "groups"),
+    [
+        (None, PLAYERS),
+        ([*PLAYERS], PLAYERS),
+        (["image", "text + vitals", "demographics"], ("image", "vitals+text", "demographics")),
+        ([["text", "image"], ["vitals", "demographics"]], ("image+text", "demographics+vitals")),
+    ],
+)
+def test_groups_are_read_in_every_form(
+    setting: list[str] | list[list[str]] | None, groups: tuple[str, ...]
+) -> None:
+    variables = {"profile_sections": [*PLAYERS], "shapley_groups": setting}
+    assert replace(COHORT, variables=variables).shapley_groups == groups
 
 
 def test_ratios_are_those_of_the_rows_of_each_resample() -> None:

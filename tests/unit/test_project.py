@@ -16,7 +16,7 @@ from charthouse.core.errors import CharthouseError
 from charthouse.core.modalities import modalities
 from charthouse.core.project import published_row_counts
 from charthouse.core.registry import class_named, seed_path, seed_rows
-from charthouse.jobs.predict.arms import default_arms
+from charthouse.jobs.predict.arms import default_arms, parse_arm
 from charthouse.models import encoders
 from charthouse.models.encoders.registry import encoder_specs
 from charthouse.models.fusions.registry import fusion_names
@@ -187,6 +187,32 @@ def test_a_row_without_a_class_that_can_be_imported_is_one_line(
 
 
 SPECS = encoder_specs(PROJECT)
+
+
+def test_every_encoder_of_texts_reads_the_whole_profile() -> None:
+    of_texts = {spec.name for spec in SPECS.values() if spec.kind == "text"}
+    assert {"radbert", "text_embedding_3_large", "tfidf_svd"} <= of_texts
+    for name in of_texts:
+        arm = parse_arm(f"profile[{name}]", SPECS)
+        assert (arm.name, arm.encoders) == (f"profile[{name}]", (f"{name}__profile",))
+        assert SPECS[f"{name}__profile"].part == ("modality", "profile")
+
+
+WORDS_OF_A_CODE_BOOK = {"diagnosis_titles"}
+"""Modalities of texts that nobody wrote about a patient."""
+
+
+def test_texts_of_patients_are_marked_so_that_no_published_copy_has_them(manifest: dict) -> None:
+    named = {model["name"]: model for model in models(manifest)}
+    unmarked = {
+        each.name
+        for each in modalities(PROJECT)
+        if each.kind == "text"
+        and not named[each.rows]["columns"]["text"]["config"]["meta"].get("free_text")
+    }
+    assert unmarked == WORDS_OF_A_CODE_BOOK
+
+
 READS = {
     "learners": learner_specs,
     "encoders": encoder_specs,

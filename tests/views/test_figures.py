@@ -233,6 +233,21 @@ def test_shares_stand_one_after_another_and_small_ones_have_no_number() -> None:
     assert starts == pytest.approx([0, 70, 75])
 
 
+def test_groups_of_modalities_have_colours_of_their_own_and_their_sections_in_words() -> None:
+    names = ["demographics", "vitals", "image", "text", "labs", "medications", "diagnoses"]
+    own = style.modality_colours(names)
+    alone = {"text", "demographics", "image", "vitals"}
+    assert style.group_colours(alone, names) == {name: own[name] for name in names[:4]}
+    groups = {"diagnoses", "demographics", "image+text", "vitals+labs", "medications"}
+    colours = style.group_colours(groups, names)
+    assert own["diagnoses"] == own["vitals"] == colours["vitals+labs"]
+    assert len(set(colours.values())) == 5
+    found = pd.DataFrame({"label": "a", "modality": [*groups], "share": 0.2})
+    assert list(shares(found, colours, {"": ""}, width=100).keys) == [
+        "Demographics", "Vitals + labs", "Image + text", "Medications", "Diagnoses",
+    ]  # fmt: skip
+
+
 def test_numbers_in_bars_can_be_read_on_a_light_page_and_on_a_dark_one() -> None:
     names = ["demographics", "vitals", "image", "text", "labs", "ecg", "presence"]
     found = pd.DataFrame({"label": "a", "modality": names, "share": 1 / len(names)})

@@ -10,7 +10,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from asking import LEARNER, MORTALITY, put, stays_of_test, write
+from asking import LEARNER, MORTALITY, OF_THE_PAPER, put, stays_of_test, write
 from bench import PROJECT, Bench
 from charthouse.core.errors import CharthouseError
 from charthouse.jobs.ask.prompt import read_prompt
@@ -315,6 +315,40 @@ def test_shapley_asks_all_sixteen_coalitions_of_complete_stays(own: Bench, chat:
     assert len(nothing) == 3
 
 
+def grouped(bench: Bench, *groups: str) -> None:
+    """As a build with these shapley_groups leaves the warehouse."""
+    patch = json.dumps({"shapley_groups": groups})
+    change = (
+        f"update marts.cohort_definition set variables = json_merge_patch(variables, '{patch}')"
+    )
+    write(bench, change)
+
+
+def test_sections_are_told_and_withheld_by_groups_and_answers_serve_every_grouping(
+    own: Bench, chat: Chat
+) -> None:
+    grouped(own, "demographics+text", "vitals", "image")
+    put(own, chat, shapley=3)
+    asked = {"given[]", "given[vitals]", "image_only", "given[demographics+text]", "text_only",
+             "given[vitals+image]", "given[demographics+image+text]", "full"}  # fmt: skip
+    of_stays = own.sql("select list(condition) from results.answers group by stay_id")
+    assert len(of_stays) == 3
+    assert all(len(of_stay) == 8 and {*of_stay} == asked for (of_stay,) in of_stays)
+    for text in map(text_of, chat.bodies):
+        assert ("Demographics:" in text) == ("Radiology reports" in text)
+    run = json.loads(str(own.one("select settings from results.runs where kind = 'ask'")))
+    assert {*run["conditions"]} == asked
+    # each section by itself: of the 16 sets, 8 are answered
+    grouped(own, "demographics", "vitals", "image", "text")
+    put(own, chat, shapley=3)
+    assert len(chat.bodies) == 3 * 16
+    # and under any grouping there is then nothing to ask
+    for groups in (("text+image", "vitals+demographics"), ("demographics", "vitals+text", "image")):
+        grouped(own, *groups)
+        put(own, chat, shapley=3)
+    assert len(chat.bodies) == 3 * 16
+
+
 def test_examples_come_from_train_with_their_outcomes(own: Bench, chat: Chat) -> None:
     put(own, chat, shots=4, stays=3)
     settings = json.loads(str(own.one("select settings from results.runs where kind = 'ask'")))
@@ -423,17 +457,53 @@ def test_the_pages_on_learners_do_what_they_say(own: Bench, chat: Chat, tmp_path
         assert "would put" in done.stdout
 
 
+FURTHER = ("invasive_ventilation", "sepsis3", "sepsis3_onset")
+
+
+def asked_about(bench: Bench) -> list[str]:
+    return [row[0] for row in bench.sql("select distinct task from results.answers order by 1")]
+
+
+def test_unless_tasks_are_named_the_papers_two_are_asked(own: Bench, chat: Chat) -> None:
+    """A further task must not cost anybody unasked."""
+    said = put(own, chat, tasks=(), stays=3)
+    assert asked_about(own) == sorted(OF_THE_PAPER)
+    assert f"  not asked unless named by --task, or by --all-tasks: {', '.join(FURTHER)}" in said
+    write(own, "update seeds.tasks set asked_by_default = task = 'sepsis3'")
+    put(own, chat, tasks=(), stays=3)
+    assert asked_about(own) == sorted([*OF_THE_PAPER, "sepsis3"])
+    write(own, "update seeds.tasks set asked_by_default = false")
+    with pytest.raises(CharthouseError, match=r"No task is asked by default \(.*--all-tasks\.$"):
+        put(own, chat, tasks=(), stays=3)
+    with pytest.raises(CharthouseError, match="--task and --all-tasks contradict each other"):
+        put(own, chat, all_tasks=True)
+
+
+def test_a_default_task_that_the_cohort_lacks_is_named(own: Bench, chat: Chat) -> None:
+    """As after a build with another los_threshold_days."""
+    write(own, "update marts.labels set task = 'stay_over_7' where task = 'icu_stay_over_3_days'")
+    said = put(own, chat, tasks=(), stays=3)
+    assert "  not asked, no task of this cohort: icu_stay_over_3_days" in said
+    assert asked_about(own) == [MORTALITY]
+
+
+def test_examples_of_a_task_that_is_not_asked_may_be_too_few(own: Bench, chat: Chat) -> None:
+    write(own, "update marts.labels set label = 0 where task = 'sepsis3_onset' and label = 1")
+    put(own, chat, shots=2, stays=3)
+    assert asked_about(own) == [MORTALITY]
+    with pytest.raises(CharthouseError, match="train has too few stays of both outcomes of sepsis"):
+        put(own, chat, tasks=["sepsis3_onset"], shots=2, stays=3)
+
+
 def test_a_task_without_a_question_is_named_and_the_others_are_asked(
     own: Bench, chat: Chat
 ) -> None:
     """As after a build with another los_threshold_days."""
     write(own, "update marts.labels set task = 'stay_over_7' where task = 'icu_stay_over_3_days'")
-    said = put(own, chat, tasks=(), stays=3)
+    said = put(own, chat, tasks=(), all_tasks=True, stays=3)
     without = "  not asked, without a question: icu_mortality, readmission_30d, stay_over_7. W"
     assert any(line.startswith(without) for line in said)
-    assert own.sql("select distinct task from results.answers order by 1") == [
-        (task,) for task in (MORTALITY, "invasive_ventilation", "sepsis3", "sepsis3_onset")
-    ]
+    assert asked_about(own) == [MORTALITY, *FURTHER]
     with pytest.raises(CharthouseError, match=r"No question is known for stay_over_7\. Write one"):
         put(own, chat, tasks=["stay_over_7"])
 

@@ -469,8 +469,10 @@ def test_an_evaluation_of_other_scores_is_nothing_to_check(own: Bench) -> None:
     change(own, "update results.runs set finished_at = null where name = ?", f"{ARM} by late")
     said: list[str] = []
     assert evaluated_again(own, said) == nothing
-    assert said == [f"{TASK}: other arms or answers than were evaluated. Run charthouse evaluate,"
-                    " then audit again."]  # fmt: skip
+    assert said == [
+        f"{TASK}: other arms or answers than were evaluated, or other shapley_groups. Run"
+        " charthouse evaluate, then audit again."
+    ]
 
 
 def test_the_command_finds_it_with_full_alone_and_leaves_the_results(own: Bench) -> None:

@@ -389,9 +389,16 @@ def test_what_a_service_refused_is_asked_again_and_stands_while_it_does(
     assert "0 encoded" in toy.run(own)
 
 
+@pytest.mark.parametrize(
+    ("encoder", "what"),
+    [
+        ("text_embedding_3_large", "reports"),
+        ("text_embedding_3_large__profile", "profiles"),  # with the reports in them
+    ],
+)
 @pytest.mark.parametrize("dry_run", [True, False])
 def test_what_the_guard_would_refuse_is_said_before_anything_is_written(
-    own: Bench, monkeypatch: pytest.MonkeyPatch, dry_run: bool
+    own: Bench, monkeypatch: pytest.MonkeyPatch, encoder: str, what: str, dry_run: bool
 ) -> None:
     for name in ("OPENAI_BASE_URL", "AZURE_OPENAI_ENDPOINT", "CHARTHOUSE_APPROVED_HOSTS"):
         monkeypatch.delenv(name, raising=False)
@@ -399,7 +406,7 @@ def test_what_the_guard_would_refuse_is_said_before_anything_is_written(
     write(own, "update marts.cohort_definition set is_synthetic = false")
     before = own.contents()
     lines: list[str] = []
-    asked = EmbedRequest(encoders=["text_embedding_3_large"], dry_run=dry_run)
+    asked = EmbedRequest(encoders=[encoder], dry_run=dry_run)
     watch = contextlib.nullcontext(lambda done, total: None)
     with contextlib.ExitStack() as refused:
         if not dry_run:
@@ -409,10 +416,73 @@ def test_what_the_guard_would_refuse_is_said_before_anything_is_written(
         embed(PROJECT, own.warehouse, asked, say=lines.append, watch=lambda *_: watch)
     if dry_run:
         assert (
-            "Sends reports to api.openai.com. That would not go: api.openai.com: refused"
+            f"Sends {what} to api.openai.com. That would not go: api.openai.com: refused"
             in lines[-1]
         )
     assert own.contents() == before
+
+
+PROFILE = "tfidf_svd__profile"
+
+
+def test_the_whole_profile_is_a_text_of_every_stay_and_no_modality_that_a_stay_may_lack(
+    own: Bench,
+) -> None:
+    stays = own.one("select count(*) from marts.cohort")
+    assert own.sql("select stay_id, text from marts.profile_texts order by 1") == own.sql(
+        "select stay_id, profile from marts.patient_profiles order by 1"
+    )
+    assert not own.sql("select 1 from marts.stay_modalities where modality = 'profile'")
+    assert not own.one("select is_in_paper from marts.modalities where modality = 'profile'")
+    for words in (
+        ("embed", "--encoder", PROFILE),
+        ("predict", "--task", "icu_stay_over_3_days", "--arm", "profile[tfidf_svd]"),
+    ):
+        done = own.charthouse(*words)
+        assert done.returncode == 0, done.stderr
+    part = "concat_ws(' ', kind, name, content_hash)"
+    of_profile = own.sql(f"select {part} from marts.content_hashes where name = 'profile'")
+    assert own.sql(f"select count(*), any_value(reads) from embeddings.{PROFILE}") == [
+        (stays, [of_profile[0][0]])
+    ]
+    assert own.one("select count(*) from results.predictions where arm = 'profile[tfidf_svd]'")
+    with open_warehouse(own.warehouse) as db:
+        assert find_sources(db, read_cohort(db), PROFILE, "icu_stay_over_3_days")
+    # another report is another profile, once it is told
+    write(
+        own,
+        "update marts.patient_profiles set sections = list_transform(sections, lambda s:"
+        " struct_update(s, heading := s.heading || ' Unlike.')) where stay_id in"
+        " (select min(stay_id) from marts.cohort where split = 'test')",
+    )
+    done = own.charthouse("embed", "--encoder", PROFILE)
+    assert "1 encoded" in done.stdout and f"{stays - 1} kept" in done.stdout
+
+
+def test_without_names_a_profile_is_encoded_only_where_an_arm_of_the_seed_reads_it(
+    built: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CHARTHOUSE_CXR", built.raw["CHARTHOUSE_CXR"])
+    shutil.copytree(PROJECT / "seeds", tmp_path / "seeds")
+    shutil.copy(PROJECT / "dbt_project.yml", tmp_path)
+    arms = tmp_path / "seeds/registries/arms.csv"
+
+    def would_encode() -> list[str]:
+        said: list[str] = []
+        watch = contextlib.nullcontext(lambda done, total: None)
+        embed(
+            tmp_path,
+            built.warehouse,
+            EmbedRequest(dry_run=True),
+            say=said.append,
+            watch=lambda *_: watch,
+        )
+        return [name for line in said if (name := line.strip().split(":")[0]).endswith("__profile")]
+
+    assert would_encode() == [PROFILE]
+    rows = arms.read_text().splitlines(keepends=True)
+    arms.write_text("".join(row for row in rows if not row.startswith("profile[")))
+    assert would_encode() == []
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), CharthouseError("the first one")])

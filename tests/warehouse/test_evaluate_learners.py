@@ -1,5 +1,6 @@
 """Scores of multimodal learners: answers are planted, so that every figure is known beforehand."""
 
+import json
 import re
 import shutil
 from collections.abc import Callable, Mapping
@@ -386,6 +387,33 @@ def test_shares_of_the_modalities_are_in_the_report(scored: Bench) -> None:
     assert [row[0] for row in sorted(rows)] == sorted(PLAYERS)
     assert sum(row[1] for row in rows) == pytest.approx(1, abs=1e-12)
     assert {row[2] for row in rows} == {-(-len(labels_of(scored)) // 2)}  # every other stay
+
+
+def test_groups_of_sections_divide_the_same_answers_and_the_report_shows_those_of_its_build(
+    spoilt: Bench,
+) -> None:
+    """As after a build with other shapley_groups; here the views are those of the build before."""
+    prints = "select fingerprint from results.runs where kind = 'evaluate' order by started_at"
+    groups = json.dumps({"shapley_groups": ["demographics + vitals", "image", "text"]})
+    variables = f"json_merge_patch(variables, '{groups}')"
+    write(spoilt, f"update marts.cohort_definition set variables = {variables}")
+    run_evaluate(spoilt)
+    means = dict(
+        spoilt.sql("select modality, value from results.learner_contributions"
+                   " where metric = 'mean'")
+    )  # fmt: skip
+    assert means.keys() == {"demographics+vitals", "image", "text"}
+    # only some of the stays were asked under every coalition, and these sum up
+    ((whole,),) = spoilt.sql(
+        "select avg(full_answer.p_yes - nothing.p_yes) from results.current_answers as full_answer"
+        " inner join results.current_answers as nothing using (learner, task, stay_id)"
+        f" where learner = '{COPIER}' and full_answer.condition = 'full'"
+        " and nothing.condition = 'given[]'"
+    )
+    assert sum(means.values()) == pytest.approx(whole, abs=1e-12)
+    assert not spoilt.sql("from reports.learner_contributions")
+    before, after = (row[0] for row in spoilt.sql(prints))
+    assert after == f"{before},groups demographics+vitals image text"  # what the audit goes by
 
 
 def test_accuracy_stands_beside_that_of_the_larger_class_of_the_same_stays(scored: Bench) -> None:

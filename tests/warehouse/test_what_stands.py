@@ -284,3 +284,26 @@ def test_any_engine_can_compute_the_hashes(built: Bench) -> None:
             TASK: md5(cohort_hash, rows_hash(built.sql(labels))),
         }.items()
     )
+
+
+def test_the_profile_is_hashed_with_the_settings_of_those_who_read_it(built: Bench) -> None:
+    """Learners: with its own. Text encoders: with those of texts, and of every section, too."""
+    settings = json.loads(str(built.one("select variables from marts.cohort_definition")))
+    cohort_hash = str(built.one("select cohort_hash from marts.cohort_definition"))
+    own = {"profile_sections", "profile_vitals", "profile_hours", "profile_template"}
+    of_sections = own | {
+        "bin_hours", "celsius", "zero_respiratory_rate", "second_arterial_line", "intubated_verbal",
+        "imputation", "median_fill", "moment_input", "image_views", "image_detail",
+        "report_encoding", "report_match",
+    }  # fmt: skip
+    rows = rows_hash(
+        built.sql("select stay_id, md5(profile), latest_dicom_id from marts.patient_profiles")
+    )
+    found = built.sql(
+        "select kind, content_hash from marts.content_hashes"
+        " where name in ('profile', 'patient_profiles') order by kind"
+    )
+    assert found == [
+        (kind, md5(cohort_hash, json.dumps({name: settings[name] for name in sorted(names)}), rows))
+        for kind, names in (("modality", of_sections), ("profile", own))
+    ]

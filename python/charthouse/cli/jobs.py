@@ -104,7 +104,16 @@ def ask(
             "--learner", help="Which (seeds/registries/learners.csv); may be given several times."
         ),
     ] = None,
-    tasks: Annotated[list[str] | None, typer.Option("--task", help="Default: all tasks.")] = None,
+    tasks: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--task",
+            help="Default: those that seeds/registries/tasks.csv asks by default, the paper's two.",
+        ),
+    ] = None,
+    all_tasks: Annotated[
+        bool, typer.Option("--all-tasks", help="Every task that has a question.")
+    ] = False,
     conditions: Annotated[
         list[str] | None,
         typer.Option(
@@ -117,7 +126,12 @@ def ask(
         bool, typer.Option("--controls", help="full, and each of the four controls.")
     ] = False,
     shapley: Annotated[
-        int, typer.Option(min=0, help="So many stays under all 16 coalitions of what is known.")
+        int,
+        typer.Option(
+            min=0,
+            help="So many stays under all coalitions of what is known: 16, or as the setting"
+            " shapley_groups joins sections.",
+        ),
     ] = 0,
     shots: Annotated[int, typer.Option(min=0, help="Examples of the train split before.")] = 0,
     stays: Annotated[

@@ -45,6 +45,24 @@ class Cohort:
         return tuple(self.variables["profile_sections"])
 
     @property
+    def shapley_groups(self) -> tuple[str, ...]:
+        """Groups of these between which Shapley values are divided, each as vitals+labs.
+
+        By the setting shapley_groups, whose forms macros/settings.sql checks; without it each
+        section is a group.
+        """
+        groups = self.variables.get("shapley_groups")  # absent from a warehouse of before
+        if groups is None:
+            return self.profile_sections
+        lists = [each.split("+") if isinstance(each, str) else each for each in groups]
+        return tuple(
+            "+".join(
+                section for section in self.profile_sections if section in map(str.strip, members)
+            )
+            for members in lists
+        )
+
+    @property
     def is_synthetic(self) -> bool:
         """Whether no stay is of a real patient."""
         return self.data_kind == "synthetic"
@@ -165,9 +183,10 @@ def require_result_tables(db: duckdb.DuckDBPyConnection) -> None:
         " 'marts.patient_profiles.sections', 'results.comparisons.is_primary',"
         " 'marts.cohort.in_mimic_cxr_years', 'marts.cohort_definition.data_kind',"
         " 'marts.content_hashes.content_hash', 'results.runs.reads', 'marts.modalities.seed',"
-        " 'marts.declared_columns.is_free_text', 'results.current_prediction_hashes.scores_hash')"
+        " 'marts.declared_columns.is_free_text', 'results.current_prediction_hashes.scores_hash',"
+        " 'seeds.tasks.asked_by_default')"
     ).fetchall()[0][0]
-    if found < 14:
+    if found < 15:
         raise CharthouseError(
             "The warehouse lacks the marts or the tables of results. Run charthouse build first."
         )

@@ -43,7 +43,10 @@ COPIED = ("seeds", "marts", "results", "reports")
 OWN = "published"
 """Schema of what only the copy has: `copy`, one row about itself."""
 
-TWICE = {(EMBEDDINGS, view): ("vector",) for view in ("encoded", "current_vectors")}
+TWICE = {
+    **{(EMBEDDINGS, view): ("vector",) for view in ("encoded", "current_vectors")},
+    ("marts", "profile_texts"): ("text",),
+}
 """Columns of views that are those of tables that are copied too."""
 
 _CURRENT, _VERSIONS, _LOCK = ".current", ".versions", "lock"
@@ -267,7 +270,12 @@ def _tables(
         _Table(
             schema=table[0],
             name=table[1],
-            left_out=TWICE.get(table, ()) + (less[table].columns if table in less else ()),
+            left_out=tuple(
+                {
+                    *TWICE.get(table, ()),
+                    *(less[table].columns if table in less else ()),
+                }
+            ),
             judged=judged.get(table, ()),
             rows=NO_WORDS if table == FITTED and not options.with_text else "true",
         )

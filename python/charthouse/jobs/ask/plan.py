@@ -66,9 +66,9 @@ def make_plan(session: AskSession, learner: str, fingerprint: str) -> Plan:
     Raises:
         CharthouseError: the marts were built again, or no stay has a label of a task.
     """
-    request, cohort, players = session.request, session.cohort, session.cohort.profile_sections
-    of_every_stay = request.conditions_of_every_stay(players)
-    of_a_sample = request.conditions_of_a_sample(players)
+    request, cohort, sections = session.request, session.cohort, session.cohort.profile_sections
+    of_every_stay = request.conditions_of_every_stay(sections)
+    of_a_sample = request.conditions_of_a_sample(sections, cohort.shapley_groups)
     task_hashes = {task: session.hash_of_words(task) for task in session.questions}
     with open_warehouse(session.warehouse) as db:
         require_same_cohort(db, cohort)
@@ -88,7 +88,7 @@ def make_plan(session: AskSession, learner: str, fingerprint: str) -> Plan:
     answered = 0
     reads = {task: what_is_read(cohort, task) for task in task_hashes}
     for task in task_hashes:
-        for condition in conditions(players).values():
+        for condition in conditions(sections).values():
             chosen = (some if condition in of_every_stay else set()) | (
                 sample if condition in of_a_sample else set()
             )

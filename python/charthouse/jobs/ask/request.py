@@ -6,8 +6,16 @@ from pathlib import Path
 
 from charthouse.core.cohort import Cohort
 from charthouse.core.digest import digest
+from charthouse.core.errors import CharthouseError
 from charthouse.jobs.ask.budget import Budget
-from charthouse.jobs.ask.conditions import CONTROLS, FULL, Condition, coalitions, condition_named
+from charthouse.jobs.ask.conditions import (
+    CONTROLS,
+    FULL,
+    MOST_GROUPS,
+    Condition,
+    coalitions,
+    condition_named,
+)
 from charthouse.jobs.ask.few_shot import Examples
 from charthouse.jobs.ask.prompt import Prompt
 from charthouse.models.learners.connect import Connection
@@ -19,10 +27,11 @@ class AskRequest(Connection):
     """The options of the command line, by their names; how learners are reached is among them."""
 
     learners: Sequence[str] = ()  # names of seeds/registries/learners.csv
-    tasks: Sequence[str] = ()  # names; (): all that have a question
+    tasks: Sequence[str] = ()  # names; (): those that seeds/registries/tasks.csv asks by default
+    all_tasks: bool = False  # all that have a question
     conditions: Sequence[str] = ()  # names; (): full, unless controls or coalitions are asked for
     controls: bool = False  # full, and each of the controls
-    # so many stays that have vitals, image and text are asked under all coalitions
+    # so many stays that have vitals, image and text are asked under all coalitions of the groups
     shapley: int = 0
     shots: int = 0  # examples before the question
     stays: int | None = None  # at most so many of the test split, drawn; None: all
@@ -32,7 +41,7 @@ class AskRequest(Connection):
     dry_run: bool = False  # nothing is asked
     parse_only: bool = False  # answers that are kept are read again, and nothing is asked
 
-    def conditions_of_every_stay(self, players: Sequence[str]) -> list[Condition]:
+    def conditions_of_every_stay(self, sections: Sequence[str]) -> list[Condition]:
         """Those that every stay is asked under, as far as it can be.
 
         Raises:
@@ -40,11 +49,25 @@ class AskRequest(Connection):
         """
         default = () if self.shapley or self.controls else (FULL,)
         names = [*(self.conditions or default), *((FULL, *CONTROLS) if self.controls else ())]
-        return [condition_named(name, players) for name in dict.fromkeys(names)]
+        return [condition_named(name, sections) for name in dict.fromkeys(names)]
 
-    def conditions_of_a_sample(self, players: Sequence[str]) -> Sequence[Condition]:
-        """Those that `shapley` stays are asked under."""
-        return coalitions(players) if self.shapley else ()
+    def conditions_of_a_sample(
+        self, sections: Sequence[str], groups: Sequence[str]
+    ) -> Sequence[Condition]:
+        """Those that `shapley` stays are asked under.
+
+        Raises:
+            CharthouseError: there are too many groups, each section being one of its own.
+        """
+        if not self.shapley:
+            return ()
+        if len(groups) > MOST_GROUPS:
+            raise CharthouseError(
+                f"--shapley: profiles have {len(groups)} sections, and every set of them would be"
+                f" asked, {2 ** len(groups)} for each stay. Join some by the setting shapley_groups"
+                f" into {MOST_GROUPS} groups at most, such as vitals+labs, then charthouse build."
+            )
+        return coalitions(sections, groups)
 
 
 @dataclass(frozen=True)

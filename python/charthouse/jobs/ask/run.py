@@ -1,7 +1,7 @@
 """`charthouse ask`: which learners, how they are reached, and what is said about it."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -41,6 +41,7 @@ def ask(
     with open_warehouse(warehouse) as db:
         cohort = read_cohort(db)
         questions = _questions(db, cohort)
+        default = _default_tasks(db)
     say(f"{cohort.describe()} in {warehouse}")
     if not request.dry_run:
         recover(warehouse, say, WRITERS)
@@ -53,15 +54,22 @@ def ask(
     if request.parse_only:
         return
     specs = _chosen(project, request)
-    tasks = _tasks(cohort, questions, request, say)
+    tasks = _tasks(cohort, questions, default, request, say)
     request = replace(request, tasks=tasks, device=choose_device(request.device))
     prompt = read_prompt(request.prompt)
     with open_warehouse(warehouse) as db:
         require_same_cohort(db, cohort)
-        examples = {
-            task: draw_examples(db, prompt, task, questions[task], request.shots, request.seed)
-            for task in questions
-        }
+        examples = {}
+        # of tasks that are not asked now too, so that their answers of before count as current
+        for task, question in questions.items():
+            try:
+                examples[task] = draw_examples(
+                    db, prompt, task, question, request.shots, request.seed
+                )
+            except CharthouseError:
+                if task in tasks:
+                    raise
+    questions = {task: questions[task] for task in examples}
     budget, usage = Budget(request.max_requests, request.max_cost), Usage()
     session = AskSession(warehouse, cohort, request, prompt, questions, examples, budget, usage)
     for spec in specs:
@@ -76,13 +84,39 @@ def _questions(db: duckdb.DuckDBPyConnection, cohort: Cohort) -> dict[str, str]:
     return {task: written[task] for task in cohort.tasks if task in written}
 
 
+def _default_tasks(db: duckdb.DuckDBPyConnection) -> set[str]:
+    rows = db.execute("select task from seeds.tasks where asked_by_default").fetchall()
+    return {task for (task,) in rows}
+
+
 def _tasks(
-    cohort: Cohort, questions: Mapping[str, str], request: AskRequest, say: PrintLine
+    cohort: Cohort,
+    questions: Mapping[str, str],
+    default: Set[str],
+    request: AskRequest,
+    say: PrintLine,
 ) -> Sequence[str]:
-    """Those asked for that have a question; a length of stay by another threshold has none."""
+    """Those asked for that have a question; a length of stay by another threshold has none.
+
+    Unless tasks are named, the default ones alone: a new task must not cost anybody unasked.
+    """
     for task in request.tasks:
         require_known("--task", task, cohort.tasks)
-    asked = request.tasks or cohort.tasks
+    if request.tasks and request.all_tasks:
+        raise CharthouseError("--task and --all-tasks contradict each other. Give one of them.")
+    if not (request.tasks or request.all_tasks):
+        asked = [task for task in questions if task in default]
+        if not asked:
+            raise CharthouseError(
+                "No task is asked by default (asked_by_default in seeds/registries/tasks.csv)."
+                " Name one by --task, or ask all by --all-tasks."
+            )
+        if absent := sorted(default - {*cohort.tasks}):
+            say(f"  not asked, no task of this cohort: {', '.join(absent)}")
+        if others := [task for task in questions if task not in default]:
+            say(f"  not asked unless named by --task, or by --all-tasks: {', '.join(others)}")
+        return asked
+    asked = list(request.tasks or cohort.tasks)
     mend = "Write one into seeds/registries/tasks.csv, then charthouse build."
     if mute := [task for task in asked if task not in questions]:
         if len(mute) == len(asked):
@@ -177,10 +211,10 @@ def _run(
     run_id: str,
     say: PrintLine,
 ) -> Run:
-    request, prompt, players = session.request, session.prompt, session.cohort.profile_sections
+    request, prompt, cohort = session.request, session.prompt, session.cohort
     conditions = (
-        *request.conditions_of_every_stay(players),
-        *request.conditions_of_a_sample(players),
+        *request.conditions_of_every_stay(cohort.profile_sections),
+        *request.conditions_of_a_sample(cohort.profile_sections, cohort.shapley_groups),
     )
     settings = {
         **backend.identity(),

@@ -62,8 +62,8 @@ def recompute_evaluation(
             continue
         if subject.fingerprint != fingerprint:
             say(
-                f"{name}: other arms or answers than were evaluated. Run charthouse evaluate, then"
-                " audit again."
+                f"{name}: other arms or answers than were evaluated, or other shapley_groups. Run"
+                " charthouse evaluate, then audit again."
             )
             continue
         replacements = task.compute(subject, run_id, watch).replacements

@@ -88,10 +88,13 @@ def replay(
                 f"The project's SQL is not that of the build ({', '.join(changed)}): what differs"
                 " below may be due to that. Run charthouse build, then audit again."
             )
+        # views have no rows of their own
         marts = db.execute(
-            "select 'marts.' || unnest([mart, grid]) from marts.modalities order by position"
+            "select schema_name || '.' || table_name from duckdb_tables()"
+            " where database_name = 'source' and schema_name = 'marts' and table_name in"
+            " (select unnest([mart, grid]) from marts.modalities)"
         ).fetchall()
-        of_modalities = {mart for (mart,) in marts if mart} | OF_MODALITIES
+        of_modalities = {mart for (mart,) in marts} | OF_MODALITIES
         modalities = tuple(sorted(of_modalities - set(REPLAYED["cohort"])))
         replayed = REPLAYED | {"modalities": modalities}
         return [

@@ -115,11 +115,12 @@ def _tasks(spec: EncoderSpec, cohort: Cohort, request: EmbedRequest) -> Sequence
 def _intention(plan: EmbedPlan, limit: int | None) -> str:
     now = len(plan.todo[:limit])
     later = len(plan.todo) - now
+    item = plan.encoder.context.spec.modality.item
     return (
         f"{plan.target.label}: would encode {now} stays on {plan.encoder.context.device}"
         + (f" ({later} more are left by the limit)" if later else "")
         + f"; {plan.encoded} are encoded already, {plan.skipped} have nothing to encode."
-        + (f" Sends reports to {host}." if (host := plan.encoder.sends_to()) else "")
+        + (f" Sends {item}s to {host}." if (host := plan.encoder.sends_to()) else "")
         + (f" That would not go: {plan.refusal}" if plan.refusal else "")
     )
 

@@ -70,15 +70,18 @@ class TaskInputs:
     scored: Sequence[Scored]
     learners: Sequence[Learner]  # those that were asked about the test stays
     asked: Sequence[PlannedComparison]  # which arms are compared
+    # of sections, for the Shapley values of learners; () where each section is one
+    groups: Sequence[str] = ()
 
     @property
     def fingerprint(self) -> str:
-        """Of the scores and answers that are evaluated."""
+        """Of the scores and answers that are evaluated, and of how sections are grouped."""
         answers = [
             ":".join([each.fingerprint, *(of.answers_hash for of in each.conditions.values())])
             for each in self.learners
         ]
-        return ",".join([*(arm.run_id for arm in self.scored), *answers])
+        groups = [f"groups {' '.join(self.groups)}"] if self.groups and answers else []
+        return ",".join([*(arm.run_id for arm in self.scored), *answers, *groups])
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,7 +122,9 @@ class Task:
             scored = read_scored(db, self.task, stays, self.specs)
             learners = read_learners(db, self.task, stays["test"])
         asked = self._questions(scored) if scored or learners else []
-        return TaskInputs(stays, scored, learners, asked)
+        grouped = self.cohort.shapley_groups != self.cohort.profile_sections
+        groups = self.cohort.shapley_groups if grouped else ()
+        return TaskInputs(stays, scored, learners, asked, groups)
 
     def compute(self, subject: TaskInputs, run_id: str, watch: ProgressBar) -> Evaluation:
         """Metrics of each arm and learner, then the comparisons; writes nothing.
@@ -226,7 +231,7 @@ class Task:
             "learner_metrics": metric_rows(learner, test, bootstrap),
             "learner_fairness": fairness_rows(learner, test, bootstrap),
             "learner_contributions": contribution_rows(
-                learner, test, bootstrap, self.cohort.profile_sections
+                learner, test, bootstrap, self.cohort.profile_sections, self.cohort.shapley_groups
             ),
         }
         key = {"learner": learner.name, "fingerprint": learner.fingerprint}

@@ -77,13 +77,13 @@ class TextEmbedding3Large(ReportEncoder):
 
     @classmethod
     def not_ready(cls, spec: EncoderSpec) -> str | None:
-        """Never runs unasked: each report goes to a server, and may cost."""
+        """Never runs unasked: each text goes to a server, and may cost."""
         try:
             address = named_address()
         except CharthouseError as error:
             return str(error)
         no_key = not (address.key() or address.is_loopback)
-        return f"it sends the reports to {address.place}" + (
+        return f"it sends the {spec.modality.item}s to {address.place}" + (
             f" and {address.key_variable} is not set" if no_key else ""
         )
 

@@ -239,8 +239,9 @@ def _contributions(copy: Copy, task: str) -> None:
         {"label": known["learner"], "modality": known["modality"], "share": known["value"],
          "stays": known["n"]}
     )  # fmt: skip
+    colours = style.group_colours(set(known["modality"]), modalities(copy))
     figure = shares(
-        bars.dropna(subset=["share"]), style.modality_colours(modalities(copy)), {"": ""},
+        bars.dropna(subset=["share"]), colours, {"": ""},
         axis="share of what moves P(yes), by Shapley values",
     )  # fmt: skip
     charts.show(figure, "Shares of the modalities by learner.")

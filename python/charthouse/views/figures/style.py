@@ -1,7 +1,7 @@
 """How every picture looks: colours and shapes, the font, axes, which colour is which modality."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import altair as alt
@@ -53,12 +53,28 @@ def series_of(names: Sequence[str]) -> dict[str, Key]:
     }
 
 
+_MODALITIES = (BLUE, ORANGE, GREEN, VERMILLION, SKY)
+
+
 def modality_colours(modalities: Sequence[str]) -> dict[str, str]:
     """Of each modality, in the order of marts.modalities, and of presence: the same everywhere."""
     measured = [name for name in modalities if name != "demographics"]
-    palette = itertools.cycle((BLUE, ORANGE, GREEN, VERMILLION, SKY))
-    colours = dict(zip(measured, palette, strict=False))
+    colours = dict(zip(measured, itertools.cycle(_MODALITIES), strict=False))
     return {"demographics": "#999999", **colours, PRESENCE: PURPLE}
+
+
+def group_colours(groups: Collection[str], modalities: Sequence[str]) -> dict[str, str]:
+    """Of groups of modalities such as vitals+labs, at most five: none has that of another.
+
+    A group has the colour of its first modality, unless a group before it has that already.
+    """
+    own = modality_colours(modalities)
+    first = {group: group.partition("+")[0] for group in groups}
+    found: dict[str, str] = {}
+    for group in sorted(groups, key=lambda group: [*own].index(first[group])):
+        choices = (own[first[group]], *_MODALITIES)
+        found[group] = next(each for each in choices if each not in found.values())
+    return found
 
 
 _DARK = {INK: "#edebe8", SOFT: "#a9a5a0", FAINT: "#4a4742", PALE: "#33302c", PAPER: "#171614",

@@ -38,7 +38,7 @@ def worded(name: str, names: Mapping[str, str] | None = None) -> str:
             return known[name.removesuffix(over)] + name[len(name.removesuffix(over)) :].replace(
                 "_", " "
             )
-    plain = name.replace("_", " ").replace("icu ", "ICU ")
+    plain = name.replace("_", " ").replace("icu ", "ICU ").replace("+", " + ")
     return plain[:1].upper() + plain[1:]
 
 
