@@ -17,11 +17,11 @@ from charthouse.cli.views import publish, report
 from charthouse.core.errors import CharthouseError, require_known
 
 DEMO_ENCODERS = (
-    "demographics", "fixed_interval", "gru", "summary", "tfidf_svd", "pixel_pca"
+    "demographics", "fixed_interval", "gru", "summary", "summary__labs", "tfidf_svd", "pixel_pca"
 )  # fmt: skip
 """Those that need no weights."""
-DEMO_TASKS = ("in_hospital_mortality", "icu_stay_over_3_days")
-"""The paper's."""
+DEMO_TASKS = ("in_hospital_mortality", "icu_stay_over_3_days", "invasive_ventilation")
+"""The paper's, and one that excludes stays."""
 
 
 @app.command(epilog="Example: charthouse run --task in_hospital_mortality --encoder summary")
