@@ -68,7 +68,7 @@ def test_what_it_has_read_whole_stays(bench: Bench) -> None:
     bench.warehouse.unlink()
     admissions = Path(bench.raw["CHARTHOUSE_MIMICIV"]) / "hosp/admissions.csv.gz"
     rewrite(admissions, lambda text: text.split("\n")[0] + "\n")
-    assert bench.build("--select", PATIENTS, "stg_mimiciv__admissions").code == 1
+    assert bench.build("--select", PATIENTS, "stg_mimiciv__admissions", *UNTESTED).code == 1
     assert files(bench) == []
     outcome = bench.build("--select", PATIENTS, *UNTESTED)
     assert outcome.code == 0 and "unchanged, not read again: " in outcome.output

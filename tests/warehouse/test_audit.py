@@ -659,8 +659,10 @@ def test_the_papers_choices_are_by_choice(unscored: Bench) -> None:
     }  # fmt: skip
     assert failed(unscored) == {}
     late = unscored.sql(
-        "select distinct stay_id from (select stay_id, available_at from marts.vitals_events"
-        " union all select stay_id, available_at from marts.radiology_reports)"
+        "select distinct stay_id from (from marts.vitals_events select stay_id, available_at"
+        " union all from marts.labs_events select stay_id, available_at"
+        " union all from marts.medications_events select stay_id, available_at"
+        " union all from marts.radiology_reports select stay_id, available_at)"
         " inner join marts.cohort using (stay_id)"
         " where available_at > least(window_end, outtime) order by 1"
     )
