@@ -13,8 +13,7 @@ import shutil
 import sys
 from pathlib import Path
 
-import duckdb
-
+from charthouse.core.warehouse import open_warehouse
 from charthouse.stats.bootstrap import bootstrap_metrics
 from measure import dbt_build_of, run
 
@@ -49,7 +48,7 @@ def main() -> None:
         print(f"charthouse {words[0]}: {cost.seconds:.0f} s", flush=True)
 
     found = {}
-    with duckdb.connect(str(warehouse), read_only=True) as db:
+    with open_warehouse(warehouse) as db:
         for arm in ARMS:
             y_true, y_score, subject_id = db.execute(
                 "select y_true, y_score, subject_id from results.predictions"
