@@ -58,7 +58,7 @@ def _run(arguments: Sequence[str]) -> str | None:
     callbacks: list[Callable[[Any], None]] = [summary.on_event]
     words = list(arguments)
     if words[:1] == [PROGRESS]:
-        words = [*words[1:], "--log-level", "none"]
+        words = ["--no-use-colors", *words[1:], "--log-level", "none"]
         if not any(word.startswith("--log-level-file") for word in words):
             words += ["--log-level-file", "debug"]  # else it would be none too
         progress = BuildProgress()
