@@ -462,7 +462,8 @@ def test_the_whole_profile_is_a_text_of_every_stay_and_no_modality_that_a_stay_m
 def test_without_names_a_profile_is_encoded_only_where_an_arm_of_the_seed_reads_it(
     built: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("CHARTHOUSE_CXR", built.raw["CHARTHOUSE_CXR"])
+    for root in ("CHARTHOUSE_CXR", "CHARTHOUSE_ECG"):
+        monkeypatch.setenv(root, built.raw[root])
     shutil.copytree(PROJECT / "seeds", tmp_path / "seeds")
     shutil.copy(PROJECT / "dbt_project.yml", tmp_path)
     arms = tmp_path / "seeds/registries/arms.csv"
