@@ -59,7 +59,7 @@ class Toy(Encoder):
 @pytest.fixture
 def toy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator["Clone"]:
     """A clone whose seed has one more row, and a way to give that row a class."""
-    (tmp_path / "clone/seeds").mkdir(parents=True)
+    (tmp_path / "clone/seeds/registries").mkdir(parents=True)
     row = "toy,Toy,text,false,-,-,no,tests,3,,,,-"
     seed = tmp_path / "clone/seeds/registries/encoders.csv"
     seed.write_text((PROJECT / "seeds/registries/encoders.csv").read_text() + row + "\n")
