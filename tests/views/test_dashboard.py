@@ -256,7 +256,7 @@ def test_the_leaderboard_filters_by_task_modality_and_run(shown: Bench) -> None:
     app.multiselect(key="modalities").select("structured + image")
     (table,) = tables(checked(app.run()))
     assert list(table["Arm in full"]) == [IMAGE]
-    assert f"Filters leave 1 of {len(everything)} arms." in words(app)
+    assert f"Filters leave 1 of {len(everything)} runs." in words(app)
     app.multiselect(key="modalities").set_value([])
     run_id = shown.one(f"select run_id from reports.arms where arm = '{TEXT}' and task = '{DEATH}'")
     app.multiselect(key="run").set_value([run_id])

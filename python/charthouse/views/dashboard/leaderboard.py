@@ -35,9 +35,6 @@ def page(site: Site, copy: Copy) -> None:
     of_population = found[found["population"] == population]
     with filters:
         shown = _filtered(of_population)
-    ours, left = of_population["run_id"].nunique(), shown["run_id"].nunique()
-    if left < ours:
-        parts.text(f"Filters leave {left} of {ours} arms.", small=True)
     with_paper = (
         population == ALL
         and metric in HEADLINE
@@ -46,6 +43,9 @@ def page(site: Site, copy: Copy) -> None:
     if shown["run_id"].isna().all() and not with_paper:
         parts.empty("No arm of ours is left by these filters.")
         return
+    runs, left = of_population["run_id"].nunique(), shown["run_id"].nunique()
+    if left < runs:  # an arm has a run for each fusion
+        parts.text(f"Filters leave {left} of {runs} runs.", small=True)
     charts.show(
         leaderboard(shown, [(metric, population)], published=with_paper),
         f"{parts.worded(metric)} of each arm, with intervals.",
