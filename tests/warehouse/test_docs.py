@@ -122,7 +122,10 @@ WANTS = {
     "charthouse explain 30001234 --task in_hospital_mortality": "30001234",
 }  # fmt: skip
 """What a command says where its weights, key or stay are not here."""
-LONG = {"charthouse synth --stays 1000 --seed 7 --out data/demo": ("1000", "20")}
+LONG = {
+    "charthouse synth --stays 1000 --seed 7 --out data/demo": ("1000", "20"),
+    "charthouse predict --fusion gated": ("gated", "gated --task in_hospital_mortality"),
+}
 """Made smaller."""
 
 
