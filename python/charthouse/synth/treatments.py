@@ -15,7 +15,7 @@ from charthouse.synth.signal import Bools, Floats, Latents
 
 # Log odds by the latents that vital signs show, so that what begins after a day can be predicted.
 LOG_ODDS: dict[str, dict[str, float]] = {
-    "invasive_ventilation_after_24h": dict(intercept=-2.7, severity=0.8, vitals=0.5),
+    "invasive_ventilation_after_24h": dict(intercept=-2.3, severity=0.8, vitals=0.5),
     "invasive_ventilation_in_24h_without_tube": dict(intercept=-3.6, severity=0.9, vitals=0.5),
     "noninvasive_ventilation_in_24h": dict(intercept=-3.4, severity=0.5, vitals=0.3),
     "noninvasive_ventilation_after_24h": dict(intercept=-5.0, severity=0.7, vitals=0.4),

@@ -225,7 +225,7 @@ def test_oracle_gains_from_every_modality(tmp_path: Path) -> None:
     planted, rates = truth["planted"], truth["rates"]
     for name in BEGINNINGS:
         begun = planted[f"first_{name}_after_24h"] / planted[f"not_{name}_before_24h"]
-        assert 0.055 < begun < 0.09
+        assert 0.07 < begun < 0.11  # so that a demo of 1,000 stays has 10 in test
         assert 0.2 < planted[f"{name}_before_24h"] / 4000 < 0.4
     for name in ("septic_shock", "cardiac_arrest", "palliative_care"):
         coded, in_deaths = planted[f"{name}_coded"], planted[f"{name}_coded_in_deaths"]

@@ -9,27 +9,38 @@
 -- holds at any size, also with ties, which only average over orders (Jensen).
 -- Grain: one row per check (columns, vectors or words), task, source, item and by_size, with 10 patients of each
 -- class.
-with numbers as (
+with of_values as (
     select
-        *,
-        (rank() over by_value + round(cume_dist() over by_value * count(*) over of_item)) / 2 as midrank
+        about,
+        task,
+        source,
+        item,
+        value,
+        sum(label) as value_positives,
+        count(*) - value_positives as value_negatives
     from {{ ref('audit_numbers') }}
-    window
-        of_item as (partition by about, task, source, item),
-        by_value as (partition by about, task, source, item order by value)
+    group by about, task, source, item, value
 ),
 
--- By ranks; ties count half (Bamber 1975, Journal of Mathematical Psychology).
+-- Ties count half (Bamber 1975, Journal of Mathematical Psychology).
+ranked as (
+    select
+        *,
+        sum(value_negatives) over below - value_negatives / 2 as negatives_below
+    from of_values
+    window below as (partition by about, task, source, item order by value)
+),
+
 aurocs_of_numbers as (
     select
         about,
         task,
         source,
         item,
-        sum(label) as positives,
-        count(*) - positives as negatives,
-        (sum(midrank) filter (where label = 1) - positives * (positives + 1) / 2) / (positives * negatives) as auroc
-    from numbers
+        sum(value_positives) as positives,
+        sum(value_negatives) as negatives,
+        sum(value_positives * negatives_below) / (positives * negatives) as auroc
+    from ranked
     group by about, task, source, item
 ),
 
