@@ -15,7 +15,7 @@ with cohort as (
 ),
 
 variables as (
-    select * from {{ ref('int_variables') }}
+    select * from {{ ref('time_series_variables') }}
     where modality = '{{ modality }}'
 ),
 
@@ -177,7 +177,7 @@ with cohort as (
 ),
 
 variables as (
-    select * from {{ ref('int_variables') }}
+    select * from {{ ref('time_series_variables') }}
     where modality = '{{ modality }}'
 ),
 

@@ -499,6 +499,20 @@ def test_every_variable_of_the_seeds_has_its_place(shown: Bench, tmp_path: Path)
     assert f'"domain": [{low}, {high}]' in drawn  # what models read, where nothing was measured
 
 
+def test_groups_of_medications_have_their_own_names_and_units(shown: Bench) -> None:
+    rows = [
+        (row.Label, row.Unit)
+        for table in page(shown, "stay").dataframe
+        if "Course" in table.value
+        for row in table.value.itertuples()
+    ]
+    assert ("Vasopressors", "mcg/kg/min norepinephrine equivalents") in rows
+    assert ("Lactate", "mmol/L") in rows
+    assert len(rows) == shown.one(
+        "select count(*) from marts.time_series_variables where modality != 'vitals'"
+    )
+
+
 def test_xrays_stand_in_order_of_time(
     shown: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

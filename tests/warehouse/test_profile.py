@@ -88,7 +88,7 @@ def test_each_variable_has_its_last_value_and_one_line(
         " intermediate.int_vitals_cleaned inner join marts.cohort using (stay_id)"
         " where is_intubated and observed_at >= window_start and available_at < window_end)"
         " as charted"
-        " inner join intermediate.int_variables using (variable) group by all"
+        " inner join marts.time_series_variables using (variable) group by all"
     )
     told = [
         (stay_id, line.text.split(":")[1].strip(), line.hours)

@@ -18,7 +18,7 @@ tests as (
     select
         *,
         cast(row_number() over (order by variable) as integer) as position
-    from {{ ref('int_variables') }}
+    from {{ ref('time_series_variables') }}
     where modality = 'labs'
 ),
 

@@ -19,7 +19,7 @@ variables as (
     select
         *,
         row_number() over (order by variable) as position
-    from {{ ref('int_variables') }}
+    from {{ ref('time_series_variables') }}
     where modality = 'medications'
 ),
 

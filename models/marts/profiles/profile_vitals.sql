@@ -16,7 +16,7 @@ vital_signs as (
         coalesce(words.position, 1000) as position,
         coalesce(cast(words.line as varchar), variables.variable) as line,
         coalesce(words.before, variables.label || ': ') as before
-    from {{ ref('int_variables') }} as variables
+    from {{ ref('time_series_variables') }} as variables
     left join {{ ref('profile_vital_signs') }} as words on variables.variable = words.variable
     where variables.modality = 'vitals'
 ),

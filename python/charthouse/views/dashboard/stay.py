@@ -27,6 +27,7 @@ from charthouse.views.figures.words import short_arm
 COLOURS = (style.BLUE, style.GREEN, style.PURPLE)
 LISTED = 500
 """Stays in the list: a browser bears no more; any other is named by its number."""
+NAMES = "marts.time_series_variables"
 PICTURES = 4
 ORDERS = {
     "highest": "Highest score first",
@@ -174,25 +175,25 @@ def _other_series(copy: Copy, stay_id: int) -> None:
     """The other time series, such as laboratory values: a row for each variable."""
     series = frame(
         copy,
-        "select item, mart, grid, seed from marts.modalities where kind = 'time_series'"
-        " and modality != 'vitals' and grid is not null and seed is not null order by position",
+        "select modality, item, mart, grid from marts.modalities where kind = 'time_series'"
+        " and modality != 'vitals' and grid is not null order by position",
     )
     for each in series.itertuples():
-        if copy.lacks(f"marts.{each.mart}", f"marts.{each.grid}", f"seeds.{each.seed}"):
+        if copy.lacks(NAMES, f"marts.{each.mart}", f"marts.{each.grid}"):
             continue
         found = frame(
             copy,
-            "with variables as (select variable, arg_min(label, rowid) as label,"
-            " arg_min(unit, rowid) as unit, min(rowid) as place"
-            f" from seeds.{each.seed} group by variable), measured as (select variable, count(*) as"
+            "with measured as (select variable, count(*) as"
             " values, min(value) as lowest, max(value) as highest, max(hours) as last_hour,"
             " list(value order by hours, value) as course"
             f" from marts.{each.mart} where stay_id = $1 group by variable), read as (select"
             f" variable, arg_max(value, hour) as at_the_end from marts.{each.grid} where stay_id ="
             " $1 group by variable) select label, unit, coalesce(values, 0) as values, lowest,"
-            " highest, last_hour, course, at_the_end from variables left join measured using"
-            " (variable) left join read using (variable) order by values = 0, place",
+            f" highest, last_hour, course, at_the_end from {NAMES} left join"
+            " measured using (variable) left join read using (variable) where modality = $2"
+            " order by values = 0, lower(label)",
             stay_id,
+            each.modality,
         )
         st.subheader(f"{each.item.capitalize()}s", anchor=False)
         n = int((found["values"] > 0).sum())

@@ -51,7 +51,7 @@ final as (
         variable,
         label,
         unit,
-        fallback_value
+        cast(fallback_value as double) as fallback_value
     from ranked
     where place = 1
 )
