@@ -20,6 +20,7 @@ from charthouse.views.dashboard import charts, parts
 from charthouse.views.dashboard.data import Copy, Site, frame
 from charthouse.views.dashboard.overview import OF_UNITS, choose_units
 from charthouse.views.dashboard.stay_scores import show_scores
+from charthouse.views.dashboard.stay_tables import show_codes, show_ecgs, show_other_series
 from charthouse.views.figures import style
 from charthouse.views.figures.vitals import KEYS, vitals
 from charthouse.views.figures.words import short_arm
@@ -27,7 +28,6 @@ from charthouse.views.figures.words import short_arm
 COLOURS = (style.BLUE, style.GREEN, style.PURPLE)
 LISTED = 500
 """Stays in the list: a browser bears no more; any other is named by its number."""
-NAMES = "marts.time_series_variables"
 PICTURES = 4
 ORDERS = {
     "highest": "Highest score first",
@@ -39,7 +39,7 @@ ORDERS = {
 
 @parts.page(
     "stay", "One stay",
-    "Vital signs of the window, X-rays and reports, and where the prediction came from.",
+    "What was measured, seen and written in the window, and where the prediction came from.",
 )  # fmt: skip
 def page(site: Site, copy: Copy) -> None:
     """Hidden for real patients unless asked for."""
@@ -60,7 +60,9 @@ def page(site: Site, copy: Copy) -> None:
     _facts(copy, stay_id)
     st.subheader("Vital signs", anchor=False)
     _vitals(copy, stay_id)
-    _other_series(copy, stay_id)
+    show_other_series(copy, stay_id)
+    show_codes(copy, stay_id)
+    show_ecgs(copy, stay_id)
     left, right = st.columns(2, gap="large")
     with left:
         st.subheader("X-rays in the window", anchor=False)
@@ -169,44 +171,6 @@ def _vitals(copy: Copy, stay_id: int) -> None:
                 f"{', '.join(colours)}: {len(measured)} measurements, {len(odd)} outliers.",
                 title=title if len(measured) else f"{title}: not measured",
             )
-
-
-def _other_series(copy: Copy, stay_id: int) -> None:
-    """The other time series, such as laboratory values: a row for each variable."""
-    series = frame(
-        copy,
-        "select modality, item, mart, grid from marts.modalities where kind = 'time_series'"
-        " and modality != 'vitals' and grid is not null order by position",
-    )
-    for each in series.itertuples():
-        if copy.lacks(NAMES, f"marts.{each.mart}", f"marts.{each.grid}"):
-            continue
-        found = frame(
-            copy,
-            "with measured as (select variable, count(*) as"
-            " values, min(value) as lowest, max(value) as highest, max(hours) as last_hour,"
-            " list(value order by hours, value) as course"
-            f" from marts.{each.mart} where stay_id = $1 group by variable), read as (select"
-            f" variable, arg_max(value, hour) as at_the_end from marts.{each.grid} where stay_id ="
-            " $1 group by variable) select label, unit, coalesce(values, 0) as values, lowest,"
-            f" highest, last_hour, course, at_the_end from {NAMES} left join"
-            " measured using (variable) left join read using (variable) where modality = $2"
-            " order by values = 0, lower(label)",
-            stay_id,
-            each.modality,
-        )
-        st.subheader(f"{each.item.capitalize()}s", anchor=False)
-        n = int((found["values"] > 0).sum())
-        parts.text(f"{n} of {len(found)} measured in the window.", small=True)
-        parts.table(
-            copy, found, f"stay-{stay_id}-{each.mart}",
-            columns={
-                "Course": st.column_config.LineChartColumn(width="small"),
-                **{name: st.column_config.NumberColumn(format="%.4g")
-                   for name in ("Lowest", "Highest", "At the end")},
-                "Last hour": st.column_config.NumberColumn(format="%.1f"),
-            },
-        )  # fmt: skip
 
 
 def _places(n: int) -> list[Any]:
