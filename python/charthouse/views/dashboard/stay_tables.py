@@ -40,7 +40,7 @@ def show_other_series(copy: Copy, stay_id: int) -> None:
             each.modality,
         )
         n = int((found["values"] > 0).sum())
-        _head(each.item, f"{n} of {len(found)} measured in the window.")
+        _head(each.item, f"{n} of {len(found)} in the window.")
         parts.table(copy, found, f"stay-{stay_id}-{each.mart}", columns=COURSE)
 
 
@@ -51,14 +51,14 @@ def show_codes(copy: Copy, stay_id: int) -> None:
             continue
         found = frame(
             copy,
-            "select round(-hours / 24) as days_before, icd_version, icd_code as code, long_title as"
-            " title, replace(replace(charlson_groups, ',', ', '), '_', ' ') as charlson_groups"
-            f" from marts.{each.mart} where stay_id = ? order by hours desc, hadm_id, seq_num",
+            "select round(-hours / 24) as days_before, printf('ICD-%d %s', icd_version, icd_code)"
+            " as code, long_title as title, replace(replace(charlson_groups, ',', ', '), '_', ' ')"
+            f" as charlson_groups from marts.{each.mart} where stay_id = ?"
+            " order by hours desc, hadm_id, seq_num",
             stay_id,
         )
-        n = found["days_before"].nunique()
-        _head(each.item, f"{len(found)} codes of {n} admissions." if n else "None.")
-        if n:
+        _head(each.item, f"{len(found)}, the last admission first." if len(found) else "None.")
+        if len(found):
             days = {"Days before": st.column_config.NumberColumn(format="%d")}
             parts.table(copy, found, f"stay-{stay_id}-{each.mart}", columns=days)
 
