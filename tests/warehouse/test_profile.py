@@ -1,5 +1,6 @@
 """Profiles in sections: the mart's own text, and what is left of it when lines are dropped."""
 
+import json
 import random
 from pathlib import Path
 
@@ -61,6 +62,41 @@ def test_so_do_those_of_real_stays(real_demo: Path, tmp_path: Path) -> None:
     texts = demo.sql("select stay_id, profile from marts.patient_profiles")
     read = {stay_id: render(profile) for stay_id, profile in of_cohort(demo).items()}
     assert read == dict(texts) and len(read) == 117
+
+
+def test_what_the_paper_lacks_is_told_of_all_who_have_it_where_it_is_asked_for(
+    bench: Bench,
+) -> None:
+    added = ["labs", "medications", "diagnoses", "ecg"]
+    settings = {
+        "profile_sections": ["demographics", "vitals", "image", "text", *added],
+        "shapley_groups": ["demographics+vitals", "image+text", "labs+medications", "diagnoses",
+                           "ecg"],
+    }  # fmt: skip
+    outcome = bench.build("--vars", json.dumps(settings), *UNTESTED)
+    assert outcome.code == 0, outcome.output
+    told = of_cohort(bench)
+    without_numbers = {row[0] for row in bench.sql(
+        "select stay_id from marts.ecgs group by stay_id having count(coalesce(heart_rate,"
+        " p_duration, pr_interval, qrs_duration, qt_interval, p_axis, qrs_axis, t_axis)) = 0"
+    )}  # fmt: skip
+    for modality in added:
+        having = {row[0] for row in bench.sql(
+            "select stay_id from marts.stay_modalities inner join marts.cohort using (stay_id)"
+            f" where modality = '{modality}' and in_window"
+        )}  # fmt: skip
+        lines = {
+            stay_id: [line.hours for line in section.lines if line.hours is not None]
+            for stay_id, profile in told.items()
+            for section in profile
+            if section.section == modality
+        }
+        assert len(lines) == len(told)
+        of_whom = {stay_id for stay_id, hours in lines.items() if hours}
+        assert of_whom == having - (without_numbers if modality == "ecg" else set()), modality
+        every = [hour for hours in lines.values() for hour in hours]
+        latest = 0 if modality == "diagnoses" else 24
+        assert len(of_whom) > 10 and max(every) <= latest
 
 
 def test_lines_have_the_hours_that_they_tell(profiles: dict[int, Profile]) -> None:

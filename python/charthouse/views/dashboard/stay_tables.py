@@ -52,7 +52,7 @@ def show_codes(copy: Copy, stay_id: int) -> None:
         found = frame(
             copy,
             "select round(-hours / 24) as days_before, printf('ICD-%d %s', icd_version, icd_code)"
-            " as code, long_title as title, replace(replace(charlson_groups, ',', ', '), '_', ' ')"
+            " as code, long_title as title, replace(charlson_groups, '_', ' ')"
             f" as charlson_groups from marts.{each.mart} where stay_id = ?"
             " order by hours desc, hadm_id, seq_num",
             stay_id,
