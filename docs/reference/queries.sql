@@ -1,4 +1,4 @@
--- Twelve ready queries, for the warehouse or its published copy (the second and ninth read the vectors:
+-- Thirteen ready queries, for the warehouse or its published copy (the second and ninth read the vectors:
 -- charthouse publish --embeddings). Paste one into DuckDB, pandas (duckdb.connect(file).sql(query).df())
 -- or a BI tool. tests/warehouse/test_queries.py runs every one.
 
@@ -221,3 +221,36 @@ select
 from marts.cohort
 group by era_from, era_to, in_mimic_cxr_years
 order by era_from, era_to;
+
+-- 13. Laboratory values and medications: each stay's mean lactate, and its highest hour of vasopressors. What is it in?
+-- By the grid, since several drugs that run at once are rows of their own in marts.medications_events.
+with lactate as (
+    select
+        stay_id,
+        avg(value) as mean_lactate
+    from marts.labs_events
+    where variable = 'lactate'
+    group by stay_id
+),
+
+vasopressors as (
+    select
+        stay_id,
+        max(value) as highest_vasopressors
+    from marts.medications_hourly
+    where variable = 'vasopressors'
+    group by stay_id
+)
+
+select
+    cohort.stay_id,
+    round(lactate.mean_lactate, 2) as mean_lactate,
+    of_lactate.unit as lactate_unit,
+    round(vasopressors.highest_vasopressors, 3) as highest_vasopressors,
+    of_vasopressors.unit as vasopressors_unit
+from marts.cohort
+left join lactate on cohort.stay_id = lactate.stay_id
+left join vasopressors on cohort.stay_id = vasopressors.stay_id
+left join marts.time_series_variables as of_lactate on of_lactate.variable = 'lactate'
+left join marts.time_series_variables as of_vasopressors on of_vasopressors.variable = 'vasopressors'
+order by cohort.stay_id;

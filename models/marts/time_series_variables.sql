@@ -1,5 +1,6 @@
 -- The variables of each time series. Items of one variable are pooled, so it has one label, unit and fallback: those
--- of its first item that needs no conversion or, where all need one, of the first item after conversion.
+-- of its first item that needs no conversion or, where all need one, of the first item after conversion. A test has the
+-- shortest of its labels, which does not name a specimen that few of the values are of (potassium of whole blood).
 -- Grain: one row per modality and variable.
 with items as (
     select
@@ -17,7 +18,7 @@ with items as (
     select
         'labs' as modality,
         variable,
-        label,
+        first_value(label) over (partition by variable order by length(label), itemid) as label,
         unit,
         fallback_value,
         false as is_converted,

@@ -252,7 +252,7 @@ def clone_with(tmp_path: Path, seed: str, change: tuple[str, str]) -> Path:
         ("learners", (",4096,", ",0,"), "wrong context_tokens"),
         ("encoders", (",time_series,", ",time series,"),
          r"wrong kind \(tabular, time_series, codes, image, text, waveform\)"),
-        ("encoders", (",312,", ",3.12e2,"), "line 3: wrong dimension"),
+        ("encoders", (",1024,", ",1.024e3,"), "line 4: wrong dimension"),
         ("encoders", ("gru,", "fixed_interval,"),
          r"encoders\.csv, line 4: fixed_interval stands in line 3 too\. Keep one of them\.$"),
         ("encoders", ("citation", "cite"), "must have the columns encoder, technique, kind, "),

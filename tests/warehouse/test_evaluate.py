@@ -918,6 +918,15 @@ def test_a_cell_of_the_leaderboard_goes_back_to_its_rows_by_one_query(evaluated:
     assert {row[4] for row in rows} == set(stays) and {row[10] for row in rows} == {None}
 
 
+def test_a_stay_that_a_task_excludes_says_why_it_has_no_score(own: Bench) -> None:
+    stay = own.one("select min(stay_id) from marts.cohort where split = 'test'")
+    write(own, f"delete from results.predictions where stay_id = {stay}")
+    write(own, f"update marts.task_{TASK} set label = null, excluded_because = 'left early'"
+               f" where stay_id = {stay}")  # fmt: skip
+    done = own.charthouse("explain", str(stay), "--task", TASK)
+    assert done.returncode == 1 and done.stderr.rstrip().endswith("): left early.")
+
+
 def test_all_in_turn_does_nothing_twice(own: Bench) -> None:
     before = own.one("select count(*) from results.runs where kind = 'predict'")
     encoders = ("demographics", "fixed_interval", "summary", "tfidf_svd", "pixel_pca")

@@ -37,7 +37,8 @@ met as (
     select
         suspicions.*,
         failing.sofa,
-        failing.ends_at as sofa_at
+        failing.ends_at as sofa_at,
+        greatest(suspicions.antibiotic_at, suspicions.culture_at, failing.ends_at) as met_at
     from suspicions
     inner join failing
         on
@@ -49,10 +50,14 @@ met as (
 final as (
     select
         stay_id,
-        min(suspected_at) as suspected_at,
-        min(greatest(antibiotic_at, culture_at, sofa_at)) as met_at
+        min(suspected_at) over (partition by stay_id) as suspected_at,
+        met_at,
+        antibiotic_at,
+        culture_at,
+        sofa_at,
+        cast(sofa as integer) as sofa
     from met
-    group by stay_id
+    qualify row_number() over (partition by stay_id order by met_at, antibiotic_at, culture_at, sofa_at) = 1
 )
 
 select * from final

@@ -11,6 +11,10 @@ asked as (
         cohort.stay_id,
         cohort.outtime,
         sepsis.met_at,
+        sepsis.antibiotic_at,
+        sepsis.culture_at,
+        sepsis.sofa_at,
+        sepsis.sofa,
         {{ no_file_of('task_sepsis3') }} as excluded_because
     from cohort
     left join {{ ref('int_sepsis3') }} as sepsis on cohort.stay_id = sepsis.stay_id
@@ -22,7 +26,11 @@ final as (
         if(excluded_because is null, cast(met_at is not null as integer), null) as label,
         excluded_because,
         greatest(outtime, met_at) as decided_at,
-        met_at as criteria_met_at
+        met_at as criteria_met_at,
+        antibiotic_at,
+        culture_at,
+        sofa_at,
+        sofa
     from asked
 )
 

@@ -88,7 +88,14 @@ def explain(
             [run_id, stay_id],
         ).fetchall()
         if not scores:
-            raise CharthouseError(f"Stay {stay_id} has no score for {task} (run {run_id}).")
+            why = db.execute(
+                "select excluded_because from marts.task_outcomes where stay_id = ? and task = ?",
+                [stay_id, task],
+            ).fetchall()
+            because = f": {why[0][0]}" if why and why[0][0] else ""
+            raise CharthouseError(
+                f"Stay {stay_id} has no score for {task} (run {run_id}){because}."
+            )
         split, y_true, y_score, out_of_fold = scores[0]
         asked = FitKey(task, parse_arm(arm, specs), by)
         require_as_fitted(db, cohort, run_id, asked, fusion)

@@ -30,10 +30,12 @@ def hash_of_all(hashes: Mapping[int, str]) -> str:
 class NotEncoded(CharthouseError):
     """An encoder has not yet answered for every stay of the cohort."""
 
-    def __init__(self, encoder: str, done: int, stays: int) -> None:
+    def __init__(self, encoder: str, task: str | None, done: int, stays: int) -> None:
         part = f"only for {done} of {stays} stays" if done else "not"
+        of_task, option = (f" for {task}", f" --task {task}") if task else ("", "")
         super().__init__(
-            f"{encoder} has {part} encoded this cohort. Run charthouse embed --encoder {encoder}."
+            f"{encoder} has {part} encoded this cohort{of_task}. Run charthouse embed --encoder"
+            f" {encoder}{option}."
         )
         self.encoder = encoder
 
@@ -58,7 +60,7 @@ def find_sources(
     )
     own_task = task if any(answered) else None
     if (stays := answered.get(own_task, 0)) != len(cohort.stays):
-        raise NotEncoded(encoder, stays, len(cohort.stays))
+        raise NotEncoded(encoder, own_task, stays, len(cohort.stays))
     found = db.execute(
         "select encoder, task, run_id, count(*), content_hash from (select vectors.encoder,"
         " vectors.task, vectors.run_id, hashes.content_hash"
