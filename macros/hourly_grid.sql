@@ -3,8 +3,8 @@
     same, but the first bin after comes before the median. `none`: null. The median is that of the variable or, by
     median_fill, of the variable and bin, over the stays whose bin is filled by then.
     modality: a row of vars.modalities. flags: boolean columns of its rows that go with a value; a bin has one
-    where any of its rows has it. -#}
-{% macro hourly_grid(modality, rows, flags=[]) %}
+    where any of its rows has it. may_be_absent: where no stay has a row, there is no grid either. -#}
+{% macro hourly_grid(modality, rows, flags=[], may_be_absent=false) %}
 {%- set start = setting('window_start_hours') %}
 {%- set width = setting('bin_hours') %}
 {%- set bins = bins_in_window() %}
@@ -16,7 +16,7 @@ with cohort as (
 
 variables as (
     select * from {{ ref('time_series_variables') }}
-    where modality = '{{ modality }}'
+    where modality = '{{ modality }}'{% if may_be_absent %} and exists (from {{ rows }}){% endif %}
 ),
 
 binned as (
@@ -166,7 +166,8 @@ select * from final
 
 {#- Infusions and boluses on a complete grid of bins: the mean rate over each bin. The rates of one variable are added
     up, and the part of a bin in which nothing runs counts as 0. A bolus adds to its bin what its value would give
-    in an hour. Nothing is imputed: a bin without a row is 0, and that is known.
+    in an hour. Nothing is imputed: a bin without a row is 0, and that is known. Where no stay has a row, the file is
+    absent, and there is no grid either.
     modality: name of a row of vars.modalities with `fill: zero`. rows: its mart, with ended_at and is_bolus. -#}
 {% macro hourly_rates(modality, rows) %}
 {%- set start = setting('window_start_hours') %}
@@ -178,7 +179,7 @@ with cohort as (
 
 variables as (
     select * from {{ ref('time_series_variables') }}
-    where modality = '{{ modality }}'
+    where modality = '{{ modality }}' and exists (from {{ rows }})
 ),
 
 -- Times in whole microseconds since the start of the window.

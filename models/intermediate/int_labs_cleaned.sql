@@ -35,7 +35,7 @@ judged as (
         case
             when labs.valuenum is null or isnan(labs.valuenum) then 'no number'
             when isinf(labs.valuenum) then 'infinite, removed'
-            when lower(labs.valueuom) <> lower(lab_tests.unit) then 'another unit, removed'
+            when lower(nullif(trim(labs.valueuom), '')) <> lower(coalesce(lab_tests.unit, '')) then 'another unit, removed'
             when labs.valuenum not between lab_tests.outlier_low and lab_tests.outlier_high then 'outlier, removed'
             when lab_tests.zero_is_missing and labs.valuenum = 0 then 'zero, no measurement'
             when labs.valuenum not between lab_tests.valid_low and lab_tests.valid_high then 'pulled to the valid bound'

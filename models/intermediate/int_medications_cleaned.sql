@@ -69,8 +69,8 @@ judged as (
             when not given.is_bolus and coalesce(given.endtime = given.starttime, true) then 'no duration, removed'
             when not given.is_bolus and {{ hours_since('given.starttime', 'given.endtime') }} > units.longest_hours
                 then 'impossible duration, removed'
-            when units.by_weight and not coalesce(given.patientweight > 0 and isfinite(given.patientweight), false)
-                then 'no weight, removed'
+            when units.by_weight and not coalesce(given.patientweight between 20 and 500, false)
+                then 'no possible weight, removed'
             else 'kept'
         end as fate
     from given

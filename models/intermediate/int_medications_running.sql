@@ -4,7 +4,8 @@
 -- So the bag that runs at the end of the window is often not stored by then: in the open demo, that of 6 of 23 stays on
 -- vasopressors. Dropping it would make the drug look stopped. If it begins exactly where a row of the same item ends
 -- that was stored in time, the drug was known to run, only not at which rate: it counts at the last rate stored
--- (is_carried_on). An infusion that starts anew counts only if it was stored in time.
+-- (is_carried_on), to the next row that was stored in time or the end of the window, since its end was not known either.
+-- An infusion that starts anew counts only if it was stored in time.
 -- Grain: one row per stay and row of int_medications_cleaned with a value.
 {%- set in_order = 'order by observed_at, ended_at, available_at, value' %}
 with medications as (
@@ -49,9 +50,14 @@ running as (
     select
         *,
         last_value(if(is_known, value, null) ignore nulls) over before_it as last_value_known,
-        max(if(is_known, available_at, null)) over before_it as last_known_at
+        max(if(is_known, available_at, null)) over before_it as last_known_at,
+        lead(observed_at) over of_stretch as next_at,
+        min(if(is_known, observed_at, null)) over after_it as next_known_at
     from stretches
-    window before_it as (partition by stay_id, itemid, stretch {{ in_order }} rows unbounded preceding)
+    window
+        before_it as (partition by stay_id, itemid, stretch {{ in_order }} rows unbounded preceding),
+        of_stretch as (partition by stay_id, itemid, stretch {{ in_order }}),
+        after_it as (partition by stay_id, itemid {{ in_order }} rows between 1 following and unbounded following)
 ),
 
 known as (
@@ -62,7 +68,7 @@ known as (
         itemid,
         intime,
         greatest(observed_at, opens_at) as observed_at,
-        least(ended_at, closes_at) as ended_at,
+        least(if(is_known or next_at is not null, ended_at, coalesce(next_known_at, closes_at)), closes_at) as ended_at,
         if(is_known, available_at, last_known_at) as available_at,
         if(is_known, value, last_value_known) as value,
         false as is_bolus,

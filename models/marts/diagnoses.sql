@@ -1,5 +1,5 @@
 -- Diagnoses of the patients' earlier admissions: those that had ended when the present admission began.
--- Grain: one row per stay and code of an earlier admission; a code of two admissions is there twice.
+-- Grain: one row per stay, earlier admission and code; a code of two admissions is there twice.
 with diagnoses as (
     select * from {{ ref('int_earlier_diagnoses') }}
 ),
@@ -22,6 +22,12 @@ final as (
         diagnoses.hours
     from diagnoses
     inner join cohort on diagnoses.stay_id = cohort.stay_id
+    -- a code may be filed twice for one admission
+    qualify
+        row_number() over (
+            partition by diagnoses.stay_id, diagnoses.hadm_id, diagnoses.icd_version, diagnoses.icd_code
+            order by diagnoses.seq_num
+        ) = 1
     order by
         diagnoses.stay_id,
         diagnoses.observed_at,

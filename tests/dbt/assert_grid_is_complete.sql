@@ -1,6 +1,6 @@
 -- Encoders read a grid as it is: a missing bin or value would silently become zero or NaN. Every
 -- stay x bin x variable has one row (unique_combination proves that it has no second), and a number
--- unless imputation is none.
+-- unless imputation is none. A modality that is not the paper's may be absent: then its grid is empty.
 {%- set grids = modalities() | selectattr('grid', 'defined') | list %}
 with found as (
     {%- for modality in grids %}
@@ -9,7 +9,13 @@ with found as (
         cohort.stay_id,
         count(grid.stay_id) as cells,
         count(grid.stay_id) filter (where grid.value is null or not isfinite(grid.value)) as holes,
-        (select count(distinct variable) * {{ bins_in_window() }} from {{ ref(modality.seed) }}) as expected
+        (
+            select count(distinct variable) * {{ bins_in_window() }}
+            from {{ ref(modality.seed) }}
+            {%- if not modality.in_paper %}
+            where exists (from {{ ref(modality.rows) }})
+            {%- endif %}
+        ) as expected
     from {{ ref('cohort') }} as cohort
     left join {{ ref(modality.grid) }} as grid on cohort.stay_id = grid.stay_id
     group by cohort.stay_id

@@ -537,6 +537,7 @@ def test_an_environment_that_makes_no_sense(
         ("{window_start_hours: 24}", "window: 24 h to 24 h is not a whole number of bins"),
         ("{split_fractions: [0.5, 0.1]}", "split_fractions: [0.5, 0.1] are not three shares"),
         ("{required_modalities: [vitals, profile]}", "'profile' is none of vitals, image, text"),
+        ("{not_read: [chartevents]}", "not_read: 'chartevents' is none of d_icd_diagnoses,"),
         ("{profile_sections: [vitals, profile]}", "profile_sections: 'profile' is none of demog"),
         ("{shapley_groups: vitals+labs}", "shapley_groups: 'vitals+labs' is not a list. Write it"),
         ("{shapley_groups: [vitals, 5]}", "shapley_groups: '5' is no group. Write sections with +"),

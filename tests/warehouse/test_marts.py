@@ -509,6 +509,30 @@ def test_a_task_without_a_file_that_it_needs_asks_about_nobody(bench: Bench) -> 
     assert bench.one("select count(distinct task) from marts.labels") == 4
 
 
+def test_what_is_not_read_is_empty_and_its_tasks_say_so(bench: Bench) -> None:
+    left_out = (
+        "labevents d_labitems inputevents diagnoses_icd d_icd_diagnoses procedureevents"
+        " outputevents prescriptions microbiologyevents"
+    ).split()
+    settings = json.dumps({"not_read": left_out})
+    outcome = bench.build("--vars", settings, CHARTHOUSE_ECG="")  # data tests included
+    assert outcome.code == 0, outcome.output
+    for table in ("labs_events", "labs_hourly", "medications_events", "medications_hourly",
+                  "diagnoses", "diagnosis_titles", "ecgs"):  # fmt: skip
+        assert bench.one(f"select count(*) from marts.{table}") == 0, table
+    reasons = dict(bench.sql(
+        "select task, any_value(excluded_because) from marts.task_outcomes"
+        " group by task having count(label) = 0"
+    ))  # fmt: skip
+    assert set(reasons) == {"invasive_ventilation", "sepsis3", "sepsis3_onset"}
+    assert reasons["invasive_ventilation"] == "no icu/procedureevents"
+    assert "none included            invasive_ventilation: no icu/procedureevents" in outcome.output
+    for encoder in ("summary__labs", "fixed_interval__labs", "summary__medications", "charlson"):
+        done = bench.charthouse("embed", "--encoder", encoder)
+        assert "Traceback" not in done.stderr and "0 encoded" in done.stdout + done.stderr, encoder
+    assert bench.charthouse("embed", "--encoder", "fixed_interval").returncode == 0
+
+
 def test_another_window_reads_no_raw_chartevents(bench: Bench) -> None:
     """Nor are files that were copied: the warehouse of the bench was built from other folders."""
     rows = bench.one("select count(*) from staging.stg_mimiciv__chartevents")

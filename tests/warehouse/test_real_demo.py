@@ -209,7 +209,7 @@ def concepts(bench: Bench) -> dict[str, object]:
     return found | {"points": dict(zip(organs, found["points"][0], strict=True))}
 
 
-def test_real_sepsis_is_that_of_the_mimic_code_repository(demo: Bench) -> None:
+def test_real_sepsis_is_what_was_once_compared_with_the_mimic_code_repository(demo: Bench) -> None:
     """Ventilation and tubes are taken from procedures: the charts of this copy have no texts."""
     assert concepts(demo) == {
         "hours": [(12428,)],

@@ -14,6 +14,7 @@ with values_of_gases as (
         items.variable
     from {{ ref('stg_mimiciv__labevents') }} as labs
     inner join {{ ref('blood_gas_items') }} as items on labs.itemid = items.itemid
+    where labs.specimen_id is not null
 ),
 
 gases as (

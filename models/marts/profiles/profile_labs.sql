@@ -1,7 +1,7 @@
 -- The lines of laboratory values in patient profiles: the last value of each test, those reported for the same time
 -- averaged, as in marts.labs_hourly.
 -- Grain: one row per stay and test.
-{{ config(materialized='view') }}
+{{ config(materialized='view', schema='intermediate') }}
 
 with latest as (
     select

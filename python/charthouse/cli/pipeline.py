@@ -127,7 +127,13 @@ def demo(
         ("report: metrics to pictures", lambda: report(Path(page))),
         ("publish: a read-only copy, for the dashboard", lambda: publish(embeddings=True)),
     ]
-    if not all((raw / part).exists() for part in folders.values()):
+    missing = [part for part in folders.values() if not (raw / part).exists()]
+    if missing and len(missing) < len(folders):
+        raise CharthouseError(
+            f"{project / raw} has no {missing[0]}: it is of an earlier version. Remove it, and run"
+            " charthouse demo again."
+        )
+    if missing:
         steps.insert(0, ("synth: raw files", lambda: synth(stays, raw, seed=7)))
     began = time.monotonic()
     for number, (what, step) in enumerate(steps, 1):

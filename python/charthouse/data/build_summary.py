@@ -156,6 +156,11 @@ def cohort_lines(db: duckdb.DuckDBPyConnection, warehouse: Path) -> Iterator[str
         "select task, sum(label), 100 * avg(label) from marts.labels group by all order by task"
     ).fetchall():
         yield f"  {positive:8d} positive ({percent:4.1f} %)  {task}"
+    for task, because in db.execute(
+        "select task, any_value(excluded_because) from marts.task_outcomes group by task"
+        " having count(label) = 0 and count(distinct excluded_because) = 1 order by task"
+    ).fetchall():
+        yield f"{'none included':>17}            {task}: {because}"
     shares = db.execute(
         "select modality, 100 * avg(in_window::int) from marts.stay_modalities"
         " inner join marts.modalities using (modality) group by modality, position"

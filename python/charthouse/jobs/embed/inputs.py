@@ -188,7 +188,7 @@ class Codes(Reader):
 
 
 class Measurements(Reader):
-    """float64 [columns]: the numbers of a stay's last ECG, NaN where not measured."""
+    """float64 [columns]: the numbers of a stay's last ECG that has any, NaN where not measured."""
 
     def hashes(self, db: duckdb.DuckDBPyConnection, context: Context) -> dict[int, str]:
         """See Reader.hashes."""
@@ -196,8 +196,9 @@ class Measurements(Reader):
 
     def _table(self, context: Context) -> str:
         return (
-            f"(select * from {_rows(context)} qualify row_number() over"
-            " (partition by stay_id order by hours desc, study_id desc) = 1)"
+            f"(select * from {_rows(context)} qualify row_number() over (partition by stay_id"
+            f" order by coalesce({self._selected(context)}) is null, hours desc, study_id desc)"
+            " = 1)"
         )
 
     def _selected(self, context: Context) -> str:
