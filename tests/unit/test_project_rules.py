@@ -164,7 +164,6 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
         "int_chest_xrays": "a view; marts.chest_xrays has its rows, and a primary key",
         "int_radiology_reports": "a view; marts.radiology_reports has its rows, and a primary key",
         "profile_*": "views of lines of text; marts.patient_profiles has them, by stay",
-        "diagnoses": "no key: MIMIC promises none for codes of an admission",
         "int_ecgs": "a view; marts.ecgs has its rows, and a primary key",
         "int_earlier_diagnoses": "a view; marts.diagnoses has its rows",
         "int_medications_*": "a row of inputevents each, which has no key",

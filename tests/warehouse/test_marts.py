@@ -510,10 +510,17 @@ def test_a_task_without_a_file_that_it_needs_asks_about_nobody(bench: Bench) -> 
 
 
 def test_what_is_not_read_is_empty_and_its_tasks_say_so(bench: Bench) -> None:
-    left_out = (
-        "labevents d_labitems inputevents diagnoses_icd d_icd_diagnoses procedureevents"
-        " outputevents prescriptions microbiologyevents"
-    ).split()
+    left_out = [
+        "labevents",
+        "d_labitems",
+        "inputevents",
+        "diagnoses_icd",
+        "d_icd_diagnoses",
+        "procedureevents",
+        "outputevents",
+        "prescriptions",
+        "microbiologyevents",
+    ]
     settings = json.dumps({"not_read": left_out})
     outcome = bench.build("--vars", settings, CHARTHOUSE_ECG="")  # data tests included
     assert outcome.code == 0, outcome.output
