@@ -2,8 +2,13 @@
 -- Grain: one row per stay and electrocardiogram.
 {{ config(materialized='view', schema='intermediate') }}
 
-with measured as (
-    unpivot (select * exclude (available_at, path) from {{ ref('ecgs') }})
+-- What is unpivoted is a named CTE: otherwise the text of the view contains the database name, and fails under another.
+with ecgs as (
+    select * exclude (available_at, path) from {{ ref('ecgs') }}
+),
+
+measured as (
+    unpivot ecgs
     on columns(* exclude (stay_id, study_id, observed_at, hours)) into name variable value value
 ),
 
