@@ -28,7 +28,10 @@ def encoder_table(project: Path, warehouse: Path) -> tuple[str, Table, list[str]
     table = Table(box=SIMPLE_HEAD, padding=0, pad_edge=False)
     for column in ("encoder", "modality", "length", "saw MIMIC", "state", "encoded", "skipped"):
         is_number = column in ("length", "encoded", "skipped")
-        table.add_column(column, justify="right" if is_number else "left", no_wrap=True)
+        table.add_column(
+            column, justify="right" if is_number else "left", overflow="fold",
+            no_wrap=column not in ("encoder", "modality"),
+        )  # fmt: skip
     lines = []
     for spec in encoder_specs(project).values():
         context = context_of(cohort, spec) if cohort else Context(spec, {})
