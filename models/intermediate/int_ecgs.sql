@@ -68,6 +68,11 @@ final as (
             null
         ) as {{ name }},
         {%- endfor %}
+        {%- for name in measured %}
+        {{ '+ ' if not loop.first }}coalesce(
+            cast(intervals.{{ name }} not between bounds.lowest['{{ name }}'] and bounds.highest['{{ name }}'] as integer), 0
+        )
+        {%- endfor %} as removed,
         matched.path
     from matched
     left join intervals on matched.study_id = intervals.study_id

@@ -9,7 +9,7 @@ cohort as (
 ),
 
 final as (
-    select ecgs.*
+    select ecgs.* exclude (removed)
     from ecgs
     inner join cohort on ecgs.stay_id = cohort.stay_id
     where {{ in_window('ecgs', 'cohort') }}

@@ -37,7 +37,8 @@ by_stay as (
         'record_list' as source,
         unnest([
             'counted per stay: within the clock margin of the start of the window, perhaps taken before it',
-            'counted per stay: within the clock margin of the end of the window, left out'
+            'counted per stay: within the clock margin of the end of the window, left out',
+            'counted per stay: with an interval or axis that was not measured (29999) or cannot be'
         ]) as finding,
         unnest([
             count(*) filter (
@@ -47,7 +48,8 @@ by_stay as (
             count(*) filter (
                 where ecgs.observed_at < least(stays.window_end, stays.outtime)
                 and not ({{ known_in_time('ecgs', 'stays') }})
-            )
+            ),
+            count(*) filter (where ecgs.removed > 0)
         ]) as found,
         count(*) as of_rows
     from ecgs
