@@ -643,7 +643,17 @@ def test_a_dry_run_without_weights_fetches_nothing(
 ) -> None:
     monkeypatch.setenv("CHARTHOUSE_WEIGHTS", str(tmp_path))
     said = put(own, learners=["gemma3_4b"], dry_run=True)
-    assert "not ready, its weights are not on this machine: hf download google/gemma" in said[-1]
+    assert "not ready: its weights are not on this machine: hf download google/gemma" in said[-1]
+
+
+def test_a_dry_run_counts_the_questions_without_a_key(
+    own: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+    n = 2 * len(stays_of_test(own))  # the paper's two tasks
+    said = put(own, learners=["gpt_4o_mini"], tasks=(), conditions=["full"], dry_run=True)
+    assert f"would put at most {n} questions, but is not ready: gpt-4o-mini needs a key" in said[-1]
 
 
 def test_kept_answers_can_be_read_again_without_asking(own: Bench, chat: Chat) -> None:

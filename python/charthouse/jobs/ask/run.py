@@ -148,12 +148,19 @@ def _ask_learner(
     session: AskSession, spec: LearnerSpec, say: PrintLine, watch: ProgressBar
 ) -> None:
     request, cohort = session.request, session.cohort
-    if request.dry_run and (absent := why_absent(spec, request)):
-        say(f"  {spec.learner}: not ready, {absent}")
-        return
+    absent = why_absent(spec, request) if request.dry_run else None
     guard = Guard(cohort.data_kind)
     detail = cohort.variables["image_detail"]
-    backend = reach(spec, request, guard, session.usage, image_detail=detail)
+    try:
+        if absent:
+            raise CharthouseError(absent)
+        backend = reach(spec, request, guard, session.usage, image_detail=detail)
+    except CharthouseError as error:
+        if not request.dry_run:
+            raise
+        n = len(make_plan(session, spec.learner, fingerprint="").todo)
+        say(f"  {spec.learner}: would put at most {n} questions, but is not ready: {error}")
+        return
     fingerprint = _fingerprint(session, spec, backend)
     if request.dry_run:
         plan = make_plan(session, spec.learner, fingerprint)
