@@ -63,6 +63,7 @@ def toy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator["Clone"]:
     row = "toy,Toy,text,false,-,-,no,tests,3,,,,-"
     seed = tmp_path / "clone/seeds/registries/encoders.csv"
     seed.write_text((PROJECT / "seeds/registries/encoders.csv").read_text() + row + "\n")
+    seed.with_name("arms.csv").write_text("arm,purpose,question\n")
     shutil.copy(PROJECT / "dbt_project.yml", tmp_path / "clone")  # which modalities there are
     module = types.ModuleType("charthouse.models.encoders.toy")
     monkeypatch.setitem(sys.modules, "charthouse.models.encoders.toy", module)
@@ -599,8 +600,10 @@ def test_what_the_columns_mean_is_an_input_too(bench: Bench, project: Path) -> N
 )
 def test_a_broken_row_of_the_seed_is_named(toy: Clone, old: str, new: str, fault: str) -> None:
     seed = toy.project / "seeds/registries/encoders.csv"
-    seed.write_text(seed.read_text().replace(old, new))
-    with pytest.raises(CharthouseError, match=f"encoders.csv, line 13: wrong .*{fault}"):
+    lines = seed.read_text().replace(old, new)
+    seed.write_text(lines)
+    last = len(lines.splitlines())
+    with pytest.raises(CharthouseError, match=f"encoders.csv, line {last}: wrong .*{fault}"):
         encoder_specs(toy.project)
 
 
