@@ -45,10 +45,7 @@ by_stay as (
                 where ecgs.observed_at >= stays.window_start
                 and ecgs.observed_at < {{ hours_after('stays.window_start', setting('ecg_clock_margin_hours')) }}
             ),
-            count(*) filter (
-                where ecgs.observed_at < least(stays.window_end, stays.outtime)
-                and not ({{ known_in_time('ecgs', 'stays') }})
-            ),
+            count(*) filter (where ecgs.observed_at < stays.window_end and ecgs.available_at >= stays.window_end),
             count(*) filter (where ecgs.removed > 0)
         ]) as found,
         count(*) as of_rows
