@@ -148,13 +148,9 @@ def _ask_learner(
     session: AskSession, spec: LearnerSpec, say: PrintLine, watch: ProgressBar
 ) -> None:
     request, cohort = session.request, session.cohort
-    absent = why_absent(spec, request) if request.dry_run else None
     guard = Guard(cohort.data_kind)
-    detail = cohort.variables["image_detail"]
     try:
-        if absent:
-            raise CharthouseError(absent)
-        backend = reach(spec, request, guard, session.usage, image_detail=detail)
+        backend = _backend(session, spec, guard)
     except CharthouseError as error:
         if not request.dry_run:
             raise
@@ -184,6 +180,19 @@ def _ask_learner(
                 run.counts = job.tally.counts()
                 if job.tally.asked or run.is_complete:
                     say(f"  {spec.learner}: {_summary(job.tally, plan)}")
+
+
+def _backend(session: AskSession, spec: LearnerSpec, guard: Guard) -> LearnerBackend:
+    """How the learner is reached; a dry run fetches no weights to find out what they are.
+
+    Raises:
+        CharthouseError: it is not ready: no weights, no key, or the guard refuses its host.
+    """
+    request = session.request
+    if request.dry_run and (absent := why_absent(spec, request)):
+        raise CharthouseError(absent)
+    detail = session.cohort.variables["image_detail"]
+    return reach(spec, request, guard, session.usage, image_detail=detail)
 
 
 def _take(outbox: Outbox, learner: str) -> None:
